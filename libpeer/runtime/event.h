@@ -1,0 +1,29 @@
+// Event: a flag that coroutines of one loop wait for. It stays set until reset().
+#pragma once
+
+#include "runtime/cancellation.h"
+#include "runtime/task.h"
+
+namespace peer::rt {
+
+class Event {
+ public:
+  Event() = default;
+  Event(const Event&) = delete;
+  Event& operator=(const Event&) = delete;
+  ~Event();  // nobody may be waiting
+
+  /// Wakes all that wait. Never resumes inline.
+  void set() noexcept;
+  void reset() noexcept { set_ = false; }
+  bool is_set() const noexcept { return set_; }
+  /// Cancel: throws Cancelled.
+  Task<void> wait(CancellationToken token);
+
+ private:
+  struct Wait;
+  Wait* first_ = nullptr;
+  bool set_ = false;
+};
+
+}  // namespace peer::rt

@@ -1,0 +1,51 @@
+// Sleeping and time limits, on the executor's clock.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "runtime/cancellation.h"
+#include "runtime/task.h"
+
+namespace peer::rt {
+
+/// Cancel: throws Cancelled at once.
+Task<void> sleep_for(Executor& executor, Duration delay, CancellationToken token);
+
+/// A cancellation that also requests itself after `limit`. Give its token() to the work; afterwards expired() tells which.
+class Deadline {
+ public:
+  Deadline(Executor& executor, Duration limit, const CancellationToken& parent);
+  Deadline(const Deadline&) = delete;
+  Deadline& operator=(const Deadline&) = delete;
+  ~Deadline();
+  CancellationToken token() const noexcept { return source_.token(); }
+  bool expired() const noexcept { return expired_; }
+
+ private:
+  Executor& executor_;
+  CancellationSource source_;
+  Executor::Timer timer_;
+  bool expired_ = false;
+};
+
+/// Awaits `fn(token)` for at most `limit`; nothing if the time ran out. The callee always runs to its end.
+/// Cancel: passed on to the callee.
+template <class F>
+auto with_timeout(Executor& executor, Duration limit, F fn, CancellationToken token)
+    -> Task<std::optional<task_value_t<std::invoke_result_t<F&, CancellationToken>>>> {
+  using R = task_value_t<std::invoke_result_t<F&, CancellationToken>>;
+  std::optional<R> result;
+  Deadline deadline(executor, limit, token);
+  try {
+    auto task = fn(deadline.token());
+    result.emplace(co_await task);
+  } catch (const Cancelled&) {
+    if (token.requested() || !deadline.expired()) throw;
+  }
+  co_return result;
+}
+
+}  // namespace peer::rt

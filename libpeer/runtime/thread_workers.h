@@ -1,0 +1,32 @@
+// ThreadWorkers: a fixed pool of threads in front of one queue.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "runtime/workers.h"
+
+namespace peer::rt {
+
+class ThreadWorkers final : public Workers {
+ public:
+  /// Threads are named `name` (15 bytes show in ps).
+  ThreadWorkers(std::string name, unsigned threads);
+  /// Runs what is queued, then joins.
+  ~ThreadWorkers() override;
+  void submit(Job job) override;
+
+ private:
+  void work();
+  std::mutex mutex_;
+  std::condition_variable filled_;
+  std::deque<Job> jobs_;
+  bool closing_ = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace peer::rt

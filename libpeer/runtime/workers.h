@@ -1,0 +1,92 @@
+// Worker threads for what blocks (disk, hashing, SQLite, name look-ups), and offload(): awaiting a job on one.
+#pragma once
+
+#include <atomic>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "runtime/cancellation.h"
+#include "runtime/task.h"
+
+namespace peer::rt {
+
+/// A pool of threads. In simulation: the manual executor itself, with a seeded order of completion.
+/// Loop: any thread.
+class Workers {
+ public:
+  using Job = std::move_only_function<void()>;
+  virtual ~Workers() = default;
+  /// Runs `job` on a worker, in order of submission per worker. `job` must not throw.
+  virtual void submit(Job job) = 0;
+};
+
+/// The view of cancellation that is safe to read on a worker: long jobs look at it between pieces of work.
+class StopFlag {
+ public:
+  bool requested() const noexcept { return flag_->load(std::memory_order_relaxed); }
+
+ private:
+  template <class F>
+  friend auto offload(Workers&, F, CancellationToken) -> Task<std::invoke_result_t<F&, const StopFlag&>>;
+  std::shared_ptr<std::atomic<bool>> flag_ = std::make_shared<std::atomic<bool>>(false);
+};
+
+namespace detail {
+/// Suspends until finish() is called on any thread; what the job touches outlives the await.
+template <class R>
+struct Offload {
+  Workers& workers;
+  std::move_only_function<R()> job;
+  Suspended* waiter = nullptr;
+  std::exception_ptr error = nullptr;
+  std::conditional_t<std::is_void_v<R>, char, std::optional<R>> value{};
+
+  bool await_ready() const noexcept { return false; }
+  template <class P>
+  void await_suspend(std::coroutine_handle<P> self) {
+    waiter = &self.promise();
+    workers.submit([this] {
+      try {
+        if constexpr (std::is_void_v<R>) {
+          job();
+        } else {
+          value.emplace(job());
+        }
+      } catch (...) {
+        error = std::current_exception();
+      }
+      job = nullptr;  // what the job owns ends on the worker, before its waiter goes on
+      Suspended* woken = waiter;
+      PEER_CHECK(woken->executor->post([woken] { woken->wake(); }));  // a loop closes only after its tasks have ended
+    });
+  }
+  R await_resume() {
+    if (error) std::rethrow_exception(error);
+    if constexpr (!std::is_void_v<R>) return std::move(*value);
+  }
+};
+}  // namespace detail
+
+/// Runs `fn(stop)` on a worker and returns what it returns.
+/// Cancel: a job that has not begun is skipped and Cancelled is thrown; one that has begun always runs to its end, and its
+/// result is returned: no write is cut in half, and none is forgotten. `stop` tells `fn` of the request.
+template <class F>
+auto offload(Workers& workers, F fn, CancellationToken token) -> Task<std::invoke_result_t<F&, const StopFlag&>> {
+  using R = std::invoke_result_t<F&, const StopFlag&>;
+  token.throw_if_requested();
+  StopFlag stop;
+  auto flag = stop.flag_;
+  CancelHook hook(token, [flag] { flag->store(true, std::memory_order_relaxed); });
+  detail::Offload<R> wait{workers, [&fn, &stop]() -> R {
+                            if (stop.requested()) throw Cancelled{};
+                            return fn(stop);
+                          }};
+  co_return co_await wait;
+}
+
+}  // namespace peer::rt
