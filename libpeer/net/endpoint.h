@@ -1,0 +1,51 @@
+// Endpoint: the Transport over QUIC and HTTP/3 (ngtcp2, nghttp3): client and server on one DatagramSocket.
+//
+// Datagrams are routed by connection id. Every connection has a scope below the endpoint's; run() is the outermost task: it
+// ends when cancelled, after every connection has been closed (CONNECTION_CLOSE sent) and every task joined.
+#pragma once
+
+#include <memory>
+
+#include "base/log.h"
+#include "base/random.h"
+#include "net/datagram_socket.h"
+#include "net/identity.h"
+#include "net/link.h"
+#include "runtime/scope.h"
+
+namespace peer::net {
+
+struct EndpointOptions {
+  Identity identity;
+  Random* random;  ///< connection ids, reset secret; must outlive the endpoint
+  Log log;
+  /// QUIC's idle timeout; pings above this layer keep wanted connections alive.
+  rt::Duration idle_timeout = std::chrono::seconds(30);
+  explicit EndpointOptions(Identity i, Random* r) : identity(std::move(i)), random(r) {}
+};
+
+class Endpoint final : public Transport {
+ public:
+  struct Stats {
+    std::size_t connections = 0;
+    DatagramSocket::Stats socket;
+  };
+
+  /// Owns: the socket. Its tasks run in scopes below `scope`.
+  Endpoint(rt::Scope& scope, std::unique_ptr<DatagramSocket> socket, EndpointOptions options);
+  /// run() must have ended, or never begun.
+  ~Endpoint() override;
+
+  rt::Task<void> run(rt::CancellationToken token);
+
+  SocketAddress local_address() const override;
+  rt::Task<Result<std::unique_ptr<Link>>> dial(SocketAddress address, std::optional<PeerId> expected, rt::CancellationToken token) override;
+  rt::Task<void> serve(RequestHandler handler, rt::CancellationToken token) override;
+  Stats stats() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace peer::net
