@@ -1,0 +1,102 @@
+// Library: the games on this machine's disks, scanned, hashed and offered as immutable snapshots.
+//
+// Scanning and hashing run on workers and never hold up the loop. A game is offered (`ready`) when it has been at rest for
+// `settle` and is fully hashed; a file whose stamp is in the cache is not read again.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "base/result.h"
+#include "protocol/manifest.h"
+#include "protocol/messages.h"
+#include "runtime/event.h"
+#include "runtime/scope.h"
+#include "runtime/workers.h"
+#include "store/disk.h"
+#include "store/store.h"
+
+namespace peer::library {
+
+enum class GameState { ready, hashing, downloading, modified, damaged, unshareable };
+std::string_view to_string(GameState state) noexcept;
+
+struct Problem {
+  std::string path;
+  std::string reason;
+};
+
+/// A version of a game that lies whole on this disk, hashed.
+struct OfferedGame {
+  Digest version;
+  std::shared_ptr<const protocol::ManifestDocument> document;
+  std::vector<store::FileStamp> stamps;  ///< one a manifest file: as they were when hashed
+};
+
+struct LocalGame {
+  std::string id;
+  std::string root;  ///< the library root's path
+  GameState state = GameState::hashing;
+  std::shared_ptr<const OfferedGame> offered;  ///< null while nothing is
+  std::uint64_t size = 0;                      ///< of the files found
+  std::uint64_t files = 0;
+  std::uint64_t bytes_hashed = 0;  ///< while hashing
+  std::vector<Problem> problems;
+};
+
+/// Immutable; shared between loops. Games are sorted by id.
+struct Snapshot {
+  std::uint64_t revision = 0;  ///< counts up whenever what is offered changes
+  Digest digest;               ///< protocol::library_digest of the summaries
+  std::vector<std::shared_ptr<const LocalGame>> games;
+
+  const LocalGame* find(std::string_view id) const;
+  std::vector<protocol::GameSummary> summaries() const;  ///< of what is offered
+};
+
+struct LibraryOptions {
+  std::vector<std::string> roots;  ///< absolute; the first receives downloads
+  rt::Duration settle = std::chrono::seconds(5);
+  rt::Duration scan_interval = std::chrono::minutes(5);
+  /// The wall clock, for `settle` and for times in the future: ns since 1970.
+  std::function<std::int64_t()> wall_clock;
+};
+
+class Library {
+ public:
+  /// Everything given must outlive it. `workers` scan and hash; `store_thread` runs the store's calls. Loop: the scope's.
+  Library(rt::Scope& scope, store::Disk& disk, rt::Workers& workers, store::Store& store, rt::Workers& store_thread,
+          LibraryOptions options, Log log);
+  ~Library();
+
+  /// The service LocalMonitor: first scan, then a scan whenever one is due or asked for. Ends when cancelled.
+  rt::Task<void> run(rt::CancellationToken token);
+
+  /// Never null. Loop: the library's; the snapshot may go to any.
+  std::shared_ptr<const Snapshot> snapshot() const;
+  /// Called on the library's loop after each new snapshot: `offered` tells whether what is offered changed, or only states and
+  /// progress.
+  void on_change(std::function<void(bool offered)> callback);
+
+  /// Scans one game, or all, at once; returns when every game concerned has its verdict (hashed where it has to be).
+  /// Fails: no_such_game.
+  rt::Task<Result<void>> rescan(std::optional<std::string> game, rt::CancellationToken token);
+
+  /// A download put this game in place, every chunk verified just now: offer it without reading it again.
+  rt::Task<Result<void>> adopt(std::string game, protocol::ManifestDocument document, rt::CancellationToken token);
+
+  /// A file turned out to be other than its stamp says: withdraw the game and hash again.
+  void withdraw(const std::string& game);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace peer::library
