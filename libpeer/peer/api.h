@@ -1,0 +1,173 @@
+// What can be asked of a running peer and what it answers: typed commands, as control/ translates them from JSON.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/digest.h"
+#include "base/result.h"
+#include "library/library.h"
+#include "runtime/executor.h"
+
+namespace peer::node {
+
+struct ServiceStatus {
+  std::string name;    ///< QuicServer, Discovery, Liveness, LocalMonitor
+  std::string policy;  ///< required, restart, best-effort
+  std::string state;   ///< running, restarting, stopped, failed
+  std::uint64_t restarts = 0;
+};
+
+struct Status {
+  PeerId peer_id;
+  std::string name;
+  std::string instance;  ///< changes with every start
+  double uptime_s = 0;
+  std::vector<std::string> listen;  ///< "ip:port"
+  std::vector<ServiceStatus> services;
+  std::size_t tasks = 0;
+  std::size_t peers = 0;  ///< connected
+  std::size_t games = 0;  ///< offered here
+  std::size_t downloads = 0;  ///< not over
+};
+
+struct RemoteVersion {
+  Digest version;
+  std::uint64_t size = 0;
+  std::uint64_t files = 0;
+  std::int64_t modified = 0;  ///< ns since 1970
+  std::vector<PeerId> peers;
+};
+
+struct GameInfo {
+  std::string id;
+  std::shared_ptr<const library::LocalGame> local;  ///< null: not here
+  std::vector<RemoteVersion> remote;
+};
+
+struct GameFile {
+  std::string path;
+  std::uint64_t size = 0;
+  bool executable = false;
+};
+
+struct GameDetails {
+  GameInfo game;
+  Digest version;  ///< whose files these are
+  std::uint64_t files_total = 0;
+  std::vector<GameFile> files;  ///< from `offset`, at most `limit`
+};
+
+enum class PeerState { connecting, connected, unreachable, refused, banned };
+std::string_view to_string(PeerState state) noexcept;
+
+struct PeerInfo {
+  std::optional<PeerId> id;  ///< none until known
+  std::string name;
+  std::vector<std::string> addresses;
+  PeerState state = PeerState::connecting;
+  std::vector<std::string> found_by;  ///< mdns, static, exchange, inbound
+  std::size_t games = 0;
+  std::optional<double> rtt_ms;
+  std::optional<double> last_seen_s;
+};
+
+enum class DownloadState { queued, downloading, verifying, paused, finished, failed, cancelled, peers_gone };
+std::string_view to_string(DownloadState state) noexcept;
+
+struct DownloadSource {
+  PeerId id;
+  std::uint64_t bytes = 0;
+};
+
+struct DownloadInfo {
+  std::string game;
+  Digest version;
+  DownloadState state = DownloadState::queued;
+  std::uint64_t bytes_total = 0;
+  std::uint64_t bytes_done = 0;      ///< reused and verified
+  std::uint64_t bytes_reused = 0;    ///< was on this disk already
+  std::uint64_t bytes_received = 0;  ///< chunk payload since the download first began, waste included
+  double rate = 0;                   ///< bytes a second, over the last seconds
+  std::optional<double> eta_s;
+  double elapsed_s = 0;
+  std::vector<DownloadSource> sources;
+  std::optional<std::string> bottleneck;  ///< network, sender, disk, cpu, limit
+  std::optional<Error> error;
+};
+
+// Commands. Each names its answer.
+
+struct GetStatus {
+  using Reply = Status;
+};
+struct ListGames {
+  using Reply = std::vector<GameInfo>;
+};
+struct ShowGame {
+  using Reply = GameDetails;
+  std::string game;
+  std::optional<std::string> version;  ///< unique prefix of 8 digits or more
+  std::uint64_t offset = 0;
+  std::uint64_t limit = 1000;
+};
+struct ListPeers {
+  using Reply = std::vector<PeerInfo>;
+};
+/// Adds a static peer for this run and dials it; answers when it is connected or the first attempt failed (it stays in the list).
+struct ConnectPeer {
+  using Reply = PeerInfo;
+  std::string address;  ///< HOST[:PORT]
+};
+struct DisconnectPeer {
+  using Reply = bool;
+  std::string peer;  ///< unique id prefix or unique name
+};
+/// Begins, or attaches to, the download of a game. The answer's state tells: finished at once if that version is here already.
+struct StartDownload {
+  using Reply = DownloadInfo;
+  std::string game;
+  std::optional<std::string> version;
+  std::vector<std::string> from;           ///< peers, as in DisconnectPeer
+  std::optional<rt::Duration> wait;        ///< wait this long for a peer that has it
+};
+struct ListDownloads {
+  using Reply = std::vector<DownloadInfo>;
+};
+struct CancelDownload {
+  using Reply = bool;
+  std::string game;
+};
+/// Answers when every game concerned has its verdict.
+struct Rescan {
+  using Reply = bool;
+  std::optional<std::string> game;
+};
+struct TaskInfo {
+  std::string name;
+  std::string parent;
+};
+struct ListTasks {
+  using Reply = std::vector<TaskInfo>;
+};
+struct Shutdown {
+  using Reply = bool;
+};
+
+/// A command with the function that takes its answer: called once, on the control loop; `cancelled` if the runtime stops first.
+template <class C>
+struct Request {
+  C command;
+  std::function<void(Result<typename C::Reply>)> reply;
+};
+
+using Command = std::variant<Request<GetStatus>, Request<ListGames>, Request<ShowGame>, Request<ListPeers>, Request<ConnectPeer>,
+                             Request<DisconnectPeer>, Request<StartDownload>, Request<ListDownloads>, Request<CancelDownload>,
+                             Request<Rescan>, Request<ListTasks>, Request<Shutdown>>;
+
+}  // namespace peer::node

@@ -1,0 +1,47 @@
+// What a peer tells while it runs: typed events, as control/ translates them to JSON (INTERFACE: "Events").
+#pragma once
+
+#include <functional>
+#include <string>
+#include <variant>
+
+#include "base/digest.h"
+#include "peer/api.h"
+
+namespace peer::node {
+
+struct RuntimeReady {};
+struct RuntimeFailed {
+  std::string component, error;
+};
+struct ServiceRestarted {
+  std::string component, error;
+  std::uint64_t restarts = 0;
+};
+struct ShuttingDown {};
+
+struct PeerEvent {
+  enum class Kind { discovered, connected, lost, goodbye, banned } kind;
+  PeerId id;
+  std::string name;
+  std::string reason;  ///< banned
+};
+
+struct GamesUpdated {};
+struct LocalLibraryChanged {};
+
+struct DownloadEvent {
+  enum class Kind { begin, progress, finished, failed, cancelled, all_peers_gone } kind;
+  DownloadInfo download;  ///< as it stands now; `error` set for failed
+};
+
+using Event = std::variant<RuntimeReady, RuntimeFailed, ServiceRestarted, ShuttingDown, PeerEvent, GamesUpdated, LocalLibraryChanged,
+                           DownloadEvent>;
+
+/// The name on the wire: "PeerGoodbye", "DownloadGameFilesProgress", ...
+std::string_view event_name(const Event& event) noexcept;
+
+/// Called on the control loop; must not throw and must not wait.
+using EventSink = std::function<void(const Event&)>;
+
+}  // namespace peer::node

@@ -1,0 +1,100 @@
+// PeerRuntime: one whole peer. start_peer() wires its services below the scopes it is given and returns a handle.
+//
+// Everything from outside comes in through PeerEnvironment, so that several whole peers run in one process under virtual time.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "base/random.h"
+#include "net/datagram_socket.h"
+#include "net/identity.h"
+#include "net/resolver.h"
+#include "peer/api.h"
+#include "peer/events.h"
+#include "runtime/channel.h"
+#include "runtime/scope.h"
+#include "runtime/workers.h"
+#include "store/disk.h"
+#include "store/store.h"
+
+namespace peer::node {
+
+/// The seams. All of it must outlive the runtime.
+struct PeerEnvironment {
+  rt::Scope* control = nullptr;      ///< root scope of the control loop
+  rt::Scope* net = nullptr;          ///< root scope of the net loop (the same loop in simulation)
+  rt::Workers* workers = nullptr;    ///< disk and hashing
+  rt::Workers* store_thread = nullptr;
+  store::Disk* disk = nullptr;
+  store::Store* store = nullptr;
+  Random* random = nullptr;      ///< control loop's
+  Random* net_random = nullptr;  ///< net loop's; may be the same object only if both are one loop
+  net::Resolver* resolver = nullptr;
+  std::function<std::int64_t()> wall_clock;  ///< ns since 1970
+};
+
+struct PeerOptions {
+  PeerEnvironment environment;
+  net::Identity identity;
+  std::unique_ptr<net::DatagramSocket> socket;  ///< bound; used on the net loop
+  std::string name;
+  std::string instance;                ///< a fresh random value a start
+  std::vector<std::string> roots;      ///< library roots; absolute
+  rt::Duration settle = std::chrono::seconds(5);
+  std::vector<std::string> peers;      ///< static, HOST[:PORT]
+  std::vector<std::string> addresses;  ///< "ip:port" of the listeners, told to peers; empty: the socket's address where it is specific
+  rt::Duration ping = std::chrono::seconds(10);
+  rt::Duration lost = std::chrono::seconds(25);
+  rt::Duration shutdown_timeout = std::chrono::seconds(2);
+  std::uint64_t reserve = 256'000'000;  ///< bytes to leave free on the disk
+  std::size_t parallel_downloads = 3;
+  EventSink on_event;
+  Log log;
+
+  explicit PeerOptions(net::Identity i) : identity(std::move(i)) {}
+};
+
+/// Why the runtime ended.
+struct RuntimeExit {
+  bool failed = false;                  ///< a Required service ended by itself
+  std::vector<std::string> overran;     ///< tasks that had not ended when the shutdown time was over; empty: a clean end
+};
+
+/// Sends commands; any thread, copyable.
+class CommandSender {
+ public:
+  explicit CommandSender(rt::Channel<Command>::Sender channel) : channel_(std::move(channel)) {}
+  /// False (with no reply) when the runtime takes no more commands, or too many are waiting.
+  template <class C>
+  bool send(C command, std::function<void(Result<typename C::Reply>)> reply) const {
+    return channel_.try_send(Command(Request<C>{std::move(command), std::move(reply)}));
+  }
+
+ private:
+  rt::Channel<Command>::Sender channel_;
+};
+
+/// Usable from any thread, copyable.
+class PeerRuntimeHandle {
+ public:
+  CommandSender sender() const;
+  /// Begins the clean stop. Idempotent, does not wait.
+  void shutdown() const;
+  /// Waits for the end: within shutdown_timeout of shutdown() or of a Required failure. Loop: the control loop's.
+  rt::Task<RuntimeExit> wait_stopped(rt::CancellationToken token) const;
+
+  struct State;
+  explicit PeerRuntimeHandle(std::shared_ptr<State> state) : state_(std::move(state)) {}
+
+ private:
+  std::shared_ptr<State> state_;
+};
+
+/// Loop: the control loop's.
+PeerRuntimeHandle start_peer(PeerOptions options);
+
+}  // namespace peer::node
