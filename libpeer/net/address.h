@@ -34,7 +34,8 @@ class SocketAddress {
   std::uint16_t port() const noexcept;
   SocketAddress with_port(std::uint16_t port) const;
 
-  /// For sendmsg on a dual-stack IPv6 socket: IPv4 mapped into IPv6. `family` AF_INET gives a plain sockaddr_in. Returns the length.
+  /// For sendmsg on a dual-stack IPv6 socket: IPv4 mapped into IPv6. `family` AF_INET gives a plain sockaddr_in. Returns the length;
+  /// 0 for an IPv6 address that AF_INET cannot say.
   socklen_t to_native(int family, sockaddr_storage& out) const;
   /// "ip:port", IPv6 in brackets, the scope as an interface name where it has one.
   std::string to_string() const;
