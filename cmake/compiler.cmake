@@ -1,9 +1,11 @@
 # Warnings and sanitizers of the project's own targets, and the compilers known to miscompile coroutines.
+set(advice "Use clang 18 or later, or GCC 14 or later. On Debian 12 and 13: apt-get install clang-19 lld-19, then "
+  "scripts/build, or: cmake --fresh --preset release -DCMAKE_C_COMPILER=clang-19 -DCMAKE_CXX_COMPILER=clang++-19")
+string(CONCAT advice ${advice})
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 14)
-  message(FATAL_ERROR "GCC ${CMAKE_CXX_COMPILER_VERSION} miscompiles coroutines: use clang 18 or later, or GCC 14 or later "
-    "(on Debian 12: apt-get install clang-19 libclang-rt-19-dev, then cmake --preset release).")
+  message(FATAL_ERROR "GCC ${CMAKE_CXX_COMPILER_VERSION} is too old: before 14 it miscompiles coroutines. ${advice}")
 elseif(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 18)
-  message(FATAL_ERROR "clang ${CMAKE_CXX_COMPILER_VERSION} is too old: use clang 18 or later, or GCC 14 or later.")
+  message(FATAL_ERROR "clang ${CMAKE_CXX_COMPILER_VERSION} is too old. ${advice}")
 endif()
 
 find_program(CCACHE ccache)
@@ -12,9 +14,10 @@ if(CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
 endif()
 
-find_program(LLD NAMES ld.lld ld.lld-19)
-if(LLD AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-  add_link_options(-fuse-ld=${LLD})
+include(CheckLinkerFlag)
+check_linker_flag(CXX -fuse-ld=lld PEERD_HAVE_LLD)
+if(PEERD_HAVE_LLD)
+  add_link_options(-fuse-ld=lld)
 endif()
 
 add_library(peer_options INTERFACE)

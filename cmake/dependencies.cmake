@@ -24,32 +24,29 @@ system_dependency(spdlog "spdlog>=1.10" libspdlog-dev)
 system_dependency(cli "CLI11>=2.1" libcli11-dev)
 system_dependency(toml "tomlplusplus>=3.3" libtomlplusplus-dev)
 system_dependency(systemd "libsystemd>=252" libsystemd-dev)
-find_package(fmt QUIET)
+find_package(fmt 9...<13 QUIET)
 if(NOT fmt_FOUND)
   string(APPEND missing "\n  fmt>=9: apt-get install libfmt-dev")
 endif()
 
-# OpenSSL, ngtcp2 with its OpenSSL helper, nghttp3: one set, all from the system or all from the prefix.
+# ngtcp2 with its OpenSSL helper, nghttp3 and OpenSSL. From the prefix come static archives; with them OpenSSL is still the
+# system's where that is new enough.
 pkg_check_modules(quic_pc QUIET IMPORTED_TARGET GLOBAL "libngtcp2>=1.22.1" "libngtcp2_crypto_ossl>=1.22.1" "libnghttp3>=1.12" "openssl>=3.5.1")
+pkg_check_modules(openssl_pc QUIET IMPORTED_TARGET GLOBAL "openssl>=3.5.1")
 if(quic_pc_FOUND)
   add_library(deps::quic ALIAS PkgConfig::quic_pc)
-elseif(EXISTS ${deps_lib}/libngtcp2.a)
+elseif(EXISTS ${deps_lib}/libngtcp2.a AND (openssl_pc_FOUND OR EXISTS ${deps_lib}/libssl.a))
   add_library(deps_quic INTERFACE)
-  target_include_directories(deps_quic SYSTEM INTERFACE ${PEERD_DEPS}/usr/include ${PEERD_DEPS}/usr/include/${CMAKE_LIBRARY_ARCHITECTURE})
-  target_link_libraries(deps_quic INTERFACE ${deps_lib}/libngtcp2_crypto_ossl.a ${deps_lib}/libngtcp2.a ${deps_lib}/libnghttp3.a
-    ${deps_lib}/libssl.a ${deps_lib}/libcrypto.a z zstd dl Threads::Threads)
-  # Debian 13's libcrypto.a asks for one symbol of glibc 2.38: forward it where glibc is older.
-  include(CheckSymbolExists)
-  check_symbol_exists(__isoc23_strtol "stdlib.h" PEERD_GLIBC_HAS_ISOC23)
-  if(NOT PEERD_GLIBC_HAS_ISOC23)
-    file(WRITE ${CMAKE_BINARY_DIR}/isoc23.c
-      "long strtol(const char *, char **, int);\nlong __isoc23_strtol(const char *s, char **e, int b) { return strtol(s, e, b); }\n")
-    add_library(deps_isoc23 STATIC ${CMAKE_BINARY_DIR}/isoc23.c)
-    target_link_libraries(deps_quic INTERFACE deps_isoc23)
-  endif()
   add_library(deps::quic ALIAS deps_quic)
+  target_include_directories(deps_quic SYSTEM INTERFACE ${PEERD_DEPS}/usr/include)
+  target_link_libraries(deps_quic INTERFACE ${deps_lib}/libngtcp2_crypto_ossl.a ${deps_lib}/libngtcp2.a ${deps_lib}/libnghttp3.a)
+  if(openssl_pc_FOUND)
+    target_link_libraries(deps_quic INTERFACE PkgConfig::openssl_pc)
+  else()
+    include(openssl_static)
+  endif()
 else()
-  string(APPEND missing "\n  ngtcp2 >= 1.22.1 with its OpenSSL helper, nghttp3 >= 1.12, OpenSSL >= 3.5.1: run scripts/bootstrap")
+  string(APPEND missing "\n  ngtcp2>=1.22.1 with its OpenSSL helper, nghttp3>=1.12, openssl>=3.5.1: run scripts/bootstrap")
 endif()
 
 # BLAKE3's official C library: the system's, else the C sources that the package librust-blake3-dev carries.
