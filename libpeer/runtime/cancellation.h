@@ -12,8 +12,8 @@
 
 namespace peer::rt {
 
-/// "My token was requested." Thrown only by this layer's awaitables; counts as cancellation only where the catcher's own
-/// token was requested, and is a failure anywhere else.
+/// "My token was requested." Thrown only by this layer's awaitables; counts as cancellation only where the catcher's
+/// own token was requested, and is a failure anywhere else.
 struct Cancelled final : std::exception {
   const char* what() const noexcept override { return "cancelled"; }
 };
@@ -41,8 +41,8 @@ class CancellationToken {
   std::shared_ptr<detail::CancelState> state_;
 };
 
-/// Runs `fn` when the token is requested; destroying the hook first unhooks it. `fn` may set flags, wake coroutines, post and
-/// destroy this hook; it must not throw.
+/// Runs `fn` when the token is requested; destroying the hook first unhooks it. `fn` may set flags, wake coroutines,
+/// post and destroy this hook; it must not throw.
 class [[nodiscard]] CancelHook : private detail::HookNode {
  public:
   using Function = std::move_only_function<void()>;

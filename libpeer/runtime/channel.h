@@ -65,7 +65,8 @@ class Channel {
   Sender sender() const { return Sender(state_); }
   void close() { shut(state_); }
 
-  /// Loop: the receiver's; one receiver at a time. Nothing once closed and empty. Cancel: throws Cancelled; no value is lost.
+  /// Loop: the receiver's; one receiver at a time. Nothing once closed and empty. Cancel: throws Cancelled; no value is
+  /// lost.
   Task<std::optional<T>> receive(CancellationToken token) {
     const std::shared_ptr<State> state = state_;
     for (;;) {

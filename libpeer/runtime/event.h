@@ -17,7 +17,7 @@ class Event {
   void set() noexcept;
   void reset() noexcept { set_ = false; }
   bool is_set() const noexcept { return set_; }
-  /// Cancel: throws Cancelled.
+  /// Cancel: throws Cancelled, also if the event is set already; not once set() has woken it.
   Task<void> wait(CancellationToken token);
 
  private:

@@ -14,8 +14,8 @@ using TimePoint = Clock::time_point;
 
 class Executor;
 
-/// A coroutine that waits to be resumed, and its place in the executor's queue. Every promise of this layer is one, so that
-/// waking allocates nothing and cannot fail.
+/// A coroutine that waits to be resumed, and its place in the executor's queue. Every promise of this layer is one, so
+/// that waking allocates nothing and cannot fail.
 struct Suspended {
   Executor* executor = nullptr;    ///< the loop it runs on
   std::coroutine_handle<> handle;  ///< itself
@@ -42,8 +42,8 @@ class Executor {
 
   /// Appends to the queue of the ready, in order; never resumes inline.
   virtual void wake(Suspended& coroutine) noexcept = 0;
-  /// Runs `fn` on the loop's thread, in order of posting. Any thread. False, with `fn` dropped, once the loop has closed.
-  /// Fails: what `fn` throws ends the program; it would cross C frames.
+  /// Runs `fn` on the loop's thread, in order of posting. Any thread. False, with `fn` dropped, once the loop has
+  /// closed. Fails: what `fn` throws ends the program; it would cross C frames.
   virtual bool post(Function fn) = 0;
   /// Monotonic, to the nanosecond, read afresh at each call.
   virtual TimePoint now() const = 0;
@@ -53,5 +53,10 @@ class Executor {
 };
 
 inline void Suspended::wake() noexcept { executor->wake(*this); }
+
+namespace detail {
+/// Calls what may not throw: if it does, says which `kind` of function it was and aborts.
+void call(Executor::Function& fn, const char* kind) noexcept;
+}  // namespace detail
 
 }  // namespace peer::rt

@@ -1,11 +1,11 @@
-// ManualExecutor: virtual time and a queue that runs only when told to. One instance plays every loop and every worker of a
-// simulation, so that a whole network of peers runs in one thread and repeats itself.
+// ManualExecutor: virtual time and a queue that runs only when told to. One instance plays every loop and every worker
+// of a simulation, so that a whole network of peers runs in one thread and repeats itself.
 #pragma once
 
 #include <cstddef>
-#include <deque>
-#include <functional>
+#include <cstdint>
 #include <map>
+#include <memory>
 #include <mutex>
 
 #include "base/random.h"
@@ -16,6 +16,11 @@ namespace peer::rt {
 
 class ManualExecutor final : public Executor {
  public:
+  ManualExecutor() = default;
+  ManualExecutor(const ManualExecutor&) = delete;
+  ManualExecutor& operator=(const ManualExecutor&) = delete;
+  ~ManualExecutor() override;
+
   void wake(Suspended& coroutine) noexcept override;
   bool post(Function fn) override;
   TimePoint now() const override { return now_; }
@@ -28,7 +33,7 @@ class ManualExecutor final : public Executor {
   bool step();
   /// Runs what is ready, then moves the clock to each timer in turn, up to now() + `by`.
   void advance(Duration by);
-  /// Moves to the next timer and fires it; false if there is none.
+  /// Moves to the next timer and fires it, without running what that made ready; false if there is none.
   bool advance_to_next_timer();
   /// Like the end of a loop: later posts are refused.
   void close();
@@ -37,17 +42,21 @@ class ManualExecutor final : public Executor {
   bool idle() const;
 
  private:
+  struct Posted;
+  void append(Suspended& entry) noexcept;
+  Suspended* take() noexcept;
+
   TimePoint now_{};
-  Suspended* first_ready_ = nullptr;
-  Suspended* last_ready_ = nullptr;
-  mutable std::mutex mutex_;
-  std::deque<Function> posted_;
+  mutable std::mutex mutex_;  // over the queue: post() comes from any thread
+  Suspended* first_ = nullptr;
+  Suspended* last_ = nullptr;
   bool closed_ = false;
   std::map<Timer, Function> timers_;
   std::uint64_t sequence_ = 0;
 };
 
-/// Jobs run on the executor, inline in its queue, after a random delay up to `slowest`, in a seeded order.
+/// Jobs run on the executor after a random delay up to `slowest`, so in a seeded order; in order of submission, as soon
+/// as the executor runs what is ready, if `slowest` is zero. Loop: the executor's.
 class ManualWorkers final : public Workers {
  public:
   ManualWorkers(ManualExecutor& executor, std::uint64_t seed, Duration slowest);

@@ -16,21 +16,6 @@ std::string describe(const std::exception_ptr& error) {
   }
 }
 
-// The root of a spawned task: it owns the frame, which frees itself at its end.
-struct Scope::Root {
-  struct promise_type : Suspended {
-    Root get_return_object() {
-      handle = std::coroutine_handle<promise_type>::from_promise(*this);
-      return Root{this};
-    }
-    std::suspend_always initial_suspend() noexcept { return {}; }
-    std::suspend_never final_suspend() noexcept { return {}; }
-    void unhandled_exception() noexcept { std::terminate(); }
-    void return_void() noexcept {}
-  };
-  promise_type* promise;
-};
-
 struct Scope::Wait {
   Scope& scope;
   bool await_ready() const noexcept { return scope.running_.empty(); }
@@ -58,7 +43,7 @@ Scope::~Scope() {
   if (parent_ != nullptr) std::erase(parent_->below_, this);
 }
 
-Scope::Root Scope::drive(std::list<std::string>::iterator self, Task<void> task) {
+detail::Root Scope::drive(std::list<std::string>::iterator self, Task<void> task) {
   std::exception_ptr error;
   try {
     co_await task;
@@ -78,9 +63,7 @@ Scope::Root Scope::drive(std::list<std::string>::iterator self, Task<void> task)
 void Scope::spawn(std::string name, Task<void> task) {
   PEER_CHECK(!joined_);
   const auto self = running_.insert(running_.end(), std::move(name));
-  const Root root = drive(self, std::move(task));
-  root.promise->executor = &executor_;
-  root.promise->wake();
+  drive(self, std::move(task)).start(executor_);
 }
 
 Task<void> Scope::join() {

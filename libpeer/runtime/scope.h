@@ -1,7 +1,8 @@
 // Scope: the tasks of one owner, with a common cancellation and one join point.
 //
 // 1. Every spawned task runs to its end before join() returns; a scope is destroyed only joined and empty.
-// 2. A first failure requests token(), so the siblings stop; join() rethrows it. Further failures are kept and appended to
+// 2. A first failure requests token(), so the siblings stop; join() rethrows it. Further failures are kept and appended
+// to
 //    the message (ScopeFailed), so that none is lost.
 // 3. A Cancelled that leaves a task counts as a normal end if the scope's token was requested, otherwise as a failure.
 // 4. After join() has returned, spawn() is a bug.
@@ -52,6 +53,8 @@ class Scope {
   /// Fails: rethrows the tasks' failures.
   Task<void> join();
 
+  /// join() has returned: nothing may be spawned any more.
+  bool joined() const noexcept { return joined_; }
   bool empty() const noexcept { return running_.empty(); }
   /// Tasks that are alive, here and in the scopes below.
   std::size_t size() const noexcept;
@@ -59,9 +62,8 @@ class Scope {
   void visit(const std::function<void(const std::string& task, const std::string& scope)>& fn) const;
 
  private:
-  struct Root;
   struct Wait;
-  Root drive(std::list<std::string>::iterator self, Task<void> task);
+  detail::Root drive(std::list<std::string>::iterator self, Task<void> task);
 
   Executor& executor_;
   Scope* parent_;

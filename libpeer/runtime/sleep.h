@@ -11,10 +11,14 @@
 
 namespace peer::rt {
 
+/// now() + `delay`, or the end of time if that is past it.
+TimePoint time_after(const Executor& executor, Duration delay);
+
 /// Cancel: throws Cancelled at once.
 Task<void> sleep_for(Executor& executor, Duration delay, CancellationToken token);
 
-/// A cancellation that also requests itself after `limit`. Give its token() to the work; afterwards expired() tells which.
+/// A cancellation that also requests itself after `limit`. Give its token() to the work; afterwards expired() tells
+/// which.
 class Deadline {
  public:
   Deadline(Executor& executor, Duration limit, const CancellationToken& parent);
@@ -31,17 +35,33 @@ class Deadline {
   bool expired_ = false;
 };
 
-/// Awaits `fn(token)` for at most `limit`; nothing if the time ran out. The callee always runs to its end.
-/// Cancel: passed on to the callee.
+namespace detail {
+template <class R>
+struct Timed {
+  using type = std::optional<R>;
+};
+template <>
+struct Timed<void> {
+  using type = bool;
+};
+}  // namespace detail
+
+/// Awaits `fn(token)` for at most `limit`; nothing if the time ran out (of a Task<void>: false). The callee always runs
+/// to its end; what it returned in spite of the limit is returned. Cancel: passed on to the callee.
 template <class F>
 auto with_timeout(Executor& executor, Duration limit, F fn, CancellationToken token)
-    -> Task<std::optional<task_value_t<std::invoke_result_t<F&, CancellationToken>>>> {
+    -> Task<typename detail::Timed<task_value_t<std::invoke_result_t<F&, CancellationToken>>>::type> {
   using R = task_value_t<std::invoke_result_t<F&, CancellationToken>>;
-  std::optional<R> result;
   Deadline deadline(executor, limit, token);
+  typename detail::Timed<R>::type result{};
   try {
     auto task = fn(deadline.token());
-    result.emplace(co_await task);
+    if constexpr (std::is_void_v<R>) {
+      co_await task;
+      result = true;
+    } else {
+      result.emplace(co_await task);
+    }
   } catch (const Cancelled&) {
     if (token.requested() || !deadline.expired()) throw;
   }

@@ -1,7 +1,8 @@
 // spawn_supervised(): a long-lived service under a policy that says what its end means.
 //
 // 1. What a service throws is contained here.
-// 2. Any end before the scope is cancelled is told to the observer: an error, or none if it simply returned. An error during
+// 2. Any end before the scope is cancelled is told to the observer: an error, or none if it simply returned. An error
+// during
 //    shutdown is told too, with `stopping` set; it is not a reason to restart or to fail.
 // 3. Required: then the scope fails with it. Restart: it runs again after the delay (at least kMinimumRestartDelay).
 //    BestEffort: everything else goes on without it.

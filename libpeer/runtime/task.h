@@ -1,7 +1,8 @@
 // Task<T>: a lazy coroutine that its caller awaits, once, on the caller's own loop.
 //
 // 1. Nothing runs before the Task is awaited or given to a Scope; an unstarted one may be dropped.
-// 2. A started coroutine runs to its end: stop it with its token, never by destroying it. C libraries hold pointers into it.
+// 2. A started coroutine runs to its end: stop it with its token, never by destroying it. C libraries hold pointers
+// into it.
 // 3. The end of a coroutine never resumes its waiter inline, unless it never suspended: then the waiter simply goes on.
 #pragma once
 
@@ -43,7 +44,7 @@ struct PromiseBase : Suspended {
 template <class T>
 struct PromiseValue : PromiseBase {
   std::optional<T> value;
-  template <class U>
+  template <class U = T>
   void return_value(U&& v) {
     value.emplace(std::forward<U>(v));
   }
@@ -98,6 +99,30 @@ class [[nodiscard]] Task {
   explicit Task(std::coroutine_handle<promise_type> handle) noexcept : handle_(handle) {}
   std::coroutine_handle<promise_type> handle_;
 };
+
+namespace detail {
+/// The root of a chain of awaiting coroutines: it owns its frame, which frees itself at the end. It catches what its
+/// task throws.
+struct Root {
+  struct promise_type : Suspended {
+    Root get_return_object() noexcept {
+      handle = std::coroutine_handle<promise_type>::from_promise(*this);
+      return Root{this};
+    }
+    std::suspend_always initial_suspend() noexcept { return {}; }
+    std::suspend_never final_suspend() noexcept { return {}; }
+    void unhandled_exception() noexcept { std::terminate(); }
+    void return_void() noexcept {}
+  };
+  promise_type* promise;
+
+  /// It first runs on the loop's next turn.
+  void start(Executor& executor) const noexcept {
+    promise->executor = &executor;
+    promise->wake();
+  }
+};
+}  // namespace detail
 
 /// Result type of a Task type.
 template <class T>

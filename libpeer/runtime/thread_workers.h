@@ -21,7 +21,8 @@ class ThreadWorkers final : public Workers {
   void submit(Job job) override;
 
  private:
-  void work();
+  void work() noexcept;
+  void end() noexcept;
   std::mutex mutex_;
   std::condition_variable filled_;
   std::deque<Job> jobs_;

@@ -3,21 +3,16 @@
 
 #include <uv.h>
 
-#include <deque>
-#include <functional>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <thread>
 
 #include "runtime/executor.h"
 #include "runtime/scope.h"
 
 namespace peer::rt {
 
-/// Timers run to the microsecond (one timerfd, set once a turn); ready coroutines are drained by budget, so that neither hops
-/// nor I/O starve.
+/// Timers run to the microsecond (one timerfd, set once a turn); ready coroutines are drained by budget, so that
+/// neither hops nor I/O starve.
 class UvExecutor final : public Executor {
  public:
   UvExecutor();

@@ -33,11 +33,13 @@ class StopFlag {
  private:
   template <class F>
   friend auto offload(Workers&, F, CancellationToken) -> Task<std::invoke_result_t<F&, const StopFlag&>>;
+  template <class F>
+  friend auto offload_abandonable(Workers&, F, CancellationToken) -> Task<std::invoke_result_t<F&, const StopFlag&>>;
   std::shared_ptr<std::atomic<bool>> flag_ = std::make_shared<std::atomic<bool>>(false);
 };
 
 namespace detail {
-/// Suspends until finish() is called on any thread; what the job touches outlives the await.
+/// Suspends until the job has run on its worker.
 template <class R>
 struct Offload {
   Workers& workers;
@@ -73,8 +75,8 @@ struct Offload {
 }  // namespace detail
 
 /// Runs `fn(stop)` on a worker and returns what it returns.
-/// Cancel: a job that has not begun is skipped and Cancelled is thrown; one that has begun always runs to its end, and its
-/// result is returned: no write is cut in half, and none is forgotten. `stop` tells `fn` of the request.
+/// Cancel: a job that has not begun is skipped and Cancelled is thrown; one that has begun always runs to its end, and
+/// its result is returned: no write is cut in half, and none is forgotten. `stop` tells `fn` of the request.
 template <class F>
 auto offload(Workers& workers, F fn, CancellationToken token) -> Task<std::invoke_result_t<F&, const StopFlag&>> {
   using R = std::invoke_result_t<F&, const StopFlag&>;
@@ -82,10 +84,11 @@ auto offload(Workers& workers, F fn, CancellationToken token) -> Task<std::invok
   StopFlag stop;
   auto flag = stop.flag_;
   CancelHook hook(token, [flag] { flag->store(true, std::memory_order_relaxed); });
-  detail::Offload<R> wait{workers, [&fn, &stop]() -> R {
-                            if (stop.requested()) throw Cancelled{};
-                            return fn(stop);
-                          }};
+  std::move_only_function<R()> job = [fn = std::move(fn), stop]() mutable -> R {
+    if (stop.requested()) throw Cancelled{};
+    return fn(stop);
+  };
+  detail::Offload<R> wait{workers, std::move(job)};
   co_return co_await wait;
 }
 

@@ -1,0 +1,62 @@
+#include "runtime/event.h"
+
+#include <utility>
+
+#include "base/check.h"
+
+namespace peer::rt {
+
+// A waiter's place in the event's ring, in order of waiting. Once woken it is out of the ring and needs the event no
+// more.
+struct Event::Wait {
+  Event& event;
+  Suspended* waiter = nullptr;
+  Wait* previous = nullptr;
+  Wait* next = nullptr;
+  bool cancelled = false;
+
+  bool await_ready() const noexcept { return false; }
+  template <class P>
+  void await_suspend(std::coroutine_handle<P> self) noexcept {
+    waiter = &self.promise();
+    if (event.first_ == nullptr) {
+      previous = next = this;
+      event.first_ = this;
+    } else {
+      next = event.first_;
+      previous = next->previous;
+      previous->next = next->previous = this;
+    }
+  }
+  void await_resume() const {
+    if (cancelled) throw Cancelled{};
+  }
+  void cancel() noexcept {
+    if (waiter == nullptr) return;
+    cancelled = true;
+    leave();
+  }
+  void leave() noexcept {
+    previous->next = next;
+    next->previous = previous;
+    if (event.first_ == this) event.first_ = next == this ? nullptr : next;
+    std::exchange(waiter, nullptr)->wake();
+  }
+};
+
+Event::~Event() { PEER_CHECK(first_ == nullptr); }
+
+void Event::set() noexcept {
+  set_ = true;
+  while (first_ != nullptr) first_->leave();
+}
+
+Task<void> Event::wait(CancellationToken token) {
+  token.throw_if_requested();
+  if (set_) co_return;
+  Wait wait{*this};
+  CancelHook hook(token, [&wait] { wait.cancel(); });
+  co_await wait;
+}
+
+}  // namespace peer::rt

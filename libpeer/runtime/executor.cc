@@ -1,0 +1,21 @@
+#include "runtime/executor.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+
+namespace peer::rt::detail {
+
+void call(Executor::Function& fn, const char* kind) noexcept {
+  try {
+    fn();
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "fatal: a %s function threw: %s\n", kind, error.what());
+    std::abort();
+  } catch (...) {
+    std::fprintf(stderr, "fatal: a %s function threw\n", kind);
+    std::abort();
+  }
+}
+
+}  // namespace peer::rt::detail

@@ -1,0 +1,82 @@
+// Runs a Task to its end: on the manual executor under virtual time, or on libuv.
+#pragma once
+
+#include <catch2/catch_test_macros.hpp>
+#include <chrono>
+#include <exception>
+#include <functional>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "runtime/manual_executor.h"
+#include "runtime/task.h"
+#include "runtime/uv_executor.h"
+
+namespace peer::test {
+
+namespace detail {
+template <class T>
+struct Outcome {
+  bool finished = false;
+  std::exception_ptr error;
+  std::conditional_t<std::is_void_v<T>, char, std::optional<T>> value{};
+};
+
+template <class T>
+rt::detail::Root run_root(rt::Task<T> task, Outcome<T>* out) {
+  try {
+    if constexpr (std::is_void_v<T>) {
+      co_await task;
+    } else {
+      out->value.emplace(co_await task);
+    }
+  } catch (...) {
+    out->error = std::current_exception();
+  }
+  out->finished = true;
+}
+}  // namespace detail
+
+/// Runs what is ready and, whenever nothing is, moves the clock to the next timer, until `task` has ended; returns or
+/// throws what it did. Other tasks may live on. Fails the test if nothing is left to wait for, or after `limit` of
+/// virtual time.
+template <class T>
+T run_sync(rt::ManualExecutor& executor, rt::Task<T> task, rt::Duration limit = std::chrono::hours(1)) {
+  const rt::TimePoint end = executor.now() + limit;
+  detail::Outcome<T> outcome;
+  detail::run_root<T>(std::move(task), &outcome).start(executor);
+  while (!outcome.finished) {
+    if (executor.step()) continue;
+    if (!executor.advance_to_next_timer()) FAIL("the task waits for something that never comes");
+    if (executor.now() > end) FAIL("the task has not ended within the time limit");
+  }
+  if (outcome.error) std::rethrow_exception(outcome.error);
+  if constexpr (!std::is_void_v<T>) return std::move(*outcome.value);
+}
+
+/// The same for a whole scenario: afterwards no coroutine may be ready and no timer armed.
+template <class T>
+T run_task(rt::ManualExecutor& executor, rt::Task<T> task, rt::Duration limit = std::chrono::hours(1)) {
+  struct Clean {
+    rt::ManualExecutor& executor;
+    ~Clean() {
+      executor.run_ready();
+      CHECK(executor.timers() == 0);
+    }
+  };
+  const Clean clean{executor};
+  return run_sync(executor, std::move(task), limit);
+}
+
+/// Runs `main(executor)` on a loop of its own, which must be empty afterwards (the executor checks it).
+inline void run_on_uv(const std::function<rt::Task<void>(rt::UvExecutor&)>& main) {
+  rt::UvExecutor executor;
+  executor.run(main(executor));
+}
+inline void run_on_uv(rt::Task<void> main) {
+  rt::UvExecutor executor;
+  executor.run(std::move(main));
+}
+
+}  // namespace peer::test
