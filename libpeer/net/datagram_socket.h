@@ -45,23 +45,25 @@ class DatagramSocket {
     bool gso = false, gro = false;
   };
 
-  /// close() must have finished.
+  /// close() must have finished, if start() was called.
   virtual ~DatagramSocket() = default;
   /// The address bound to, with its real port.
   virtual SocketAddress local_address() const = 0;
   /// Begins to receive; at most `kDatagramsPerTurn` datagrams a loop turn, empty ones counted.
   virtual void start(DatagramReceiver& receiver) = 0;
-  /// Sends `data` as datagrams of `segment` bytes each, the last perhaps shorter; at most max_segments() of them and 65,000 bytes.
+  /// Sends `data` as datagrams of `segment` bytes each, the last perhaps shorter; at most max_segments() of them and kMaxSend bytes.
   /// `local` chooses the source address (unspecified: the kernel does).
   virtual SendStatus send(const SocketAddress& local, const SocketAddress& remote, Ecn ecn, std::span<const std::uint8_t> data,
                           std::size_t segment) = 0;
   /// How many datagrams one send() may carry: 1 without GSO.
   virtual std::size_t max_segments() const = 0;
   virtual Stats stats() const = 0;
-  /// Stops receiving and releases the port; returns when the last callback is over. Not cancellable.
+  /// Stops receiving and releases the port; returns when the last callback is over. Not cancellable. Once; a send() from then
+  /// on goes nowhere.
   virtual rt::Task<void> close() = 0;
 };
 
 inline constexpr std::size_t kDatagramsPerTurn = 256;
+inline constexpr std::size_t kMaxSend = 65000;  ///< bytes of one send()
 
 }  // namespace peer::net

@@ -1,0 +1,57 @@
+// SimSocket: a DatagramSocket on a SimNetwork.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "net/datagram_socket.h"
+#include "support/net/sim_network.h"
+
+namespace peer::test {
+
+/// What a datagram to that address carries beside its payload.
+std::size_t ip_and_udp_headers(const net::SocketAddress& address);
+
+class SimSocket final : public net::DatagramSocket {
+ public:
+  SimSocket(SimNetwork& network, net::SocketAddress address) : network_(network), address_(address) {}
+  ~SimSocket() override;
+
+  net::SocketAddress local_address() const override { return address_; }
+  void start(net::DatagramReceiver& receiver) override;
+  net::SendStatus send(const net::SocketAddress& local, const net::SocketAddress& remote, net::Ecn ecn,
+                       std::span<const std::uint8_t> data, std::size_t segment) override;
+  std::size_t max_segments() const override { return network_.max_segments_; }
+  Stats stats() const override;
+  rt::Task<void> close() override;
+
+ private:
+  friend class SimNetwork;
+  struct Datagram {
+    net::SocketAddress from;
+    net::Ecn ecn;
+    std::vector<std::uint8_t> data;
+  };
+
+  void put(rt::TimePoint at, Datagram datagram);
+  void arm();
+  void deliver();
+  void promise_writable();
+  void release();
+
+  SimNetwork& network_;
+  net::SocketAddress address_;
+  net::DatagramReceiver* receiver_ = nullptr;
+  std::multimap<rt::TimePoint, Datagram> arriving_;  // equal times keep the order they were put in
+  std::optional<rt::Executor::Timer> delivery_;
+  std::optional<rt::Executor::Timer> writable_;
+  bool blocked_ = false;        // by the test
+  bool owes_writable_ = false;  // a send was refused
+  bool closed_ = false;
+  Stats stats_;
+};
+
+}  // namespace peer::test
