@@ -85,6 +85,15 @@ class Channel {
     }
   }
 
+  /// Loop: the receiver's. A value that is there already; nothing otherwise.
+  std::optional<T> try_receive() {
+    const std::lock_guard lock(state_->mutex);
+    if (state_->items.empty()) return std::nullopt;
+    std::optional<T> value(std::move(state_->items.front()));
+    state_->items.pop_front();
+    return value;
+  }
+
  private:
   static void notify(const std::shared_ptr<State>& state) {
     state->executor.post([state] { state->filled.set(); });

@@ -1,0 +1,141 @@
+// Download: one game in one version, from every peer that offers it, staged, verified chunk by chunk and published whole.
+//
+// Loop: control. The bytes never come here: sources run on the net loop and write through workers; this side plans.
+// Cancel: at chunk and peer-attempt boundaries; what was received stays in the staging, logged, for the next time.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "net/link.h"
+#include "runtime/channel.h"
+#include "runtime/scope.h"
+#include "runtime/sleep.h"
+#include "runtime/workers.h"
+#include "store/disk.h"
+#include "transfer/fetch.h"
+#include "transfer/plan.h"
+#include "transfer/staging.h"
+
+namespace peer::transfer {
+
+/// Received but not yet logged as durable: never more than this.
+inline constexpr std::uint64_t kMaxUnlogged = 64 << 20;
+
+/// Who offers a version now; implemented by the peer table. Loop: control.
+class SourceList {
+ public:
+  virtual ~SourceList() = default;
+  virtual std::vector<SourcePeer> sources(const std::string& game, const Digest& version) const = 0;
+};
+
+struct DownloadContext {
+  rt::Executor* control = nullptr;
+  rt::Scope* net = nullptr;
+  rt::Workers* workers = nullptr;
+  net::Transport* transport = nullptr;
+  store::Disk* disk = nullptr;
+  const SourceList* sources = nullptr;
+  std::string root;           ///< the library root that receives
+  std::uint64_t reserve = 0;  ///< bytes to leave free
+  Log log;
+};
+
+enum class Phase { waiting, fetching, publishing };
+
+struct Progress {
+  Phase phase = Phase::waiting;
+  std::uint64_t bytes_total = 0;
+  std::uint64_t bytes_done = 0;
+  std::uint64_t bytes_reused = 0;
+  std::uint64_t bytes_received = 0;
+  double rate = 0;  ///< bytes a second
+  std::optional<double> eta_s;
+  std::map<PeerId, std::uint64_t> sources;  ///< payload by source
+};
+
+struct DownloadOutcome {
+  enum class Kind { finished, failed, peers_gone } kind = Kind::finished;
+  std::shared_ptr<const protocol::ManifestDocument> document;  ///< of a finished one
+  std::optional<Error> error;
+};
+
+class Download {
+ public:
+  /// Everything in the context must outlive it. `on_progress` comes four times a second at most.
+  Download(rt::Scope& parent, DownloadContext context, std::string game, Digest version, std::function<void()> on_progress);
+  ~Download();
+
+  /// Once. Cancel: throws Cancelled after everything received is logged.
+  rt::Task<DownloadOutcome> run(rt::CancellationToken token);
+  /// The source list changed.
+  void sources_changed();
+  Progress progress() const;
+  /// Only these peers may serve it; empty: any.
+  void restrict_to(std::set<PeerId> peers) { only_ = std::move(peers); }
+  /// No source left is no end while this says so.
+  void wait_for_sources(bool wait) { wait_ = wait; }
+
+ private:
+  struct Source {
+    std::shared_ptr<rt::Channel<Span>> spans;
+    std::shared_ptr<std::atomic<std::uint64_t>> received;
+    std::vector<Span> outstanding;
+    bool running = false;
+    bool excluded = false;        ///< sent wrong data or lacks what it offered
+    rt::TimePoint not_before{};   ///< after a failed connection
+    std::uint64_t received_before = 0;  ///< by earlier connections
+  };
+
+  rt::Task<DownloadOutcome> prepare(rt::Scope& scope);
+  rt::Task<std::optional<DownloadOutcome>> obtain_document(rt::Scope& scope);
+  rt::Task<DownloadOutcome> fetch_all(rt::Scope& scope);
+  rt::Task<DownloadOutcome> publish(rt::CancellationToken token);
+  rt::Task<void> run_tasks(rt::Scope& scope, std::optional<DownloadOutcome>& outcome);
+  rt::Task<void> source_task(PeerId id, SourceJob job, rt::CancellationToken token);
+  rt::Task<void> tick_task(rt::Scope& scope, rt::CancellationToken token);
+  rt::Task<void> checkpoint_task(rt::CancellationToken token);
+
+  std::vector<SourcePeer> listed() const;
+  void refresh_sources(rt::Scope& scope);
+  void feed();
+  void handle(SourceReport report);
+  void give_back(Source& source, const Span& span);
+  std::optional<DownloadOutcome> verdict() const;
+  void measure();
+
+  rt::Scope& parent_;
+  DownloadContext context_;
+  std::string game_;
+  Digest version_;
+  std::function<void()> on_progress_;
+  std::set<PeerId> only_;
+  bool wait_ = false;
+  rt::Channel<SourceReport> inbox_;
+
+  Phase phase_ = Phase::waiting;
+  std::shared_ptr<const protocol::ManifestDocument> document_;
+  std::shared_ptr<Staging> staging_;
+  std::optional<Planner> planner_;
+  std::map<PeerId, Source> sources_;
+  std::optional<Error> fatal_;
+  std::optional<Error> last_error_;
+  std::uint64_t bytes_reused_ = 0;
+  bool checkpointing_ = false;
+  rt::TimePoint last_checkpoint_{};
+
+  struct Sample {
+    rt::TimePoint at;
+    std::uint64_t received;
+  };
+  std::vector<Sample> samples_;
+  double rate_ = 0;
+};
+
+}  // namespace peer::transfer

@@ -1,0 +1,193 @@
+#include "transfer/fetch.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "protocol/routes.h"
+
+namespace peer::transfer {
+
+namespace {
+
+constexpr std::size_t kPieceBytes = 128 << 10;    // read granularity: how fine the received count is
+constexpr std::uint64_t kBatchBytes = 1 << 20;    // verified and written by one job
+
+/// Why a response with that status is of no use.
+SpanFailed refused_span(const SourceJob& job, const Span& span, int status) {
+  const bool gone = status == 404 || status == 410 || status == 403;
+  std::string text = job.peer.name + " answered " + std::to_string(status) + " for a part of " + job.game;
+  return {job.peer.id, span, gone ? Blame::missing : Blame::network,
+          Error{gone ? ErrorCode::no_peer_has_it : ErrorCode::unreachable, std::move(text), 0}};
+}
+
+/// The next batch of a span: consecutive chunks of at most kBatchBytes together.
+struct Batch {
+  std::uint64_t first;
+  std::uint64_t count = 0;
+  std::size_t bytes = 0;
+};
+Batch next_batch(const protocol::Manifest& manifest, std::uint64_t first, std::uint64_t end) {
+  Batch batch{first};
+  while (batch.first + batch.count < end) {
+    const std::uint32_t size = manifest.place(static_cast<std::size_t>(batch.first + batch.count)).size;
+    if (batch.count > 0 && batch.bytes + size > kBatchBytes) break;
+    batch.bytes += size;
+    ++batch.count;
+  }
+  return batch;
+}
+
+struct WriteOutcome {
+  Result<void> result;
+  std::uint64_t written = 0;
+};
+
+/// One span, start to end. Nothing: all of it is verified and written.
+rt::Task<std::optional<SpanFailed>> fetch_span(const SourceJob& job, net::Link& link, Span span, rt::CancellationToken token) {
+  const auto failed = [&](Blame blame, Error error) { return SpanFailed{job.peer.id, span, blame, std::move(error)}; };
+  net::RequestHead head;
+  head.method = "GET";
+  head.path = protocol::format_route(protocol::ChunksRoute{job.game, job.version, span.first, span.count});
+  auto opened = co_await link.request(head, false, token);
+  if (!opened) co_return failed(Blame::network, opened.error());
+  const std::unique_ptr<net::ClientStream> stream = std::move(*opened);
+  const auto response = co_await stream->response(token);
+  if (!response) co_return failed(Blame::network, response.error());
+  if (response->status != 200) co_return refused_span(job, span, response->status);
+  if (response->content_length && *response->content_length != span.bytes) {
+    co_return failed(Blame::content, Error{ErrorCode::invalid, job.peer.name + " sends another length than asked for", 0});
+  }
+
+  std::vector<std::uint8_t> buffer;
+  const std::uint64_t end = span.first + span.count;
+  for (std::uint64_t chunk = span.first; chunk < end;) {
+    const Batch batch = next_batch(job.document->manifest, chunk, end);
+    buffer.resize(batch.bytes);
+    for (std::size_t done = 0; done < batch.bytes;) {
+      const std::size_t want = std::min(kPieceBytes, batch.bytes - done);
+      const auto got = co_await stream->reader().read(std::span(buffer).subspan(done, want), token);
+      if (!got) co_return failed(Blame::network, got.error());
+      job.received->fetch_add(*got, std::memory_order_relaxed);
+      done += *got;
+      if (*got < want) co_return failed(Blame::network, Error{ErrorCode::unreachable, job.peer.name + " ended a part early", 0});
+    }
+    auto write = [staging = job.staging, batch, bytes = std::span<const std::uint8_t>(buffer)](const rt::StopFlag&) {
+      WriteOutcome outcome;
+      outcome.result = staging->write(ChunkBatch{batch.first, batch.count, bytes}, outcome.written);
+      return outcome;
+    };
+    const WriteOutcome outcome = co_await rt::offload(*job.workers, std::move(write), token);
+    stream->reader().release(batch.bytes);
+    if (outcome.written > 0) job.reports.send_urgent(SpanProgress{job.peer.id, batch.first, outcome.written});
+    if (!outcome.result) {
+      const Blame blame = outcome.result.error().code == ErrorCode::invalid ? Blame::content : Blame::local;
+      co_return failed(blame, outcome.result.error());
+    }
+    chunk += batch.count;
+  }
+  co_return std::nullopt;
+}
+
+rt::Task<void> run_lane(const SourceJob& job, net::Link& link, rt::CancellationToken token) {
+  for (;;) {
+    const std::optional<Span> span = co_await job.spans->receive(token);
+    if (!span) co_return;
+    auto failure = co_await fetch_span(job, link, *span, token);
+    if (failure) {
+      job.reports.send_urgent(std::move(*failure));
+    } else {
+      job.reports.send_urgent(SpanDone{job.peer.id, *span});
+    }
+  }
+}
+
+/// Ends the lanes when the connection does.
+rt::Task<void> watch_link(net::Link& link, rt::CancellationSource& stop, Error& why, rt::CancellationToken token) {
+  why = co_await link.ended(token);
+  stop.request();
+}
+
+rt::Task<void> run_lanes(const SourceJob& job, net::Link& link, rt::CancellationSource& stop, Error& why) {
+  rt::Scope lanes(*job.net, "source " + job.peer.id.brief(), stop.token());
+  for (std::size_t i = 0; i < kLanes; ++i) lanes.spawn("lane", run_lane(job, link, lanes.token()));
+  // The lanes end by themselves when the channel is closed: then the watcher is all that is left, and is stopped.
+  rt::CancellationSource watch_stop(lanes.token());
+  rt::Scope watch(*job.net, "source " + job.peer.id.brief(), watch_stop.token());
+  watch.spawn("watch", watch_link(link, stop, why, watch.token()));
+  std::exception_ptr failure;
+  try {
+    co_await lanes.join();
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  watch.request_stop();
+  co_await watch.join();
+  if (failure) std::rethrow_exception(failure);
+}
+
+}  // namespace
+
+rt::Task<Result<std::unique_ptr<net::Link>>> dial_any(net::Transport& transport, SourcePeer peer, rt::CancellationToken token) {
+  Error last{ErrorCode::unreachable, peer.name + " has told no address", 0};
+  for (const net::SocketAddress& address : peer.addresses) {
+    auto link = co_await transport.dial(address, peer.id, token);
+    if (link) co_return std::move(*link);
+    last = link.error();
+  }
+  co_return std::unexpected(last);
+}
+
+rt::Task<SourceEnded> run_source(SourceJob job, rt::CancellationToken token) {
+  auto dialled = co_await dial_any(*job.transport, job.peer, token);
+  if (!dialled) co_return SourceEnded{job.peer.id, Blame::network, dialled.error()};
+  const std::unique_ptr<net::Link> link = std::move(*dialled);
+  Error why{ErrorCode::unreachable, "the connection to " + job.peer.name + " ended", 0};
+  rt::CancellationSource stop(token);
+  co_await run_lanes(job, *link, stop, why);
+  link->close("done");
+  co_return SourceEnded{job.peer.id, Blame::network, std::move(why)};
+}
+
+rt::Task<Result<std::shared_ptr<const protocol::ManifestDocument>>> fetch_manifest(ManifestJob job, rt::CancellationToken token) {
+  auto dialled = co_await dial_any(*job.transport, job.peer, token);
+  if (!dialled) co_return std::unexpected(dialled.error());
+  const std::unique_ptr<net::Link> link = std::move(*dialled);
+  net::RequestHead head;
+  head.method = "GET";
+  head.path = protocol::format_route(protocol::ManifestRoute{job.game, job.version});
+  head.fields.push_back({"accept", std::string(protocol::kManifestMediaType)});
+  auto opened = co_await link->request(head, false, token);
+  if (!opened) co_return std::unexpected(opened.error());
+  const std::unique_ptr<net::ClientStream> stream = std::move(*opened);
+  const auto response = co_await stream->response(token);
+  if (!response) co_return std::unexpected(response.error());
+  if (response->status != 200) {
+    co_return fail(ErrorCode::no_peer_has_it,
+                   job.peer.name + " answered " + std::to_string(response->status) + " for the manifest of " + job.game);
+  }
+  if (!response->content_length || *response->content_length > protocol::kMaxManifestBytes) {
+    co_return fail(ErrorCode::invalid, "the manifest of " + job.game + " from " + job.peer.name + " is too large or of unknown length");
+  }
+  // Grows as bytes arrive: a length alone makes nobody allocate.
+  std::vector<std::uint8_t> bytes;
+  const auto length = static_cast<std::size_t>(*response->content_length);
+  while (bytes.size() < length) {
+    const std::size_t before = bytes.size();
+    bytes.resize(std::min(length, before + std::max<std::size_t>(kBatchBytes, before)));
+    const auto got = co_await stream->reader().read(std::span(bytes).subspan(before), token);
+    if (!got) co_return std::unexpected(got.error());
+    stream->reader().release(*got);
+    if (before + *got < bytes.size()) co_return fail(ErrorCode::unreachable, job.peer.name + " ended the manifest early");
+  }
+  using Document = Result<std::shared_ptr<const protocol::ManifestDocument>>;
+  auto decode = [bytes = std::move(bytes), version = job.version](const rt::StopFlag&) -> Document {
+    auto document = protocol::decode(bytes, version);
+    if (!document) return std::unexpected(document.error());
+    return std::make_shared<const protocol::ManifestDocument>(std::move(*document));
+  };
+  Document document = co_await rt::offload(*job.workers, std::move(decode), token);
+  link->close("done");
+  co_return document;
+}
+
+}  // namespace peer::transfer

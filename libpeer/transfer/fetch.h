@@ -1,0 +1,104 @@
+// The receiving side of a transfer, on the net loop: manifests, and spans of chunks from one source.
+//
+// Nothing mutable is shared with the control loop but what is safe to share: channels, an atomic counter and the Staging.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "net/link.h"
+#include "protocol/manifest.h"
+#include "runtime/channel.h"
+#include "runtime/scope.h"
+#include "runtime/workers.h"
+#include "transfer/plan.h"
+#include "transfer/staging.h"
+
+namespace peer::transfer {
+
+/// A peer that offers a version, as the peer table knows it.
+struct SourcePeer {
+  PeerId id;
+  std::string name;
+  std::vector<net::SocketAddress> addresses;  ///< of its listeners, best first
+};
+
+/// Requests under way at once on one connection: enough to hide a request's round trip and the disk behind each other.
+inline constexpr std::size_t kLanes = 4;
+
+/// Chunks of a span are verified and written; or the span failed after that.
+struct SpanProgress {
+  PeerId source;
+  std::uint64_t first = 0;
+  std::uint64_t count = 0;
+};
+struct SpanDone {
+  PeerId source;
+  Span span;
+};
+enum class Blame {
+  network,  ///< lost, late or refused: may be asked again
+  content,  ///< the source sent a chunk that is not what its hash says
+  missing,  ///< the source does not have what it offered
+  local,    ///< this machine's disk
+};
+struct SpanFailed {
+  PeerId source;
+  Span span;
+  Blame blame;
+  Error error;
+};
+/// The source's connection is over; nothing of it is under way any more.
+struct SourceEnded {
+  PeerId source;
+  Blame blame;
+  Error error;
+};
+/// Something changed on the control loop; look again.
+struct LookAgain {};
+/// A checkpoint of the staging failed.
+struct StagingFailed {
+  Error error;
+};
+using SourceReport = std::variant<SpanProgress, SpanDone, SpanFailed, SourceEnded, LookAgain, StagingFailed>;
+
+/// What a source's task works with; copied to the net loop.
+struct SourceJob {
+  net::Transport* transport = nullptr;
+  rt::Scope* net = nullptr;
+  rt::Workers* workers = nullptr;
+  SourcePeer peer;
+  std::string game;
+  Digest version;
+  std::shared_ptr<const protocol::ManifestDocument> document;
+  std::shared_ptr<Staging> staging;
+  std::shared_ptr<rt::Channel<Span>> spans;  ///< received on the net loop
+  rt::Channel<SourceReport>::Sender reports;
+  std::shared_ptr<std::atomic<std::uint64_t>> received;  ///< chunk payload, counted as it arrives
+
+  explicit SourceJob(rt::Channel<SourceReport>::Sender out) : reports(std::move(out)) {}
+};
+
+/// Connects and fetches spans until the channel closes, the connection ends, or the token is requested. Reports everything but its
+/// own end; returns why it ended.
+rt::Task<SourceEnded> run_source(SourceJob job, rt::CancellationToken token);
+
+struct ManifestJob {
+  net::Transport* transport = nullptr;
+  rt::Workers* workers = nullptr;
+  SourcePeer peer;
+  std::string game;
+  Digest version;
+  ManifestJob() = default;
+};
+
+/// Connects, gets the manifest, checks it against the version. Fails: unreachable, refused, no_peer_has_it, invalid.
+rt::Task<Result<std::shared_ptr<const protocol::ManifestDocument>>> fetch_manifest(ManifestJob job, rt::CancellationToken token);
+
+/// Tries each address in turn.
+rt::Task<Result<std::unique_ptr<net::Link>>> dial_any(net::Transport& transport, SourcePeer peer, rt::CancellationToken token);
+
+}  // namespace peer::transfer
