@@ -106,8 +106,8 @@ std::unique_ptr<Disk> posix_disk();
 
 // Conveniences over the interface.
 Result<std::vector<std::uint8_t>> read_file(Directory& directory, std::string_view name, std::uint64_t limit);
-/// Written beside, synced, renamed over: a reader sees the old or the new content. `secret`: mode 0600 is the state directory's
-/// 0700's matter; the file is not world-readable either.
+/// Written beside, synced, renamed over: a reader sees the old or the new content, also after a power cut. Secrets are guarded
+/// by their directory's mode (0700).
 Result<void> write_file_atomically(Directory& directory, std::string_view name, std::span<const std::uint8_t> content);
 /// The entry and all below it, symlinks not followed; a missing one is no error.
 Result<void> remove_tree(Directory& directory, std::string_view name);
