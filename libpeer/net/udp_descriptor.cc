@@ -1,0 +1,105 @@
+#include "net/udp_descriptor.h"
+
+#include <netinet/udp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+namespace peer::net {
+
+namespace {
+
+bool set(int fd, int level, int option, int value) { return setsockopt(fd, level, option, &value, sizeof value) == 0; }
+
+/// The kernel grants double of what was asked, for its own bookkeeping, and says so.
+std::uint32_t set_buffer(int fd, int force, int option, std::uint32_t bytes) {
+  if (!set(fd, SOL_SOCKET, force, static_cast<int>(bytes))) set(fd, SOL_SOCKET, option, static_cast<int>(bytes));
+  int granted = 0;
+  socklen_t length = sizeof granted;
+  if (getsockopt(fd, SOL_SOCKET, option, &granted, &length) != 0) return 0;
+  return static_cast<std::uint32_t>(granted) / 2;
+}
+
+/// The packet sizes are probed by QUIC: the kernel shall neither fragment nor remember sizes of its own.
+void set_packet_options(int fd, int family) {
+  if (family == AF_INET6) {
+    set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+    set(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
+    set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
+  } else {
+    set(fd, IPPROTO_IP, IP_PKTINFO, 1);
+  }
+  set(fd, IPPROTO_IP, IP_RECVTOS, 1);
+  set(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
+  set(fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
+}
+
+std::unexpected<Error> explain(int error, const SocketAddress& address) {
+  const std::string where = address.to_string();
+  switch (error) {
+    case EADDRINUSE:
+      return fail(ErrorCode::invalid,
+                  "UDP " + where + " is in use: stop the program that has it, or listen on another port", error);
+    case EADDRNOTAVAIL:
+      return fail(ErrorCode::invalid, "cannot listen on " + where + ": this machine does not have that address", error);
+    case EACCES:
+      return fail(ErrorCode::invalid, "cannot listen on " + where + ": ports below 1024 need a privilege; take another",
+                  error);
+    default:
+      return fail(ErrorCode::invalid, "cannot listen on UDP " + where + ": " + std::generic_category().message(error),
+                  error);
+  }
+}
+
+/// Returns the descriptor, or -errno.
+int open_bound(int family, const SocketAddress& address) {
+  const int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -errno;
+  if (family == AF_INET6) set(fd, IPPROTO_IPV6, IPV6_V6ONLY, address.is_unspecified() ? 0 : 1);
+  sockaddr_storage native;
+  const socklen_t length = address.to_native(family, native);
+  if (bind(fd, reinterpret_cast<const sockaddr*>(&native), length) == 0) return fd;
+  const int error = errno;
+  ::close(fd);
+  return -error;
+}
+
+}  // namespace
+
+Result<UdpDescriptor> open_udp(const SocketAddress& address, const Log& log, const UdpOptions& options) {
+  UdpDescriptor result;
+  result.family = address.is_v4() ? AF_INET : AF_INET6;
+  result.fd = open_bound(result.family, address);
+  const bool no_ipv6 = result.fd == -EAFNOSUPPORT || result.fd == -EADDRNOTAVAIL;
+  if (result.family == AF_INET6 && address.is_unspecified() && no_ipv6) {
+    log.info("no IPv6 on this machine: listening on IPv4 only");
+    result.family = AF_INET;
+    result.fd = open_bound(result.family, address);
+  }
+  if (result.fd < 0) return explain(-result.fd, address);
+
+  set_packet_options(result.fd, result.family);
+  result.receive_buffer = set_buffer(result.fd, SO_RCVBUFFORCE, SO_RCVBUF, options.buffer);
+  result.send_buffer = set_buffer(result.fd, SO_SNDBUFFORCE, SO_SNDBUF, options.buffer);
+  if (result.receive_buffer < options.buffer) {
+    log.info("the kernel grants " + std::to_string(result.receive_buffer >> 10) + " KiB of " +
+             std::to_string(options.buffer >> 10) + " KiB receive buffer: raise net.core.rmem_max for full speed");
+  }
+  // Zero means no segmentation by default: this only asks whether the kernel knows the option.
+  result.gso = options.gso && set(result.fd, SOL_UDP, UDP_SEGMENT, 0);
+  result.gro = options.gro && set(result.fd, SOL_UDP, UDP_GRO, 1);
+
+  sockaddr_storage bound{};
+  socklen_t length = sizeof bound;
+  if (getsockname(result.fd, reinterpret_cast<sockaddr*>(&bound), &length) != 0) {
+    const int error = errno;
+    ::close(result.fd);
+    return explain(error, address);
+  }
+  result.local = SocketAddress::from_native(reinterpret_cast<const sockaddr*>(&bound), length);
+  return result;
+}
+
+}  // namespace peer::net

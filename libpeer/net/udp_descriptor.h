@@ -1,0 +1,24 @@
+// UdpDescriptor: an open, bound, non-blocking UDP socket with every option set that udp_socket.cc relies on.
+#pragma once
+
+#include <cstdint>
+
+#include "base/log.h"
+#include "base/result.h"
+#include "net/address.h"
+#include "net/udp_socket.h"
+
+namespace peer::net {
+
+struct UdpDescriptor {
+  int fd = -1;
+  int family = 0;  ///< AF_INET6 carries both
+  SocketAddress local;
+  std::uint32_t receive_buffer = 0, send_buffer = 0;  ///< bytes granted
+  bool gso = false, gro = false;
+};
+
+/// Fails: as bind_udp().
+Result<UdpDescriptor> open_udp(const SocketAddress& address, const Log& log, const UdpOptions& options);
+
+}  // namespace peer::net

@@ -1,0 +1,34 @@
+// bind_udp(): the DatagramSocket of the operating system, polled by libuv.
+//
+// libuv's own UDP has neither segmentation offload (GSO, GRO) nor ECN, so the descriptor is ours.
+// Loop: that of `loop`. Fails: invalid with `system` = EADDRINUSE when the port is taken, EADDRNOTAVAIL when the
+// address is not this machine's; the message says what to do.
+#pragma once
+
+#include <uv.h>
+
+#include <cstdint>
+#include <memory>
+
+#include "base/log.h"
+#include "net/datagram_socket.h"
+#include "runtime/uv_executor.h"
+
+namespace peer::net {
+
+struct UdpOptions {
+  bool gso = true;  ///< try to; what the kernel lacks stays off
+  bool gro = true;
+  std::uint32_t buffer = 4 << 20;  ///< bytes asked for, each way
+};
+
+/// `[::]` is bound for both families; on a machine without IPv6 it becomes 0.0.0.0, with a line in the log.
+Result<std::unique_ptr<DatagramSocket>> bind_udp(uv_loop_t* loop, const SocketAddress& address, const Log& log,
+                                                 const UdpOptions& options = {});
+
+inline Result<std::unique_ptr<DatagramSocket>> bind_udp(rt::UvExecutor& executor, const SocketAddress& address,
+                                                        const Log& log, const UdpOptions& options = {}) {
+  return bind_udp(executor.loop(), address, log, options);
+}
+
+}  // namespace peer::net

@@ -1,0 +1,71 @@
+// Recorder: a DatagramReceiver that keeps what it is given and lets a test wait for it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "net/datagram_socket.h"
+#include "runtime/event.h"
+#include "runtime/sleep.h"
+
+namespace peer::test {
+
+struct Recorder final : net::DatagramReceiver {
+  struct Datagram {
+    net::SocketAddress local, remote;
+    net::Ecn ecn;
+    std::vector<std::uint8_t> data;
+  };
+  std::vector<Datagram> datagrams;
+  std::vector<std::size_t> bursts;  ///< datagrams of each
+  std::size_t writable = 0;
+  std::optional<Error> error;
+
+  void on_datagram(const net::SocketAddress& local, const net::SocketAddress& remote, net::Ecn ecn,
+                   std::span<const std::uint8_t> data) override {
+    datagrams.push_back({local, remote, ecn, {data.begin(), data.end()}});
+    ++in_burst_;
+  }
+  void on_burst_end() override {
+    bursts.push_back(std::exchange(in_burst_, 0));
+    changed_.set();
+  }
+  void on_writable() override {
+    ++writable;
+    changed_.set();
+  }
+  void on_socket_error(const Error& e) override {
+    error = e;
+    changed_.set();
+  }
+
+  /// Waits until `done()`, which is asked after every burst and event; false if that has not come within `limit`, which
+  /// only a failing test sees.
+  rt::Task<bool> until(rt::Executor& executor, std::function<bool()> done,
+                       rt::Duration limit = std::chrono::seconds(20)) {
+    const rt::Deadline deadline(executor, limit, rt::CancellationToken{});
+    bool came = true;
+    try {
+      while (!done()) {
+        changed_.reset();
+        co_await changed_.wait(deadline.token());
+      }
+    } catch (const rt::Cancelled&) {
+      came = false;
+    }
+    co_return came;
+  }
+  rt::Task<bool> until_datagrams(rt::Executor& executor, std::size_t count) {
+    return until(executor, [this, count] { return datagrams.size() >= count; });
+  }
+
+ private:
+  rt::Event changed_;
+  std::size_t in_burst_ = 0;
+};
+
+}  // namespace peer::test
