@@ -172,16 +172,12 @@ void UvExecutor::Impl::program_timer() noexcept {
 
 void UvExecutor::Impl::close() noexcept {
   if (closing) return;
-  // A post that was accepted is run.
-  for (;;) {
-    while (resume_one()) {
-    }
-    {
-      const std::lock_guard lock(mutex);
-      closed = posted.empty();
-      if (closed) break;
-    }
-    run_posted();
+  {
+    const std::lock_guard lock(mutex);
+    closed = true;
+  }
+  run_posted();  // what was accepted is run
+  while (resume_one()) {
   }
   closing = true;
   shut(idle);
