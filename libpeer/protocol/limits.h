@@ -19,6 +19,8 @@ inline constexpr std::size_t kMaxGamesPerPeer = 10'000;
 inline constexpr std::size_t kMaxGamesPerUpdate = 2'000;        ///< a longer update comes in parts
 inline constexpr std::size_t kMaxAddressesPerPeer = 32;
 inline constexpr std::size_t kMaxNameBytes = 64;
+inline constexpr std::size_t kMaxReasonBytes = 256;             ///< of a Goodbye or a Refusal
+inline constexpr std::size_t kMaxJsonDepth = 8;                 ///< of a message, later versions' fields included
 inline constexpr std::uint64_t kMaxSpanBytes = 16 << 20;        ///< payload of one chunk request
 inline constexpr std::size_t kMaxSpanChunks = 4096;
 

@@ -56,6 +56,12 @@ struct ManifestDocument {
   ManifestTimes times;
 };
 
+/// A document and the version its canonical encoding has.
+struct VersionedManifest {
+  ManifestDocument document;
+  Digest version;
+};
+
 /// Sets first_chunk and checks every rule above and of limits.h. Fails: invalid, listing the offenders (the first 20).
 Result<void> validate(Manifest& manifest);
 
@@ -67,6 +73,8 @@ Digest version_of(std::span<const std::uint8_t> canonical);
 std::vector<std::uint8_t> encode(const ManifestDocument& document);
 /// Validates too, and checks that the version is `expected`. Fails: invalid.
 Result<ManifestDocument> decode(std::span<const std::uint8_t> bytes, const Digest& expected);
+/// The same with whatever version the bytes have.
+Result<VersionedManifest> decode_document(std::span<const std::uint8_t> bytes);
 /// For people: GET .../manifest without a peer's Accept.
 std::string to_json(const ManifestDocument& document, const Digest& version);
 

@@ -1,0 +1,41 @@
+// for_each_entry: a manifest's three lists as the one list of the canonical encoding.
+#pragma once
+
+#include <string_view>
+
+#include "protocol/manifest.h"
+#include "protocol/manifest_check.h"
+
+namespace peer::protocol {
+
+/// Calls visit(const Entry&) for everything in the manifest, by path if its lists are sorted.
+template <class Visit>
+void for_each_entry(const Manifest& manifest, Visit visit) {
+  auto file = manifest.files.begin();
+  auto directory = manifest.directories.begin();
+  auto symlink = manifest.symlinks.begin();
+  while (true) {
+    const std::string_view* least = nullptr;
+    std::string_view paths[3];
+    const auto consider = [&](int index, std::string_view path) {
+      paths[index] = path;
+      if (least == nullptr || path < *least) least = &paths[index];
+    };
+    if (file != manifest.files.end()) consider(0, file->path);
+    if (directory != manifest.directories.end()) consider(1, *directory);
+    if (symlink != manifest.symlinks.end()) consider(2, symlink->path);
+    if (least == nullptr) return;
+    if (least == &paths[0]) {
+      visit(Entry{file->executable ? EntryKind::executable : EntryKind::file, file->path, file->size, {}});
+      ++file;
+    } else if (least == &paths[1]) {
+      visit(Entry{EntryKind::directory, *directory, 0, {}});
+      ++directory;
+    } else {
+      visit(Entry{EntryKind::symlink, symlink->path, 0, symlink->target});
+      ++symlink;
+    }
+  }
+}
+
+}  // namespace peer::protocol

@@ -1,0 +1,151 @@
+#include "protocol/messages.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "protocol/limits.h"
+#include "protocol/manifest.h"
+#include "protocol/path.h"
+#include "protocol/varint.h"
+
+namespace peer::protocol {
+
+namespace {
+
+using nlohmann::json;
+
+// Never throws over text that is not UTF-8: our own, by a mistake of ours; the other side says so.
+std::string dump(const json& document, int indent = -1) {
+  return document.dump(indent, ' ', false, json::error_handler_t::replace);
+}
+
+json summary_json(const GameSummary& game) {
+  return {{"id", game.id},
+          {"version", game.version.hex()},
+          {"size", game.size},
+          {"files", game.files},
+          {"modified", game.modified}};
+}
+
+json games_json(const std::vector<GameSummary>& games) {
+  json list = json::array();
+  for (const GameSummary& game : games) list.push_back(summary_json(game));
+  return list;
+}
+
+// Reasons come from anywhere, errors of the system included.
+std::string reason_text(const std::string& reason) {
+  const std::string shown = text_problem(reason) ? printable(reason) : reason;
+  return std::string(clip(shown, kMaxReasonBytes));
+}
+
+struct ToJson {
+  json operator()(const Hello& m) const {
+    return {{"type", "hello"},        {"id", m.id.hex()},         {"name", m.name},         {"protocol", m.protocol},
+            {"instance", m.instance}, {"addresses", m.addresses}, {"revision", m.revision}, {"digest", m.digest.hex()}};
+  }
+  json operator()(const LibraryRequest& m) const { return {{"type", "library_request"}, {"since", m.since}}; }
+  json operator()(const LibraryUpdate& m) const {
+    return {{"type", "library_update"}, {"base", m.base}, {"revision", m.revision},
+            {"digest", m.digest.hex()}, {"last", m.last}, {"games", games_json(m.games)},
+            {"removed", m.removed}};
+  }
+  json operator()(const Ping& m) const { return {{"type", "ping"}, {"nonce", m.nonce}}; }
+  json operator()(const Pong& m) const { return {{"type", "pong"}, {"nonce", m.nonce}}; }
+  json operator()(const Goodbye& m) const { return {{"type", "goodbye"}, {"reason", reason_text(m.reason)}}; }
+  json operator()(const Refusal& m) const { return {{"type", "refusal"}, {"reason", reason_text(m.reason)}}; }
+};
+
+constexpr std::uint8_t kDigestMagic[] = {'P', 'D', 'L', 'B', 1};
+
+// What one game or removed id takes in a frame at most: quotation marks in an id are escaped; the rest is keys, hex and
+// digits.
+std::size_t frame_share(const std::string& id) { return 2 * id.size() + 256; }
+
+}  // namespace
+
+std::string encode(const SessionMessage& message) { return dump(std::visit(ToJson{}, message)); }
+
+std::vector<LibraryUpdate> split(LibraryUpdate whole) {
+  std::vector<LibraryUpdate> parts;
+  std::size_t bytes = 0;
+  std::size_t count = 0;
+  const auto part_for = [&](const std::string& id) -> LibraryUpdate& {
+    const std::size_t share = frame_share(id);
+    if (parts.empty() || count == kMaxGamesPerUpdate || bytes + share > kMaxFrameBytes) {
+      parts.push_back({.base = whole.base, .revision = whole.revision, .digest = whole.digest, .last = false});
+      bytes = 512;
+      count = 0;
+    }
+    bytes += share;
+    ++count;
+    return parts.back();
+  };
+  for (GameSummary& game : whole.games) part_for(game.id).games.push_back(std::move(game));
+  for (std::string& id : whole.removed) part_for(id).removed.push_back(std::move(id));
+  if (parts.empty()) parts.push_back({.base = whole.base, .revision = whole.revision, .digest = whole.digest});
+  parts.back().last = true;
+  return parts;
+}
+
+Digest library_digest(const std::vector<GameSummary>& sorted_by_id) {
+  std::vector<std::uint8_t> bytes(std::begin(kDigestMagic), std::end(kDigestMagic));
+  put_varint(bytes, sorted_by_id.size());
+  for (const GameSummary& game : sorted_by_id) {
+    put_varint(bytes, game.id.size());
+    bytes.insert(bytes.end(), game.id.begin(), game.id.end());
+    bytes.insert(bytes.end(), game.version.bytes.begin(), game.version.bytes.end());
+    put_varint(bytes, game.size);
+    put_varint(bytes, game.files);
+    put_int64(bytes, game.modified);
+  }
+  return hash(bytes);
+}
+
+std::string peer_document(const Hello& hello) {
+  const json document = {{"peer_id", hello.id.hex()},   {"name", hello.name},           {"protocol", hello.protocol},
+                         {"instance", hello.instance},  {"addresses", hello.addresses}, {"revision", hello.revision},
+                         {"digest", hello.digest.hex()}};
+  return dump(document, 2) + "\n";
+}
+
+std::string library_document(std::uint64_t revision, const std::vector<GameSummary>& games) {
+  const json document = {{"revision", revision}, {"games", games_json(games)}};
+  return dump(document, 2) + "\n";
+}
+
+// Written piece by piece: a document of a million files is never held as a tree.
+std::string to_json(const ManifestDocument& document, const Digest& version) {
+  const Manifest& manifest = document.manifest;
+  const ManifestTimes& times = document.times;
+  std::string out = "{\"version\":\"" + version.hex() + "\",\"size\":" + std::to_string(manifest.total_size()) +
+                    ",\"modified\":" + std::to_string(times.modified) + ",\"files\":[";
+  const auto separate = [&](std::size_t index) { out += index == 0 ? "\n" : ",\n"; };
+  for (std::size_t i = 0; i < manifest.files.size(); ++i) {
+    const ManifestFile& file = manifest.files[i];
+    separate(i);
+    out += "{\"path\":" + dump(file.path) + ",\"size\":" + std::to_string(file.size);
+    out += file.executable ? ",\"executable\":true" : ",\"executable\":false";
+    if (i < times.file_times.size()) out += ",\"modified\":" + std::to_string(times.file_times[i]);
+    out += ",\"chunks\":[";
+    for (std::size_t c = 0; c < file.chunk_count(); ++c) {
+      out += c == 0 ? "\"" : ",\"";
+      out += manifest.chunks[file.first_chunk + c].hex() + "\"";
+    }
+    out += "]}";
+  }
+  out += "],\"directories\":[";
+  for (std::size_t i = 0; i < manifest.directories.size(); ++i) {
+    separate(i);
+    out += dump(manifest.directories[i]);
+  }
+  out += "],\"symlinks\":[";
+  for (std::size_t i = 0; i < manifest.symlinks.size(); ++i) {
+    separate(i);
+    out += "{\"path\":" + dump(manifest.symlinks[i].path) + ",\"target\":" + dump(manifest.symlinks[i].target) + "}";
+  }
+  out += "]}\n";
+  return out;
+}
+
+}  // namespace peer::protocol

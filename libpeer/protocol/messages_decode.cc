@@ -1,0 +1,235 @@
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "protocol/limits.h"
+#include "protocol/messages.h"
+#include "protocol/path.h"
+
+namespace peer::protocol {
+
+namespace {
+
+using nlohmann::json;
+
+std::unexpected<Error> invalid(const std::string& why) {
+  return fail(ErrorCode::invalid, "a message is refused: " + why);
+}
+
+// Before anything is built from it: how deep the brackets go. Wrong JSON gets some number.
+std::size_t json_depth(std::string_view text) {
+  std::size_t depth = 0;
+  std::size_t deepest = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      if (c == '"') in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '[' || c == '{') {
+      deepest = std::max(deepest, ++depth);
+    } else if ((c == ']' || c == '}') && depth > 0) {
+      --depth;
+    }
+  }
+  return deepest;
+}
+
+Result<json> parse(std::string_view text) {
+  if (text.size() > kMaxFrameBytes) return invalid("it is longer than " + std::to_string(kMaxFrameBytes) + " bytes");
+  if (json_depth(text) > kMaxJsonDepth) return invalid("it is nested deeper than " + std::to_string(kMaxJsonDepth));
+  std::vector<std::set<std::string>> open_objects;
+  bool repeated = false;
+  const auto watch = [&](int, json::parse_event_t event, json& parsed) {
+    if (event == json::parse_event_t::object_start) open_objects.emplace_back();
+    if (event == json::parse_event_t::object_end) open_objects.pop_back();
+    if (event == json::parse_event_t::key) {
+      repeated = repeated || !open_objects.back().insert(parsed.get_ref<const std::string&>()).second;
+    }
+    return true;
+  };
+  json document = json::parse(text, watch, /*allow_exceptions=*/false);
+  if (document.is_discarded()) return invalid("it is not JSON");
+  if (repeated) return invalid("a field stands there twice");
+  if (!document.is_object()) return invalid("it is not an object");
+  return document;
+}
+
+// Takes typed fields out of one object; remembers the first that is wrong.
+class Fields {
+ public:
+  explicit Fields(const json& object) : object_(object) {
+    if (!object.is_object()) wrong("an entry", "is not an object");
+  }
+
+  bool ok() const { return problem_.empty(); }
+  const std::string& problem() const { return problem_; }
+
+  void wrong(std::string_view key, std::string_view why) {
+    if (problem_.empty()) problem_ = std::string(key) + " " + std::string(why);
+  }
+
+  std::uint64_t number(const char* key, std::uint64_t most) {
+    const json* value = find(key);
+    if (value == nullptr) return 0;
+    if (!value->is_number_unsigned()) return wrong(key, "is no unsigned integer"), 0;
+    const auto n = value->get<std::uint64_t>();
+    if (n > most) wrong(key, "is too large");
+    return n;
+  }
+
+  std::int64_t signed_number(const char* key) {
+    const json* value = find(key);
+    if (value == nullptr) return 0;
+    if (value->is_number_unsigned()) {
+      if (value->get<std::uint64_t>() > INT64_MAX) return wrong(key, "is too large"), 0;
+    } else if (!value->is_number_integer()) {
+      return wrong(key, "is no integer"), 0;
+    }
+    return value->get<std::int64_t>();
+  }
+
+  bool flag(const char* key) {
+    const json* value = find(key);
+    if (value == nullptr) return false;
+    if (!value->is_boolean()) return wrong(key, "is neither true nor false"), false;
+    return value->get<bool>();
+  }
+
+  std::string text(const char* key) {
+    const json* value = find(key);
+    if (value == nullptr) return {};
+    if (!value->is_string()) return wrong(key, "is no string"), std::string();
+    return value->get<std::string>();
+  }
+
+  template <class Value>
+  Value bytes32(const char* key) {
+    const auto value = Value::from_hex(text(key));
+    if (!value) wrong(key, "is not 64 hex digits");
+    return value.value_or(Value());
+  }
+
+  /// Empty unless it is an array of at most that many.
+  const json& array(const char* key, std::size_t most) {
+    static const json kNone = json::array();
+    const json* value = find(key);
+    if (value == nullptr) return kNone;
+    if (!value->is_array()) return wrong(key, "is no array"), kNone;
+    if (value->size() > most) return wrong(key, "has more than " + std::to_string(most) + " elements"), kNone;
+    return *value;
+  }
+
+ private:
+  const json* find(const char* key) {
+    if (!ok()) return nullptr;
+    const auto at = object_.find(key);
+    if (at != object_.end()) return &*at;
+    wrong(key, "is missing");
+    return nullptr;
+  }
+
+  const json& object_;
+  std::string problem_;
+};
+
+bool made_of(std::string_view text, std::string_view others, std::size_t most) {
+  return !text.empty() && text.size() <= most && std::ranges::all_of(text, [&](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || others.contains(c);
+  });
+}
+
+Hello read_hello(Fields& fields) {
+  Hello hello;
+  hello.id = fields.bytes32<PeerId>("id");
+  hello.name = fields.text("name");
+  if (auto problem = name_problem(hello.name)) fields.wrong("name", *problem);
+  hello.protocol = static_cast<std::uint32_t>(fields.number("protocol", UINT32_MAX));
+  hello.instance = fields.text("instance");
+  if (!made_of(hello.instance, "-_.", 64)) fields.wrong("instance", "is not 1 to 64 letters, digits, '-', '_' or '.'");
+  for (const json& address : fields.array("addresses", kMaxAddressesPerPeer)) {
+    const auto* text = address.get_ptr<const std::string*>();
+    if (text == nullptr || !made_of(*text, ".:[]%-_", 80)) {
+      fields.wrong("addresses", "has one that is not \"ip:port\"");
+      break;
+    }
+    hello.addresses.push_back(*text);
+  }
+  hello.revision = fields.number("revision", UINT64_MAX);
+  hello.digest = fields.bytes32<Digest>("digest");
+  return hello;
+}
+
+GameSummary read_summary(const json& object, Fields& outer) {
+  GameSummary game;
+  Fields fields(object);
+  game.id = fields.text("id");
+  if (auto problem = game_id_problem(game.id)) fields.wrong("id", *problem);
+  game.version = fields.bytes32<Digest>("version");
+  game.size = fields.number("size", kMaxGameSize);
+  game.files = fields.number("files", kMaxManifestEntries);
+  game.modified = fields.signed_number("modified");
+  if (!fields.ok()) outer.wrong("games: '" + printable(clip(game.id, kMaxComponentBytes)) + "':", fields.problem());
+  return game;
+}
+
+LibraryUpdate read_update(Fields& fields) {
+  LibraryUpdate update;
+  update.base = fields.number("base", UINT64_MAX);
+  update.revision = fields.number("revision", UINT64_MAX);
+  if (update.base > update.revision) fields.wrong("base", "is above the revision");
+  update.digest = fields.bytes32<Digest>("digest");
+  update.last = fields.flag("last");
+  for (const json& game : fields.array("games", kMaxGamesPerUpdate)) {
+    update.games.push_back(read_summary(game, fields));
+    if (!fields.ok()) return update;
+  }
+  for (const json& id : fields.array("removed", kMaxGamesPerUpdate - update.games.size())) {
+    const auto* text = id.get_ptr<const std::string*>();
+    if (text == nullptr || game_id_problem(*text)) {
+      fields.wrong("removed", "has one that is no game id");
+      return update;
+    }
+    update.removed.push_back(*text);
+  }
+  std::vector<std::string_view> ids(update.removed.begin(), update.removed.end());
+  for (const GameSummary& game : update.games) ids.push_back(game.id);
+  std::ranges::sort(ids);
+  if (std::ranges::adjacent_find(ids) != ids.end()) fields.wrong("games", "name one twice");
+  return update;
+}
+
+std::string read_reason(Fields& fields) {
+  std::string reason = fields.text("reason");
+  if (reason.size() > kMaxReasonBytes) fields.wrong("reason", "is too long");
+  if (auto problem = text_problem(reason)) fields.wrong("reason", *problem);
+  return reason;
+}
+
+std::optional<SessionMessage> read_message(const std::string& type, Fields& fields) {
+  if (type == "hello") return read_hello(fields);
+  if (type == "library_request") return LibraryRequest{fields.number("since", UINT64_MAX)};
+  if (type == "library_update") return read_update(fields);
+  if (type == "ping") return Ping{fields.number("nonce", UINT64_MAX)};
+  if (type == "pong") return Pong{fields.number("nonce", UINT64_MAX)};
+  if (type == "goodbye") return Goodbye{read_reason(fields)};
+  if (type == "refusal") return Refusal{read_reason(fields)};
+  return std::nullopt;
+}
+
+}  // namespace
+
+Result<std::optional<SessionMessage>> decode(std::span<const std::uint8_t> payload) {
+  const auto document = parse({reinterpret_cast<const char*>(payload.data()), payload.size()});
+  if (!document) return std::unexpected(document.error());
+  Fields fields(*document);
+  const std::string type = fields.text("type");
+  if (!made_of(type, "-_.", 64)) fields.wrong("type", "is no word");
+  auto message = read_message(type, fields);
+  if (!fields.ok()) return invalid(fields.problem());
+  return message;
+}
+
+}  // namespace peer::protocol

@@ -1,0 +1,242 @@
+#include "protocol/routes.h"
+
+#include <algorithm>
+#include <charconv>
+#include <vector>
+
+#include "protocol/limits.h"
+#include "protocol/path.h"
+
+namespace peer::protocol {
+
+namespace {
+
+// Nothing legal is longer: every byte of a path escaped, with room for the rest.
+constexpr std::size_t kMaxTargetBytes = 3 * (kMaxPathBytes + kMaxComponentBytes) + 512;
+
+std::unexpected<Error> bad(const std::string& why) { return fail(ErrorCode::invalid, "bad request: " + why); }
+
+int nibble(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+std::optional<std::string> percent_decode(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      out += text[i];
+      continue;
+    }
+    if (text.size() - i < 3) return std::nullopt;
+    const int high = nibble(text[i + 1]);
+    const int low = nibble(text[i + 2]);
+    if (high < 0 || low < 0) return std::nullopt;
+    out += static_cast<char>(high << 4 | low);
+    i += 2;
+  }
+  return out;
+}
+
+void percent_encode(std::string& out, std::string_view text) {
+  static constexpr char kDigits[] = "0123456789ABCDEF";
+  static constexpr std::string_view kPlain = "-._~";
+  for (const char c : text) {
+    if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || kPlain.contains(c)) {
+      out += c;
+    } else {
+      const auto byte = static_cast<std::uint8_t>(c);
+      out += {'%', kDigits[byte >> 4], kDigits[byte & 15]};
+    }
+  }
+}
+
+// Decimal digits without sign or leading zeros.
+std::optional<std::uint64_t> number(std::string_view text) {
+  if (text.empty() || (text.size() > 1 && text.front() == '0')) return std::nullopt;
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+// The query's known parameters; others are for later versions.
+struct Query {
+  std::optional<std::string_view> version, first, count;
+};
+
+Result<Query> parse_query(std::string_view text) {
+  Query query;
+  while (!text.empty()) {
+    const std::size_t end = text.find('&');
+    const std::string_view pair = text.substr(0, end);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    const std::size_t equals = pair.find('=');
+    const std::string_view name = pair.substr(0, equals);
+    std::optional<std::string_view>* known = name == "version" ? &query.version
+                                             : name == "first" ? &query.first
+                                             : name == "count" ? &query.count
+                                                               : nullptr;
+    if (known == nullptr) continue;
+    if (*known) return bad("the query has '" + std::string(name) + "' twice");
+    *known = equals == std::string_view::npos ? std::string_view() : pair.substr(equals + 1);
+  }
+  return query;
+}
+
+Result<Route> manifest_route(std::string game, const Query& query) {
+  ManifestRoute route{std::move(game), std::nullopt};
+  if (query.version) {
+    route.version = Digest::from_hex(*query.version);
+    if (!route.version) return bad("version is not 64 hex digits");
+  }
+  return route;
+}
+
+Result<Route> chunks_route(std::string game, const Query& query) {
+  const auto version = query.version ? Digest::from_hex(*query.version) : std::nullopt;
+  if (!version) return bad("version is not 64 hex digits");
+  const auto first = query.first ? number(*query.first) : std::nullopt;
+  const auto count = query.count ? number(*query.count) : std::nullopt;
+  if (!first || !count) return bad("first and count are not both numbers");
+  if (*count == 0 || *count > kMaxSpanChunks) return bad("count is not 1 to " + std::to_string(kMaxSpanChunks));
+  if (*first > UINT64_MAX - *count) return bad("first is too large");
+  return ChunksRoute{std::move(game), *version, *first, *count};
+}
+
+Result<Route> file_route(std::string game, std::string_view encoded) {
+  FileRoute route{std::move(game), {}};
+  while (true) {
+    const std::size_t slash = encoded.find('/');
+    const auto component = percent_decode(encoded.substr(0, slash));
+    if (!component) return bad("the path has a broken percent escape");
+    if (component->find('/') != std::string::npos) return bad("the path has a slash inside a component");
+    route.path += *component;
+    if (slash == std::string_view::npos) break;
+    route.path += '/';
+    encoded.remove_prefix(slash + 1);
+  }
+  if (auto problem = path_problem(route.path)) return bad("the path " + *problem);
+  return route;
+}
+
+std::unexpected<Error> unknown() { return fail(ErrorCode::no_such_game, "there is nothing at this path"); }
+
+// What the path names, whatever the method.
+Result<Route> parse_path(std::string_view path, std::string_view query_text) {
+  if (path == "/v1/peer") return PeerRoute{};
+  if (path == "/v1/library") return LibraryRoute{};
+  if (path == "/v1/session") return SessionRoute{};
+  static constexpr std::string_view kGames = "/v1/games/";
+  if (!path.starts_with(kGames)) return unknown();
+  path.remove_prefix(kGames.size());
+  const std::size_t slash = path.find('/');
+  if (slash == std::string_view::npos) return unknown();
+  auto game = percent_decode(path.substr(0, slash));
+  const std::string_view rest = path.substr(slash + 1);
+  static constexpr std::string_view kFiles = "files/";
+  if (rest != "manifest" && rest != "chunks" && !rest.starts_with(kFiles)) return unknown();
+  if (!game) return bad("the game has a broken percent escape");
+  if (auto problem = game_id_problem(*game)) return bad("the game's id " + *problem);
+  if (rest.starts_with(kFiles)) return file_route(std::move(*game), rest.substr(kFiles.size()));
+  const auto query = parse_query(query_text);
+  if (!query) return std::unexpected(query.error());
+  return rest == "manifest" ? manifest_route(std::move(*game), *query) : chunks_route(std::move(*game), *query);
+}
+
+struct Format {
+  std::string operator()(const PeerRoute&) const { return "/v1/peer"; }
+  std::string operator()(const LibraryRoute&) const { return "/v1/library"; }
+  std::string operator()(const SessionRoute&) const { return "/v1/session"; }
+  std::string operator()(const ManifestRoute& route) const {
+    std::string out = game(route.game) + "/manifest";
+    if (route.version) out += "?version=" + route.version->hex();
+    return out;
+  }
+  std::string operator()(const FileRoute& route) const {
+    std::string out = game(route.game) + "/files";
+    std::string_view path = route.path;
+    while (true) {
+      const std::size_t slash = path.find('/');
+      out += '/';
+      percent_encode(out, path.substr(0, slash));
+      if (slash == std::string_view::npos) return out;
+      path.remove_prefix(slash + 1);
+    }
+  }
+  std::string operator()(const ChunksRoute& route) const {
+    return game(route.game) + "/chunks?version=" + route.version.hex() + "&first=" + std::to_string(route.first) +
+           "&count=" + std::to_string(route.count);
+  }
+  static std::string game(std::string_view id) {
+    std::string out = "/v1/games/";
+    percent_encode(out, id);
+    return out;
+  }
+};
+
+}  // namespace
+
+Result<Route> parse_route(std::string_view method, std::string_view path) {
+  if (path.size() > kMaxTargetBytes) return bad("the path is too long");
+  const auto illegal = [](char c) { return static_cast<std::uint8_t>(c) <= 0x20 || c == 0x7f || c == '#'; };
+  if (std::ranges::any_of(path, illegal)) return bad("the path has a character that must be percent-encoded");
+  const std::size_t question = path.find('?');
+  const std::string_view query = question == std::string_view::npos ? std::string_view() : path.substr(question + 1);
+  auto route = parse_path(path.substr(0, question), query);
+  if (!route) return route;
+  const bool session = std::holds_alternative<SessionRoute>(*route);
+  const bool allowed = session ? method == "POST" : method == "GET" || method == "HEAD";
+  if (!allowed) {
+    return fail(ErrorCode::refused, std::string("this path takes ") + (session ? "POST" : "GET and HEAD") + " only");
+  }
+  return route;
+}
+
+std::string format_route(const Route& route) { return std::visit(Format{}, route); }
+
+Result<std::optional<ByteRange>> parse_range(std::string_view header, std::uint64_t size) {
+  const auto trim = [](std::string_view text) {
+    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+    while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+    return text;
+  };
+  // Digits, leading zeros included; what does not fit is as good as the largest number.
+  const auto position = [](std::string_view text) -> std::optional<std::uint64_t> {
+    if (text.empty() || !std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; })) return std::nullopt;
+    std::uint64_t value = 0;
+    if (std::from_chars(text.data(), text.data() + text.size(), value).ec != std::errc()) return UINT64_MAX;
+    return value;
+  };
+  static constexpr std::optional<ByteRange> kIgnore;
+  header = trim(header);
+  static constexpr std::string_view kUnit = "bytes=";
+  const auto same = [](char a, char b) { return a == b || (a >= 'A' && a <= 'Z' && a - 'A' + 'a' == b); };
+  if (header.size() < kUnit.size() || !std::ranges::equal(header.substr(0, kUnit.size()), kUnit, same)) return kIgnore;
+  const std::string_view range = trim(header.substr(kUnit.size()));
+  const std::size_t dash = range.find('-');
+  if (dash == std::string_view::npos) return kIgnore;
+  const std::string_view from = range.substr(0, dash);
+  const std::string_view to = range.substr(dash + 1);
+  const auto unsatisfiable = [&] {
+    return fail(ErrorCode::invalid, "the range lies outside the file's " + std::to_string(size) + " bytes");
+  };
+  if (from.empty()) {
+    const auto length = position(to);
+    if (!length) return kIgnore;
+    if (*length == 0) return unsatisfiable();
+    if (size == 0) return kIgnore;  // all of nothing, which 206 cannot say
+    const std::uint64_t taken = std::min(*length, size);
+    return ByteRange{size - taken, taken};
+  }
+  const auto first = position(from);
+  const auto last = to.empty() ? UINT64_MAX : position(to);
+  if (!first || !last || *last < *first) return kIgnore;
+  if (*first >= size) return unsatisfiable();
+  return ByteRange{*first, std::min(*last, size - 1) - *first + 1};
+}
+
+}  // namespace peer::protocol
