@@ -1,0 +1,102 @@
+// The inside of MemoryDisk: nodes, the operations not yet durable, and what a power cut leaves of them.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "store/disk.h"
+
+namespace peer::test::memory {
+
+inline constexpr std::size_t kPage = 4096;
+
+struct Node;
+using NodePtr = std::shared_ptr<Node>;
+using Entries = std::map<std::string, NodePtr, std::less<>>;
+
+struct Metadata {
+  std::uint64_t size = 0;
+  std::int64_t mtime = 0;
+  bool executable = false;
+};
+
+struct Node {
+  store::FileType type = store::FileType::regular;
+  std::uint64_t inode = 0;
+  std::int64_t mtime = 0;
+  std::int64_t ctime = 0;
+  bool executable = false;
+  bool linked = false;  // it has a name
+  std::string target;   // of a symlink
+
+  Entries entries;  // of a directory
+  Entries durable_entries;
+
+  std::vector<std::uint8_t> data;  // of a file
+  // What it was at the last sync: each page written since, and the metadata if anything was.
+  std::map<std::size_t, std::vector<std::uint8_t>> unsynced;
+  std::optional<Metadata> durable;
+};
+
+/// One name's new meaning; null: none.
+struct Assignment {
+  NodePtr directory;
+  std::string name;
+  NodePtr node;
+};
+/// What is durable as a whole or not at all.
+using Operation = std::vector<Assignment>;
+
+/// Everything below belongs to whoever holds `mutex`.
+struct Tree {
+  std::mutex mutex;
+  NodePtr root;
+  std::list<Operation> pending;  // in order
+  std::set<NodePtr> dirty;       // files with unsynced changes
+  std::uint64_t last_inode = 0;
+  std::atomic<std::uint64_t> epoch = 0;  // counts power cuts
+  std::uint64_t capacity = std::uint64_t{1} << 50;
+  std::uint64_t used = 0;
+  std::uint64_t calls = 0;
+  std::uint64_t bytes_read = 0;
+  std::uint64_t bytes_written = 0;
+  std::size_t open_files = 0;
+  std::size_t open_directories = 0;
+  bool exchange_supported = true;
+  std::function<std::int64_t()> clock;
+  std::function<int(std::string_view, const std::string&, std::uint64_t)> hook;
+
+  std::int64_t now() const { return clock ? clock() : 0; }
+  NodePtr make(store::FileType type);
+  /// The names' new meanings, in memory and for a later sync.
+  void apply(Operation operation);
+  void change(const NodePtr& file);  ///< before anything of a file changes
+  int write(const NodePtr& file, std::span<const std::uint8_t> from, std::uint64_t offset);
+  int resize(const NodePtr& file, std::uint64_t size);
+  void sync_file(const NodePtr& file);
+  void sync_directory(const Node& directory);
+  void sync_all();
+  void power_cut(std::uint64_t seed);
+
+  /// The node at an absolute path, symlinks followed in the last component only if `follow`; an errno where there is
+  /// none.
+  int find(std::string_view path, bool follow, NodePtr& found) const;
+  int follow_link(const NodePtr& directory, std::string_view target, int depth, NodePtr& found) const;
+
+ private:
+  int walk(NodePtr from, std::string_view path, bool follow, int depth, NodePtr& found) const;
+  void recover(const NodePtr& directory);
+  std::map<const Node*, NodePtr> parents_;  // of directories, for ".."
+};
+
+}  // namespace peer::test::memory

@@ -1,0 +1,144 @@
+#include <algorithm>
+#include <catch2/catch_test_macros.hpp>
+#include <filesystem>
+#include <fstream>
+
+#include "store/store.h"
+#include "support/store/temp_directory.h"
+
+namespace peer::store {
+namespace {
+
+Digest digest(std::uint8_t seed) {
+  Digest value;
+  value.bytes.fill(seed);
+  return value;
+}
+
+CachedFile cached(std::string path, std::uint8_t seed, std::size_t chunks) {
+  return {std::move(path), FileStamp{seed, seed + 1, -seed, ~std::uint64_t{0} - seed},
+          std::vector<Digest>(chunks, digest(seed))};
+}
+
+std::vector<CachedFile> load(Store& store, std::string_view root, std::string_view game) {
+  auto files = store.load_game(root, game);
+  REQUIRE(files);
+  std::ranges::sort(*files, {}, &CachedFile::path);
+  return *files;
+}
+
+bool equal(const std::vector<CachedFile>& a, const std::vector<CachedFile>& b) {
+  return std::ranges::equal(a, b, [](const CachedFile& x, const CachedFile& y) {
+    return x.path == y.path && x.stamp == y.stamp && x.chunks == y.chunks;
+  });
+}
+
+struct Lines {
+  std::vector<std::string> lines;
+  Log log() {
+    return Log([this](LogLevel, std::string_view, const std::string& line) { lines.push_back(line); }, "store");
+  }
+};
+
+}  // namespace
+
+TEST_CASE("store: a game's files come back as they were saved") {
+  const auto store = *open_sqlite_store(":memory:", Log());
+  CHECK(load(*store, "/r", "g").empty());
+  const std::vector<CachedFile> files = {cached("a", 1, 3), cached("b/empty", 2, 0), cached("b/\xff", 3, 1)};
+  REQUIRE(store->save_files("/r", "g", files));
+  CHECK(equal(load(*store, "/r", "g"), files));
+  CHECK(load(*store, "/r", "other").empty());
+  CHECK(load(*store, "/other", "g").empty());
+
+  REQUIRE(store->save_files("/r", "g", {cached("a", 9, 1)}));
+  CHECK(equal(load(*store, "/r", "g"), {cached("a", 9, 1), files[1], files[2]}));
+
+  REQUIRE(store->prune_game("/r", "g", {"a", "unknown"}));
+  CHECK(equal(load(*store, "/r", "g"), {cached("a", 9, 1)}));
+
+  REQUIRE(store->save_files("/r", "h", {cached("a", 4, 1)}));
+  REQUIRE(store->forget_game("/r", "g"));
+  CHECK(load(*store, "/r", "g").empty());
+  CHECK(load(*store, "/r", "h").size() == 1);
+}
+
+TEST_CASE("store: downloads and entries") {
+  const auto store = *open_sqlite_store(":memory:", Log());
+  CHECK(store->downloads()->empty());
+  REQUIRE(store->put_download({"b", digest(1), "{}", 1}));
+  REQUIRE(store->put_download({"a", digest(2), "{\"x\":1}", 2}));
+  REQUIRE(store->put_download({"b", digest(3), "", 3}));
+  const auto all = *store->downloads();
+  REQUIRE(all.size() == 2);
+  CHECK(all[0].game == "a");
+  CHECK(all[0].options == "{\"x\":1}");
+  CHECK(all[1].version == digest(3));
+  REQUIRE(store->remove_download("a"));
+  REQUIRE(store->remove_download("a"));
+  CHECK(store->downloads()->size() == 1);
+
+  CHECK(store->get("k").value().empty());
+  REQUIRE(store->put("k", "v1"));
+  REQUIRE(store->put("k", "v2"));
+  CHECK(store->get("k").value() == "v2");
+}
+
+TEST_CASE("store: everything is there after it was closed and opened again") {
+  const test::TempDirectory directory;
+  const std::vector<CachedFile> files = {cached("a", 1, 3)};
+  {
+    const auto store = *open_sqlite_store(directory / "state.db", Log());
+    REQUIRE(store->save_files("/r", "g", files));
+    REQUIRE(store->put("k", "v"));
+  }
+  const auto store = *open_sqlite_store(directory / "state.db", Log());
+  CHECK(equal(load(*store, "/r", "g"), files));
+  CHECK(store->get("k").value() == "v");
+}
+
+TEST_CASE("store: what is no database is moved aside, and said") {
+  const test::TempDirectory directory;
+  const std::string path = directory / "state.db";
+  for (int i = 1; i <= 2; ++i) {
+    std::ofstream(path, std::ios::trunc) << std::string(10'000, 'x');
+    Lines lines;
+    const auto store = open_sqlite_store(path, lines.log());
+    REQUIRE(store);
+    REQUIRE((*store)->put("k", "v"));
+    CHECK(std::filesystem::file_size(path + ".damaged-" + std::to_string(i)) == 10'000);
+    REQUIRE(lines.lines.size() == 1);
+    CHECK(lines.lines[0].find(path + ".damaged-" + std::to_string(i)) != std::string::npos);
+  }
+}
+
+TEST_CASE("store: damage met while in use begins a new database") {
+  const test::TempDirectory directory;
+  const std::string path = directory / "state.db";
+  {
+    const auto store = *open_sqlite_store(path, Log());
+    std::vector<CachedFile> files;
+    for (int i = 0; i < 500; ++i) files.push_back(cached("file" + std::to_string(i), 1, 20));
+    REQUIRE(store->save_files("/r", "g", files));
+  }
+  {  // everything behind the schema's pages
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(10 * 4096);
+    file << std::string(std::filesystem::file_size(path) - 10 * 4096, '\x5a');
+  }
+  Lines lines;
+  const auto store = *open_sqlite_store(path, lines.log());
+  CHECK(load(*store, "/r", "g").empty());
+  CHECK(lines.lines.size() == 1);
+  CHECK(std::filesystem::exists(path + ".damaged-1"));
+  REQUIRE(store->save_files("/r", "g", {cached("a", 1, 1)}));
+  CHECK(load(*store, "/r", "g").size() == 1);
+}
+
+TEST_CASE("store: a place that cannot be written is an error that names it") {
+  const auto store = open_sqlite_store("/nonexistent/state.db", Log());
+  REQUIRE_FALSE(store);
+  CHECK(store.error().message.find("/nonexistent/state.db") != std::string::npos);
+}
+
+}  // namespace peer::store
