@@ -1,0 +1,226 @@
+#include "protocol/messages.h"
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+
+#include "protocol/limits.h"
+
+using namespace peer;
+using namespace peer::protocol;
+using Catch::Matchers::ContainsSubstring;
+
+namespace {
+
+Result<std::optional<SessionMessage>> decode_text(std::string_view text) {
+  return decode({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+}
+
+// Decodes what is expected to be a legal message of a known type.
+SessionMessage read(std::string_view text) {
+  auto decoded = decode_text(text);
+  INFO(text << (decoded ? "" : decoded.error().message));
+  REQUIRE(decoded);
+  REQUIRE(decoded->has_value());
+  return **decoded;
+}
+
+std::string refusal(std::string_view text) {
+  const auto decoded = decode_text(text);
+  return decoded ? "accepted" : decoded.error().message;
+}
+
+const std::string kHex(64, 'a');
+
+GameSummary game(std::string id) {
+  GameSummary summary{.id = std::move(id), .size = kMaxGameSize, .files = 12'528, .modified = -1};
+  summary.version.bytes.fill(7);
+  return summary;
+}
+
+std::string replaced(std::string text, std::string_view from, std::string_view to) {
+  const std::size_t at = text.find(from);
+  REQUIRE(at != std::string::npos);
+  return text.replace(at, from.size(), to);
+}
+
+}  // namespace
+
+TEST_CASE("hello goes there and back") {
+  Hello hello;
+  hello.id.bytes.fill(1);
+  hello.name = "Büro \"PC\"";
+  hello.instance = "6f1d";
+  hello.addresses = {"192.168.1.4:24747", "[fe80::1%eth0]:24747"};
+  hello.revision = UINT64_MAX;
+  hello.digest.bytes.fill(2);
+  const auto back = std::get<Hello>(read(encode(SessionMessage(hello))));
+  CHECK(back.id == hello.id);
+  CHECK(back.name == hello.name);
+  CHECK(back.protocol == kProtocolVersion);
+  CHECK(back.instance == hello.instance);
+  CHECK(back.addresses == hello.addresses);
+  CHECK(back.revision == UINT64_MAX);
+  CHECK(back.digest == hello.digest);
+}
+
+TEST_CASE("library updates go there and back, 64-bit numbers exact") {
+  LibraryUpdate update{.base = UINT64_MAX - 1, .revision = UINT64_MAX, .last = false};
+  update.games = {game("Doom"), game("Quake \"III\"")};
+  update.games[0].modified = INT64_MIN;
+  update.games[1].modified = INT64_MAX;
+  update.removed = {"Tetris"};
+  const auto back = std::get<LibraryUpdate>(read(encode(SessionMessage(update))));
+  CHECK(back.base == update.base);
+  CHECK(back.revision == update.revision);
+  CHECK_FALSE(back.last);
+  CHECK(back.games == update.games);
+  CHECK(back.removed == update.removed);
+}
+
+TEST_CASE("the small messages") {
+  CHECK(std::get<LibraryRequest>(read(R"({"type":"library_request","since":18446744073709551615})")).since ==
+        UINT64_MAX);
+  CHECK(std::get<Ping>(read(encode(SessionMessage(Ping{5})))).nonce == 5);
+  CHECK(std::get<Pong>(read(R"({"nonce":9007199254740993,"type":"pong"})")).nonce == 9007199254740993);
+  CHECK(std::get<Goodbye>(read(encode(SessionMessage(Goodbye{"shutting down"})))).reason == "shutting down");
+  CHECK(std::get<Refusal>(read(encode(SessionMessage(Refusal{""})))).reason.empty());
+}
+
+TEST_CASE("a reason from anywhere still makes a legal message") {
+  const auto reason = [](std::string text) {
+    return std::get<Goodbye>(read(encode(SessionMessage(Goodbye{std::move(text)})))).reason;
+  };
+  CHECK(reason("a\nb\xff") == "a\\x0ab\\xff");
+  CHECK(reason(std::string(kMaxReasonBytes - 1, 'x') + "ü") == std::string(kMaxReasonBytes - 1, 'x'));
+}
+
+TEST_CASE("later versions' types and fields are no errors") {
+  const auto unknown = decode_text(R"({"type":"party_proof","mac":"00","deep":[[{}]]})");
+  REQUIRE(unknown);
+  CHECK_FALSE(unknown->has_value());
+  CHECK(std::get<Ping>(read(R"({"type":"ping","nonce":1,"extra":{"a":[1.5]}})")).nonce == 1);
+}
+
+TEST_CASE("what is no message is refused") {
+  for (const char* text : {"",
+                           "{",
+                           "[]",
+                           "null",
+                           "1",
+                           "\"x\"",
+                           "{}",
+                           R"({"type":1})",
+                           R"({"type":""})",
+                           R"({"type":"ping"})",
+                           R"({"type":"ping","nonce":-1})",
+                           R"({"type":"ping","nonce":-0})",
+                           R"({"type":"ping","nonce":1.0})",
+                           R"({"type":"ping","nonce":1e3})",
+                           R"({"type":"ping","nonce":"1"})",
+                           R"({"type":"ping","nonce":18446744073709551616})",
+                           R"({"type":"ping","nonce":1e999})",
+                           R"({"type":"ping","nonce":1} x)",
+                           R"({"type":"ping","nonce":1,"nonce":2})",
+                           R"({"type":"ping","type":"ping","nonce":1})",
+                           "{\"type\":\"goodbye\",\"reason\":\"\xff\"}",
+                           R"({"type":"goodbye","reason":"\u0000"})",
+                           R"({"type":"goodbye","reason":"\ud800"})",
+                           R"({"type":"goodbye","reason":"\u202e"})",
+                           R"({"type":"goodbye","reason":null})"}) {
+    CAPTURE(text);
+    const auto decoded = decode_text(text);
+    REQUIRE_FALSE(decoded);
+    CHECK(decoded.error().code == ErrorCode::invalid);
+  }
+}
+
+TEST_CASE("depth and length are refused before anything is built") {
+  const std::string start = R"({"type":"ping","nonce":1,"x":)";
+  const auto nested = [&](std::size_t depth) {
+    return start + std::string(depth, '[') + std::string(depth, ']') + "}";
+  };
+  CHECK(refusal(nested(kMaxJsonDepth - 1)) == "accepted");
+  CHECK_THAT(refusal(nested(kMaxJsonDepth)), ContainsSubstring("nested deeper"));
+  CHECK_THAT(refusal(nested(500'000)), ContainsSubstring("nested deeper"));
+  CHECK(refusal(start + "\"[[[[[[[[[[[[[[\\\"[[[\"}") == "accepted");
+  CHECK_THAT(refusal(std::string(kMaxFrameBytes + 1, ' ')), ContainsSubstring("longer than"));
+}
+
+TEST_CASE("each field of a hello is checked") {
+  const std::string good = R"({"type":"hello","id":")" + kHex +
+                           R"(","name":"n","protocol":1,"instance":"i","addresses":["1.2.3.4:5"],)" +
+                           R"("revision":3,"digest":")" + kHex + R"("})";
+  CHECK(refusal(good) == "accepted");
+  CHECK_THAT(refusal(replaced(good, kHex, kHex + "a")), ContainsSubstring("id is not 64 hex"));
+  CHECK_THAT(refusal(replaced(good, "\"n\"", "\"\"")), ContainsSubstring("name is empty"));
+  CHECK_THAT(refusal(replaced(good, "\"n\"", "\"" + std::string(65, 'n') + "\"")), ContainsSubstring("name is longer"));
+  CHECK_THAT(refusal(replaced(good, "\"protocol\":1", "\"protocol\":4294967296")),
+             ContainsSubstring("protocol is too large"));
+  CHECK_THAT(refusal(replaced(good, "\"i\"", "\"i i\"")), ContainsSubstring("instance"));
+  CHECK_THAT(refusal(replaced(good, "\"1.2.3.4:5\"", "5")), ContainsSubstring("addresses has one"));
+  CHECK_THAT(refusal(replaced(good, "1.2.3.4:5", "1.2.3.4 5")), ContainsSubstring("addresses has one"));
+  std::string many = "\"a\"";
+  for (std::size_t i = 0; i < kMaxAddressesPerPeer; ++i) many += ",\"a\"";
+  CHECK_THAT(refusal(replaced(good, "\"1.2.3.4:5\"", many)), ContainsSubstring("addresses has more than 32"));
+  CHECK_THAT(refusal(replaced(good, "\"digest\"", "\"diGest\"")), ContainsSubstring("digest is missing"));
+}
+
+TEST_CASE("each game of an update is checked") {
+  LibraryUpdate update{.base = 1, .revision = 2};
+  update.games = {game("Doom")};
+  update.removed = {"Tetris"};
+  const std::string good = encode(SessionMessage(update));
+  CHECK_THAT(refusal(replaced(good, "Doom", "../x")), ContainsSubstring("games: '../x': id"));
+  CHECK_THAT(refusal(replaced(good, "Doom", "Tetris")), ContainsSubstring("twice"));
+  CHECK_THAT(refusal(replaced(good, "Tetris", ".x")), ContainsSubstring("removed"));
+  CHECK_THAT(refusal(replaced(good, "12528", "1000001")), ContainsSubstring("files is too large"));
+  CHECK_THAT(refusal(replaced(good, std::to_string(kMaxGameSize), std::to_string(kMaxGameSize + 1))),
+             ContainsSubstring("size"));
+  CHECK_THAT(refusal(replaced(good, "\"modified\":-1", "\"modified\":9223372036854775808")),
+             ContainsSubstring("modified"));
+  CHECK_THAT(refusal(replaced(good, "\"modified\":-1", "\"modified\":-9223372036854775809")),
+             ContainsSubstring("modified"));
+  CHECK_THAT(refusal(replaced(good, "\"base\":1", "\"base\":3")), ContainsSubstring("base"));
+  CHECK_THAT(refusal(replaced(good, "\"last\":true", "\"last\":1")), ContainsSubstring("last"));
+}
+
+TEST_CASE("a large library is split into legal parts") {
+  LibraryUpdate whole{.base = 0, .revision = 9};
+  for (int i = 0; i < 5000; ++i) whole.games.push_back(game(std::string(200, '"') + std::to_string(i)));
+  for (int i = 0; i < 100; ++i) whole.removed.push_back("r" + std::to_string(i));
+  const auto parts = split(whole);
+  std::vector<GameSummary> games;
+  std::size_t removed = 0;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const std::string text = encode(SessionMessage(parts[i]));
+    CHECK(text.size() <= kMaxFrameBytes);
+    const auto part = std::get<LibraryUpdate>(read(text));
+    CHECK(part.last == (i + 1 == parts.size()));
+    CHECK(part.revision == 9);
+    games.insert(games.end(), part.games.begin(), part.games.end());
+    removed += part.removed.size();
+  }
+  CHECK(games == whole.games);
+  CHECK(removed == 100);
+  CHECK(split(LibraryUpdate{.revision = 1}).size() == 1);
+  CHECK(split(LibraryUpdate{.revision = 1})[0].last);
+}
+
+TEST_CASE("library digests tell libraries apart") {
+  const std::vector<GameSummary> one = {game("a"), game("b")};
+  auto other = one;
+  CHECK(library_digest(one) == library_digest(other));
+  other[1].modified = 0;
+  CHECK(library_digest(one) != library_digest(other));
+  CHECK(library_digest({}) != library_digest(one));
+  // The value that docs/protocol.md gives.
+  CHECK(library_digest({}).hex() == "d6c852804a92ed5a802322e17b51ab38bffd4854e8f911c7ffbe5c32c7346170");
+}
+
+TEST_CASE("documents for people") {
+  Hello hello;
+  hello.name = "n";
+  CHECK_THAT(peer_document(hello), ContainsSubstring("\"peer_id\": \"0000"));
+  CHECK_THAT(library_document(3, {game("Doom")}),
+             ContainsSubstring("\"id\": \"Doom\"") && ContainsSubstring("\"revision\": 3"));
+}
