@@ -1,11 +1,12 @@
 // Recorder: a DatagramReceiver that keeps what it is given and lets a test wait for it.
 #pragma once
 
+#include <catch2/catch_test_macros.hpp>
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <string>
+#include <utility>
 #include <vector>
 
 #include "net/datagram_socket.h"
@@ -59,8 +60,11 @@ struct Recorder final : net::DatagramReceiver {
     }
     co_return came;
   }
-  rt::Task<bool> until_datagrams(rt::Executor& executor, std::size_t count) {
-    return until(executor, [this, count] { return datagrams.size() >= count; });
+  /// Fails the test if that many do not come.
+  rt::Task<void> expect_datagrams(rt::Executor& executor, std::size_t count) {
+    const bool came = co_await until(executor, [this, count] { return datagrams.size() >= count; });
+    INFO("received " << datagrams.size() << " datagrams of " << count);
+    CHECK(came);
   }
 
  private:

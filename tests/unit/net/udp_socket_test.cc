@@ -1,0 +1,252 @@
+// What the real socket alone can show; what it has in common with the simulated one stands in tests/contract/net.
+#include "net/udp_socket.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include <catch2/catch_test_macros.hpp>
+#include <memory>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "support/net/private_network.h"
+#include "support/net/recorder.h"
+#include "support/run_task.h"
+
+using peer::net::bind_udp;
+using peer::net::DatagramSocket;
+using peer::net::Ecn;
+using peer::net::SendStatus;
+using peer::net::SocketAddress;
+using peer::net::UdpOptions;
+using peer::test::PrivateNetwork;
+using peer::test::Recorder;
+namespace rt = peer::rt;
+
+namespace {
+
+const SocketAddress kV4 = *SocketAddress::parse("127.0.0.1:0");
+const SocketAddress kV6 = *SocketAddress::parse("[::1]:0");
+const SocketAddress kBoth = *SocketAddress::parse("[::]:0");
+
+std::unique_ptr<DatagramSocket> bind_or_fail(rt::UvExecutor& executor, const SocketAddress& address,
+                                             const UdpOptions& options = {}) {
+  auto socket = bind_udp(executor, address, peer::Log(), options);
+  REQUIRE(socket);
+  return std::move(*socket);
+}
+
+std::vector<std::uint8_t> counting(std::size_t size, std::uint8_t first = 0) {
+  std::vector<std::uint8_t> data(size);
+  std::iota(data.begin(), data.end(), first);
+  return data;
+}
+
+/// The process's descriptor behind a socket at that port.
+int descriptor_of(std::uint16_t port) {
+  for (int fd = 3; fd < 1024; ++fd) {
+    sockaddr_storage name{};
+    socklen_t length = sizeof name;
+    if (getsockname(fd, reinterpret_cast<sockaddr*>(&name), &length) != 0) continue;
+    if (SocketAddress::from_native(reinterpret_cast<sockaddr*>(&name), length).port() == port) return fd;
+  }
+  return -1;
+}
+
+int option(int fd, int level, int name) {
+  int value = -1;
+  socklen_t length = sizeof value;
+  getsockopt(fd, level, name, &value, &length);
+  return value;
+}
+
+}  // namespace
+
+TEST_CASE("a port in use is named, with what to do") {
+  rt::UvExecutor executor;
+  const auto first = bind_or_fail(executor, kV4);
+  const auto second = bind_udp(executor, first->local_address(), peer::Log());
+  REQUIRE_FALSE(second);
+  CHECK(second.error().code == peer::ErrorCode::invalid);
+  CHECK(second.error().system == EADDRINUSE);
+  CHECK(second.error().message.contains(first->local_address().to_string()));
+  CHECK(second.error().message.contains("another port"));
+  const auto both = bind_udp(executor, kBoth.with_port(first->local_address().port()), peer::Log());
+  REQUIRE_FALSE(both);
+  CHECK(both.error().system == EADDRINUSE);
+}
+
+TEST_CASE("an address of another machine is refused") {
+  rt::UvExecutor executor;
+  const auto socket = bind_udp(executor, *SocketAddress::parse("203.0.113.9:0"), peer::Log());
+  REQUIRE_FALSE(socket);
+  CHECK(socket.error().code == peer::ErrorCode::invalid);
+  CHECK(socket.error().message.contains("203.0.113.9:0"));
+}
+
+TEST_CASE("the descriptor has the options QUIC needs") {
+  rt::UvExecutor executor;
+  UdpOptions options;
+  options.buffer = 64 << 10;
+  const auto socket = bind_or_fail(executor, kBoth, options);
+  const int fd = descriptor_of(socket->local_address().port());
+  REQUIRE(fd >= 0);
+  CHECK((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
+  CHECK((fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
+  CHECK(option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER) == IPV6_PMTUDISC_PROBE);
+  CHECK(option(fd, IPPROTO_IP, IP_MTU_DISCOVER) == IP_PMTUDISC_PROBE);
+  CHECK(option(fd, IPPROTO_IPV6, IPV6_V6ONLY) == 0);
+  CHECK(socket->stats().receive_buffer == 64 << 10);
+  CHECK(socket->stats().send_buffer == 64 << 10);
+}
+
+namespace {
+rt::Task<void> dual_stack(rt::UvExecutor& executor) {
+  const auto server = bind_or_fail(executor, kBoth);
+  Recorder at_server;
+  server->start(at_server);
+  std::size_t count = 0;
+  for (const SocketAddress& address : {kV4, kV6}) {
+    const auto client = bind_or_fail(executor, address);
+    Recorder at_client;
+    client->start(at_client);
+    const SocketAddress target = address.with_port(server->local_address().port());
+    CHECK(client->send({}, target, Ecn::ect0, counting(300), 100) == SendStatus::sent);
+    count += 3;
+    co_await at_server.expect_datagrams(executor, count);
+    const auto& datagram = at_server.datagrams.back();
+    CHECK(datagram.remote == client->local_address());
+    CHECK(datagram.local == target);
+    CHECK(datagram.ecn == Ecn::ect0);
+    CHECK(server->send(datagram.local, datagram.remote, Ecn::ce, counting(200), 100) == SendStatus::sent);
+    co_await at_client.expect_datagrams(executor, 2);
+    CHECK(at_client.datagrams.back().remote == target);
+    CHECK(at_client.datagrams.back().ecn == Ecn::ce);
+    co_await client->close();
+  }
+  co_await server->close();
+}
+}  // namespace
+
+TEST_CASE("one socket speaks both families") {
+  rt::UvExecutor executor;
+  executor.run(dual_stack(executor));
+}
+
+namespace {
+rt::Task<void> chosen_source(rt::UvExecutor& executor) {
+  const auto server = bind_or_fail(executor, *SocketAddress::parse("0.0.0.0:0"));
+  const auto client = bind_or_fail(executor, kV4);
+  Recorder at_client;
+  client->start(at_client);
+  const SocketAddress source = *SocketAddress::parse("127.0.0.9:0");
+  CHECK(server->send(source, client->local_address(), Ecn::not_ect, counting(9), 9) == SendStatus::sent);
+  co_await at_client.expect_datagrams(executor, 1);
+  CHECK(at_client.datagrams.at(0).remote == source.with_port(server->local_address().port()));
+  // A source that is not ours is that datagram's loss, and no reason to give GSO up.
+  const bool gso = server->stats().gso;
+  const SocketAddress foreign = *SocketAddress::parse("203.0.113.9:0");
+  CHECK(server->send(foreign, client->local_address(), Ecn::not_ect, counting(9), 3) == SendStatus::sent);
+  CHECK(server->stats().gso == gso);
+  CHECK(server->stats().datagrams_out == 1);
+  // Neither is a destination that an IPv4 socket cannot say.
+  CHECK(server->send({}, kV6.with_port(9), Ecn::not_ect, counting(9), 9) == SendStatus::sent);
+  co_await client->close();
+}
+}  // namespace
+
+TEST_CASE("the source address can be chosen") {
+  rt::UvExecutor executor;
+  executor.run(chosen_source(executor));
+}
+
+namespace {
+rt::Task<void> gso_refused(rt::UvExecutor& executor) {
+  const auto a = bind_or_fail(executor, kV4);
+  const auto b = bind_or_fail(executor, kV4);
+  Recorder at_b;
+  b->start(at_b);
+  const int yes = 1;  // the kernel has no GSO for sockets without checksums: EINVAL
+  CHECK(setsockopt(descriptor_of(a->local_address().port()), SOL_SOCKET, SO_NO_CHECK, &yes, sizeof yes) == 0);
+  CHECK(a->max_segments() > 1);
+  CHECK(a->send({}, b->local_address(), Ecn::not_ect, counting(950), 100) == SendStatus::sent);
+  CHECK(a->max_segments() == 1);
+  CHECK_FALSE(a->stats().gso);
+  // What the caller had prepared before is still taken.
+  CHECK(a->send({}, b->local_address(), Ecn::not_ect, counting(250), 100) == SendStatus::sent);
+  co_await at_b.expect_datagrams(executor, 13);
+  CHECK(at_b.datagrams.at(9).data.size() == 50);
+  CHECK(at_b.datagrams.at(12).data.size() == 50);
+  CHECK(a->stats().datagrams_out == 13);
+  co_await b->close();
+}
+}  // namespace
+
+TEST_CASE("where GSO fails, it is given up and the segments go one by one") {
+  rt::UvExecutor executor;
+  if (bind_or_fail(executor, kV4)->max_segments() == 1) SKIP("this kernel has no GSO for UDP");
+  executor.run(gso_refused(executor));
+}
+
+namespace {
+rt::Task<void> above_the_mtu(rt::UvExecutor& executor) {
+  const auto a = bind_or_fail(executor, kV4);
+  const auto b = bind_or_fail(executor, kV4);
+  Recorder at_b;
+  b->start(at_b);
+  const std::size_t segments = a->max_segments();
+  CHECK(a->send({}, b->local_address(), Ecn::not_ect, counting(1473), 1473) == SendStatus::too_big);
+  CHECK(a->send({}, b->local_address(), Ecn::not_ect, counting(1472), 1472) == SendStatus::sent);
+  if (segments > 1) {
+    CHECK(a->send({}, b->local_address(), Ecn::not_ect, counting(4500), 1500) == SendStatus::too_big);
+    CHECK(a->send({}, b->local_address(), Ecn::not_ect, counting(4400), 1472) == SendStatus::sent);
+  }
+  CHECK(a->max_segments() == segments);
+  co_await at_b.expect_datagrams(executor, segments > 1 ? 4 : 1);
+  co_await b->close();
+}
+
+rt::Task<void> blocked_sender(rt::UvExecutor& executor, UdpOptions options) {
+  const auto a = bind_or_fail(executor, kV4, options);
+  const auto b = bind_or_fail(executor, kV4);
+  Recorder at_a;
+  Recorder at_b;
+  a->start(at_a);
+  b->start(at_b);
+  std::size_t blocked = 0;
+  for (std::uint8_t i = 0; i < 100; ++i) {
+    const auto data = counting(1000, i);
+    while (a->send({}, b->local_address(), Ecn::not_ect, data, 1000) == SendStatus::would_block) {
+      ++blocked;
+      const bool came = co_await at_a.until(executor, [&] { return at_a.writable == blocked; });
+      CHECK(came);
+      if (!came) break;
+    }
+  }
+  co_await at_b.expect_datagrams(executor, 100);
+  CHECK(blocked > 0);
+  CHECK(at_a.writable == blocked);
+  for (std::uint8_t i = 0; i < 100; ++i) CHECK(at_b.datagrams.at(i).data == counting(1000, i));
+  co_await a->close();
+  co_await b->close();
+}
+}  // namespace
+
+TEST_CASE("a segment above the interface's MTU is too big, and GSO stays") {
+  PrivateNetwork network;
+  if (!network.entered()) SKIP("needs the privilege to make a network namespace");
+  network.set_loopback(1500);
+  rt::UvExecutor executor;
+  executor.run(above_the_mtu(executor));
+}
+
+TEST_CASE("a full send buffer blocks until the socket is writable") {
+  PrivateNetwork network;
+  if (!network.entered()) SKIP("needs the privilege to make a network namespace");
+  if (!network.run("tc qdisc add dev lo root tbf rate 20mbit burst 8kb limit 10mb")) SKIP("needs tc and its tbf queue");
+  rt::UvExecutor executor;
+  UdpOptions options;
+  options.buffer = 16 << 10;
+  executor.run(blocked_sender(executor, options));
+}
