@@ -1,0 +1,28 @@
+// Any bytes: refused as `invalid`, a later version's message, or one that says the same when it is said again.
+#include "base/check.h"
+#include "protocol/messages.h"
+
+namespace {
+
+std::span<const std::uint8_t> as_bytes(const std::string& text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const auto decoded = peer::protocol::decode({data, size});
+  if (!decoded) {
+    PEER_CHECK(decoded.error().code == peer::ErrorCode::invalid && !decoded.error().message.empty());
+    return 0;
+  }
+  if (!*decoded) return 0;
+  const std::string text = encode(**decoded);
+  const auto again = peer::protocol::decode(as_bytes(text));
+  PEER_CHECK(again && *again && encode(**again) == text);
+  if (const auto* update = std::get_if<peer::protocol::LibraryUpdate>(&**decoded)) {
+    for (const auto& part : split(*update))
+      PEER_CHECK(peer::protocol::decode(as_bytes(encode(peer::protocol::SessionMessage(part)))));
+  }
+  return 0;
+}

@@ -1,0 +1,33 @@
+// What "every entry has its own place" means, said the slow and obvious way.
+#pragma once
+
+#include <set>
+#include <string>
+
+#include "protocol/manifest.h"
+#include "protocol/path.h"
+
+namespace peer::test {
+
+/// Why two entries of the manifest would meet on a disk or leave the game; empty if none would.
+inline std::string misplaced(const protocol::Manifest& manifest) {
+  std::set<std::string> leaves;
+  std::string wrong;
+  const auto leaf = [&](const std::string& path) {
+    if (protocol::path_problem(path) || !leaves.insert(path).second) wrong = path;
+  };
+  for (const auto& file : manifest.files) leaf(file.path);
+  for (const auto& directory : manifest.directories) leaf(directory);
+  for (const auto& symlink : manifest.symlinks) {
+    leaf(symlink.path);
+    if (protocol::symlink_problem(symlink.path, symlink.target)) wrong = symlink.path;
+  }
+  for (const std::string& path : leaves) {
+    for (auto slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
+      if (leaves.contains(path.substr(0, slash))) wrong = path;
+    }
+  }
+  return wrong;
+}
+
+}  // namespace peer::test
