@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <list>
 
 #include "runtime/event.h"
 
@@ -11,17 +12,22 @@ namespace peer::transfer {
 class ByteBudget {
  public:
   explicit ByteBudget(std::uint64_t limit) : limit_(limit) {}
-  /// Waits until `bytes` fit (a request above the limit fits an unused budget). Cancel: throws Cancelled, nothing is taken.
+  ByteBudget(const ByteBudget&) = delete;
+  ByteBudget& operator=(const ByteBudget&) = delete;
+
+  /// Waits until `bytes` fit (a request above the limit fits an unused budget). Cancel: throws Cancelled, nothing is
+  /// taken.
   rt::Task<void> acquire(std::uint64_t bytes, rt::CancellationToken token);
   void release(std::uint64_t bytes) noexcept;
   std::uint64_t used() const noexcept { return used_; }
 
  private:
+  struct Turn;
+  bool fits(std::uint64_t bytes) const noexcept { return used_ == 0 || (used_ <= limit_ && bytes <= limit_ - used_); }
+
   std::uint64_t limit_;
   std::uint64_t used_ = 0;
-  std::uint64_t serving_ = 0;  // tickets, so that a large request is not overtaken for ever
-  std::uint64_t next_ticket_ = 0;
-  rt::Event changed_;
+  std::list<rt::Event*> waiting_;  // only the first is ever woken, so that a large request is not overtaken for ever
 };
 
 }  // namespace peer::transfer

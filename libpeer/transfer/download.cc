@@ -298,8 +298,8 @@ void Download::handle(SourceReport report) {
     source.outstanding.clear();
     last_error_ = ended->error;
     context_.log.debug(game_ + ": " + ended->error.message);
-  } else if (auto* staging = std::get_if<StagingFailed>(&report)) {
-    fatal_ = staging->error;
+  } else if (auto* broken = std::get_if<StagingFailed>(&report)) {
+    fatal_ = broken->error;
   }
 }
 

@@ -1,0 +1,91 @@
+// Downloads: the table of downloads under way, their queue, and what became of the last ones.
+//
+// 1. One download a game at a time; asking again attaches to it.
+// 2. A download that was begun ends in exactly one of Finished, Failed, Cancelled, AllPeersGone; none if the runtime stops first.
+// 3. A download's bookkeeping is one guard held by its task: completion, error, cancellation and abandonment all clear the tables.
+// Loop: control.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "library/library.h"
+#include "peer/events.h"
+#include "peer/peer_table.h"
+#include "runtime/scope.h"
+#include "store/store.h"
+#include "transfer/download.h"
+
+namespace peer::node {
+
+struct DownloadsOptions {
+  transfer::DownloadContext context;
+  const PeerTable* table = nullptr;
+  library::Library* library = nullptr;
+  store::Store* store = nullptr;
+  rt::Workers* store_thread = nullptr;
+  std::function<std::int64_t()> wall_clock;
+  std::size_t parallel = 3;
+  EventSink on_event;
+  Log log;
+  DownloadsOptions() = default;
+};
+
+class Downloads {
+ public:
+  Downloads(rt::Scope& parent, DownloadsOptions options);
+  ~Downloads();
+
+  /// Chooses the version, begins the download or attaches to the one under way. Loop: control.
+  Result<DownloadInfo> start(const StartDownload& command);
+  Result<bool> cancel(const std::string& game);
+  std::vector<DownloadInfo> list() const;
+  std::size_t active() const noexcept { return active_.size(); }
+  bool downloading(const std::string& game) const { return active_.contains(game); }
+
+  /// Takes up what the last run left; each waits until a peer appears.
+  rt::Task<void> restore(rt::CancellationToken token);
+  void sources_changed();
+
+  /// Stops all, without a terminal event: the next start begins them again. Returns when every task has ended.
+  rt::Task<void> stop();
+
+ private:
+  struct Active;
+  class Guard;
+
+  struct Choice {
+    Digest version;
+    std::uint64_t size = 0;
+    bool here = false;  ///< installed already
+  };
+  Result<Choice> choose(const StartDownload& command) const;
+  void begin(Active& active);
+  rt::Task<void> run(std::shared_ptr<Active> active, rt::CancellationToken token);
+  rt::Task<void> run_in_turn(std::shared_ptr<Active> active, rt::CancellationToken token);
+  rt::Task<void> wait_turn(Active& active, rt::CancellationToken token);
+  rt::Task<void> wait_for_version(Active& active, rt::CancellationToken token);
+  rt::Task<void> persist(std::string game, std::optional<Digest> version, rt::CancellationToken token);
+  DownloadInfo info(const Active& active) const;
+  void tell(Active& active, DownloadEvent::Kind kind);
+
+  rt::Scope scope_;
+  DownloadsOptions options_;
+  Log log_;
+  std::map<std::string, std::shared_ptr<Active>> active_;
+  std::map<std::string, DownloadInfo> past_;  ///< the last outcome by game, bounded
+  std::size_t running_ = 0;
+  std::uint64_t next_position_ = 1;
+  rt::Event turn_;
+  rt::Event table_changed_;
+  bool stopping_ = false;
+};
+
+/// INTERFACE's default choice: newest `modified` (future times ignored), then most peers, then lowest hash. `now` in ns since 1970.
+const RemoteVersion* choose_version(const std::vector<RemoteVersion>& offered, std::int64_t now);
+
+}  // namespace peer::node

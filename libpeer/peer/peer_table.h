@@ -1,0 +1,65 @@
+// PeerTable: who is there, what they offer, and since when nothing was heard of them. Pure state: no I/O, no coroutines.
+// Loop: control.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "peer/api.h"
+#include "peer/session.h"
+#include "protocol/messages.h"
+#include "runtime/executor.h"
+#include "transfer/download.h"
+
+namespace peer::node {
+
+/// An unreachable peer stays listed this long.
+inline constexpr rt::Duration kForgetAfter = std::chrono::minutes(10);
+
+struct PeerEntry {
+  PeerId id;
+  std::string name;
+  PeerState state = PeerState::connecting;
+  std::set<std::string> found_by;
+  std::vector<net::SocketAddress> addresses;  ///< of its listeners
+  std::string instance;
+  std::uint64_t revision = 0;  ///< of its library, as known here; 0: nothing known
+  Digest digest;
+  std::map<std::string, protocol::GameSummary> games;
+  std::optional<SessionId> session;
+  std::optional<double> rtt_ms;
+  rt::TimePoint last_seen{};
+};
+
+class PeerTable final : public transfer::SourceList {
+ public:
+  PeerEntry& obtain(const PeerId& id);
+  PeerEntry* find(const PeerId& id);
+  const PeerEntry* find(const PeerId& id) const;
+  void erase(const PeerId& id) { peers_.erase(id); }
+  const std::map<PeerId, PeerEntry>& all() const noexcept { return peers_; }
+  std::map<PeerId, PeerEntry>& all() noexcept { return peers_; }
+  std::size_t connected() const;
+
+  /// By unique id prefix (4 digits or more) or unique name. Fails: invalid, telling why.
+  Result<PeerId> resolve(const std::string& text) const;
+
+  enum class Applied { unchanged, changed, gap };
+  /// Applies an update, or tells that it does not fit what is known (then the library is to be asked for anew).
+  static Applied apply(PeerEntry& entry, const protocol::LibraryUpdate& update);
+
+  /// Every version of every game that connected peers offer.
+  std::map<std::string, std::vector<RemoteVersion>> catalogue() const;
+  std::vector<RemoteVersion> versions(const std::string& game) const;
+
+  std::vector<transfer::SourcePeer> sources(const std::string& game, const Digest& version) const override;
+
+ private:
+  std::map<PeerId, PeerEntry> peers_;
+};
+
+}  // namespace peer::node

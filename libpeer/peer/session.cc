@@ -1,0 +1,172 @@
+#include "peer/session.h"
+
+#include <utility>
+#include <vector>
+
+#include "protocol/limits.h"
+#include "protocol/routes.h"
+#include "runtime/sleep.h"
+
+namespace peer::node {
+
+namespace {
+
+using Outgoing = rt::Channel<protocol::SessionMessage>;
+using namespace std::chrono_literals;
+
+struct Session {
+  const SessionContext& context;
+  SessionId id;
+  net::BodyReader& reader;
+  net::BodyWriter& writer;
+  Outgoing outgoing;
+  rt::Event reader_ended;
+  Error reason{ErrorCode::unreachable, "the session ended", 0};
+
+  Session(const SessionContext& c, net::BodyReader& r, net::BodyWriter& w)
+      : context(c), id(c.next_id->fetch_add(1)), reader(r), writer(w), outgoing(c.net->executor(), kOutgoingFrames) {}
+};
+
+/// The next frame's payload; nothing at the stream's end.
+rt::Task<Result<std::optional<std::vector<std::uint8_t>>>> read_frame(net::BodyReader& reader, rt::CancellationToken token) {
+  std::uint8_t head[4];
+  const auto got = co_await reader.read(head, token);
+  if (!got) co_return std::unexpected(got.error());
+  reader.release(*got);
+  if (*got == 0) co_return std::optional<std::vector<std::uint8_t>>();
+  const std::size_t length = std::size_t{head[0]} << 24 | std::size_t{head[1]} << 16 | std::size_t{head[2]} << 8 | head[3];
+  if (*got < sizeof head || length == 0 || length > protocol::kMaxFrameBytes) {
+    co_return fail(ErrorCode::invalid, "a session frame of an illegal length");
+  }
+  std::vector<std::uint8_t> payload(length);
+  const auto body = co_await reader.read(payload, token);
+  if (!body) co_return std::unexpected(body.error());
+  reader.release(*body);
+  if (*body < length) co_return fail(ErrorCode::invalid, "a session frame that was cut off");
+  co_return std::optional(std::move(payload));
+}
+
+rt::Task<void> read_loop(Session& session, rt::CancellationToken token) {
+  for (;;) {
+    auto frame = co_await read_frame(session.reader, token);
+    if (!frame) {
+      session.reason = frame.error();
+      co_return;
+    }
+    if (!*frame) {
+      session.reason = Error{ErrorCode::unreachable, "the other side ended the session", 0};
+      co_return;
+    }
+    auto message = protocol::decode(**frame);
+    if (!message) {
+      session.reason = message.error();
+      co_return;
+    }
+    if (!*message) continue;
+    const bool goodbye = std::holds_alternative<protocol::Goodbye>(**message);
+    // A control loop that is behind holds the reading back, and flow control the sender.
+    while (!session.context.reports.try_send(SessionReceived{session.id, **message})) {
+      co_await rt::sleep_for(session.context.net->executor(), 5ms, token);
+    }
+    if (goodbye) {
+      session.reason = Error{ErrorCode::unreachable, "the other side said goodbye", 0};
+      co_return;
+    }
+  }
+}
+
+rt::Task<void> read_until_end(Session& session, rt::Scope& scope) {
+  try {
+    co_await read_loop(session, scope.token());
+  } catch (const rt::Cancelled&) {
+    if (!scope.token().requested()) throw;
+  }
+  session.reader_ended.set();
+  scope.request_stop();
+}
+
+rt::Task<void> write_until_end(Session& session, rt::Scope& scope) {
+  const rt::CancellationToken token = scope.token();
+  for (;;) {
+    const std::optional<protocol::SessionMessage> message = co_await session.outgoing.receive(token);
+    if (!message) break;
+    const std::string text = protocol::encode(*message);
+    auto frame = std::make_shared<std::vector<std::uint8_t>>();
+    frame->reserve(text.size() + 4);
+    for (int shift = 24; shift >= 0; shift -= 8) frame->push_back(static_cast<std::uint8_t>(text.size() >> shift));
+    frame->insert(frame->end(), text.begin(), text.end());
+    const Result<void> written = co_await session.writer.write(std::move(frame), token);
+    if (!written) {
+      session.reason = written.error();
+      scope.request_stop();
+      co_return;
+    }
+    if (std::holds_alternative<protocol::Goodbye>(*message)) break;
+  }
+  // The other side answers the end of our stream, or our Goodbye, with the end of its own: then it has read everything.
+  session.writer.finish();
+  auto wait = [&session](rt::CancellationToken t) -> rt::Task<int> {
+    return [](Session& s, rt::CancellationToken inner) -> rt::Task<int> {
+      co_await s.reader_ended.wait(inner);
+      co_return 0;
+    }(session, t);
+  };
+  co_await rt::with_timeout(scope.executor(), kGoodbyeWait, std::move(wait), token);
+  scope.request_stop();
+}
+
+rt::Task<Error> run_session(const SessionContext& context, net::BodyReader& reader, net::BodyWriter& writer, PeerId peer,
+                            net::SocketAddress remote, bool inbound, rt::CancellationToken token) {
+  Session session(context, reader, writer);
+  context.reports.send_urgent(SessionOpened{session.id, peer, inbound, remote, session.outgoing.sender()});
+  std::exception_ptr failure;
+  {
+    rt::Scope scope(*context.net, "session " + peer.brief(), token);
+    scope.spawn("read", read_until_end(session, scope));
+    scope.spawn("write", write_until_end(session, scope));
+    try {
+      co_await scope.join();
+    } catch (...) {
+      failure = std::current_exception();
+    }
+  }
+  context.reports.send_urgent(SessionClosed{session.id, session.reason});
+  if (failure) std::rethrow_exception(failure);
+  co_return session.reason;
+}
+
+}  // namespace
+
+rt::Task<Error> dial_session(SessionContext context, net::Transport* transport, net::SocketAddress address,
+                             std::optional<PeerId> expected, rt::CancellationToken token) {
+  auto dialled = co_await transport->dial(address, expected, token);
+  if (!dialled) co_return dialled.error();
+  const std::unique_ptr<net::Link> link = std::move(*dialled);
+  net::RequestHead head;
+  head.method = "POST";
+  head.path = protocol::format_route(protocol::SessionRoute{});
+  auto opened = co_await link->request(head, true, token);
+  if (!opened) co_return opened.error();
+  const std::unique_ptr<net::ClientStream> stream = std::move(*opened);
+  const auto response = co_await stream->response(token);
+  if (!response) co_return response.error();
+  if (response->status != 200 || !link->peer()) {
+    co_return Error{ErrorCode::refused, address.to_string() + " answered " + std::to_string(response->status) + " to a session", 0};
+  }
+  Error reason = co_await run_session(context, stream->reader(), stream->writer(), *link->peer(), address, false, token);
+  link->close("session over");
+  co_return reason;
+}
+
+rt::Task<void> accept_session(SessionContext context, net::ServerStream& stream, rt::CancellationToken token) {
+  if (!stream.peer()) {
+    net::ResponseHead refused;
+    refused.status = 403;
+    (void)stream.respond(refused, false);
+    co_return;
+  }
+  if (!stream.respond(net::ResponseHead{}, true)) co_return;
+  co_await run_session(context, stream.reader(), stream.writer(), *stream.peer(), stream.remote_address(), true, token);
+}
+
+}  // namespace peer::node

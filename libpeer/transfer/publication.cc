@@ -1,0 +1,301 @@
+#include "transfer/publication.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+namespace peer::transfer {
+
+namespace {
+
+constexpr std::string_view kJournalName = "journal";
+constexpr std::string_view kReplacedName = "replaced";
+
+using DirectoryPtr = std::unique_ptr<store::Directory>;
+
+bool is_missing(const Error& error) { return error.system == ENOENT; }
+bool is_unsupported(const Error& error) { return error.system == EINVAL || error.system == ENOSYS; }
+
+/// What the entry is; nothing if there is none.
+Result<std::optional<store::FileInfo>> look(store::Directory& directory, std::string_view name) {
+  const auto info = directory.info(name);
+  if (info) return *info;
+  if (is_missing(info.error())) return std::nullopt;
+  return std::unexpected(info.error());
+}
+
+/// "exchange N INODE": the new tree's inode tells whether it happened. "rename N 0": the names tell.
+struct Journal {
+  bool exchange = false;
+  std::uint64_t number = 0;  ///< below replaced/GAME
+  std::uint64_t inode = 0;
+};
+
+std::string format(const Journal& journal) {
+  return std::string(journal.exchange ? "exchange " : "rename ") + std::to_string(journal.number) + " " +
+         std::to_string(journal.inode) + "\n";
+}
+
+std::optional<std::uint64_t> number_in(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::optional<Journal> parse_journal(std::string_view text) {
+  if (!text.ends_with('\n')) return std::nullopt;
+  text.remove_suffix(1);
+  const std::size_t first = text.find(' ');
+  const std::size_t second = text.rfind(' ');
+  if (first == text.npos || second <= first) return std::nullopt;
+  const std::string_view word = text.substr(0, first);
+  const auto number = number_in(text.substr(first + 1, second - first - 1));
+  const auto inode = number_in(text.substr(second + 1));
+  if ((word != "exchange" && word != "rename") || !number || !inode) return std::nullopt;
+  return Journal{word == "exchange", *number, *inode};
+}
+
+/// One publication, as far as it got.
+class Publication {
+ public:
+  Publication(Workspace& workspace, const std::string& game, DirectoryPtr stage)
+      : root_(*workspace.root), peerd_(*workspace.peerd), staging_(*workspace.staging), game_(game),
+        stage_(std::move(stage)) {}
+
+  Result<void> run();
+  Result<void> recover();
+
+ private:
+  Result<void> replace();
+  Result<void> finish(const Journal& journal);
+  Result<void> finish_exchange(const Journal& journal);
+  Result<void> finish_renames(const Journal& journal);
+  Result<void> write(const Journal& journal);
+  Result<void> take_back();
+  Result<void> end();
+  Result<void> open_replaced();
+  Result<std::uint64_t> next_number();
+
+  store::Directory& root_;
+  store::Directory& peerd_;
+  store::Directory& staging_;
+  const std::string& game_;
+  DirectoryPtr stage_;
+  DirectoryPtr replaced_;  // .peerd/replaced/GAME
+};
+
+Result<void> Publication::run() {
+  if (Result<void> allowed = check_target(root_, game_); !allowed) return allowed;
+  const auto there = look(root_, game_);
+  if (!there) return std::unexpected(there.error());
+  if (*there) return replace();
+  if (Result<void> done = stage_->rename(kTreeName, root_, game_, store::RenameMode::no_replace); !done) return done;
+  if (Result<void> done = root_.sync(); !done) return done;
+  if (Result<void> done = stage_->sync(); !done) return done;
+  return end();
+}
+
+Result<void> Publication::replace() {
+  const auto tree = stage_->info(kTreeName);
+  if (!tree) return std::unexpected(tree.error());
+  if (Result<void> done = open_replaced(); !done) return done;
+  const auto number = next_number();
+  if (!number) return std::unexpected(number.error());
+
+  if (tree->inode != 0) {
+    const Journal journal{true, *number, tree->inode};
+    if (Result<void> done = write(journal); !done) return done;
+    Result<void> done = stage_->rename(kTreeName, root_, game_, store::RenameMode::exchange);
+    if (done) return finish(journal);
+    if (!is_unsupported(done.error())) {
+      static_cast<void>(take_back());  // the first failure is the one to tell
+      return done;
+    }
+  }
+  const Journal journal{false, *number, 0};
+  if (Result<void> done = write(journal); !done) return done;
+  if (Result<void> done = root_.rename(game_, *replaced_, std::to_string(*number), store::RenameMode::no_replace);
+      !done) {
+    static_cast<void>(take_back());
+    return done;
+  }
+  if (Result<void> done = replaced_->sync(); !done) return done;
+  return finish(journal);
+}
+
+Result<void> Publication::recover() {
+  const auto text = store::read_file(*stage_, kJournalName, 256);
+  if (!text && is_missing(text.error())) return {};
+  if (!text && text.error().code != ErrorCode::invalid) return std::unexpected(text.error());
+  if (Result<void> done = open_replaced(); !done) return done;
+  std::optional<Journal> journal;
+  if (text) journal = parse_journal({reinterpret_cast<const char*>(text->data()), text->size()});
+  if (journal) return finish(*journal);
+  // Nobody can tell any more whose files these are: kept, whole.
+  const auto number = next_number();
+  if (!number) return std::unexpected(number.error());
+  stage_.reset();
+  if (Result<void> done = staging_.rename(game_, *replaced_, std::to_string(*number), store::RenameMode::no_replace);
+      !done) {
+    return done;
+  }
+  if (Result<void> done = replaced_->sync(); !done) return done;
+  return staging_.sync();
+}
+
+Result<void> Publication::finish(const Journal& journal) {
+  return journal.exchange ? finish_exchange(journal) : finish_renames(journal);
+}
+
+Result<void> Publication::finish_exchange(const Journal& journal) {
+  const auto there = look(root_, game_);
+  if (!there) return std::unexpected(there.error());
+  if (!*there || (*there)->inode != journal.inode) return take_back();
+  if (Result<void> done = root_.sync(); !done) return done;
+  if (Result<void> done = stage_->sync(); !done) return done;
+  const auto old = look(*stage_, kTreeName);
+  if (!old) return std::unexpected(old.error());
+  if (*old) {
+    const std::string name = std::to_string(journal.number);
+    if (Result<void> done = stage_->rename(kTreeName, *replaced_, name, store::RenameMode::no_replace); !done) {
+      return done;
+    }
+    if (Result<void> done = replaced_->sync(); !done) return done;
+    if (Result<void> done = stage_->sync(); !done) return done;
+  }
+  return end();
+}
+
+Result<void> Publication::finish_renames(const Journal& journal) {
+  const std::string name = std::to_string(journal.number);
+  const auto old = look(*replaced_, name);
+  if (!old) return std::unexpected(old.error());
+  if (!*old) return take_back();
+  const auto there = look(root_, game_);
+  if (!there) return std::unexpected(there.error());
+  if (!*there) {
+    const auto tree = look(*stage_, kTreeName);
+    if (!tree) return std::unexpected(tree.error());
+    Result<void> done = *tree ? stage_->rename(kTreeName, root_, game_, store::RenameMode::no_replace)
+                              : replaced_->rename(name, root_, game_, store::RenameMode::no_replace);
+    if (!done) return done;
+  }
+  if (Result<void> done = root_.sync(); !done) return done;
+  if (Result<void> done = stage_->sync(); !done) return done;
+  return end();
+}
+
+Result<void> Publication::write(const Journal& journal) {
+  const std::string text = format(journal);
+  return store::write_file_atomically(*stage_, kJournalName,
+                                      std::span(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
+}
+
+/// Nothing was moved: the stage is again what it was.
+Result<void> Publication::take_back() {
+  if (Result<void> removed = stage_->remove_file(kJournalName); !removed) return removed;
+  return stage_->sync();
+}
+
+Result<void> Publication::end() {
+  stage_.reset();
+  if (Result<void> removed = store::remove_tree(staging_, game_); !removed) return removed;
+  return staging_.sync();
+}
+
+Result<void> Publication::open_replaced() {
+  auto all = ensure_directory(peerd_, kReplacedName);
+  if (!all) return std::unexpected(all.error());
+  auto mine = ensure_directory(**all, game_);
+  if (!mine) return std::unexpected(mine.error());
+  replaced_ = std::move(*mine);
+  return {};
+}
+
+Result<std::uint64_t> Publication::next_number() {
+  const auto entries = replaced_->list();
+  if (!entries) return std::unexpected(entries.error());
+  std::uint64_t last = 0;
+  for (const store::DirectoryEntry& entry : *entries) last = std::max(last, number_in(entry.name).value_or(0));
+  return last + 1;
+}
+
+Result<void> recover_game(Workspace& workspace, const std::string& game, bool drop_empty) {
+  auto stage = workspace.staging->open_directory(game, false);
+  if (!stage && is_missing(stage.error())) return {};
+  if (!stage) return std::unexpected(stage.error());
+  const auto tree = look(**stage, kTreeName);
+  if (!tree) return std::unexpected(tree.error());
+  const auto journal = look(**stage, kJournalName);
+  if (!journal) return std::unexpected(journal.error());
+  if (*journal) return Publication(workspace, game, std::move(*stage)).recover();
+  if (*tree || !drop_empty) return {};
+  stage->reset();
+  return store::remove_tree(*workspace.staging, game);
+}
+
+}  // namespace
+
+Result<Workspace> open_workspace(store::Disk& disk, const std::string& root) {
+  Workspace workspace;
+  auto opened = disk.open(root, false, false);
+  if (!opened) return std::unexpected(opened.error());
+  workspace.root = std::move(*opened);
+  opened = ensure_directory(*workspace.root, ".peerd");
+  if (!opened) return std::unexpected(opened.error());
+  workspace.peerd = std::move(*opened);
+  opened = ensure_directory(*workspace.peerd, "staging");
+  if (!opened) return std::unexpected(opened.error());
+  workspace.staging = std::move(*opened);
+  return workspace;
+}
+
+Result<std::unique_ptr<store::Directory>> ensure_directory(store::Directory& parent, std::string_view name) {
+  auto opened = parent.open_directory(name, false);
+  if (opened || !is_missing(opened.error())) return opened;
+  const Result<void> made = parent.make_directory(name);
+  if (!made && made.error().system != EEXIST) return std::unexpected(made.error());  // another download may be first
+  if (Result<void> synced = parent.sync(); !synced) return std::unexpected(synced.error());
+  return parent.open_directory(name, false);
+}
+
+Result<void> check_target(store::Directory& root, const std::string& game) {
+  const auto there = look(root, game);
+  if (!there) return std::unexpected(there.error());
+  if (!*there || (*there)->type == store::FileType::directory) return {};
+  const std::string path = root.path() + "/" + game;
+  if ((*there)->type == store::FileType::symlink) {
+    return fail(ErrorCode::invalid, path + " is a symlink, which a download does not replace: remove the link (what it "
+                                           "leads to stays) or put the game itself in its place");
+  }
+  return fail(ErrorCode::invalid, path + " is no directory: move it away first");
+}
+
+Result<void> put_in_place(Workspace& workspace, const std::string& game) {
+  auto stage = workspace.staging->open_directory(game, false);
+  if (!stage) return std::unexpected(stage.error());
+  return Publication(workspace, game, std::move(*stage)).run();
+}
+
+Result<void> recover_stage(Workspace& workspace, const std::string& game) {
+  return recover_game(workspace, game, false);
+}
+
+Result<void> recover(store::Disk& disk, const std::string& root) {
+  auto workspace = open_workspace(disk, root);
+  if (!workspace) return std::unexpected(workspace.error());
+  const auto stages = workspace->staging->list();
+  if (!stages) return std::unexpected(stages.error());
+  Result<void> first;
+  for (const store::DirectoryEntry& stage : *stages) {
+    Result<void> done = recover_game(*workspace, stage.name, true);
+    if (!done && first) first = done;
+  }
+  return first;
+}
+
+}  // namespace peer::transfer

@@ -1,0 +1,43 @@
+// Publication: a staged tree takes its place in the library by one rename, and a crash in between is repaired.
+//
+// A game that is there already changes places with the new tree and is moved to ROOT/.peerd/replaced/GAME/N. Before that a
+// journal is written into the stage, because afterwards the stage's tree is the old game, which must not be taken for staged data.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "store/disk.h"
+
+namespace peer::transfer {
+
+inline constexpr std::string_view kTreeName = "tree";
+
+/// The directories downloads use below a library root.
+struct Workspace {
+  std::unique_ptr<store::Directory> root;
+  std::unique_ptr<store::Directory> peerd;    ///< ROOT/.peerd
+  std::unique_ptr<store::Directory> staging;  ///< ROOT/.peerd/staging
+};
+
+/// Makes what is missing, durably. The root must be there.
+Result<Workspace> open_workspace(store::Disk& disk, const std::string& root);
+
+/// Opens `name` below `parent`; made, durably, if it is missing. A symlink is refused.
+Result<std::unique_ptr<store::Directory>> ensure_directory(store::Directory& parent, std::string_view name);
+
+/// Fails: invalid when ROOT/GAME is something that a download does not replace.
+Result<void> check_target(store::Directory& root, const std::string& game);
+
+/// Renames STAGING/GAME/tree, which must be whole and durable, to ROOT/GAME and removes the stage. Durable when it returns.
+Result<void> put_in_place(Workspace& workspace, const std::string& game);
+
+/// Ends or takes back what a crash interrupted in the stage of that game; where that was nothing it stays as it is.
+Result<void> recover_stage(Workspace& workspace, const std::string& game);
+
+/// The same for all games, at the start, when no download runs. Fails: with the first error, after all games were tried.
+Result<void> recover(store::Disk& disk, const std::string& root);
+
+}  // namespace peer::transfer
