@@ -1,0 +1,42 @@
+// Resolver: from a host name to addresses.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "net/address.h"
+#include "runtime/cancellation.h"
+#include "runtime/task.h"
+#include "runtime/workers.h"
+
+namespace peer::net {
+
+class Resolver {
+ public:
+  virtual ~Resolver() = default;
+  /// At least one address, each once and with `port`, in the order to try them; an address in text form stands for
+  /// itself. Fails: unreachable when the name is unknown or cannot be looked up now, invalid when it can be no name.
+  /// Cancel: throws Cancelled at once, a look-up that has begun is abandoned.
+  virtual rt::Task<Result<std::vector<SocketAddress>>> resolve(std::string host, std::uint16_t port,
+                                                               rt::CancellationToken token) = 0;
+};
+
+/// By the machine's own rules (hosts file, DNS, mDNS where configured). A look-up can take a worker for minutes: give
+/// it workers of its own, which must outlive the resolver.
+std::unique_ptr<Resolver> system_resolver(rt::Workers& workers);
+
+/// The address that `host` is the text of ("10.0.0.1", "::1", "[fe80::1%eth0]"), if it is one.
+std::optional<SocketAddress> literal_address(std::string_view host, std::uint16_t port);
+
+/// Fails: invalid for what is neither a name nor an address.
+Result<void> check_host(std::string_view host);
+
+/// Of one name; further addresses are left out.
+inline constexpr std::size_t kMaxResolved = 16;
+
+}  // namespace peer::net

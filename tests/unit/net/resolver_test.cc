@@ -1,0 +1,115 @@
+#include "net/resolver.h"
+
+#include <algorithm>
+#include <catch2/catch_test_macros.hpp>
+#include <condition_variable>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "runtime/thread_workers.h"
+#include "support/net/table_resolver.h"
+#include "support/run_task.h"
+
+using namespace std::chrono_literals;
+using peer::ErrorCode;
+using peer::net::literal_address;
+using peer::net::SocketAddress;
+namespace rt = peer::rt;
+
+namespace {
+
+using Addresses = peer::Result<std::vector<SocketAddress>>;
+
+struct NoWorkers final : rt::Workers {
+  std::vector<Job> jobs;
+  void submit(Job job) override { jobs.push_back(std::move(job)); }
+};
+
+SocketAddress at(std::string_view text) { return *SocketAddress::parse(text); }
+
+}  // namespace
+
+TEST_CASE("addresses in text form need no look-up") {
+  rt::ManualExecutor executor;
+  NoWorkers workers;
+  const auto resolver = peer::net::system_resolver(workers);
+  const auto result = peer::test::run_task(executor, resolver->resolve("10.0.0.1", 7, {}));
+  REQUIRE(result);
+  CHECK(*result == std::vector<SocketAddress>{at("10.0.0.1:7")});
+  CHECK(workers.jobs.empty());
+
+  CHECK(literal_address("::1", 7) == at("[::1]:7"));
+  CHECK(literal_address("[::1]", 7) == at("[::1]:7"));
+  CHECK(literal_address("fe80::1%lo", 7) == at("[fe80::1%lo]:7"));
+  for (const char* text : {"", "host", "1.2.3.4:5", "[::1]:5", "::1:", "[::1", "1.2.3"}) {
+    INFO(text);
+    CHECK_FALSE(literal_address(text, 7));
+  }
+}
+
+TEST_CASE("what can be no name is refused before any look-up") {
+  rt::ManualExecutor executor;
+  NoWorkers workers;
+  const auto resolver = peer::net::system_resolver(workers);
+  for (const std::string& host : {std::string(), std::string("a b"), std::string("a\0b", 3), std::string("host:5"),
+                                  std::string("a/b"), std::string(254, 'a')}) {
+    const auto result = peer::test::run_task(executor, resolver->resolve(host, 7, {}));
+    REQUIRE_FALSE(result);
+    CHECK(result.error().code == ErrorCode::invalid);
+  }
+  CHECK(workers.jobs.empty());
+}
+
+TEST_CASE("names are looked up on a worker") {
+  rt::ManualExecutor executor;
+  rt::ManualWorkers workers(executor, 1, 1ms);
+  const auto resolver = peer::net::system_resolver(workers);
+  const auto found = peer::test::run_task(executor, resolver->resolve("localhost", 7, {}));
+  REQUIRE(found);
+  REQUIRE_FALSE(found->empty());
+  for (const SocketAddress& address : *found) {
+    CHECK(address.is_loopback());
+    CHECK(address.port() == 7);
+    CHECK(std::ranges::count(*found, address) == 1);
+  }
+}
+
+namespace {
+rt::Task<bool> cancelled(peer::net::Resolver& resolver, rt::CancellationToken token) {
+  bool result = false;
+  try {
+    const auto found = co_await resolver.resolve("some-host", 7, token);
+  } catch (const rt::Cancelled&) {
+    result = true;
+  }
+  co_return result;
+}
+}  // namespace
+
+TEST_CASE("a look-up that hangs is abandoned when cancelled") {
+  rt::ManualExecutor executor;
+  NoWorkers workers;
+  const auto resolver = peer::net::system_resolver(workers);
+  rt::CancellationSource stop;
+  executor.arm(executor.now() + 1ms, [&] { stop.request(); });
+  CHECK(peer::test::run_task(executor, cancelled(*resolver, stop.token())));
+  CHECK(workers.jobs.size() == 1);
+}
+
+TEST_CASE("the table resolver takes its time and can be cancelled") {
+  rt::ManualExecutor executor;
+  peer::test::TableResolver resolver(executor);
+  resolver.set("some-host", {at("10.0.0.1:1"), at("10.0.0.2:2")});
+  const auto found = peer::test::run_task(executor, resolver.resolve("some-host", 7, {}));
+  REQUIRE(found);
+  CHECK(*found == std::vector<SocketAddress>{at("10.0.0.1:7"), at("10.0.0.2:7")});
+  const auto unknown = peer::test::run_task(executor, resolver.resolve("other-host", 7, {}));
+  REQUIRE_FALSE(unknown);
+  CHECK(unknown.error().code == ErrorCode::unreachable);
+  CHECK(resolver.lookups() == 2);
+  resolver.set_delay(1h);
+  rt::CancellationSource stop;
+  executor.arm(executor.now() + 1ms, [&] { stop.request(); });
+  CHECK(peer::test::run_task(executor, cancelled(resolver, stop.token())));
+}
