@@ -1,0 +1,168 @@
+#include "control/client.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+namespace peer::control {
+namespace {
+
+using SteadyTime = std::chrono::steady_clock::time_point;
+using Json = Client::Json;
+
+std::unexpected<CallFailure> no_daemon(std::string message) {
+  return std::unexpected(CallFailure{CallFailure::Kind::no_daemon, "no_daemon", std::move(message)});
+}
+
+int remaining(const std::optional<SteadyTime>& until) {
+  if (!until) return -1;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(*until - std::chrono::steady_clock::now());
+  return left.count() > 0 ? static_cast<int>(left.count()) : 0;
+}
+
+}  // namespace
+
+struct Client::State {
+  int fd = -1;
+  int interrupt = -1;
+  std::string path;
+  std::string input;
+  std::size_t scanned = 0;
+  std::uint64_t next_id = 1;
+  std::deque<Json> events;
+
+  ~State() {
+    if (fd >= 0) close(fd);
+  }
+
+  /// Waits until the socket is ready; false when the time is over.
+  std::expected<bool, CallFailure> wait(short events_wanted, const std::optional<SteadyTime>& until) const {
+    pollfd descriptors[2] = {{fd, events_wanted, 0}, {interrupt, POLLIN, 0}};
+    for (;;) {
+      const int ready = poll(descriptors, 2, remaining(until));
+      if (ready < 0 && errno == EINTR) continue;
+      if (ready < 0) return no_daemon(std::string("poll: ") + std::strerror(errno));
+      if (descriptors[1].revents != 0) {
+        return std::unexpected(CallFailure{CallFailure::Kind::interrupted, "interrupted", "interrupted"});
+      }
+      return ready > 0;
+    }
+  }
+
+  /// The next message; nothing when the time is over.
+  std::expected<std::optional<Json>, CallFailure> read(const std::optional<SteadyTime>& until) {
+    for (;;) {
+      if (const std::size_t end = input.find('\n', scanned); end != std::string::npos) {
+        Json json = Json::parse(input.begin(), input.begin() + static_cast<std::ptrdiff_t>(end), nullptr, false);
+        input.erase(0, end + 1);
+        scanned = 0;
+        if (!json.is_object()) return no_daemon("what answers at " + path + " is no peerd");
+        return json;
+      }
+      scanned = input.size();
+      const auto ready = wait(POLLIN, until);
+      if (!ready) return std::unexpected(ready.error());
+      if (!*ready) return std::nullopt;
+      char chunk[64 << 10];
+      const ssize_t count = recv(fd, chunk, sizeof chunk, MSG_DONTWAIT);
+      if (count < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+      if (count <= 0) return no_daemon("the daemon at " + path + " has stopped");
+      input.append(chunk, static_cast<std::size_t>(count));
+    }
+  }
+
+  std::expected<void, CallFailure> write(std::string_view text) {
+    while (!text.empty()) {
+      const ssize_t count = send(fd, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (count >= 0) {
+        text.remove_prefix(static_cast<std::size_t>(count));
+      } else if (errno == EAGAIN) {
+        if (const auto ready = wait(POLLOUT, std::nullopt); !ready) return std::unexpected(ready.error());
+      } else if (errno != EINTR) {
+        return no_daemon("the daemon at " + path + " has stopped");
+      }
+    }
+    return {};
+  }
+};
+
+Client::Client(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Client::Client(Client&&) noexcept = default;
+Client& Client::operator=(Client&&) noexcept = default;
+Client::~Client() = default;
+
+std::expected<Client, CallFailure> Client::connect(const std::string& path, int interrupt) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) return no_daemon("the socket's path is too long: " + path);
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  auto state = std::make_unique<State>();
+  state->interrupt = interrupt;
+  state->path = path;
+  state->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (state->fd < 0) return no_daemon(std::string("socket: ") + std::strerror(errno));
+  int rc;
+  do {
+    rc = ::connect(state->fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  } while (rc != 0 && errno == EINTR);
+  if (rc != 0) {
+    const int error = errno;
+    std::string message = "no daemon answers at " + path + " (" + std::strerror(error) + ")";
+    if (error == EACCES) {
+      message += ": join the group that owns the socket";
+    } else {
+      message += ": start peerd, or name its socket with --socket";
+    }
+    return no_daemon(std::move(message));
+  }
+  return Client(std::move(state));
+}
+
+std::expected<Json, CallFailure> Client::call(std::string_view method, const Json& params) {
+  const std::uint64_t id = state_->next_id++;
+  Json request{{"jsonrpc", "2.0"}, {"id", id}, {"method", method}};
+  if (!params.is_null()) request["params"] = params;
+  // The daemon may have refused this connection already: then its reason is there to be read.
+  const auto written = state_->write(request.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+  if (!written && written.error().kind == CallFailure::Kind::interrupted) return std::unexpected(written.error());
+  for (;;) {
+    auto message = state_->read(std::nullopt);
+    if (!message) return std::unexpected(message.error());
+    Json& json = **message;
+    if (json.contains("method")) {
+      state_->events.push_back(json.value("params", Json::object()));
+      continue;
+    }
+    const Json answered = json.value("id", Json());
+    if (!answered.is_null() && answered != id) continue;
+    if (!json.contains("error")) return json.value("result", Json());
+    const Json& error = json["error"];
+    CallFailure failure{CallFailure::Kind::refused, "invalid", error.value("message", "the daemon refused the call")};
+    if (const auto data = error.find("data"); data != error.end() && data->is_object()) {
+      failure.code = data->value("code", failure.code);
+    }
+    return std::unexpected(std::move(failure));
+  }
+}
+
+std::expected<std::optional<Json>, CallFailure> Client::next_event(Milliseconds limit) {
+  const SteadyTime until = std::chrono::steady_clock::now() + limit;
+  for (;;) {
+    if (!state_->events.empty()) {
+      Json event = std::move(state_->events.front());
+      state_->events.pop_front();
+      return event;
+    }
+    auto message = state_->read(until);
+    if (!message) return std::unexpected(message.error());
+    if (!*message) return std::nullopt;
+    if ((*message)->contains("method")) state_->events.push_back((*message)->value("params", Json::object()));
+  }
+}
+
+}  // namespace peer::control

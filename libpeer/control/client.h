@@ -1,0 +1,50 @@
+// Client: peerctl's side of the control socket. Blocking: one thread, one connection, one call at a time.
+//
+// Events that arrive while a call waits are kept for next_event().
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <expected>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace peer::control {
+
+/// Why a call has no result.
+struct CallFailure {
+  enum class Kind {
+    no_daemon,    ///< nobody answers at the socket, or not any more
+    interrupted,  ///< the interrupt descriptor became readable
+    refused,      ///< the daemon's answer is an error
+  } kind = Kind::no_daemon;
+  std::string code;  ///< the error word, as in data.code; "no_daemon", "interrupted"
+  std::string message;
+};
+
+class Client {
+ public:
+  using Json = nlohmann::ordered_json;
+  using Milliseconds = std::chrono::milliseconds;
+
+  /// Waits are ended by `interrupt` becoming readable; -1: never.
+  static std::expected<Client, CallFailure> connect(const std::string& path, int interrupt = -1);
+  Client(Client&&) noexcept;
+  Client& operator=(Client&&) noexcept;
+  ~Client();
+
+  /// The call's result.
+  std::expected<Json, CallFailure> call(std::string_view method, const Json& params);
+  /// The params of the next event; nothing when `limit` is over first.
+  std::expected<std::optional<Json>, CallFailure> next_event(Milliseconds limit);
+
+ private:
+  struct State;
+  explicit Client(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace peer::control

@@ -1,0 +1,100 @@
+// Connection: one client of the control socket.
+//
+// Lines are answered in any order, by id. Reading pauses while kMaxOutstanding calls are unanswered or kMaxOutput bytes
+// unsent, so a client that does not read holds up only itself; one that does not read its events loses its
+// subscription. Loop: control. Owns: the pipe; run() opens nothing and closes it. Cancel: what is queued is still sent,
+// for kFlushTime.
+#pragma once
+
+#include <uv.h>
+
+#include <array>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "control/events.h"
+#include "control/methods.h"
+#include "runtime/event.h"
+#include "runtime/sleep.h"
+#include "runtime/uv_executor.h"
+
+namespace peer::control {
+
+/// What all connections of a server share.
+struct ServerContext {
+  rt::UvExecutor& executor;
+  EventHub& hub;
+  const SendCommand& send;
+  const std::string& version;
+};
+
+class Connection final : public EventReader, public std::enable_shared_from_this<Connection> {
+ public:
+  static constexpr std::size_t kMaxOutstanding = 32;
+  static constexpr std::size_t kMaxOutput = 1 << 20;
+  static constexpr std::size_t kMaxQueuedEvents = 256;
+  static constexpr rt::Duration kFlushTime = std::chrono::milliseconds(200);
+  static constexpr rt::Duration kLingerTime = std::chrono::seconds(1);
+
+  explicit Connection(ServerContext context);
+  ~Connection() override = default;
+
+  /// Takes the next client of `listener`; then run() must follow, whatever this returned.
+  bool accept(uv_stream_t* listener);
+  /// Answers the client until it has gone or `token` is requested; with `refusal`, only tells it that.
+  static rt::Task<void> run(std::shared_ptr<Connection> self, const char* refusal, rt::CancellationToken token);
+
+  void on_event(const NumberedEvent& event) override;
+
+ private:
+  struct Output {
+    SharedLine line;
+    std::uint64_t event;  ///< its number; 0: an answer
+  };
+
+  rt::Task<void> serve(rt::CancellationToken token);
+  rt::Task<void> finish();
+  rt::Task<void> flush(rt::CancellationToken token);
+  rt::Task<void> linger(rt::CancellationToken token);
+
+  bool step();
+  bool take_line(std::string& line);
+  void answer_line(const std::string& line);
+  void answer_fatally(std::string message);
+  Json subscribe(std::optional<std::uint64_t> since, std::vector<std::string> only);
+  Json unsubscribe();
+  void queue(SharedLine line, std::uint64_t event);
+  void queue_json(const Json& json) { queue(std::make_shared<const std::string>(to_line(json)), 0); }
+  void write_more();
+  void read_more();
+  bool hung_up() const;
+  uv_stream_t* stream() noexcept { return reinterpret_cast<uv_stream_t*>(&pipe_); }
+
+  ServerContext context_;
+  uv_pipe_t pipe_{};
+  rt::Event changed_;  ///< something for step() to look at
+  rt::Event closed_;   ///< the handle is closed
+  std::array<char, 16 << 10> chunk_;
+  std::string input_;
+  std::size_t scanned_ = 0;  ///< bytes of input_ known to hold no newline
+  bool reading_ = false;
+  bool ended_ = false;   ///< the client sends no more
+  bool broken_ = false;  ///< nothing can be written any more
+  bool fatal_ = false;   ///< a line beyond the limits: input is only thrown away now
+  bool over_ = false;    ///< late answers are dropped
+  std::size_t outstanding_ = 0;
+
+  std::deque<Output> output_;
+  std::size_t output_bytes_ = 0;
+  std::vector<Output> writing_;
+  uv_write_t write_{};
+
+  bool subscribed_ = false;
+  std::size_t queued_events_ = 0;
+  std::size_t event_limit_ = kMaxQueuedEvents;
+  std::optional<std::uint64_t> replay_;  ///< wanted after the answers of this line
+};
+
+}  // namespace peer::control

@@ -1,0 +1,94 @@
+#include "control/events.h"
+
+#include <algorithm>
+#include <array>
+
+#include "control/json.h"
+#include "control/rpc.h"
+
+namespace peer::control {
+namespace {
+
+constexpr std::array<std::string_view, 18> kNames{
+    "RuntimeReady",
+    "RuntimeFailed",
+    "ServiceRestarted",
+    "ShuttingDown",
+    "PeerDiscovered",
+    "PeerConnected",
+    "PeerLost",
+    "PeerGoodbye",
+    "PeerBanned",
+    "GamesUpdated",
+    "LocalLibraryChanged",
+    "DownloadGameFilesBegin",
+    "DownloadGameFilesProgress",
+    "DownloadGameFilesFinished",
+    "DownloadGameFilesFailed",
+    "DownloadGameFilesCancelled",
+    "DownloadGameFilesAllPeersGone",
+    "overflow",
+};
+
+std::string event_line(Json params) {
+  return to_line(Json{{"jsonrpc", "2.0"}, {"method", "event"}, {"params", std::move(params)}});
+}
+
+}  // namespace
+
+bool EventHub::known(std::string_view name) { return std::ranges::find(kNames, name) != kNames.end(); }
+
+bool EventHub::Subscription::wants(const std::string& name) const {
+  return only.empty() || std::ranges::find(only, name) != only.end();
+}
+
+const EventHub::Subscription* EventHub::find(const EventReader& reader) const {
+  const auto found = std::ranges::find(subscriptions_, &reader, &Subscription::reader);
+  return found == subscriptions_.end() ? nullptr : &*found;
+}
+
+void EventHub::publish(const node::Event& event) {
+  NumberedEvent numbered;
+  numbered.sequence = ++last_;
+  numbered.name = node::event_name(event);
+  numbered.line = std::make_shared<const std::string>(event_line(to_json(event, last_, wall_clock_())));
+  kept_.push_back(numbered);
+  if (kept_.size() > kReplay) kept_.pop_front();
+  // A reader may unsubscribe itself while it is told.
+  std::vector<EventReader*> readers;
+  for (const Subscription& subscription : subscriptions_) {
+    if (subscription.wants(numbered.name)) readers.push_back(subscription.reader);
+  }
+  for (EventReader* reader : readers) reader->on_event(numbered);
+}
+
+void EventHub::subscribe(EventReader& reader, std::vector<std::string> only) {
+  unsubscribe(reader);
+  subscriptions_.push_back({&reader, std::move(only)});
+}
+
+void EventHub::unsubscribe(EventReader& reader) noexcept {
+  std::erase_if(subscriptions_, [&](const Subscription& s) { return s.reader == &reader; });
+}
+
+void EventHub::replay(EventReader& reader, std::uint64_t since) const {
+  const Subscription* subscription = find(reader);
+  if (subscription == nullptr) return;
+  for (const NumberedEvent& event : kept_) {
+    if (event.sequence > since && subscription->wants(event.name)) reader.on_event(event);
+  }
+}
+
+std::size_t EventHub::replayed(const EventReader& reader, std::uint64_t since) const {
+  const Subscription* subscription = find(reader);
+  if (subscription == nullptr) return 0;
+  return static_cast<std::size_t>(std::ranges::count_if(
+      kept_, [&](const NumberedEvent& event) { return event.sequence > since && subscription->wants(event.name); }));
+}
+
+SharedLine EventHub::overflow_line(std::uint64_t sequence) const {
+  return std::make_shared<const std::string>(
+      event_line({{"seq", sequence}, {"time", rfc3339(wall_clock_())}, {"event", "overflow"}}));
+}
+
+}  // namespace peer::control

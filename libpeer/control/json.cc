@@ -1,0 +1,177 @@
+#include "control/json.h"
+
+#include <unistd.h>
+
+#include <cmath>
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+namespace peer::control {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+
+template <class T>
+Json or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json();
+}
+
+/// Enough digits for people and graphs.
+double rounded(double value) { return std::round(value * 1000) / 1000; }
+
+Json or_null(const std::optional<double>& value) { return value ? Json(rounded(*value)) : Json(); }
+
+Json hex_list(const std::vector<PeerId>& ids) {
+  Json list = Json::array();
+  for (const PeerId& id : ids) list.push_back(id.hex());
+  return list;
+}
+
+Json local_json(const library::LocalGame& game) {
+  Json json{{"version", nullptr},  {"size", game.size},
+            {"files", game.files}, {"state", library::to_string(game.state)},
+            {"modified", nullptr}, {"root", game.root}};
+  if (game.offered) {
+    json["version"] = game.offered->version.hex();
+    if (game.offered->document) json["modified"] = rfc3339(game.offered->document->times.modified);
+  }
+  if (game.state == library::GameState::hashing) json["bytes_hashed"] = game.bytes_hashed;
+  if (!game.problems.empty()) {
+    Json& problems = json["problems"] = Json::array();
+    for (const library::Problem& problem : game.problems) {
+      problems.push_back({{"path", problem.path}, {"reason", problem.reason}});
+    }
+  }
+  return json;
+}
+
+Json download_fields(const node::DownloadInfo& download) {
+  Json sources = Json::array();
+  for (const node::DownloadSource& source : download.sources) {
+    sources.push_back({{"peer_id", source.id.hex()}, {"bytes", source.bytes}});
+  }
+  Json json{{"game", download.game},
+            {"version", download.version.hex()},
+            {"state", node::to_string(download.state)},
+            {"bytes_total", download.bytes_total},
+            {"bytes_done", download.bytes_done},
+            {"bytes_reused", download.bytes_reused},
+            {"bytes_received", download.bytes_received},
+            {"rate", std::round(download.rate)},
+            {"eta_s", or_null(download.eta_s)},
+            {"elapsed_s", rounded(download.elapsed_s)},
+            {"sources", std::move(sources)},
+            {"bottleneck", or_null(download.bottleneck)},
+            {"error", nullptr}};
+  // A download that waits for its first peer may not know its version yet.
+  if (download.version == Digest{}) json["version"] = nullptr;
+  if (download.error) {
+    json["error"] = {{"code", to_string(download.error->code)}, {"message", download.error->message}};
+  }
+  return json;
+}
+
+}  // namespace
+
+std::string rfc3339(std::int64_t time) {
+  std::int64_t seconds = time / 1'000'000'000;
+  std::int64_t rest = time % 1'000'000'000;
+  if (rest < 0) {
+    rest += 1'000'000'000;
+    --seconds;
+  }
+  const std::time_t value = seconds;
+  std::tm parts{};
+  gmtime_r(&value, &parts);
+  char text[64];
+  const std::size_t length = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
+  std::snprintf(text + length, sizeof text - length, ".%03dZ", static_cast<int>(rest / 1'000'000));
+  return text;
+}
+
+Json to_json(const node::Status& status, const std::string& version) {
+  Json services = Json::array();
+  for (const node::ServiceStatus& service : status.services) {
+    services.push_back(
+        {{"name", service.name}, {"policy", service.policy}, {"state", service.state}, {"restarts", service.restarts}});
+  }
+  return {{"peer_id", status.peer_id.hex()},
+          {"name", status.name},
+          {"version", version},
+          {"instance", status.instance},
+          {"pid", getpid()},
+          {"uptime_s", rounded(status.uptime_s)},
+          {"listen", status.listen},
+          {"services", std::move(services)},
+          {"tasks", status.tasks},
+          {"peers", status.peers},
+          {"games", status.games},
+          {"downloads", status.downloads}};
+}
+
+Json to_json(const node::GameInfo& game) {
+  Json remote = Json::array();
+  for (const node::RemoteVersion& version : game.remote) {
+    remote.push_back({{"version", version.version.hex()},
+                      {"size", version.size},
+                      {"files", version.files},
+                      {"modified", rfc3339(version.modified)},
+                      {"peers", hex_list(version.peers)}});
+  }
+  return {{"id", game.id}, {"local", game.local ? local_json(*game.local) : Json()}, {"remote", std::move(remote)}};
+}
+
+Json to_json(const node::GameDetails& details) {
+  Json json = to_json(details.game);
+  json["version"] = details.version == Digest{} ? Json() : Json(details.version.hex());
+  json["files_total"] = details.files_total;
+  Json& files = json["files"] = Json::array();
+  for (const node::GameFile& file : details.files) {
+    files.push_back({{"path", file.path}, {"size", file.size}, {"executable", file.executable}});
+  }
+  return json;
+}
+
+Json to_json(const node::PeerInfo& peer) {
+  return {{"peer_id", peer.id ? Json(peer.id->hex()) : Json()},
+          {"name", peer.name},
+          {"addresses", peer.addresses},
+          {"state", node::to_string(peer.state)},
+          {"found_by", peer.found_by},
+          {"games", peer.games},
+          {"rtt_ms", or_null(peer.rtt_ms)},
+          {"last_seen_s", or_null(peer.last_seen_s)}};
+}
+
+Json to_json(const node::DownloadInfo& download) { return download_fields(download); }
+
+Json to_json(const node::Event& event, std::uint64_t sequence, std::int64_t time) {
+  Json json{{"seq", sequence}, {"time", rfc3339(time)}, {"event", node::event_name(event)}};
+  std::visit(Overloaded{
+                 [&](const node::RuntimeFailed& e) {
+                   json["component"] = e.component;
+                   json["error"] = e.error;
+                 },
+                 [&](const node::ServiceRestarted& e) {
+                   json["component"] = e.component;
+                   json["error"] = e.error;
+                   json["restarts"] = e.restarts;
+                 },
+                 [&](const node::PeerEvent& e) {
+                   json["peer_id"] = e.id.hex();
+                   json["name"] = e.name;
+                   if (e.kind == node::PeerEvent::Kind::banned) json["reason"] = e.reason;
+                 },
+                 [&](const node::DownloadEvent& e) { json.update(download_fields(e.download)); },
+                 [](const auto&) {},
+             },
+             event);
+  return json;
+}
+
+}  // namespace peer::control

@@ -1,0 +1,25 @@
+// The peer's values and events as JSON, field by field as scripts rely on them.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "peer/api.h"
+#include "peer/events.h"
+
+namespace peer::control {
+
+/// RFC 3339 in UTC with milliseconds; `time` is in ns since 1970.
+std::string rfc3339(std::int64_t time);
+
+/// `version` is the program's.
+nlohmann::ordered_json to_json(const node::Status& status, const std::string& version);
+nlohmann::ordered_json to_json(const node::GameInfo& game);
+nlohmann::ordered_json to_json(const node::GameDetails& details);
+nlohmann::ordered_json to_json(const node::PeerInfo& peer);
+nlohmann::ordered_json to_json(const node::DownloadInfo& download);
+/// The params object of an event.
+nlohmann::ordered_json to_json(const node::Event& event, std::uint64_t sequence, std::int64_t time);
+
+}  // namespace peer::control

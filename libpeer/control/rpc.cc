@@ -1,0 +1,106 @@
+#include "control/rpc.h"
+
+#include <algorithm>
+
+namespace peer::control {
+namespace {
+
+Call bad_call(Json id, int code, std::string message) {
+  Call call;
+  call.id = std::move(id);
+  call.error = RpcError{code, std::move(message), {}};
+  return call;
+}
+
+Call parse_call(Json& json) {
+  if (!json.is_object()) return bad_call(nullptr, kInvalidRequest, "a request is a JSON object");
+  Call call;
+  const auto id = json.find("id");
+  call.notification = id == json.end();
+  if (!call.notification) {
+    if (!id->is_string() && !id->is_number() && !id->is_null()) {
+      return bad_call(nullptr, kInvalidRequest, "an id is a string, a number or null");
+    }
+    call.id = *id;
+  }
+  const auto version = json.find("jsonrpc");
+  if (version == json.end() || !version->is_string() || version->get_ref<const std::string&>() != "2.0") {
+    return bad_call(std::move(call.id), kInvalidRequest, R"(a request has "jsonrpc":"2.0")");
+  }
+  const auto method = json.find("method");
+  if (method == json.end() || !method->is_string()) {
+    return bad_call(std::move(call.id), kInvalidRequest, R"(a request has a "method", a string)");
+  }
+  call.method = method->get<std::string>();
+  if (const auto params = json.find("params"); params != json.end()) {
+    if (!params->is_structured()) {
+      call.error = RpcError{kInvalidParams, "params is an object or an array", "invalid"};
+    }
+    call.params = std::move(*params);
+  }
+  return call;
+}
+
+}  // namespace
+
+RpcError to_rpc(const Error& error) { return {kOwnError, error.message, std::string(to_string(error.code))}; }
+
+std::unexpected<RpcError> invalid_params(std::string message) {
+  return std::unexpected(RpcError{kInvalidParams, std::move(message), "invalid"});
+}
+
+std::size_t nesting(std::string_view text) noexcept {
+  std::size_t depth = 0, deepest = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      if (c == '"') in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '[' || c == '{') {
+      deepest = std::max(deepest, ++depth);
+    } else if ((c == ']' || c == '}') && depth > 0) {
+      --depth;
+    }
+  }
+  return deepest;
+}
+
+Line parse_line(std::string_view text) {
+  Line line;
+  Json json = Json::parse(text, nullptr, false);
+  if (json.is_discarded()) {
+    line.calls.push_back(bad_call(nullptr, kParseError, "the line is no JSON text"));
+  } else if (!json.is_array()) {
+    line.calls.push_back(parse_call(json));
+  } else if (json.empty() || json.size() > kMaxBatch) {
+    line.calls.push_back(
+        bad_call(nullptr, kInvalidRequest, "a batch has 1 to " + std::to_string(kMaxBatch) + " requests"));
+  } else {
+    line.batch = true;
+    for (Json& entry : json) line.calls.push_back(parse_call(entry));
+  }
+  return line;
+}
+
+Json make_answer(const Json& id, const RpcResult& result) {
+  Json answer{{"jsonrpc", "2.0"}, {"id", id}};
+  if (result) {
+    answer["result"] = *result;
+  } else {
+    Json& error = answer["error"];
+    error = {{"code", result.error().code}, {"message", result.error().message}};
+    if (!result.error().word.empty()) error["data"] = {{"code", result.error().word}};
+  }
+  return answer;
+}
+
+std::string to_line(const Json& json) {
+  std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  text += '\n';
+  return text;
+}
+
+}  // namespace peer::control

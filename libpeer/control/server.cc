@@ -1,0 +1,109 @@
+#include "control/server.h"
+
+#include <uv.h>
+
+#include <optional>
+
+#include "control/connection.h"
+#include "control/events.h"
+#include "control/socket.h"
+
+namespace peer::control {
+namespace {
+
+/// Clients that are being told that there are too many; further ones wait in the socket's queue.
+constexpr std::size_t kMaxRefusals = 16;
+
+}  // namespace
+
+struct ControlServer::Impl {
+  Impl(rt::UvExecutor& e, rt::Scope& parent, ControlOptions o)
+      : executor(e), options(std::move(o)), hub(options.wall_clock), connections(parent, "control connections") {}
+
+  rt::UvExecutor& executor;
+  ControlOptions options;
+  EventHub hub;
+  SendCommand send;
+  rt::Scope connections;
+  std::optional<ListeningSocket> socket;
+  uv_pipe_t listener{};
+  rt::Event closed;
+  std::size_t clients = 0;
+  std::size_t refusals = 0;
+  bool waiting = false;  ///< a client is there that was not accepted
+
+  void on_client();
+  static rt::Task<void> serve(Impl* self, std::shared_ptr<Connection> connection, rt::CancellationToken token);
+  static rt::Task<void> refuse(Impl* self, std::shared_ptr<Connection> connection, rt::CancellationToken token);
+};
+
+void ControlServer::Impl::on_client() {
+  if (clients >= kMaxClients && refusals >= kMaxRefusals) {
+    waiting = true;
+    return;
+  }
+  auto connection = std::make_shared<Connection>(ServerContext{executor, hub, send, options.version});
+  connection->accept(reinterpret_cast<uv_stream_t*>(&listener));
+  if (clients < kMaxClients) {
+    ++clients;
+    connections.spawn("control client", serve(this, std::move(connection), connections.token()));
+  } else {
+    options.log.warn("a client of the control socket was refused: " + std::to_string(kMaxClients) + " are connected");
+    ++refusals;
+    connections.spawn("refused client", refuse(this, std::move(connection), connections.token()));
+  }
+}
+
+rt::Task<void> ControlServer::Impl::serve(Impl* self, std::shared_ptr<Connection> connection,
+                                          rt::CancellationToken token) {
+  co_await Connection::run(std::move(connection), nullptr, token);
+  --self->clients;
+  if (std::exchange(self->waiting, false) && !token.requested()) self->on_client();
+}
+
+rt::Task<void> ControlServer::Impl::refuse(Impl* self, std::shared_ptr<Connection> connection,
+                                           rt::CancellationToken token) {
+  co_await Connection::run(std::move(connection), "too many clients: at most 64 may be connected", token);
+  --self->refusals;
+  if (std::exchange(self->waiting, false) && !token.requested()) self->on_client();
+}
+
+ControlServer::ControlServer(rt::UvExecutor& executor, rt::Scope& scope, ControlOptions options)
+    : impl_(std::make_unique<Impl>(executor, scope, std::move(options))) {}
+
+ControlServer::~ControlServer() = default;
+
+void ControlServer::publish(const node::Event& event) { impl_->hub.publish(event); }
+
+Result<void> ControlServer::open(SendCommand send) {
+  Impl& self = *impl_;
+  auto socket = ListeningSocket::open(self.options.socket_path);
+  if (!socket) return std::unexpected(socket.error());
+  self.socket.emplace(std::move(*socket));
+  self.send = std::move(send);
+  PEER_CHECK(uv_pipe_init(self.executor.loop(), &self.listener, 0) == 0);
+  self.listener.data = &self;
+  PEER_CHECK(uv_pipe_open(&self.listener, self.socket->release()) == 0);
+  PEER_CHECK(uv_listen(reinterpret_cast<uv_stream_t*>(&self.listener), 64, [](uv_stream_t* listener, int status) {
+               if (status == 0) static_cast<Impl*>(listener->data)->on_client();
+             }) == 0);
+  return {};
+}
+
+rt::Task<void> ControlServer::run(rt::CancellationToken token) {
+  Impl& self = *impl_;
+  PEER_CHECK(self.socket);
+  rt::Event never;
+  try {
+    co_await never.wait(token);
+  } catch (const rt::Cancelled&) {
+  }
+  self.socket.reset();
+  uv_close(reinterpret_cast<uv_handle_t*>(&self.listener),
+           [](uv_handle_t* handle) { static_cast<Impl*>(handle->data)->closed.set(); });
+  co_await self.closed.wait(rt::CancellationToken{});
+  self.connections.request_stop();
+  co_await self.connections.join();
+}
+
+}  // namespace peer::control

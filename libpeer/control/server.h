@@ -1,0 +1,52 @@
+// ControlServer: the Unix socket on which peerctl and scripts talk JSON-RPC 2.0 to the peer.
+//
+// Loop: control. Limits: kMaxClients connections; one more is told so and closed.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/log.h"
+#include "base/result.h"
+#include "peer/api.h"
+#include "peer/events.h"
+#include "runtime/scope.h"
+#include "runtime/uv_executor.h"
+
+namespace peer::control {
+
+struct ControlOptions {
+  std::string socket_path;
+  std::string version;                       ///< the program's, for `status`
+  std::function<std::int64_t()> wall_clock;  ///< ns since 1970
+  Log log;
+};
+
+class ControlServer {
+ public:
+  static constexpr std::size_t kMaxClients = 64;
+  /// Hands a command to the peer; false when it takes no more.
+  using SendCommand = std::function<bool(node::Command)>;
+
+  /// Connections run in a scope below `scope`.
+  ControlServer(rt::UvExecutor& executor, rt::Scope& scope, ControlOptions options);
+  /// run() must have ended, if open() succeeded.
+  ~ControlServer();
+
+  /// Numbers the event and tells who subscribed; also before open().
+  void publish(const node::Event& event);
+  /// Makes the socket appear; from now on calls are answered. Fails: busy if another daemon answers there, invalid,
+  /// disk_error.
+  Result<void> open(SendCommand send);
+  /// Serves until cancelled; then removes the socket, sends what is queued and closes every connection.
+  rt::Task<void> run(rt::CancellationToken token);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace peer::control
