@@ -1,7 +1,7 @@
 // Planner: which source fetches which span of chunks next. Pure: no I/O, no clock, no coroutines.
 //
-// A span is a run of consecutive chunks in manifest order, about kSpanBytes long, so that ten thousand small files cost no more
-// requests than one large file. Every missing chunk is assigned to at most one source at a time.
+// A span is a run of consecutive chunks in manifest order, about kSpanBytes long, so that ten thousand small files cost
+// no more requests than one large file. Every missing chunk is assigned to at most one source at a time.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,8 @@ class Planner {
   /// `have`: one flag a chunk.
   Planner(const protocol::Manifest& manifest, std::vector<bool> have);
 
-  /// The next span for any source; nothing when all that is missing is assigned. It is assigned until had() or returned().
+  /// The next span for any source; nothing when all that is missing is assigned. It is assigned until had() or
+  /// returned().
   std::optional<Span> next();
   /// A chunk is verified and written.
   void had(std::uint64_t chunk);

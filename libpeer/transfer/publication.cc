@@ -7,6 +7,8 @@
 #include <optional>
 #include <span>
 
+#include "transfer/staging.h"
+
 namespace peer::transfer {
 
 namespace {
@@ -63,7 +65,10 @@ std::optional<Journal> parse_journal(std::string_view text) {
 class Publication {
  public:
   Publication(Workspace& workspace, const std::string& game, DirectoryPtr stage)
-      : root_(*workspace.root), peerd_(*workspace.peerd), staging_(*workspace.staging), game_(game),
+      : root_(*workspace.root),
+        peerd_(*workspace.peerd),
+        staging_(*workspace.staging),
+        game_(game),
         stage_(std::move(stage)) {}
 
   Result<void> run();
@@ -213,7 +218,9 @@ Result<void> Publication::open_replaced() {
   auto mine = ensure_directory(**all, game_);
   if (!mine) return std::unexpected(mine.error());
   replaced_ = std::move(*mine);
-  return {};
+  // Also where they were made by a process that was killed before it could sync: the user's old game comes to lie here.
+  if (Result<void> synced = (*all)->sync(); !synced) return synced;
+  return peerd_.sync();
 }
 
 Result<std::uint64_t> Publication::next_number() {
@@ -269,8 +276,9 @@ Result<void> check_target(store::Directory& root, const std::string& game) {
   if (!*there || (*there)->type == store::FileType::directory) return {};
   const std::string path = root.path() + "/" + game;
   if ((*there)->type == store::FileType::symlink) {
-    return fail(ErrorCode::invalid, path + " is a symlink, which a download does not replace: remove the link (what it "
-                                           "leads to stays) or put the game itself in its place");
+    return fail(ErrorCode::invalid, path +
+                                        " is a symlink, which a download does not replace: remove the link (what it "
+                                        "leads to stays) or put the game itself in its place");
   }
   return fail(ErrorCode::invalid, path + " is no directory: move it away first");
 }

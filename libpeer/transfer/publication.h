@@ -1,7 +1,8 @@
 // Publication: a staged tree takes its place in the library by one rename, and a crash in between is repaired.
 //
-// A game that is there already changes places with the new tree and is moved to ROOT/.peerd/replaced/GAME/N. Before that a
-// journal is written into the stage, because afterwards the stage's tree is the old game, which must not be taken for staged data.
+// A game that is there already changes places with the new tree and is moved to ROOT/.peerd/replaced/GAME/N. Before
+// that a journal is written into the stage, because afterwards the stage's tree is the old game, which must not be
+// taken for staged data.
 #pragma once
 
 #include <memory>
@@ -31,13 +32,11 @@ Result<std::unique_ptr<store::Directory>> ensure_directory(store::Directory& par
 /// Fails: invalid when ROOT/GAME is something that a download does not replace.
 Result<void> check_target(store::Directory& root, const std::string& game);
 
-/// Renames STAGING/GAME/tree, which must be whole and durable, to ROOT/GAME and removes the stage. Durable when it returns.
+/// Renames STAGING/GAME/tree, which must be whole and durable, to ROOT/GAME and removes the stage. Durable when it
+/// returns.
 Result<void> put_in_place(Workspace& workspace, const std::string& game);
 
 /// Ends or takes back what a crash interrupted in the stage of that game; where that was nothing it stays as it is.
 Result<void> recover_stage(Workspace& workspace, const std::string& game);
-
-/// The same for all games, at the start, when no download runs. Fails: with the first error, after all games were tried.
-Result<void> recover(store::Disk& disk, const std::string& root);
 
 }  // namespace peer::transfer

@@ -1,12 +1,13 @@
 // Staging: a download's files below ROOT/.peerd/staging/GAME/, its progress log, and their publication as ROOT/GAME.
 //
 //   document   the manifest as it was received
-//   log        what is had and durable: docs/architecture.md
+//   log        what is had and durable: progress_log.h
 //   tree/      the files
+//   journal    only while tree/ and an older ROOT/GAME change places: publication.h
 //
-// Every call blocks and runs on a worker; write() may run on several at once, the others one at a time and not beside a write.
-// (checkpoint() may run beside write().)
-// Directories are walked component by component without following symlinks: nothing is ever created outside tree/.
+// Every call blocks and runs on a worker; write() may run on several at once, the others one at a time and not beside a
+// write. (checkpoint() may run beside write().) Directories are walked component by component without following
+// symlinks: nothing is ever created outside tree/.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +24,9 @@
 
 namespace peer::transfer {
 
+/// Ends what a crash interrupted while a download was put in place; at the start, before any staging is opened.
+Result<void> recover(store::Disk& disk, const std::string& root);
+
 /// A verified write's input: consecutive chunks and their bytes.
 struct ChunkBatch {
   std::uint64_t first = 0;
@@ -32,34 +36,37 @@ struct ChunkBatch {
 
 class Staging {
  public:
-  /// Opens or creates the staging of that version; one of another version is removed. Afterwards have() tells which chunks lie here
-  /// already: the logged ones, and after an unclean stop also what turns out right when hashed.
+  /// Opens or creates the staging of that version; one of another version is removed. Afterwards have() tells which
+  /// chunks lie here already: the logged ones, and after an unclean stop also what turns out right when hashed.
   static Result<std::unique_ptr<Staging>> open(store::Disk& disk, const std::string& root, const std::string& game,
-                                               const Digest& version, std::shared_ptr<const protocol::ManifestDocument> document,
+                                               const Digest& version,
+                                               std::shared_ptr<const protocol::ManifestDocument> document,
                                                const rt::StopFlag& stop);
   /// The document of an unfinished download, if there is one of that version.
-  static Result<std::shared_ptr<const protocol::ManifestDocument>> stored_document(store::Disk& disk, const std::string& root,
-                                                                                   const std::string& game, const Digest& version);
+  static Result<std::shared_ptr<const protocol::ManifestDocument>> stored_document(store::Disk& disk,
+                                                                                   const std::string& root,
+                                                                                   const std::string& game,
+                                                                                   const Digest& version);
   /// Deletes a game's staging, whatever is in it.
   static Result<void> remove(store::Disk& disk, const std::string& root, const std::string& game);
 
   ~Staging();
 
   std::vector<bool> have() const;
-  /// Verifies each chunk, then writes it. Fails: invalid if a hash is wrong: nothing from that chunk on was written, and
-  /// `written` counts the chunks before it; disk errors.
+  /// Verifies each chunk, then writes it. Fails: invalid if a hash is wrong: nothing from that chunk on was written,
+  /// and `written` counts the chunks before it; disk errors.
   Result<void> write(const ChunkBatch& batch, std::uint64_t& written);
-  /// Makes all chunks that were written before this call durable, then logs them. After a failure the staging is to be closed and
-  /// opened again: what was not logged is fetched again into new files (a failed sync is never retried).
+  /// Makes all chunks that were written before this call durable, then logs them. After a failure the staging is to be
+  /// closed and opened again: what was not logged is fetched again into new files (a failed sync is never retried).
   Result<void> checkpoint();
   /// Bytes written and not yet logged.
   std::uint64_t unlogged_bytes() const;
   /// checkpoint(), and a mark that nothing unlogged is left: the next open() need not hash.
   Result<void> close_cleanly();
 
-  /// All chunks are had: creates the empty files, directories and symlinks, sets bits and times, syncs, and renames tree/ to
-  /// ROOT/GAME; durable when it returns. A game that is there already changes places with it and is kept whole under
-  /// ROOT/.peerd/replaced/GAME/. The staging is gone afterwards.
+  /// All chunks are had: creates the empty files, directories and symlinks, sets bits and times, syncs, and renames
+  /// tree/ to ROOT/GAME; durable when it returns. A game that is there already changes places with it and is kept whole
+  /// under ROOT/.peerd/replaced/GAME/. The staging is gone afterwards.
   Result<void> publish();
 
   /// Free bytes on the library's file system.

@@ -1,7 +1,7 @@
 // TreeWriter: the files of a manifest below one directory, which nothing it does can leave.
 //
-// Directories are walked component by component without following symlinks; the handles used last are kept. Any thread, several
-// at once: a mutex guards the caches and the accounts, never a read or write.
+// Directories are walked component by component without following symlinks; the handles used last are kept. Any thread,
+// several at once: a mutex guards the caches and the accounts, never a read or write.
 #pragma once
 
 #include <memory>
@@ -43,7 +43,8 @@ class TreeWriter {
 
   Result<void> make_directory(const std::string& path);
   Result<void> make_symlink(const protocol::ManifestSymlink& symlink);
-  /// Makes the file if it is not there (an empty one), and gives it the attributes it lacks. Fails: invalid when its size is wrong.
+  /// Makes the file if it is not there (an empty one), and gives it the attributes it lacks. Fails: invalid when its
+  /// size is wrong.
   Result<void> finish_file(std::size_t file);
 
   Touched take_touched();
@@ -58,7 +59,8 @@ class TreeWriter {
 
   /// The directory of that path below the root; with `create`, missing ones are made.
   Result<DirectoryPtr> directory(std::string_view path, bool create);
-  Result<DirectoryPtr> enter(store::Directory& parent, std::string_view parent_path, std::string_view name, bool create);
+  Result<DirectoryPtr> enter(store::Directory& parent, std::string_view parent_path, std::string_view name,
+                             bool create);
   Result<std::shared_ptr<store::File>> make_file(std::size_t file);
   const protocol::ManifestFile& entry(std::size_t file) const { return document_->manifest.files[file]; }
 

@@ -1,0 +1,316 @@
+#include "transfer/staging.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <mutex>
+#include <optional>
+
+#include "base/check.h"
+#include "protocol/path.h"
+#include "transfer/progress_log.h"
+#include "transfer/publication.h"
+#include "transfer/tree_writer.h"
+
+namespace peer::transfer {
+
+namespace {
+
+constexpr std::string_view kDocumentName = "document";
+constexpr std::string_view kLogName = "log";
+constexpr std::uint64_t kMaxLogBytes = 256 << 20;
+constexpr std::uint64_t kMaxDocumentBytes = 2 * protocol::kMaxManifestBytes;  // the times stand behind the manifest
+
+using Document = std::shared_ptr<const protocol::ManifestDocument>;
+
+/// Null if there is none, or one of another version, or a damaged one.
+Result<Document> read_document(store::Directory& stage, const Digest& version) {
+  const auto bytes = store::read_file(stage, kDocumentName, kMaxDocumentBytes);
+  if (!bytes) {
+    if (bytes.error().system == ENOENT || bytes.error().code == ErrorCode::invalid) return nullptr;
+    return std::unexpected(bytes.error());
+  }
+  auto document = protocol::decode(*bytes, version);
+  if (!document) return nullptr;
+  return std::make_shared<const protocol::ManifestDocument>(std::move(*document));
+}
+
+/// The stage of that version, empty if it is new; one of another version is removed.
+Result<std::unique_ptr<store::Directory>> open_stage(Workspace& workspace, const std::string& game,
+                                                     const Digest& version,
+                                                     const protocol::ManifestDocument& document) {
+  auto stage = workspace.staging->open_directory(game, false);
+  if (stage) {
+    const auto stored = read_document(**stage, version);
+    if (!stored) return std::unexpected(stored.error());
+    if (*stored) return stage;
+    stage->reset();
+  }
+  if (Result<void> removed = store::remove_tree(*workspace.staging, game); !removed) {
+    return std::unexpected(removed.error());
+  }
+  stage = ensure_directory(*workspace.staging, game);
+  if (!stage) return stage;
+  const auto bytes = protocol::encode(document);
+  if (Result<void> written = store::write_file_atomically(**stage, kDocumentName, bytes); !written) {
+    return std::unexpected(written.error());
+  }
+  return stage;
+}
+
+Result<std::vector<std::uint8_t>> read_log(store::Directory& stage) {
+  auto bytes = store::read_file(stage, kLogName, kMaxLogBytes);
+  if (bytes || (bytes.error().system != ENOENT && bytes.error().code != ErrorCode::invalid)) return bytes;
+  return std::vector<std::uint8_t>();
+}
+
+}  // namespace
+
+struct Staging::Impl {
+  Impl(Workspace w, std::string g, Document d, std::unique_ptr<store::Directory> root)
+      : workspace(std::move(w)), game(std::move(g)), document(d), tree(std::move(root), d) {}
+
+  const protocol::Manifest& manifest() const { return document->manifest; }
+  Result<void> load(store::Directory& stage, const Digest& version, const rt::StopFlag& stop);
+  Result<void> hash_unlogged(const std::vector<bool>& whole, const rt::StopFlag& stop);
+  Result<void> usable();
+  Result<void> broken(Error error);
+  Result<void> write_chunk(std::uint64_t chunk, std::span<const std::uint8_t> bytes);
+  Result<void> checkpoint();
+
+  Workspace workspace;
+  const std::string game;
+  const Document document;
+  TreeWriter tree;
+  std::unique_ptr<ProgressLog> log;
+
+  std::mutex mutex;  // over all that follows
+  std::vector<bool> have;
+  std::vector<ChunkRun> unlogged;
+  std::uint64_t unlogged_bytes = 0;
+  std::optional<Error> failure;  // of a sync: nothing is logged any more
+};
+
+Result<void> Staging::Impl::load(store::Directory& stage, const Digest& version, const rt::StopFlag& stop) {
+  const auto bytes = read_log(stage);
+  if (!bytes) return std::unexpected(bytes.error());
+  LogContent logged = parse_log(*bytes, version, manifest().chunks.size());
+  const auto whole = tree.survey();
+  if (!whole) return std::unexpected(whole.error());
+  have = std::move(logged.had);
+  for (std::size_t i = 0; i < manifest().files.size(); ++i) {
+    if ((*whole)[i]) continue;
+    const protocol::ManifestFile& file = manifest().files[i];
+    std::fill_n(have.begin() + static_cast<std::ptrdiff_t>(file.first_chunk), file.chunk_count(), false);
+  }
+  if (!logged.clean) {
+    if (Result<void> hashed = hash_unlogged(*whole, stop); !hashed) return hashed;
+  }
+  auto begun = ProgressLog::begin(stage, kLogName, version, have);
+  if (!begun) return std::unexpected(begun.error());
+  log = std::move(*begun);
+  return {};
+}
+
+// What an unclean stop left unlogged counts if it is right, once it has been synced.
+Result<void> Staging::Impl::hash_unlogged(const std::vector<bool>& whole, const rt::StopFlag& stop) {
+  constexpr std::size_t kGlance = 4096;
+  std::vector<std::uint8_t> buffer(protocol::kChunkSize);
+  std::set<std::size_t> found;
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    const protocol::ManifestFile& file = manifest().files[i];
+    const auto chunks = have.begin() + static_cast<std::ptrdiff_t>(file.first_chunk);
+    const auto last = chunks + static_cast<std::ptrdiff_t>(file.chunk_count());
+    if (!whole[i] || std::find(chunks, last, false) == last) continue;
+    const auto handle = tree.file_for_read(i);
+    if (!handle) return std::unexpected(handle.error());
+    for (std::size_t chunk = 0; chunk < file.chunk_count(); ++chunk) {
+      if (stop.requested()) return fail(ErrorCode::cancelled, "stopped while " + game + " was checked");
+      if (have[file.first_chunk + chunk]) continue;
+      const std::uint64_t offset = chunk * protocol::kChunkSize;
+      const auto size = static_cast<std::size_t>(std::min(file.size - offset, protocol::kChunkSize));
+      const auto begin = std::span(buffer).first(std::min(size, kGlance));
+      const auto rest = std::span(buffer).first(size).subspan(begin.size());
+      const auto glance = (*handle)->read_at(begin, offset);
+      if (!glance) return std::unexpected(glance.error());
+      // Reserved and never written, most likely; if not, it is fetched again.
+      if (std::ranges::all_of(begin, [](std::uint8_t byte) { return byte == 0; })) continue;
+      const auto count = (*handle)->read_at(rest, offset + begin.size());
+      if (!count) return std::unexpected(count.error());
+      if (*glance != begin.size() || *count != rest.size()) continue;
+      if (protocol::hash(std::span(buffer).first(size)) != manifest().chunks[file.first_chunk + chunk]) continue;
+      have[file.first_chunk + chunk] = true;
+      found.insert(i);
+    }
+  }
+  if (found.empty()) return {};
+  Result<void> synced = tree.root().sync_file_system();
+  if (!synced) tree.discard(found);
+  return synced;
+}
+
+Result<void> Staging::Impl::usable() {
+  const std::lock_guard lock(mutex);
+  if (failure) return std::unexpected(*failure);
+  return {};
+}
+
+Result<void> Staging::Impl::broken(Error error) {
+  const std::lock_guard lock(mutex);
+  if (!failure) failure = error;
+  return std::unexpected(std::move(error));
+}
+
+Result<void> Staging::Impl::write_chunk(std::uint64_t chunk, std::span<const std::uint8_t> bytes) {
+  const protocol::ChunkPlace place = manifest().place(static_cast<std::size_t>(chunk));
+  const protocol::ManifestFile& file = manifest().files[place.file];
+  if (bytes.size() < place.size || protocol::hash(bytes.first(place.size)) != manifest().chunks[chunk]) {
+    return fail(ErrorCode::invalid, "chunk " + std::to_string(chunk - file.first_chunk) + " of " +
+                                        protocol::printable(file.path) + " is not what the manifest says");
+  }
+  const auto handle = tree.file_for_write(place.file);
+  if (!handle) return std::unexpected(handle.error());
+  if (Result<void> done = (*handle)->write_at(bytes.first(place.size), place.offset); !done) return done;
+  if (file.chunk_count() == 1) {
+    if (Result<void> done = tree.set_attributes(place.file, **handle); !done) return done;
+  }
+  tree.touched(place.file);  // before it counts as written: a checkpoint syncs all that it logs
+  const std::lock_guard lock(mutex);
+  have[chunk] = true;
+  unlogged_bytes += place.size;
+  if (!unlogged.empty() && unlogged.back().first + unlogged.back().count == chunk) {
+    ++unlogged.back().count;
+  } else {
+    unlogged.push_back({chunk, 1});
+  }
+  return {};
+}
+
+Result<void> Staging::Impl::checkpoint() {
+  std::vector<ChunkRun> runs;
+  std::uint64_t bytes = 0;
+  {
+    const std::lock_guard lock(mutex);
+    if (failure) return std::unexpected(*failure);
+    runs = std::exchange(unlogged, {});
+    bytes = unlogged_bytes;
+  }
+  const Touched touched = tree.take_touched();
+  if (Result<void> synced = tree.sync(touched); !synced) {
+    Result<void> result = broken(synced.error());
+    tree.discard(touched.files);
+    tree.discard(tree.take_touched().files);
+    return result;
+  }
+  if (runs.empty()) return {};
+  std::ranges::sort(runs, {}, &ChunkRun::first);
+  std::vector<ChunkRun> merged;
+  for (const ChunkRun& run : runs) {
+    if (!merged.empty() && merged.back().first + merged.back().count == run.first) {
+      merged.back().count += run.count;
+    } else {
+      merged.push_back(run);
+    }
+  }
+  if (Result<void> logged = log->append(merged, false); !logged) return broken(logged.error());
+  const std::lock_guard lock(mutex);
+  unlogged_bytes -= bytes;
+  return {};
+}
+
+Staging::Staging(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Staging::~Staging() = default;
+
+Result<std::unique_ptr<Staging>> Staging::open(store::Disk& disk, const std::string& root, const std::string& game,
+                                               const Digest& version, Document document, const rt::StopFlag& stop) {
+  if (const auto problem = protocol::game_id_problem(game)) {
+    return fail(ErrorCode::invalid, "a game cannot be called \"" + protocol::printable(game) + "\": " + *problem);
+  }
+  const auto& times = document->times.file_times;
+  PEER_CHECK(times.empty() || times.size() == document->manifest.files.size());
+  auto workspace = open_workspace(disk, root);
+  if (!workspace) return std::unexpected(workspace.error());
+  if (Result<void> allowed = check_target(*workspace->root, game); !allowed) return std::unexpected(allowed.error());
+  if (Result<void> done = recover_stage(*workspace, game); !done) return std::unexpected(done.error());
+  auto stage = open_stage(*workspace, game, version, *document);
+  if (!stage) return std::unexpected(stage.error());
+  auto tree = ensure_directory(**stage, kTreeName);
+  if (!tree) return std::unexpected(tree.error());
+  auto impl = std::make_unique<Impl>(std::move(*workspace), game, std::move(document), std::move(*tree));
+  if (Result<void> loaded = impl->load(**stage, version, stop); !loaded) return std::unexpected(loaded.error());
+  return std::unique_ptr<Staging>(new Staging(std::move(impl)));
+}
+
+Result<Document> Staging::stored_document(store::Disk& disk, const std::string& root, const std::string& game,
+                                          const Digest& version) {
+  auto workspace = open_workspace(disk, root);
+  if (!workspace) return std::unexpected(workspace.error());
+  const auto stage = workspace->staging->open_directory(game, false);
+  if (!stage && stage.error().system == ENOENT) return nullptr;
+  if (!stage) return std::unexpected(stage.error());
+  return read_document(**stage, version);
+}
+
+Result<void> Staging::remove(store::Disk& disk, const std::string& root, const std::string& game) {
+  auto workspace = open_workspace(disk, root);
+  if (!workspace) return std::unexpected(workspace.error());
+  // The old game may lie in there.
+  if (Result<void> done = recover_stage(*workspace, game); !done) return done;
+  if (Result<void> removed = store::remove_tree(*workspace->staging, game); !removed) return removed;
+  return workspace->staging->sync();
+}
+
+std::vector<bool> Staging::have() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->have;
+}
+
+std::uint64_t Staging::unlogged_bytes() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->unlogged_bytes;
+}
+
+Result<void> Staging::write(const ChunkBatch& batch, std::uint64_t& written) {
+  written = 0;
+  const std::uint64_t chunks = impl_->manifest().chunks.size();
+  PEER_CHECK(batch.first <= chunks && batch.count <= chunks - batch.first);
+  std::span<const std::uint8_t> rest = batch.bytes;
+  for (std::uint64_t chunk = batch.first; chunk < batch.first + batch.count; ++chunk) {
+    if (Result<void> ok = impl_->usable(); !ok) return ok;
+    if (Result<void> done = impl_->write_chunk(chunk, rest); !done) return done;
+    rest = rest.subspan(impl_->manifest().place(static_cast<std::size_t>(chunk)).size);
+    ++written;
+  }
+  return {};
+}
+
+Result<void> Staging::checkpoint() { return impl_->checkpoint(); }
+
+Result<void> Staging::close_cleanly() {
+  if (Result<void> done = impl_->checkpoint(); !done) return done;
+  if (Result<void> marked = impl_->log->append({}, true); !marked) return impl_->broken(marked.error());
+  return {};
+}
+
+Result<void> Staging::publish() {
+  const protocol::Manifest& manifest = impl_->manifest();
+  if (Result<void> done = impl_->checkpoint(); !done) return done;
+  {
+    const std::lock_guard lock(impl_->mutex);
+    PEER_CHECK(std::ranges::find(impl_->have, false) == impl_->have.end());
+  }
+  for (std::size_t file = 0; file < manifest.files.size(); ++file) {
+    if (Result<void> done = impl_->tree.finish_file(file); !done) return done;
+  }
+  for (const std::string& path : manifest.directories) {
+    if (Result<void> done = impl_->tree.make_directory(path); !done) return done;
+  }
+  for (const protocol::ManifestSymlink& symlink : manifest.symlinks) {
+    if (Result<void> done = impl_->tree.make_symlink(symlink); !done) return done;
+  }
+  if (Result<void> synced = impl_->tree.root().sync_file_system(); !synced) return impl_->broken(synced.error());
+  return put_in_place(impl_->workspace, impl_->game);
+}
+
+Result<store::Space> Staging::space() { return impl_->workspace.root->space(); }
+
+}  // namespace peer::transfer
