@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "net/udp_socket.h"
+#include "support/net/has_ipv6.h"
 #include "support/net/recorder.h"
 #include "support/net/sim_network.h"
 #include "support/run_task.h"
@@ -63,6 +64,7 @@ void everywhere(Scenario scenario) {
     for (const bool gso : {true, false}) {
       const std::string name = std::string(v6 ? "IPv6" : "IPv4") + (gso ? ", with GSO" : ", without GSO");
       DYNAMIC_SECTION("simulated, " << name) { in_simulation(scenario, v6, gso); }
+      if (v6 && !peer::test::has_ipv6()) continue;
       DYNAMIC_SECTION("real, " << name) { on_the_machine(scenario, v6, gso); }
     }
   }

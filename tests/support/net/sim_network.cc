@@ -50,6 +50,11 @@ void SimNetwork::heal(const SocketAddress& a, const SocketAddress& b) {
 void SimNetwork::cut(const SocketAddress& host) { cut_.insert(host_of(host)); }
 void SimNetwork::restore(const SocketAddress& host) { cut_.erase(host_of(host)); }
 
+void SimNetwork::set_max_segments(std::size_t segments) {
+  max_segments_ = segments;
+  most_segments_ = sockets_.empty() ? segments : std::max(segments, most_segments_);
+}
+
 void SimNetwork::block_sends(const SocketAddress& address) { at(address).blocked_ = true; }
 
 void SimNetwork::allow_sends(const SocketAddress& address) {

@@ -72,7 +72,8 @@ class SimNetwork {
   void set_filter(Filter filter) { filter_ = std::move(filter); }
 
   /// What sockets say from now on; 1 is a machine without GSO.
-  void set_max_segments(std::size_t segments) { max_segments_ = segments; }
+  /// Sockets bound before still take what they allowed then, as real ones do when GSO fails.
+  void set_max_segments(std::size_t segments);
   /// The share of sends that would block, to be tried again a tick later.
   void set_would_block(double share) { would_block_ = share; }
   /// Every send of the socket at `address` would block until allow_sends().
@@ -110,6 +111,7 @@ class SimNetwork {
   std::map<net::SocketAddress, SimSocket*> sockets_;
   Filter filter_;
   std::size_t max_segments_ = 64;
+  std::size_t most_segments_ = 64;  // ever allowed to a socket that lives
   double would_block_ = 0;
   rt::Duration tick_ = std::chrono::microseconds(50);
   std::uint16_t next_port_ = 40000;

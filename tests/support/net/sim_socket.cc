@@ -38,7 +38,7 @@ void SimSocket::start(net::DatagramReceiver& receiver) {
 SendStatus SimSocket::send(const SocketAddress&, const SocketAddress& remote, net::Ecn ecn,
                            std::span<const std::uint8_t> data, std::size_t segment) {
   PEER_CHECK(segment > 0 && data.size() <= net::kMaxSend);
-  PEER_CHECK((data.size() + segment - 1) / segment <= max_segments());
+  PEER_CHECK((data.size() + segment - 1) / segment <= network_.most_segments_);
   if (closed_) return SendStatus::sent;
   if (blocked_ || owes_writable_ || network_.chance(network_.would_block_)) {
     ++network_.stats_.would_block;

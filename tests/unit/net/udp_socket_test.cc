@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "support/net/has_ipv6.h"
 #include "support/net/private_network.h"
 #include "support/net/recorder.h"
 #include "support/run_task.h"
@@ -94,9 +95,11 @@ TEST_CASE("the descriptor has the options QUIC needs") {
   REQUIRE(fd >= 0);
   CHECK((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
   CHECK((fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
-  CHECK(option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER) == IPV6_PMTUDISC_PROBE);
   CHECK(option(fd, IPPROTO_IP, IP_MTU_DISCOVER) == IP_PMTUDISC_PROBE);
-  CHECK(option(fd, IPPROTO_IPV6, IPV6_V6ONLY) == 0);
+  if (!socket->local_address().is_v4()) {
+    CHECK(option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER) == IPV6_PMTUDISC_PROBE);
+    CHECK(option(fd, IPPROTO_IPV6, IPV6_V6ONLY) == 0);
+  }
   CHECK(socket->stats().receive_buffer == 64 << 10);
   CHECK(socket->stats().send_buffer == 64 << 10);
 }
@@ -108,6 +111,7 @@ rt::Task<void> dual_stack(rt::UvExecutor& executor) {
   server->start(at_server);
   std::size_t count = 0;
   for (const SocketAddress& address : {kV4, kV6}) {
+    if (!address.is_v4() && !peer::test::has_ipv6()) continue;
     const auto client = bind_or_fail(executor, address);
     Recorder at_client;
     client->start(at_client);
@@ -130,6 +134,15 @@ rt::Task<void> dual_stack(rt::UvExecutor& executor) {
 }  // namespace
 
 TEST_CASE("one socket speaks both families") {
+  rt::UvExecutor executor;
+  executor.run(dual_stack(executor));
+}
+
+TEST_CASE("[::] serves IPv4 where IPv6 is switched off") {
+  PrivateNetwork network;
+  if (!network.entered()) SKIP("needs the privilege to make a network namespace");
+  network.run("sysctl -w net.ipv6.conf.all.disable_ipv6=1");
+  if (peer::test::has_ipv6()) SKIP("needs sysctl");
   rt::UvExecutor executor;
   executor.run(dual_stack(executor));
 }
