@@ -21,6 +21,10 @@ struct EndpointOptions {
   Log log;
   /// QUIC's idle timeout; pings above this layer keep wanted connections alive.
   rt::Duration idle_timeout = std::chrono::seconds(30);
+  std::uint64_t stream_window = 16 << 20;      ///< body bytes a sender may have ahead of BodyReader::release()
+  std::uint64_t connection_window = 64 << 20;  ///< the same over all streams
+  std::uint16_t largest_datagram = 8952;       ///< path MTU discovery tries nothing larger (UDP payload)
+  bool present_certificate = true;             ///< false: dials as a stranger, like any HTTP/3 client
   explicit EndpointOptions(Identity i, Random* r) : identity(std::move(i)), random(r) {}
 };
 

@@ -1,0 +1,299 @@
+#include "net/core.h"
+
+#include <algorithm>
+#include <exception>
+#include <stdexcept>
+#include <utility>
+
+#include "base/check.h"
+#include "net/connection.h"
+#include "runtime/sleep.h"
+
+namespace peer::net {
+namespace {
+
+class ConnectionLink final : public Link {
+ public:
+  explicit ConnectionLink(std::shared_ptr<Connection> connection) : connection_(std::move(connection)) {}
+  ~ConnectionLink() override { close("no longer needed"); }
+  const std::optional<PeerId>& peer() const override { return connection_->peer(); }
+  SocketAddress remote_address() const override { return connection_->remote(); }
+  rt::Task<Result<std::unique_ptr<ClientStream>>> request(const RequestHead& head, bool has_body,
+                                                          rt::CancellationToken token) override {
+    token.throw_if_requested();
+    Result<std::shared_ptr<Stream>> stream = connection_->request(head, has_body);
+    if (!stream) co_return std::unexpected(std::move(stream.error()));
+    co_return std::make_unique<ClientHandle>(std::move(*stream));
+  }
+  void close(std::string_view reason) override {
+    connection_->close_http(NGHTTP3_H3_NO_ERROR, {ErrorCode::unreachable, std::string(reason)}, reason);
+  }
+  rt::Task<Error> ended(rt::CancellationToken token) override {
+    const std::shared_ptr<Connection> connection = connection_;
+    co_await connection->over.wait(std::move(token));
+    co_return connection->error();
+  }
+  LinkStats stats() const override { return connection_->stats(); }
+
+ private:
+  std::shared_ptr<Connection> connection_;
+};
+
+}  // namespace
+
+Core::Core(rt::Scope& parent, std::unique_ptr<DatagramSocket> socket, EndpointOptions options)
+    : socket_(std::move(socket)),
+      options_(std::move(options)),
+      tls_(options_.identity, options_.present_certificate),
+      scope_(parent, "endpoint"),
+      burst_(limits::kBurstBytes) {
+  random().fill(secret_);
+}
+
+Core::~Core() { PEER_CHECK(connections_.empty() && closed_.empty() && !serving_); }
+
+ngtcp2_tstamp Core::now() const {
+  // Never 0, where virtual time begins: ngtcp2 takes that for "not set" in places.
+  const auto since = executor().now().time_since_epoch() + std::chrono::seconds(1);
+  return static_cast<ngtcp2_tstamp>(std::chrono::duration_cast<std::chrono::nanoseconds>(since).count());
+}
+
+rt::Task<void> Core::run(rt::CancellationToken token) {
+  PEER_CHECK(!std::exchange(begun_, true));
+  socket_->start(*this);
+  started_.set();
+  while (!token.requested() && !socket_error_) {
+    try {
+      co_await work_.wait(token);
+    } catch (const rt::Cancelled&) {
+      break;
+    }
+    work_.reset();
+    flush_touched();
+  }
+  stopping_ = true;
+  auto closing = close_all();
+  co_await closing;
+  if (socket_error_) throw std::runtime_error("the UDP socket failed: " + socket_error_->message);
+}
+
+rt::Task<void> Core::close_all() {
+  started_.set();
+  const std::map<std::uint64_t, std::shared_ptr<Connection>> all = connections_;
+  for (const auto& [serial, connection] : all) {
+    connection->close_http(NGHTTP3_H3_NO_ERROR, {ErrorCode::unreachable, "the endpoint is closing"});
+  }
+  flush_touched();
+  if (blocked() && !socket_error_) {
+    drained_.reset();
+    const rt::CancellationToken never;
+    rt::Deadline deadline(executor(), limits::kDrain, never);
+    try {
+      co_await drained_.wait(deadline.token());
+    } catch (const rt::Cancelled&) {
+      // The network is dead: the peers' idle timeouts will tell them.
+    }
+  }
+  scope_.request_stop();
+  co_await scope_.join();
+  while (!closed_.empty()) drop(closed_.begin());
+  unsent_.clear();
+  co_await socket_->close();
+}
+
+rt::Task<void> Core::serve(RequestHandler handler, rt::CancellationToken token) {
+  PEER_CHECK(!serving_);
+  const auto serving = std::make_shared<Serving>(std::move(handler));
+  serving_ = serving;
+  rt::Event forever;
+  try {
+    co_await forever.wait(token);
+  } catch (const rt::Cancelled&) {
+    // The only way on.
+  }
+  serving_.reset();
+  const rt::CancellationToken never;
+  std::map<std::uint64_t, std::shared_ptr<Connection>> all = connections_;
+  std::erase_if(all, [](const auto& entry) { return !entry.second->is_server(); });
+  for (const auto& [serial, connection] : all) connection->stop_serving();
+  while (serving->active > 0) {
+    serving->idle.reset();
+    co_await serving->idle.wait(never);
+  }
+  // The last answers go out, then the connections close; a dead network does not hold this up for long.
+  for (const auto& [serial, connection] : all) connection->close_when_idle();
+  rt::Deadline deadline(executor(), limits::kDrain, never);
+  for (const auto& [serial, connection] : all) {
+    try {
+      co_await connection->over.wait(deadline.token());
+    } catch (const rt::Cancelled&) {
+      connection->close_http(NGHTTP3_H3_NO_ERROR, {ErrorCode::unreachable, "no longer serving"});
+    }
+  }
+}
+
+rt::Task<Result<std::unique_ptr<Link>>> Core::dial(SocketAddress address, std::optional<PeerId> expected,
+                                                   rt::CancellationToken token) {
+  co_await started_.wait(token);
+  token.throw_if_requested();
+  if (stopping_)
+    co_return fail(ErrorCode::unreachable, "cannot connect to " + address.to_string() + ": the endpoint is closing");
+  if (connections_.size() >= limits::kConnections) {
+    co_return fail(ErrorCode::busy, "cannot connect to " + address.to_string() + ": too many connections are open");
+  }
+  const auto connection = std::make_shared<Connection>(*this, address, expected);
+  add(connection);
+  schedule(*connection);
+  auto link = std::make_unique<ConnectionLink>(connection);  // closes it if this is cancelled
+  co_await connection->settled.wait(token);
+  if (connection->is_over()) co_return std::unexpected(connection->error());
+  co_return std::unique_ptr<Link>(std::move(link));
+}
+
+void Core::add(const std::shared_ptr<Connection>& connection) {
+  connection->serial = next_serial_++;
+  connections_.emplace(connection->serial, connection);
+  scope_.spawn(connection->scope->name(), drive(*this, connection));
+}
+
+// The parent of a connection's handlers: joins them when it is over.
+rt::Task<void> Core::drive(Core& core, std::shared_ptr<Connection> connection) {
+  const rt::CancellationToken never;
+  co_await connection->over.wait(never);
+  connection->scope->request_stop();
+  co_await connection->scope->join();
+  connection->scope.reset();
+  core.connections_.erase(connection->serial);
+}
+
+bool Core::begin_request(Connection& connection, std::shared_ptr<Stream> stream) {
+  if (!serving_) return false;
+  stream->hold();
+  stream->stop = std::make_unique<rt::CancellationSource>(connection.scope->token());
+  ++serving_->active;
+  connection.scope->spawn("request", answer(connection.shared_from_this(), std::move(stream), serving_));
+  return true;
+}
+
+rt::Task<void> Core::answer(std::shared_ptr<Connection> connection, std::shared_ptr<Stream> stream,
+                            std::shared_ptr<Serving> serving) {
+  std::exception_ptr error;
+  const rt::CancellationToken token = stream->stop->token();
+  {
+    ServerHandle handle(stream, connection->peer(), connection->remote());
+    try {
+      auto task = serving->handler(handle, token);
+      co_await task;
+    } catch (const rt::Cancelled&) {
+      if (!token.requested()) error = std::current_exception();
+    } catch (...) {
+      error = std::current_exception();
+    }
+  }
+  if (error) {
+    connection->close_http(NGHTTP3_H3_INTERNAL_ERROR,
+                           {ErrorCode::internal, "a request handler failed: " + rt::describe(error)}, "internal error");
+  }
+  if (--serving->active == 0) serving->idle.set();
+}
+
+void Core::transmit(const SocketAddress& local, const SocketAddress& remote, std::uint8_t ecn,
+                    std::span<const std::uint8_t> data, std::size_t segment) {
+  const Ecn mark = static_cast<Ecn>(ecn & 3U);
+  // Too large means a path MTU probe, or the path got narrower: lost either way.
+  if (!blocked() && socket_->send(local, remote, mark, data, segment) != SendStatus::would_block) return;
+  unsent_.push_back({local, remote, mark, {data.begin(), data.end()}, segment});
+}
+
+void Core::on_writable() {
+  while (!unsent_.empty()) {
+    const Packet& packet = unsent_.front();
+    if (socket_->send(packet.local, packet.remote, packet.ecn, packet.data, packet.segment) == SendStatus::would_block)
+      return;
+    unsent_.pop_front();
+  }
+  drained_.set();
+  for (const std::uint64_t serial : std::exchange(stalled_, {})) {
+    const auto at = connections_.find(serial);
+    if (at != connections_.end()) touch(*at->second);
+  }
+  flush_touched();
+}
+
+void Core::on_socket_error(const Error& error) {
+  socket_error_ = error;
+  work_.set();
+}
+
+void Core::stall(const Connection& connection) { stalled_.push_back(connection.serial); }
+
+void Core::touch(Connection& connection) {
+  if (std::exchange(connection.touched, true)) return;
+  touched_.push_back(connection.shared_from_this());
+}
+
+void Core::schedule(Connection& connection) {
+  touch(connection);
+  work_.set();
+}
+
+void Core::flush_touched() {
+  while (!touched_.empty()) {
+    for (const std::shared_ptr<Connection>& connection : std::exchange(touched_, {})) {
+      connection->touched = false;
+      connection->flush();
+    }
+  }
+}
+
+void Core::route(const ngtcp2_cid& cid, Connection& connection) { routes_[CidKey(cid)] = {&connection, nullptr}; }
+
+void Core::unroute(const ngtcp2_cid& cid) { routes_.erase(CidKey(cid)); }
+
+void Core::retire(Connection& connection, const std::vector<ngtcp2_cid>& cids, std::vector<std::uint8_t> last_packet,
+                  const SocketAddress& local, const SocketAddress& remote, rt::Duration linger) {
+  if (connection.half_open()) --half_open_;
+  std::vector<CidKey> keys;
+  for (const ngtcp2_cid& cid : cids) {
+    const CidKey key(cid);
+    const auto at = routes_.find(key);
+    if (at == routes_.end() || at->second.live != &connection) continue;
+    routes_.erase(at);
+    keys.push_back(key);
+  }
+  if (linger <= rt::Duration::zero()) return;
+  if (closed_.size() >= limits::kClosed) drop(closed_.begin());
+  const auto entry =
+      closed_.insert(closed_.end(), Closed{std::move(keys), std::move(last_packet), local, remote, 0, {}});
+  for (const CidKey& key : entry->keys) routes_[key] = {nullptr, &*entry};
+  entry->timer = executor().arm(executor().now() + linger, [this, entry] { drop(entry); });
+}
+
+void Core::drop(std::list<Closed>::iterator closed) {
+  executor().disarm(closed->timer);
+  for (const CidKey& key : closed->keys) routes_.erase(key);
+  closed_.erase(closed);
+}
+
+void Core::on_datagram(const SocketAddress& local, const SocketAddress& remote, Ecn ecn,
+                       std::span<const std::uint8_t> data) {
+  ngtcp2_version_cid ids;
+  const int result = ngtcp2_pkt_decode_version_cid(&ids, data.data(), data.size(), kCidLength);
+  if (result == NGTCP2_ERR_VERSION_NEGOTIATION) {
+    if (data.size() >= NGTCP2_MAX_UDP_PAYLOAD_SIZE) negotiate_version(ids, local, remote);
+    return;
+  }
+  if (result != 0 || ids.dcidlen > NGTCP2_MAX_CIDLEN) return;
+  const auto at = routes_.find(CidKey(ids.dcid, ids.dcidlen));
+  if (at == routes_.end()) {
+    if (!stopping_) on_stranger(ids, local, remote, ecn, data);
+  } else if (at->second.live != nullptr) {
+    at->second.live->receive(local, remote, ecn, data);
+  } else if (Closed& closed = *at->second.closed;
+             !closed.last_packet.empty() && closed.answers < limits::kCloseAnswers) {
+    ++closed.answers;
+    if (!blocked()) transmit(closed.local, closed.remote, 0, closed.last_packet, closed.last_packet.size());
+  }
+}
+
+}  // namespace peer::net

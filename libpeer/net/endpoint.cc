@@ -1,0 +1,35 @@
+#include "net/endpoint.h"
+
+#include <utility>
+
+#include "net/core.h"
+
+namespace peer::net {
+
+struct Endpoint::Impl {
+  Impl(rt::Scope& scope, std::unique_ptr<DatagramSocket> socket, EndpointOptions options)
+      : core(scope, std::move(socket), std::move(options)) {}
+  Core core;
+};
+
+Endpoint::Endpoint(rt::Scope& scope, std::unique_ptr<DatagramSocket> socket, EndpointOptions options)
+    : impl_(std::make_unique<Impl>(scope, std::move(socket), std::move(options))) {}
+
+Endpoint::~Endpoint() = default;
+
+rt::Task<void> Endpoint::run(rt::CancellationToken token) { return impl_->core.run(std::move(token)); }
+
+SocketAddress Endpoint::local_address() const { return impl_->core.local_address(); }
+
+rt::Task<Result<std::unique_ptr<Link>>> Endpoint::dial(SocketAddress address, std::optional<PeerId> expected,
+                                                       rt::CancellationToken token) {
+  return impl_->core.dial(address, expected, std::move(token));
+}
+
+rt::Task<void> Endpoint::serve(RequestHandler handler, rt::CancellationToken token) {
+  return impl_->core.serve(std::move(handler), std::move(token));
+}
+
+Endpoint::Stats Endpoint::stats() const { return {impl_->core.connections(), impl_->core.socket().stats()}; }
+
+}  // namespace peer::net
