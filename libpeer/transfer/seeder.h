@@ -1,8 +1,10 @@
 // Seeder: answers requests for what the library offers: documents, manifests, files and spans of chunks. Net loop only.
 //
-// It needs no more than an executor, an immutable snapshot of the library and the disk. Reads run on workers; the writer's
-// back-pressure and one byte budget bound what is in memory. A file whose stamp is not what the manifest was made from is not
-// sent: the stream is reset and on_changed told.
+// It needs no more than an executor, an immutable snapshot of the library and the disk. Reads run on workers; the
+// writer's back-pressure and one byte budget bound what is in memory. A file whose stamp is not what the manifest was
+// made from is not sent: the answer is 410, or a reset stream if it had begun, and on_changed is told. Limits:
+// kSendMemory for payload; encoded manifests are kept up to 16 MiB beside it. A client without a certificate gets no
+// chunks, only the documents and files.
 #pragma once
 
 #include <functional>
@@ -15,9 +17,13 @@
 #include "protocol/routes.h"
 #include "runtime/workers.h"
 #include "store/disk.h"
-#include "transfer/byte_budget.h"
+#include "transfer/encoded_manifests.h"
+#include "transfer/game_reader.h"
+#include "transfer/send_buffers.h"
 
 namespace peer::transfer {
+
+inline constexpr std::uint64_t kSendMemory = 64 << 20;
 
 class Seeder {
  public:
@@ -41,13 +47,28 @@ class Seeder {
   Stats stats() const noexcept { return stats_; }
 
  private:
+  /// A response with one body that is in memory.
+  rt::Task<void> send(net::ServerStream& stream, net::ResponseHead head, net::SharedBytes body,
+                      rt::CancellationToken token);
+  rt::Task<void> send_text(net::ServerStream& stream, std::string text, rt::CancellationToken token);
+  rt::Task<void> send_error(net::ServerStream& stream, int status, Error error, rt::CancellationToken token);
+  rt::Task<void> send_manifest(net::ServerStream& stream, protocol::ManifestRoute route, rt::CancellationToken token);
+  rt::Task<void> send_file(net::ServerStream& stream, protocol::FileRoute route, rt::CancellationToken token);
+  rt::Task<void> send_chunks(net::ServerStream& stream, protocol::ChunksRoute route, rt::CancellationToken token);
+  /// `length` bytes of the game from a place on; the head's content length is set.
+  rt::Task<void> send_content(net::ServerStream& stream, net::ResponseHead head, GameReader reader,
+                              GameReader::Position from, std::uint64_t length, std::string game,
+                              rt::CancellationToken token);
+  std::shared_ptr<const library::LocalGame> find(const std::string& game) const;
+
   store::Disk& disk_;
   rt::Workers& workers_;
   Log log_;
   std::shared_ptr<const library::Snapshot> snapshot_;
   std::string peer_document_ = "{}";
   std::function<void(const std::string&)> on_changed_;
-  ByteBudget budget_;
+  SendBuffers buffers_;
+  EncodedManifests manifests_;
   Stats stats_;
 };
 

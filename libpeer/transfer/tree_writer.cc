@@ -90,7 +90,7 @@ Result<std::shared_ptr<store::File>> TreeWriter::make_file(std::size_t file) {
   if (!parent) return std::unexpected(parent.error());
   auto opened = (*parent)->open_file(name, store::OpenMode::create_new);
   if (!opened && opened.error().system == EEXIST) {
-    return fail(ErrorCode::invalid,
+    return fail(ErrorCode::disk_error,
                 (*parent)->path() + "/" + std::string(name) +
                     " is there already: either something else put it there, or this file system does not tell upper "
                     "from lower case, which this game needs",

@@ -1,0 +1,274 @@
+#include "transfer/seeder.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "protocol/path.h"
+
+namespace peer::transfer {
+
+namespace {
+
+std::string_view field(const net::RequestHead& head, std::string_view name) {
+  for (const net::Field& f : head.fields) {
+    if (f.name == name) return f.value;
+  }
+  return {};
+}
+
+/// {"error":{"code","message"}}
+std::string error_document(const Error& error) {
+  std::string text = R"({"error":{"code":")";
+  text += to_string(error.code);
+  text += R"(","message":")";
+  for (const char c : protocol::printable(error.message)) {
+    if (c == '"' || c == '\\') text += '\\';
+    text += c;
+  }
+  text += "\"}}\n";
+  return text;
+}
+
+net::SharedBytes shared(std::string_view text) {
+  return std::make_shared<const std::vector<std::uint8_t>>(text.begin(), text.end());
+}
+
+Error no_such_game(const std::string& game) {
+  return {ErrorCode::no_such_game, "no game \"" + game + "\" is offered here", 0};
+}
+
+int status_of(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::no_such_game:
+      return 404;
+    case ErrorCode::invalid:
+      return 400;
+    case ErrorCode::refused:
+      return 405;
+    case ErrorCode::busy:
+      return 503;
+    default:
+      return 500;
+  }
+}
+
+struct ChunkSpan {
+  GameReader::Position from;
+  std::uint64_t bytes = 0;
+};
+
+/// Where a span lies and how long it is. Fails: invalid.
+Result<ChunkSpan> locate(const protocol::Manifest& manifest, const protocol::ChunksRoute& route) {
+  const std::uint64_t chunks = manifest.chunks.size();
+  if (route.count == 0 || route.count > protocol::kMaxSpanChunks || route.first >= chunks ||
+      route.count > chunks - route.first) {
+    return fail(ErrorCode::invalid, "the game has " + std::to_string(chunks) + " chunks, and a request takes 1 to " +
+                                        std::to_string(protocol::kMaxSpanChunks) + " of them");
+  }
+  const protocol::ChunkPlace first = manifest.place(static_cast<std::size_t>(route.first));
+  ChunkSpan span{{first.file, first.offset}, 0};
+  // File by file: a span of thousands of chunks is a few look-ups.
+  std::uint64_t left = route.count;
+  std::uint64_t offset = first.offset;
+  for (std::size_t file = first.file; left > 0; ++file, offset = 0) {
+    const std::uint64_t rest = manifest.files[file].size - offset;
+    const std::uint64_t here = std::min(left, (rest + protocol::kChunkSize - 1) / protocol::kChunkSize);
+    span.bytes += std::min(rest, here * protocol::kChunkSize);
+    left -= here;
+  }
+  if (span.bytes > protocol::kMaxSpanBytes) {
+    return fail(ErrorCode::invalid, "a request takes at most " + std::to_string(protocol::kMaxSpanBytes) + " bytes");
+  }
+  return span;
+}
+
+}  // namespace
+
+Seeder::Seeder(store::Disk& disk, rt::Workers& workers, Log log)
+    : disk_(disk), workers_(workers), log_(std::move(log)), buffers_(kSendMemory), manifests_(workers) {}
+
+void Seeder::set_snapshot(std::shared_ptr<const library::Snapshot> snapshot) { snapshot_ = std::move(snapshot); }
+void Seeder::set_peer_document(std::string json) { peer_document_ = std::move(json); }
+void Seeder::on_changed(std::function<void(const std::string& game)> callback) { on_changed_ = std::move(callback); }
+
+std::shared_ptr<const library::LocalGame> Seeder::find(const std::string& game) const {
+  if (!snapshot_) return nullptr;
+  const auto& games = snapshot_->games;
+  const auto found =
+      std::ranges::lower_bound(games, game, std::less<std::string_view>(), [](const auto& g) { return g->id; });
+  if (found == games.end() || (*found)->id != game || !(*found)->offered) return nullptr;
+  return *found;
+}
+
+rt::Task<void> Seeder::serve(net::ServerStream& stream, protocol::Route route, rt::CancellationToken token) {
+  ++stats_.requests;
+  if (std::holds_alternative<protocol::SessionRoute>(route)) {
+    co_await send_error(stream, 404, {ErrorCode::no_such_game, "sessions are not served here", 0}, token);
+  } else if (stream.request().method != "GET" && stream.request().method != "HEAD") {
+    co_await send_error(stream, 405, {ErrorCode::refused, "this path takes GET and HEAD only", 0}, token);
+  } else if (std::holds_alternative<protocol::PeerRoute>(route)) {
+    co_await send_text(stream, peer_document_, token);
+  } else if (std::holds_alternative<protocol::LibraryRoute>(route)) {
+    const std::uint64_t revision = snapshot_ ? snapshot_->revision : 0;
+    std::vector<protocol::GameSummary> games;
+    if (snapshot_) games = snapshot_->summaries();
+    co_await send_text(stream, protocol::library_document(revision, games), token);
+  } else if (auto* manifest = std::get_if<protocol::ManifestRoute>(&route)) {
+    co_await send_manifest(stream, std::move(*manifest), token);
+  } else if (auto* file = std::get_if<protocol::FileRoute>(&route)) {
+    co_await send_file(stream, std::move(*file), token);
+  } else if (auto* chunks = std::get_if<protocol::ChunksRoute>(&route)) {
+    co_await send_chunks(stream, std::move(*chunks), token);
+  }
+}
+
+rt::Task<void> Seeder::refuse(net::ServerStream& stream, Error error, rt::CancellationToken token) {
+  ++stats_.requests;
+  const int status = status_of(error);
+  co_await send_error(stream, status, std::move(error), token);
+}
+
+rt::Task<void> Seeder::send(net::ServerStream& stream, net::ResponseHead head, net::SharedBytes body,
+                            rt::CancellationToken token) {
+  head.content_length = body->size();
+  const bool has_body = stream.request().method != "HEAD" && !body->empty();
+  if (const Result<void> sent = stream.respond(head, has_body); !sent || !has_body) co_return;
+  const Result<void> written = co_await stream.writer().write(std::move(body), token);
+  if (written) stream.writer().finish();
+}
+
+rt::Task<void> Seeder::send_text(net::ServerStream& stream, std::string text, rt::CancellationToken token) {
+  net::ResponseHead head;
+  head.fields.push_back({"content-type", "application/json"});
+  co_await send(stream, std::move(head), shared(text), token);
+}
+
+rt::Task<void> Seeder::send_error(net::ServerStream& stream, int status, Error error, rt::CancellationToken token) {
+  net::ResponseHead head;
+  head.status = status;
+  head.fields.push_back({"content-type", "application/json"});
+  if (status == 405) {
+    const bool session = stream.request().path.starts_with("/v1/session");
+    head.fields.push_back({"allow", session ? "POST" : "GET, HEAD"});
+  }
+  co_await send(stream, std::move(head), shared(error_document(error)), token);
+}
+
+rt::Task<void> Seeder::send_manifest(net::ServerStream& stream, protocol::ManifestRoute route,
+                                     rt::CancellationToken token) {
+  const auto game = find(route.game);
+  if (!game || (route.version && *route.version != game->offered->version)) {
+    co_await send_error(stream, 404, no_such_game(route.game), token);
+    co_return;
+  }
+  const bool binary = field(stream.request(), "accept").contains(protocol::kManifestMediaType);
+  net::ResponseHead head;
+  head.fields.push_back({"content-type", binary ? std::string(protocol::kManifestMediaType) : "application/json"});
+  head.fields.push_back({"vary", "accept"});
+  const auto format = binary ? EncodedManifests::Format::binary : EncodedManifests::Format::json;
+  net::SharedBytes bytes = co_await manifests_.get(game->offered, format, token);
+  co_await send(stream, std::move(head), std::move(bytes), token);
+}
+
+rt::Task<void> Seeder::send_file(net::ServerStream& stream, protocol::FileRoute route, rt::CancellationToken token) {
+  const auto game = find(route.game);
+  if (!game) {
+    co_await send_error(stream, 404, no_such_game(route.game), token);
+    co_return;
+  }
+  const auto& files = game->offered->document->manifest.files;
+  const auto file =
+      std::ranges::lower_bound(files, route.path, std::less<std::string_view>(), &protocol::ManifestFile::path);
+  if (file == files.end() || file->path != route.path) {
+    const std::string message = "\"" + route.game + "\" has no file \"" + route.path + "\"";
+    co_await send_error(stream, 404, {ErrorCode::no_such_game, message, 0}, token);
+    co_return;
+  }
+  net::ResponseHead head;
+  head.fields.push_back({"content-type", "application/octet-stream"});
+  head.fields.push_back({"accept-ranges", "bytes"});
+  protocol::ByteRange range{0, file->size};
+  // Without validators a conditional range never holds.
+  if (const std::string_view asked = field(stream.request(), "range");
+      !asked.empty() && field(stream.request(), "if-range").empty()) {
+    const auto parsed = protocol::parse_range(asked, file->size);
+    const std::string size = std::to_string(file->size);
+    if (!parsed) {
+      head.status = 416;
+      head.fields.front().value = "application/json";
+      head.fields.push_back({"content-range", "bytes */" + size});
+      co_await send(stream, std::move(head), shared(error_document(parsed.error())), token);
+      co_return;
+    }
+    if (*parsed) {
+      range = **parsed;
+      head.status = 206;
+      head.fields.push_back({"content-range", "bytes " + std::to_string(range.first) + "-" +
+                                                  std::to_string(range.first + range.length - 1) + "/" + size});
+    }
+  }
+  const GameReader::Position from{static_cast<std::size_t>(file - files.begin()), range.first};
+  GameReader reader(disk_, game, game->offered);
+  co_await send_content(stream, std::move(head), std::move(reader), from, range.length, game->id, token);
+}
+
+rt::Task<void> Seeder::send_chunks(net::ServerStream& stream, protocol::ChunksRoute route,
+                                   rt::CancellationToken token) {
+  if (!stream.peer()) {
+    const std::string message = "chunks are for peers: show a certificate, or take the files";
+    co_await send_error(stream, 403, {ErrorCode::refused, message, 0}, token);
+    co_return;
+  }
+  const auto game = find(route.game);
+  if (!game || route.version != game->offered->version) {
+    co_await send_error(stream, 404, no_such_game(route.game), token);
+    co_return;
+  }
+  const auto span = locate(game->offered->document->manifest, route);
+  if (!span) {
+    co_await send_error(stream, 400, span.error(), token);
+    co_return;
+  }
+  net::ResponseHead head;
+  head.fields.push_back({"content-type", "application/octet-stream"});
+  GameReader reader(disk_, game, game->offered);
+  co_await send_content(stream, std::move(head), std::move(reader), span->from, span->bytes, game->id, token);
+}
+
+rt::Task<void> Seeder::send_content(net::ServerStream& stream, net::ResponseHead head, GameReader reader,
+                                    GameReader::Position from, std::uint64_t length, std::string game,
+                                    rt::CancellationToken token) {
+  head.content_length = length;
+  if (length == 0 || stream.request().method == "HEAD") {
+    static_cast<void>(stream.respond(head, false));  // a stream that is gone wants no answer
+    co_return;
+  }
+  bool responded = false;
+  while (length > 0) {
+    const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(length, SendBuffers::kBatchBytes));
+    std::shared_ptr<std::vector<std::uint8_t>> buffer = co_await buffers_.take(count, token);
+    auto read = [&reader, &from, into = std::span(*buffer)](const rt::StopFlag&) { return reader.fill(from, into); };
+    const Result<void> filled = co_await rt::offload(workers_, std::move(read), token);
+    if (!filled) {
+      const bool changed = filled.error().code == ErrorCode::invalid;
+      log_.warn("cannot send " + game + ": " + filled.error().message);
+      if (changed && on_changed_) on_changed_(game);
+      // Otherwise the stream is left unfinished, which resets it.
+      if (!responded) co_await send_error(stream, changed ? 410 : 500, filled.error(), token);
+      co_return;
+    }
+    // The head waits for the first bytes, so that an unreadable file still gets an honest status.
+    if (!responded) {
+      if (const Result<void> sent = stream.respond(head, true); !sent) co_return;
+      responded = true;
+    }
+    const Result<void> written = co_await stream.writer().write(std::move(buffer), token);
+    if (!written) co_return;
+    stats_.bytes_sent += count;
+    length -= count;
+  }
+  stream.writer().finish();
+}
+
+}  // namespace peer::transfer
