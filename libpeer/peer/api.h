@@ -31,8 +31,8 @@ struct Status {
   std::vector<std::string> listen;  ///< "ip:port"
   std::vector<ServiceStatus> services;
   std::size_t tasks = 0;
-  std::size_t peers = 0;  ///< connected
-  std::size_t games = 0;  ///< offered here
+  std::size_t peers = 0;      ///< connected
+  std::size_t games = 0;      ///< offered here
   std::size_t downloads = 0;  ///< not over
 };
 
@@ -119,7 +119,8 @@ struct ShowGame {
 struct ListPeers {
   using Reply = std::vector<PeerInfo>;
 };
-/// Adds a static peer for this run and dials it; answers when it is connected or the first attempt failed (it stays in the list).
+/// Adds a static peer for this run and dials it; answers when it is connected or the first attempt failed (it stays in
+/// the list).
 struct ConnectPeer {
   using Reply = PeerInfo;
   std::string address;  ///< HOST[:PORT]
@@ -128,13 +129,14 @@ struct DisconnectPeer {
   using Reply = bool;
   std::string peer;  ///< unique id prefix or unique name
 };
-/// Begins, or attaches to, the download of a game. The answer's state tells: finished at once if that version is here already.
+/// Begins, or attaches to, the download of a game. The answer's state tells: finished at once if that version is here
+/// already.
 struct StartDownload {
   using Reply = DownloadInfo;
   std::string game;
   std::optional<std::string> version;
-  std::vector<std::string> from;           ///< peers, as in DisconnectPeer
-  std::optional<rt::Duration> wait;        ///< wait this long for a peer that has it
+  std::vector<std::string> from;     ///< peers, as in DisconnectPeer
+  std::optional<rt::Duration> wait;  ///< wait this long for a peer that has it
 };
 struct ListDownloads {
   using Reply = std::vector<DownloadInfo>;
@@ -159,15 +161,17 @@ struct Shutdown {
   using Reply = bool;
 };
 
-/// A command with the function that takes its answer: called once, on the control loop; `cancelled` if the runtime stops first.
+/// A command with the function that takes its answer: called once, on the control loop; `cancelled` if the runtime
+/// stops first.
 template <class C>
 struct Request {
   C command;
   std::function<void(Result<typename C::Reply>)> reply;
 };
 
-using Command = std::variant<Request<GetStatus>, Request<ListGames>, Request<ShowGame>, Request<ListPeers>, Request<ConnectPeer>,
-                             Request<DisconnectPeer>, Request<StartDownload>, Request<ListDownloads>, Request<CancelDownload>,
-                             Request<Rescan>, Request<ListTasks>, Request<Shutdown>>;
+using Command =
+    std::variant<Request<GetStatus>, Request<ListGames>, Request<ShowGame>, Request<ListPeers>, Request<ConnectPeer>,
+                 Request<DisconnectPeer>, Request<StartDownload>, Request<ListDownloads>, Request<CancelDownload>,
+                 Request<Rescan>, Request<ListTasks>, Request<Shutdown>>;
 
 }  // namespace peer::node

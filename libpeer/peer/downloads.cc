@@ -23,9 +23,9 @@ const RemoteVersion* choose_version(const std::vector<RemoteVersion>& offered, s
     }
     const std::int64_t a = usable_time(version.modified, now);
     const std::int64_t b = usable_time(best->modified, now);
-    if (a != b ? a > b
-               : version.peers.size() != best->peers.size() ? version.peers.size() > best->peers.size()
-                                                            : version.version < best->version) {
+    if (a != b                                       ? a > b
+        : version.peers.size() != best->peers.size() ? version.peers.size() > best->peers.size()
+                                                     : version.version < best->version) {
       best = &version;
     }
   }
@@ -37,15 +37,15 @@ struct Downloads::Active {
   Digest version;
   bool version_known = false;
   std::set<PeerId> from;
-  bool wait = false;         ///< no peer is no end (yet)
+  bool wait = false;  ///< no peer is no end (yet)
   rt::TimePoint wait_until = rt::TimePoint::max();
   std::uint64_t position = 0;
   std::uint64_t size = 0;
   DownloadState state = DownloadState::queued;
   std::optional<Error> error;
   rt::TimePoint began{};
-  bool begun = false;        ///< DownloadGameFilesBegin was told
-  bool cancelled = false;    ///< by a person
+  bool begun = false;      ///< DownloadGameFilesBegin was told
+  bool cancelled = false;  ///< by a person
   rt::CancellationSource stop;
   std::unique_ptr<transfer::Download> download;
   transfer::Progress progress;
@@ -130,6 +130,12 @@ std::vector<DownloadInfo> Downloads::list() const {
   return all;
 }
 
+bool Downloads::installed(const std::string& game, const Digest& version) const {
+  const auto snapshot = options_.library->snapshot();
+  const library::LocalGame* local = snapshot->find(game);
+  return local != nullptr && local->offered && local->offered->version == version;
+}
+
 Result<Downloads::Choice> Downloads::choose(const StartDownload& command) const {
   const auto snapshot = options_.library->snapshot();
   const library::LocalGame* local = snapshot->find(command.game);
@@ -149,12 +155,13 @@ Result<Downloads::Choice> Downloads::choose(const StartDownload& command) const 
   if (command.version) {
     for (const RemoteVersion& version : offered) {
       if (!version.version.hex().starts_with(*command.version)) continue;
-      if (chosen != nullptr) return fail(ErrorCode::invalid, "version " + *command.version + " is not unique: give more digits");
+      if (chosen != nullptr)
+        return fail(ErrorCode::invalid, "version " + *command.version + " is not unique: give more digits");
       chosen = &version;
     }
     if (chosen == nullptr) {
-      return fail(ErrorCode::no_peer_has_it, "no connected peer has version " + *command.version + " of " + command.game +
-                                                 ": 'peerctl games' lists what there is");
+      return fail(ErrorCode::no_peer_has_it, "no connected peer has version " + *command.version + " of " +
+                                                 command.game + ": 'peerctl games' lists what there is");
     }
   } else {
     chosen = choose_version(offered, options_.wall_clock());
@@ -179,13 +186,15 @@ Result<DownloadInfo> Downloads::start(const StartDownload& command) {
   if (running != active_.end()) {
     Active& active = *running->second;
     if (command.version && active.version_known && !active.version.hex().starts_with(*command.version)) {
-      return fail(ErrorCode::busy, command.game + " is being downloaded in version " + active.version.brief() + ": cancel that first");
+      return fail(ErrorCode::busy,
+                  command.game + " is being downloaded in version " + active.version.brief() + ": cancel that first");
     }
     if (active.version_known) return info(active);
   }
   const Result<Choice> choice = choose(command);
   const bool wait = command.wait && *command.wait > rt::Duration::zero();
-  const bool may_wait = wait && (choice || choice.error().code == ErrorCode::no_such_game || choice.error().code == ErrorCode::no_peer_has_it);
+  const bool may_wait = wait && (choice || choice.error().code == ErrorCode::no_such_game ||
+                                 choice.error().code == ErrorCode::no_peer_has_it);
   if (!choice && !may_wait) return std::unexpected(choice.error());
   if (running != active_.end()) return info(*running->second);
   if (choice && choice->here) {
@@ -220,7 +229,8 @@ Result<DownloadInfo> Downloads::start(const StartDownload& command) {
 Result<bool> Downloads::cancel(const std::string& game) {
   const auto found = active_.find(game);
   if (found == active_.end()) {
-    return fail(ErrorCode::no_such_game, "no download of " + protocol::printable(game) + " is under way: 'peerctl downloads' lists them");
+    return fail(ErrorCode::no_such_game,
+                "no download of " + protocol::printable(game) + " is under way: 'peerctl downloads' lists them");
   }
   found->second->cancelled = true;
   found->second->stop.request();
@@ -259,7 +269,8 @@ rt::Task<void> Downloads::wait_turn(Active& active, rt::CancellationToken token)
   for (;;) {
     const bool first = std::ranges::all_of(active_, [&](const auto& each) {
       const Active& other = *each.second;
-      return &other == &active || other.state != DownloadState::queued || !other.version_known || other.position > active.position;
+      return &other == &active || other.state != DownloadState::queued || !other.version_known ||
+             other.position > active.position;
     });
     if (first && running_ < options_.parallel) co_return;
     turn_.reset();
@@ -304,14 +315,19 @@ rt::Task<void> Downloads::run_in_turn(std::shared_ptr<Active> active, rt::Cancel
     tell(*active, DownloadEvent::Kind::failed);
     co_return;
   }
+  if (installed(active->game, active->version)) {
+    active->state = DownloadState::finished;  // the last run published it and was stopped before it could say so
+    co_return;
+  }
   co_await persist(active->game, active->version, token);
   co_await wait_turn(*active, token);
   guard.count_as_running();
   active->state = DownloadState::downloading;
   active->began = scope_.executor().now();
   active->begun = true;
-  active->download = std::make_unique<transfer::Download>(scope_, options_.context, active->game, active->version,
-                                                          [this, active = active.get()] { tell(*active, DownloadEvent::Kind::progress); });
+  active->download = std::make_unique<transfer::Download>(
+      scope_, options_.context, active->game, active->version,
+      [this, active = active.get()] { tell(*active, DownloadEvent::Kind::progress); });
   active->download->restrict_to(active->from);
   active->download->wait_for_sources(active->wait);
   turn_.set();  // the next in the queue may be first now
@@ -321,7 +337,8 @@ rt::Task<void> Downloads::run_in_turn(std::shared_ptr<Active> active, rt::Cancel
   transfer::DownloadOutcome outcome = co_await active->download->run(token);
   switch (outcome.kind) {
     case transfer::DownloadOutcome::Kind::finished: {
-      const Result<void> adopted = co_await options_.library->adopt(active->game, *outcome.document, rt::CancellationToken());
+      const Result<void> adopted =
+          co_await options_.library->adopt(active->game, *outcome.document, rt::CancellationToken());
       if (!adopted) log_.warn(active->game + " is complete but not offered yet: " + adopted.error().message);
       active->state = DownloadState::finished;
       log_.info("download of " + active->game + " is complete");
@@ -336,7 +353,8 @@ rt::Task<void> Downloads::run_in_turn(std::shared_ptr<Active> active, rt::Cancel
       break;
     case transfer::DownloadOutcome::Kind::peers_gone:
       active->state = DownloadState::peers_gone;
-      active->error = Error{ErrorCode::peers_gone, "every peer with " + active->game + " went away; what was received is kept", 0};
+      active->error =
+          Error{ErrorCode::peers_gone, "every peer with " + active->game + " went away; what was received is kept", 0};
       log_.warn("download of " + active->game + ": " + active->error->message);
       tell(*active, DownloadEvent::Kind::all_peers_gone);
       break;

@@ -1,9 +1,10 @@
 // Downloads: the table of downloads under way, their queue, and what became of the last ones.
 //
 // 1. One download a game at a time; asking again attaches to it.
-// 2. A download that was begun ends in exactly one of Finished, Failed, Cancelled, AllPeersGone; none if the runtime stops first.
-// 3. A download's bookkeeping is one guard held by its task: completion, error, cancellation and abandonment all clear the tables.
-// Loop: control.
+// 2. A download that was begun ends in exactly one of Finished, Failed, Cancelled, AllPeersGone; none if the runtime
+// stops first.
+// 3. A download's bookkeeping is one guard held by its task: completion, error, cancellation and abandonment all clear
+// the tables. Loop: control.
 #pragma once
 
 #include <functional>
@@ -51,6 +52,8 @@ class Downloads {
   rt::Task<void> restore(rt::CancellationToken token);
   void sources_changed();
 
+  /// From here on nothing more is said of any download. stop() follows.
+  void fall_silent() noexcept { stopping_ = true; }
   /// Stops all, without a terminal event: the next start begins them again. Returns when every task has ended.
   rt::Task<void> stop();
 
@@ -64,7 +67,7 @@ class Downloads {
     bool here = false;  ///< installed already
   };
   Result<Choice> choose(const StartDownload& command) const;
-  void begin(Active& active);
+  bool installed(const std::string& game, const Digest& version) const;
   rt::Task<void> run(std::shared_ptr<Active> active, rt::CancellationToken token);
   rt::Task<void> run_in_turn(std::shared_ptr<Active> active, rt::CancellationToken token);
   rt::Task<void> wait_turn(Active& active, rt::CancellationToken token);
@@ -85,7 +88,8 @@ class Downloads {
   bool stopping_ = false;
 };
 
-/// INTERFACE's default choice: newest `modified` (future times ignored), then most peers, then lowest hash. `now` in ns since 1970.
+/// INTERFACE's default choice: newest `modified` (future times ignored), then most peers, then lowest hash. `now` in ns
+/// since 1970.
 const RemoteVersion* choose_version(const std::vector<RemoteVersion>& offered, std::int64_t now);
 
 }  // namespace peer::node

@@ -35,8 +35,8 @@ struct DownloadEvent {
   DownloadInfo download;  ///< as it stands now; `error` set for failed
 };
 
-using Event = std::variant<RuntimeReady, RuntimeFailed, ServiceRestarted, ShuttingDown, PeerEvent, GamesUpdated, LocalLibraryChanged,
-                           DownloadEvent>;
+using Event = std::variant<RuntimeReady, RuntimeFailed, ServiceRestarted, ShuttingDown, PeerEvent, GamesUpdated,
+                           LocalLibraryChanged, DownloadEvent>;
 
 /// The name on the wire: "PeerGoodbye", "DownloadGameFilesProgress", ...
 std::string_view event_name(const Event& event) noexcept;

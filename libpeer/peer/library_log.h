@@ -19,7 +19,8 @@ class LibraryLog {
   const Digest& digest() const noexcept { return digest_; }
   std::vector<protocol::GameSummary> games() const;
 
-  /// What a peer that knows `since` lacks, in parts of protocol::kMaxGamesPerUpdate; a snapshot when `since` is 0 or too old.
+  /// What a peer that knows `since` lacks, in parts of protocol::kMaxGamesPerUpdate; a snapshot when `since` is 0 or
+  /// too old.
   std::vector<protocol::LibraryUpdate> updates_since(std::uint64_t since) const;
 
  private:

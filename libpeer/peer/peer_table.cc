@@ -32,8 +32,10 @@ Result<PeerId> PeerTable::resolve(const std::string& text) const {
     if (entry.name == text || (text.size() >= 4 && id.hex().starts_with(text))) matches.push_back(id);
   }
   if (matches.size() == 1) return matches.front();
-  if (matches.empty()) return fail(ErrorCode::invalid, "no peer is called " + text + ": 'peerctl peers' lists names and ids");
-  return fail(ErrorCode::invalid, text + " fits " + std::to_string(matches.size()) + " peers: give more digits of the id");
+  if (matches.empty())
+    return fail(ErrorCode::invalid, "no peer is called " + text + ": 'peerctl peers' lists names and ids");
+  return fail(ErrorCode::invalid,
+              text + " fits " + std::to_string(matches.size()) + " peers: give more digits of the id");
 }
 
 PeerTable::Applied PeerTable::apply(PeerEntry& entry, const protocol::LibraryUpdate& update) {
@@ -101,7 +103,8 @@ std::vector<transfer::SourcePeer> PeerTable::sources(const std::string& game, co
   for (const auto& [id, entry] : peers_) {
     if (entry.state != PeerState::connected) continue;
     const auto held = entry.games.find(game);
-    if (held != entry.games.end() && held->second.version == version) found.push_back({id, entry.name, entry.addresses});
+    if (held != entry.games.end() && held->second.version == version)
+      found.push_back({id, entry.name, entry.addresses});
   }
   return found;
 }

@@ -1,5 +1,5 @@
-// PeerTable: who is there, what they offer, and since when nothing was heard of them. Pure state: no I/O, no coroutines.
-// Loop: control.
+// PeerTable: who is there, what they offer, and since when nothing was heard of them. Pure state: no I/O, no
+// coroutines. Loop: control.
 #pragma once
 
 #include <cstdint>

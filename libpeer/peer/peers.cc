@@ -142,7 +142,8 @@ void Peers::lose(PeerEntry& entry, PeerEvent::Kind kind) {
   entry.rtt_ms.reset();
   entry.state = PeerState::unreachable;
   if (was_connected) {
-    log_.info(entry.name + " (" + entry.id.brief() + ") " + (kind == PeerEvent::Kind::goodbye ? "said goodbye" : "is lost"));
+    log_.info(entry.name + " (" + entry.id.brief() + ") " +
+              (kind == PeerEvent::Kind::goodbye ? "said goodbye" : "is lost"));
     emit(kind, entry);
   }
   if (kind == PeerEvent::Kind::goodbye) table_.erase(entry.id);
@@ -242,7 +243,8 @@ void Peers::on_hello(SessionId id, Session& session, protocol::Hello hello) {
   PeerEntry& entry = table_.obtain(session.peer);
   const bool restarted = !is_new && entry.instance != hello.instance;
   if (entry.session && !restarted) {
-    // Both dialled at once, or one dialled twice: the session dialled by the lower id stays; of two by the same side, the newer.
+    // Both dialled at once, or one dialled twice: the session dialled by the lower id stays; of two by the same side,
+    // the newer.
     const auto held = sessions_.find(*entry.session);
     const bool held_ours = held != sessions_.end() && !held->second.inbound;
     const bool this_ours = !session.inbound;
@@ -266,8 +268,8 @@ void Peers::on_hello(SessionId id, Session& session, protocol::Hello hello) {
   kept.last_seen = control_.executor().now();
   kept.found_by.insert(session.inbound ? "inbound" : "static");
   if (target != nullptr) target->state = PeerState::connected;
-  // Its listeners as it names them; behind them, its port at the address we see, which is where a peer that cannot know its own
-  // address is found.
+  // Its listeners as it names them; behind them, its port at the address we see, which is where a peer that cannot know
+  // its own address is found.
   kept.addresses.clear();
   if (!session.inbound) kept.addresses.push_back(session.remote);
   for (const std::string& text : hello.addresses) {
@@ -279,9 +281,10 @@ void Peers::on_hello(SessionId id, Session& session, protocol::Hello hello) {
   }
   if (session.inbound) {
     // The address its packets come from reaches it for certain: first.
-    std::ranges::stable_partition(kept.addresses, [&](const net::SocketAddress& address) {
+    const auto seen = std::ranges::find_if(kept.addresses, [&](const net::SocketAddress& address) {
       return address.with_port(0) == session.remote.with_port(0);
     });
+    if (seen != kept.addresses.end()) std::rotate(kept.addresses.begin(), seen, seen + 1);
   }
   if (!known) {
     log_.info(kept.name + " (" + kept.id.brief() + ") is connected");

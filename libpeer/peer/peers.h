@@ -72,8 +72,8 @@ class Peers {
     bool inbound = false;
     net::SocketAddress remote;
     rt::Channel<protocol::SessionMessage>::Sender out;
-    bool greeted = false;        ///< its Hello was accepted
-    std::uint64_t told = 0;      ///< our revision that it knows or is being told
+    bool greeted = false;    ///< its Hello was accepted
+    std::uint64_t told = 0;  ///< our revision that it knows or is being told
     rt::TimePoint last_sent{};
     rt::TimePoint ping_sent{};
     rt::TimePoint library_asked{};

@@ -1,6 +1,7 @@
 // PeerRuntime: one whole peer. start_peer() wires its services below the scopes it is given and returns a handle.
 //
-// Everything from outside comes in through PeerEnvironment, so that several whole peers run in one process under virtual time.
+// Everything from outside comes in through PeerEnvironment, so that several whole peers run in one process under
+// virtual time.
 #pragma once
 
 #include <functional>
@@ -25,9 +26,9 @@ namespace peer::node {
 
 /// The seams. All of it must outlive the runtime.
 struct PeerEnvironment {
-  rt::Scope* control = nullptr;      ///< root scope of the control loop
-  rt::Scope* net = nullptr;          ///< root scope of the net loop (the same loop in simulation)
-  rt::Workers* workers = nullptr;    ///< disk and hashing
+  rt::Scope* control = nullptr;    ///< root scope of the control loop
+  rt::Scope* net = nullptr;        ///< root scope of the net loop (the same loop in simulation)
+  rt::Workers* workers = nullptr;  ///< disk and hashing
   rt::Workers* store_thread = nullptr;
   store::Disk* disk = nullptr;
   store::Store* store = nullptr;
@@ -42,11 +43,12 @@ struct PeerOptions {
   net::Identity identity;
   std::unique_ptr<net::DatagramSocket> socket;  ///< bound; used on the net loop
   std::string name;
-  std::string instance;                ///< a fresh random value a start
-  std::vector<std::string> roots;      ///< library roots; absolute
+  std::string instance;            ///< a fresh random value a start
+  std::vector<std::string> roots;  ///< library roots; absolute
   rt::Duration settle = std::chrono::seconds(5);
-  std::vector<std::string> peers;      ///< static, HOST[:PORT]
-  std::vector<std::string> addresses;  ///< "ip:port" of the listeners, told to peers; empty: the socket's address where it is specific
+  std::vector<std::string> peers;  ///< static, HOST[:PORT]
+  std::vector<std::string>
+      addresses;  ///< "ip:port" of the listeners, told to peers; empty: the socket's address where it is specific
   rt::Duration ping = std::chrono::seconds(10);
   rt::Duration lost = std::chrono::seconds(25);
   rt::Duration shutdown_timeout = std::chrono::seconds(2);
@@ -60,8 +62,8 @@ struct PeerOptions {
 
 /// Why the runtime ended.
 struct RuntimeExit {
-  bool failed = false;                  ///< a Required service ended by itself
-  std::vector<std::string> overran;     ///< tasks that had not ended when the shutdown time was over; empty: a clean end
+  bool failed = false;               ///< a Required service ended by itself
+  std::vector<std::string> overran;  ///< tasks that had not ended when the shutdown time was over; empty: a clean end
 };
 
 /// Sends commands; any thread, copyable.

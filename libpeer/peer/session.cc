@@ -28,13 +28,15 @@ struct Session {
 };
 
 /// The next frame's payload; nothing at the stream's end.
-rt::Task<Result<std::optional<std::vector<std::uint8_t>>>> read_frame(net::BodyReader& reader, rt::CancellationToken token) {
+rt::Task<Result<std::optional<std::vector<std::uint8_t>>>> read_frame(net::BodyReader& reader,
+                                                                      rt::CancellationToken token) {
   std::uint8_t head[4];
   const auto got = co_await reader.read(head, token);
   if (!got) co_return std::unexpected(got.error());
   reader.release(*got);
   if (*got == 0) co_return std::optional<std::vector<std::uint8_t>>();
-  const std::size_t length = std::size_t{head[0]} << 24 | std::size_t{head[1]} << 16 | std::size_t{head[2]} << 8 | head[3];
+  const std::size_t length =
+      std::size_t{head[0]} << 24 | std::size_t{head[1]} << 16 | std::size_t{head[2]} << 8 | head[3];
   if (*got < sizeof head || length == 0 || length > protocol::kMaxFrameBytes) {
     co_return fail(ErrorCode::invalid, "a session frame of an illegal length");
   }
@@ -115,8 +117,8 @@ rt::Task<void> write_until_end(Session& session, rt::Scope& scope) {
   scope.request_stop();
 }
 
-rt::Task<Error> run_session(const SessionContext& context, net::BodyReader& reader, net::BodyWriter& writer, PeerId peer,
-                            net::SocketAddress remote, bool inbound, rt::CancellationToken token) {
+rt::Task<Error> run_session(const SessionContext& context, net::BodyReader& reader, net::BodyWriter& writer,
+                            PeerId peer, net::SocketAddress remote, bool inbound, rt::CancellationToken token) {
   Session session(context, reader, writer);
   context.reports.send_urgent(SessionOpened{session.id, peer, inbound, remote, session.outgoing.sender()});
   std::exception_ptr failure;
@@ -151,9 +153,11 @@ rt::Task<Error> dial_session(SessionContext context, net::Transport* transport, 
   const auto response = co_await stream->response(token);
   if (!response) co_return response.error();
   if (response->status != 200 || !link->peer()) {
-    co_return Error{ErrorCode::refused, address.to_string() + " answered " + std::to_string(response->status) + " to a session", 0};
+    co_return Error{ErrorCode::refused,
+                    address.to_string() + " answered " + std::to_string(response->status) + " to a session", 0};
   }
-  Error reason = co_await run_session(context, stream->reader(), stream->writer(), *link->peer(), address, false, token);
+  Error reason =
+      co_await run_session(context, stream->reader(), stream->writer(), *link->peer(), address, false, token);
   link->close("session over");
   co_return reason;
 }

@@ -1,7 +1,8 @@
-// A session: the control stream of a pair of peers, on the net loop. Frames become reports to the control loop and back.
+// A session: the control stream of a pair of peers, on the net loop. Frames become reports to the control loop and
+// back.
 //
-// Either side may have dialled; both ends run the same code. A session ends when its stream does, when its outgoing channel is
-// closed, or after a Goodbye in either direction.
+// Either side may have dialled; both ends run the same code. A session ends when its stream does, when its outgoing
+// channel is closed, or after a Goodbye in either direction.
 #pragma once
 
 #include <atomic>

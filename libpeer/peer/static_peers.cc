@@ -27,7 +27,8 @@ Result<HostPort> split(const std::string& text) {
   if (colon == std::string::npos) return HostPort{text, net::kDefaultPort};
   unsigned port = 0;
   for (const char c : text.substr(colon + 1)) {
-    if (c < '0' || c > '9' || port > 65535) return fail(ErrorCode::invalid, text + ": the port must be a number from 1 to 65535");
+    if (c < '0' || c > '9' || port > 65535)
+      return fail(ErrorCode::invalid, text + ": the port must be a number from 1 to 65535");
     port = port * 10 + static_cast<unsigned>(c - '0');
   }
   if (colon == 0 || port == 0 || port > 65535) return fail(ErrorCode::invalid, text + " is no HOST[:PORT]");
@@ -49,7 +50,8 @@ rt::Task<void> Peers::run_static(rt::CancellationToken token) {
     for (;;) {
       statics_changed_.reset();
       for (const auto& target : statics_) {
-        if (!std::exchange(target->started, true)) scope.spawn("dial " + target->address, keep_static(*target, scope.token()));
+        if (!std::exchange(target->started, true))
+          scope.spawn("dial " + target->address, keep_static(*target, scope.token()));
       }
       co_await statics_changed_.wait(scope.token());
     }
@@ -87,7 +89,8 @@ rt::Task<void> Peers::keep_static(Static& target, rt::CancellationToken token) {
     changed_.set();
     changed_.reset();
     log_.debug(target.address + ": " + error.message);
-    const auto spread = static_cast<std::int64_t>(options_.random->below(static_cast<std::uint64_t>(delay.count() / 4 + 1)));
+    const auto spread =
+        static_cast<std::int64_t>(options_.random->below(static_cast<std::uint64_t>(delay.count() / 4 + 1)));
     co_await rt::sleep_for(control_.executor(), delay + rt::Duration(spread), token);
     delay = std::min(delay * 2, kLongestDelay);
   }
@@ -118,21 +121,22 @@ rt::Task<Error> Peers::hold_session(net::SocketAddress address, rt::Cancellation
   co_return reason;
 }
 
-
 rt::Task<Result<PeerInfo>> Peers::connect(std::string address, rt::CancellationToken token) {
   const Result<HostPort> where = split(address);
   if (!where) co_return std::unexpected(where.error());
   add_static(address);
   const auto found = std::ranges::find_if(statics_, [&](const auto& each) { return each->address == address; });
   Static& target = **found;
-  if (target.state == PeerState::unreachable || target.state == PeerState::refused) target.state = PeerState::connecting;
+  if (target.state == PeerState::unreachable || target.state == PeerState::refused)
+    target.state = PeerState::connecting;
   rt::Deadline deadline(control_.executor(), kConnectAnswer, token);
   for (;;) {
     const PeerEntry* entry = target.id ? table_.find(*target.id) : nullptr;
     if (entry != nullptr && entry->state == PeerState::connected) co_return info(*entry);
     if (target.state == PeerState::refused) co_return fail(ErrorCode::refused, address + " refused: " + target.error);
     if (target.state == PeerState::unreachable || deadline.expired()) {
-      co_return fail(ErrorCode::unreachable, address + " does not answer (" + target.error + "); it is tried again and again from now on");
+      co_return fail(ErrorCode::unreachable,
+                     address + " does not answer (" + target.error + "); it is tried again and again from now on");
     }
     try {
       co_await changed_.wait(deadline.token());

@@ -31,7 +31,8 @@ DownloadOutcome peers_gone() {
 }
 }  // namespace
 
-Download::Download(rt::Scope& parent, DownloadContext context, std::string game, Digest version, std::function<void()> on_progress)
+Download::Download(rt::Scope& parent, DownloadContext context, std::string game, Digest version,
+                   std::function<void()> on_progress)
     : parent_(parent),
       context_(std::move(context)),
       game_(std::move(game)),
@@ -49,7 +50,8 @@ Progress Download::progress() const {
   progress.rate = rate_;
   progress.bytes_reused = bytes_reused_;
   for (const auto& [id, source] : sources_) {
-    const std::uint64_t bytes = source.received_before + (source.received ? source.received->load(std::memory_order_relaxed) : 0);
+    const std::uint64_t bytes =
+        source.received_before + (source.received ? source.received->load(std::memory_order_relaxed) : 0);
     progress.bytes_received += bytes;
     if (bytes > 0) progress.sources.emplace(id, bytes);
   }
@@ -165,8 +167,9 @@ rt::Task<DownloadOutcome> Download::prepare(rt::Scope& scope) {
     const Planner plan(document->manifest, (*staging)->have());
     const std::uint64_t missing = plan.bytes_total() - plan.bytes_had();
     if (missing > space->available || space->available - missing < reserve) {
-      return fail(ErrorCode::no_space, game + " needs " + megabytes(missing) + " more and " + megabytes(reserve) + " are to stay free, but " +
-                                           root + " has only " + megabytes(space->available) + " left: free some space and try again");
+      return fail(ErrorCode::no_space, game + " needs " + megabytes(missing) + " more and " + megabytes(reserve) +
+                                           " are to stay free, but " + root + " has only " +
+                                           megabytes(space->available) + " left: free some space and try again");
     }
     return std::shared_ptr<Staging>(std::move(*staging));
   };
@@ -240,7 +243,8 @@ rt::Task<void> Download::source_task(PeerId id, SourceJob job, rt::CancellationT
   try {
     ended = co_await rt::call_on(*context_.net, "source " + id.brief(), std::move(start), token);
   } catch (const rt::Cancelled&) {
-    if (!token.requested()) ended = SourceEnded{id, Blame::network, Error{ErrorCode::unreachable, "the network loop is ending", 0}};
+    if (!token.requested())
+      ended = SourceEnded{id, Blame::network, Error{ErrorCode::unreachable, "the network loop is ending", 0}};
   }
   if (ended) reports.send_urgent(std::move(*ended));
 }
@@ -336,7 +340,8 @@ rt::Task<void> Download::checkpoint_task(rt::CancellationToken token) {
 void Download::measure() {
   const Progress now = progress();
   samples_.push_back({context_.control->now(), now.bytes_received});
-  while (samples_.size() > 2 && samples_.back().at - samples_.front().at > kRateWindow) samples_.erase(samples_.begin());
+  while (samples_.size() > 2 && samples_.back().at - samples_.front().at > kRateWindow)
+    samples_.erase(samples_.begin());
   const double seconds = std::chrono::duration<double>(samples_.back().at - samples_.front().at).count();
   rate_ = seconds > 0 ? static_cast<double>(samples_.back().received - samples_.front().received) / seconds : 0;
 }

@@ -1,4 +1,5 @@
-// Download: one game in one version, from every peer that offers it, staged, verified chunk by chunk and published whole.
+// Download: one game in one version, from every peer that offers it, staged, verified chunk by chunk and published
+// whole.
 //
 // Loop: control. The bytes never come here: sources run on the net loop and write through workers; this side plans.
 // Cancel: at chunk and peer-attempt boundaries; what was received stays in the staging, logged, for the next time.
@@ -69,7 +70,8 @@ struct DownloadOutcome {
 class Download {
  public:
   /// Everything in the context must outlive it. `on_progress` comes four times a second at most.
-  Download(rt::Scope& parent, DownloadContext context, std::string game, Digest version, std::function<void()> on_progress);
+  Download(rt::Scope& parent, DownloadContext context, std::string game, Digest version,
+           std::function<void()> on_progress);
   ~Download();
 
   /// Once. Cancel: throws Cancelled after everything received is logged.
@@ -88,8 +90,8 @@ class Download {
     std::shared_ptr<std::atomic<std::uint64_t>> received;
     std::vector<Span> outstanding;
     bool running = false;
-    bool excluded = false;        ///< sent wrong data or lacks what it offered
-    rt::TimePoint not_before{};   ///< after a failed connection
+    bool excluded = false;              ///< sent wrong data or lacks what it offered
+    rt::TimePoint not_before{};         ///< after a failed connection
     std::uint64_t received_before = 0;  ///< by earlier connections
   };
 

@@ -9,8 +9,8 @@ namespace peer::transfer {
 
 namespace {
 
-constexpr std::size_t kPieceBytes = 128 << 10;    // read granularity: how fine the received count is
-constexpr std::uint64_t kBatchBytes = 1 << 20;    // verified and written by one job
+constexpr std::size_t kPieceBytes = 128 << 10;  // read granularity: how fine the received count is
+constexpr std::uint64_t kBatchBytes = 1 << 20;  // verified and written by one job
 
 /// Why a response with that status is of no use.
 SpanFailed refused_span(const SourceJob& job, const Span& span, int status) {
@@ -43,7 +43,8 @@ struct WriteOutcome {
 };
 
 /// One span, start to end. Nothing: all of it is verified and written.
-rt::Task<std::optional<SpanFailed>> fetch_span(const SourceJob& job, net::Link& link, Span span, rt::CancellationToken token) {
+rt::Task<std::optional<SpanFailed>> fetch_span(const SourceJob& job, net::Link& link, Span span,
+                                               rt::CancellationToken token) {
   const auto failed = [&](Blame blame, Error error) { return SpanFailed{job.peer.id, span, blame, std::move(error)}; };
   net::RequestHead head;
   head.method = "GET";
@@ -55,7 +56,8 @@ rt::Task<std::optional<SpanFailed>> fetch_span(const SourceJob& job, net::Link& 
   if (!response) co_return failed(Blame::network, response.error());
   if (response->status != 200) co_return refused_span(job, span, response->status);
   if (response->content_length && *response->content_length != span.bytes) {
-    co_return failed(Blame::content, Error{ErrorCode::invalid, job.peer.name + " sends another length than asked for", 0});
+    co_return failed(Blame::content,
+                     Error{ErrorCode::invalid, job.peer.name + " sends another length than asked for", 0});
   }
 
   std::vector<std::uint8_t> buffer;
@@ -69,7 +71,8 @@ rt::Task<std::optional<SpanFailed>> fetch_span(const SourceJob& job, net::Link& 
       if (!got) co_return failed(Blame::network, got.error());
       job.received->fetch_add(*got, std::memory_order_relaxed);
       done += *got;
-      if (*got < want) co_return failed(Blame::network, Error{ErrorCode::unreachable, job.peer.name + " ended a part early", 0});
+      if (*got < want)
+        co_return failed(Blame::network, Error{ErrorCode::unreachable, job.peer.name + " ended a part early", 0});
     }
     auto write = [staging = job.staging, batch, bytes = std::span<const std::uint8_t>(buffer)](const rt::StopFlag&) {
       WriteOutcome outcome;
@@ -127,7 +130,8 @@ rt::Task<void> run_lanes(const SourceJob& job, net::Link& link, rt::Cancellation
 
 }  // namespace
 
-rt::Task<Result<std::unique_ptr<net::Link>>> dial_any(net::Transport& transport, SourcePeer peer, rt::CancellationToken token) {
+rt::Task<Result<std::unique_ptr<net::Link>>> dial_any(net::Transport& transport, SourcePeer peer,
+                                                      rt::CancellationToken token) {
   Error last{ErrorCode::unreachable, peer.name + " has told no address", 0};
   for (const net::SocketAddress& address : peer.addresses) {
     auto link = co_await transport.dial(address, peer.id, token);
@@ -148,7 +152,8 @@ rt::Task<SourceEnded> run_source(SourceJob job, rt::CancellationToken token) {
   co_return SourceEnded{job.peer.id, Blame::network, std::move(why)};
 }
 
-rt::Task<Result<std::shared_ptr<const protocol::ManifestDocument>>> fetch_manifest(ManifestJob job, rt::CancellationToken token) {
+rt::Task<Result<std::shared_ptr<const protocol::ManifestDocument>>> fetch_manifest(ManifestJob job,
+                                                                                   rt::CancellationToken token) {
   auto dialled = co_await dial_any(*job.transport, job.peer, token);
   if (!dialled) co_return std::unexpected(dialled.error());
   const std::unique_ptr<net::Link> link = std::move(*dialled);
@@ -162,11 +167,12 @@ rt::Task<Result<std::shared_ptr<const protocol::ManifestDocument>>> fetch_manife
   const auto response = co_await stream->response(token);
   if (!response) co_return std::unexpected(response.error());
   if (response->status != 200) {
-    co_return fail(ErrorCode::no_peer_has_it,
-                   job.peer.name + " answered " + std::to_string(response->status) + " for the manifest of " + job.game);
+    co_return fail(ErrorCode::no_peer_has_it, job.peer.name + " answered " + std::to_string(response->status) +
+                                                  " for the manifest of " + job.game);
   }
   if (!response->content_length || *response->content_length > protocol::kMaxManifestBytes) {
-    co_return fail(ErrorCode::invalid, "the manifest of " + job.game + " from " + job.peer.name + " is too large or of unknown length");
+    co_return fail(ErrorCode::invalid,
+                   "the manifest of " + job.game + " from " + job.peer.name + " is too large or of unknown length");
   }
   // Grows as bytes arrive: a length alone makes nobody allocate.
   std::vector<std::uint8_t> bytes;
@@ -177,7 +183,8 @@ rt::Task<Result<std::shared_ptr<const protocol::ManifestDocument>>> fetch_manife
     const auto got = co_await stream->reader().read(std::span(bytes).subspan(before), token);
     if (!got) co_return std::unexpected(got.error());
     stream->reader().release(*got);
-    if (before + *got < bytes.size()) co_return fail(ErrorCode::unreachable, job.peer.name + " ended the manifest early");
+    if (before + *got < bytes.size())
+      co_return fail(ErrorCode::unreachable, job.peer.name + " ended the manifest early");
   }
   using Document = Result<std::shared_ptr<const protocol::ManifestDocument>>;
   auto decode = [bytes = std::move(bytes), version = job.version](const rt::StopFlag&) -> Document {

@@ -1,6 +1,7 @@
 // The receiving side of a transfer, on the net loop: manifests, and spans of chunks from one source.
 //
-// Nothing mutable is shared with the control loop but what is safe to share: channels, an atomic counter and the Staging.
+// Nothing mutable is shared with the control loop but what is safe to share: channels, an atomic counter and the
+// Staging.
 #pragma once
 
 #include <atomic>
@@ -82,8 +83,8 @@ struct SourceJob {
   explicit SourceJob(rt::Channel<SourceReport>::Sender out) : reports(std::move(out)) {}
 };
 
-/// Connects and fetches spans until the channel closes, the connection ends, or the token is requested. Reports everything but its
-/// own end; returns why it ended.
+/// Connects and fetches spans until the channel closes, the connection ends, or the token is requested. Reports
+/// everything but its own end; returns why it ended.
 rt::Task<SourceEnded> run_source(SourceJob job, rt::CancellationToken token);
 
 struct ManifestJob {
@@ -96,9 +97,11 @@ struct ManifestJob {
 };
 
 /// Connects, gets the manifest, checks it against the version. Fails: unreachable, refused, no_peer_has_it, invalid.
-rt::Task<Result<std::shared_ptr<const protocol::ManifestDocument>>> fetch_manifest(ManifestJob job, rt::CancellationToken token);
+rt::Task<Result<std::shared_ptr<const protocol::ManifestDocument>>> fetch_manifest(ManifestJob job,
+                                                                                   rt::CancellationToken token);
 
 /// Tries each address in turn.
-rt::Task<Result<std::unique_ptr<net::Link>>> dial_any(net::Transport& transport, SourcePeer peer, rt::CancellationToken token);
+rt::Task<Result<std::unique_ptr<net::Link>>> dial_any(net::Transport& transport, SourcePeer peer,
+                                                      rt::CancellationToken token);
 
 }  // namespace peer::transfer

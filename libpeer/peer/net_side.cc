@@ -1,0 +1,32 @@
+#include "peer/net_side.h"
+
+#include <utility>
+
+#include "protocol/routes.h"
+
+namespace peer::node {
+
+NetSide::NetSide(rt::Scope& net, std::unique_ptr<net::DatagramSocket> socket, net::EndpointOptions options,
+                 store::Disk& disk, rt::Workers& workers, Log log)
+    : endpoint_(net, std::move(socket), std::move(options)), seeder_(disk, workers, log.named("seeder")) {}
+
+rt::Task<void> NetSide::serve(SessionContext sessions, rt::CancellationToken token) {
+  net::RequestHandler handler = [this, sessions](net::ServerStream& stream, rt::CancellationToken t) {
+    return handle(sessions, stream, std::move(t));
+  };
+  co_await endpoint_.serve(std::move(handler), token);
+}
+
+rt::Task<void> NetSide::handle(SessionContext sessions, net::ServerStream& stream, rt::CancellationToken token) {
+  const net::RequestHead& head = stream.request();
+  const auto route = protocol::parse_route(head.method, head.path);
+  if (!route) {
+    co_await seeder_.refuse(stream, route.error(), token);
+  } else if (std::holds_alternative<protocol::SessionRoute>(*route)) {
+    co_await accept_session(sessions, stream, token);
+  } else {
+    co_await seeder_.serve(stream, *route, token);
+  }
+}
+
+}  // namespace peer::node
