@@ -22,7 +22,7 @@ template <class T>
 class Channel {
   struct State {
     State(Executor& e, std::size_t c) : executor(e), capacity(c) {}
-    Executor& executor;  // the receiver's; it must outlive the senders' use
+    Executor& executor;  // the receiver's; it must outlive the use of both ends
     const std::size_t capacity;
     std::mutex mutex;
     std::deque<T> items;
@@ -60,7 +60,13 @@ class Channel {
   Channel(Executor& receiver, std::size_t capacity) : state_(std::make_shared<State>(receiver, capacity)) {}
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
-  ~Channel() { close(); }
+  /// Closes; what is inside ends now, though senders live on.
+  ~Channel() {
+    close();
+    std::deque<T> left;
+    const std::lock_guard lock(state_->mutex);
+    left.swap(state_->items);
+  }
 
   Sender sender() const { return Sender(state_); }
   void close() { shut(state_); }

@@ -14,6 +14,7 @@ struct ManualExecutor::Posted : Suspended {
 
 ManualExecutor::~ManualExecutor() {
   close();
+  while (!timers_.empty()) timers_.extract(timers_.begin());  // what one owns may disarm another
   while (Suspended* entry = take()) {
     if (!entry->handle) delete static_cast<Posted*>(entry);
   }

@@ -20,15 +20,16 @@ void tell(const ExitObserver& observer, const ServiceExit& exit) noexcept {
 
 // One run of the service: what it threw, or null.
 Task<std::exception_ptr> run_once(const std::string& name, const Service& service, CancellationToken token) {
+  std::exception_ptr error;
   try {
     Task<void> run = service(token);
     co_await run;
   } catch (const Cancelled&) {
-    if (!token.requested()) co_return std::make_exception_ptr(std::logic_error(name + ": stray cancellation"));
+    if (!token.requested()) error = std::make_exception_ptr(std::logic_error(name + ": stray cancellation"));
   } catch (...) {
-    co_return std::current_exception();
+    error = std::current_exception();
   }
-  co_return nullptr;
+  co_return error;
 }
 
 Task<void> supervise(Executor& executor, std::string name, Service service, Policy policy, ExitObserver on_exit,

@@ -6,12 +6,14 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdio>
 
 namespace peer::test {
 
 /// Calls `fn` in a forked child; true if that aborted. `fn` must start no threads.
 template <class F>
 bool aborts(F fn) {
+  std::fflush(nullptr);  // or the child prints it again
   const pid_t child = fork();
   if (child == 0) {
     std::signal(SIGABRT, SIG_DFL);

@@ -125,6 +125,16 @@ Task<void> close_channel(Executor& executor) {
   co_await receive_until_closed(channel, &sum, CancellationToken{});
   CHECK(sum == 11);
 }
+Task<void> drop_channel(Executor& executor) {
+  auto owned = std::make_shared<int>(1);
+  auto channel = std::make_unique<Channel<std::shared_ptr<int>>>(executor, 2);
+  const auto sender = channel->sender();
+  CHECK(sender.try_send(owned));
+  channel.reset();
+  CHECK(owned.use_count() == 1);
+  CHECK_FALSE(sender.try_send(owned));
+  co_return;
+}
 Task<void> cancel_receive(Executor& executor) {
   Channel<int> channel(executor, 2);
   Scope scope(executor, "scope", CancellationToken{});
@@ -168,6 +178,10 @@ TEST_CASE("a channel receives from many threads") {
 TEMPLATE_TEST_CASE("a closed channel still gives what is inside", "", OnManual, OnUv) {
   TestType loop;
   loop.run(close_channel(loop.executor));
+}
+TEMPLATE_TEST_CASE("what a channel holds ends with it, though its senders live on", "", OnManual, OnUv) {
+  TestType loop;
+  loop.run(drop_channel(loop.executor));
 }
 TEMPLATE_TEST_CASE("a cancelled receiver loses no value", "", OnManual, OnUv) {
   TestType loop;

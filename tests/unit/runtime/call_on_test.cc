@@ -81,3 +81,11 @@ TEST_CASE("a call to a loop that has closed is Cancelled") {
   std::thread::id ran_on;
   CHECK_THROWS_AS(peer::test::run_on_uv(call_and_get(there.scope(), &ran_on)), Cancelled);
 }
+
+TEST_CASE("a call into a scope that has been joined is Cancelled") {
+  ManualExecutor executor;
+  Scope there(executor, "there", CancellationToken{});
+  peer::test::run_task(executor, there.join());
+  std::thread::id ran_on;
+  CHECK_THROWS_AS(peer::test::run_task(executor, call_and_get(there, &ran_on)), Cancelled);
+}
