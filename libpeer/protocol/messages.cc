@@ -1,6 +1,5 @@
 #include "protocol/messages.h"
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "protocol/limits.h"
@@ -58,35 +57,9 @@ struct ToJson {
 
 constexpr std::uint8_t kDigestMagic[] = {'P', 'D', 'L', 'B', 1};
 
-// What one game or removed id takes in a frame at most: quotation marks in an id are escaped; the rest is keys, hex and
-// digits.
-std::size_t frame_share(const std::string& id) { return 2 * id.size() + 256; }
-
 }  // namespace
 
 std::string encode(const SessionMessage& message) { return dump(std::visit(ToJson{}, message)); }
-
-std::vector<LibraryUpdate> split(LibraryUpdate whole) {
-  std::vector<LibraryUpdate> parts;
-  std::size_t bytes = 0;
-  std::size_t count = 0;
-  const auto part_for = [&](const std::string& id) -> LibraryUpdate& {
-    const std::size_t share = frame_share(id);
-    if (parts.empty() || count == kMaxGamesPerUpdate || bytes + share > kMaxFrameBytes) {
-      parts.push_back({.base = whole.base, .revision = whole.revision, .digest = whole.digest, .last = false});
-      bytes = 512;
-      count = 0;
-    }
-    bytes += share;
-    ++count;
-    return parts.back();
-  };
-  for (GameSummary& game : whole.games) part_for(game.id).games.push_back(std::move(game));
-  for (std::string& id : whole.removed) part_for(id).removed.push_back(std::move(id));
-  if (parts.empty()) parts.push_back({.base = whole.base, .revision = whole.revision, .digest = whole.digest});
-  parts.back().last = true;
-  return parts;
-}
 
 Digest library_digest(const std::vector<GameSummary>& sorted_by_id) {
   std::vector<std::uint8_t> bytes(std::begin(kDigestMagic), std::end(kDigestMagic));

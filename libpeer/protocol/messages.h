@@ -74,9 +74,6 @@ std::string encode(const SessionMessage& message);
 /// Checks every field and limit; unknown fields are ignored, an unknown type is `nullopt` (a later version's).
 Result<std::optional<SessionMessage>> decode(std::span<const std::uint8_t> payload);
 
-/// Parts that each keep kMaxGamesPerUpdate and kMaxFrameBytes: same base, revision and digest, `last` on the last one only.
-std::vector<LibraryUpdate> split(LibraryUpdate whole);
-
 /// BLAKE3 over the sorted summaries: equal libraries have equal digests.
 Digest library_digest(const std::vector<GameSummary>& sorted_by_id);
 

@@ -20,9 +20,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string text = encode(**decoded);
   const auto again = peer::protocol::decode(as_bytes(text));
   PEER_CHECK(again && *again && encode(**again) == text);
-  if (const auto* update = std::get_if<peer::protocol::LibraryUpdate>(&**decoded)) {
-    for (const auto& part : split(*update))
-      PEER_CHECK(peer::protocol::decode(as_bytes(encode(peer::protocol::SessionMessage(part)))));
-  }
   return 0;
 }

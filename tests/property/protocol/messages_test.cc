@@ -59,31 +59,6 @@ TEST_CASE("messages: every single-byte change and every truncation is refused or
   }
 }
 
-TEST_CASE("messages: split parts together say what the whole did") {
-  for (std::uint64_t seed = 0; seed < 20; ++seed) {
-    Generator generator(seed);
-    LibraryUpdate whole{.base = 1, .revision = 2};
-    const auto games = generator.below(4500);
-    for (std::uint64_t i = 0; i < games; ++i) whole.games.push_back(generator.summary("g" + std::to_string(i)));
-    for (auto i = generator.below(4500); i > 0; --i) whole.removed.push_back("r" + std::to_string(i));
-    LibraryUpdate joined;
-    bool ended = false;
-    for (const LibraryUpdate& part : split(whole)) {
-      const auto decoded = decode_text(encode(SessionMessage(part)));
-      REQUIRE(decoded);
-      const auto& update = std::get<LibraryUpdate>(**decoded);
-      REQUIRE_FALSE(ended);
-      ended = update.last;
-      joined.games.insert(joined.games.end(), update.games.begin(), update.games.end());
-      joined.removed.insert(joined.removed.end(), update.removed.begin(), update.removed.end());
-    }
-    CAPTURE(seed);
-    REQUIRE(ended);
-    REQUIRE(joined.games == whole.games);
-    REQUIRE(joined.removed == whole.removed);
-  }
-}
-
 TEST_CASE("routes: generated ones come back") {
   for (std::uint64_t seed = 0; seed < 5000; ++seed) {
     Generator generator(seed);

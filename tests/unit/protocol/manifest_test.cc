@@ -88,6 +88,19 @@ TEST_CASE("the canonical encoding, byte by byte") {
   CHECK(version_of(expected) == hash(expected));
 }
 
+TEST_CASE("the example of docs/protocol.md") {
+  const std::uint8_t content[] = {'a', 'b', 'c'};
+  Manifest manifest;
+  manifest.files = {{"bin/run", 3, true}, {"empty", 0}};
+  manifest.directories = {"saves"};
+  manifest.symlinks = {{"run", "bin/run"}};
+  manifest.chunks = {hash(content)};
+  CHECK(to_hex(encode(manifest)) ==
+        "50444d460104010762696e2f72756e036437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d850005656d707479"
+        "00030372756e0762696e2f72756e02057361766573");
+  CHECK(version_of(encode(manifest)).hex() == "1ffdd5b5f725de79ff614f8b2094e639bd53cdde43bf6b2b8f82b57e52d1d24a");
+}
+
 TEST_CASE("a document comes back whole, and only under its own version") {
   const ManifestDocument document = document_of(small());
   const Digest version = version_of(encode(document.manifest));
