@@ -1,0 +1,90 @@
+// SimWorld and SimPeer: whole peers in one thread under virtual time: simulated network, disks in memory, seeded
+// workers. The same seed gives the same trace of events.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "net/identity.h"
+#include "peer/runtime.h"
+#include "runtime/manual_executor.h"
+#include "store/store.h"
+#include "support/net/sim_network.h"
+#include "support/store/memory_disk.h"
+
+namespace peer::test {
+
+class SimWorld {
+ public:
+  explicit SimWorld(std::uint64_t seed);
+  ~SimWorld();
+
+  rt::ManualExecutor executor;
+  SimNetwork network;
+  std::uint64_t seed;
+  /// What every peer told, in order: "<virtual ms> <peer> <event> <details>".
+  std::vector<std::string> trace;
+
+  /// ns since 1970: a fixed day plus the virtual time.
+  std::int64_t wall_clock() const;
+  /// Advances in small steps until `done`, at most `limit` of virtual time; whether it came true.
+  bool run_until(const std::function<bool()>& done, rt::Duration limit);
+};
+
+class SimPeer {
+ public:
+  struct Options {
+    std::vector<std::string> peers;
+    rt::Duration settle = std::chrono::milliseconds(100);
+    rt::Duration ping = std::chrono::seconds(10);
+    rt::Duration lost = std::chrono::seconds(25);
+    Options() = default;
+  };
+
+  /// Listens on `ip`:24747.
+  SimPeer(SimWorld& world, std::string name, const std::string& ip);
+  /// Stops it, if it runs.
+  ~SimPeer();
+
+  void start(Options options);
+  void request_shutdown() { handle_->shutdown(); }
+  bool stopped() const noexcept { return stopped_; }
+  const node::RuntimeExit& exit() const noexcept { return exit_; }
+  /// Asks, and advances the world until the answer is there.
+  template <class C>
+  Result<typename C::Reply> ask(C command) {
+    std::optional<Result<typename C::Reply>> answer;
+    handle_->sender().send(std::move(command), [&](Result<typename C::Reply> reply) { answer = std::move(reply); });
+    world_.run_until([&] { return answer.has_value(); }, std::chrono::minutes(2));
+    if (!answer) return fail(ErrorCode::internal, "no answer");
+    return std::move(*answer);
+  }
+  /// Events of that name so far.
+  std::size_t count(std::string_view event) const;
+
+  MemoryDisk disk;
+  const std::string name;
+  const std::string address;
+
+ private:
+  void stop();
+  SimWorld& world_;
+  std::uint64_t seed_;
+  net::Identity identity_;
+  std::unique_ptr<Random> random_;
+  std::unique_ptr<rt::ManualWorkers> workers_;
+  std::unique_ptr<rt::ManualWorkers> store_thread_;
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<net::Resolver> resolver_;
+  std::unique_ptr<rt::CancellationSource> never_;
+  std::unique_ptr<rt::Scope> scope_;
+  std::optional<node::PeerRuntimeHandle> handle_;
+  std::vector<std::string> events_;
+  node::RuntimeExit exit_;
+  bool stopped_ = true;
+  unsigned starts_ = 0;
+};
+
+}  // namespace peer::test
