@@ -48,14 +48,18 @@ bool is_bidi_override(char32_t code) {
 }  // namespace
 
 std::optional<std::string> text_problem(std::string_view text) {
-  while (!text.empty()) {
+  while (true) {
+    // Nearly all of it is plain ASCII.
+    std::size_t plain = 0;
+    while (plain < text.size() && text[plain] >= ' ' && text[plain] <= '~') ++plain;
+    text.remove_prefix(plain);
+    if (text.empty()) return std::nullopt;
     const Sequence sequence = first_sequence(text);
     if (sequence.length == 0) return "is not UTF-8";
     if (is_control(sequence.code)) return "has a control character";
     if (is_bidi_override(sequence.code)) return "has a bidirectional-override character";
     text.remove_prefix(sequence.length);
   }
-  return std::nullopt;
 }
 
 std::optional<std::string> name_problem(std::string_view name) {
