@@ -1,7 +1,7 @@
 // Library: the games on this machine's disks, scanned, hashed and offered as immutable snapshots.
 //
-// Scanning and hashing run on workers and never hold up the loop. A game is offered (`ready`) when it has been at rest for
-// `settle` and is fully hashed; a file whose stamp is in the cache is not read again.
+// Scanning and hashing run on workers and never hold up the loop. A game is offered (`ready`) when it has been at rest
+// for `settle` and is fully hashed; a file whose stamp is in the cache is not read again.
 #pragma once
 
 #include <chrono>
@@ -70,7 +70,8 @@ struct LibraryOptions {
 
 class Library {
  public:
-  /// Everything given must outlive it. `workers` scan and hash; `store_thread` runs the store's calls. Loop: the scope's.
+  /// Everything given must outlive it. `workers` scan and hash; `store_thread` runs the store's calls. Loop: the
+  /// scope's.
   Library(rt::Scope& scope, store::Disk& disk, rt::Workers& workers, store::Store& store, rt::Workers& store_thread,
           LibraryOptions options, Log log);
   ~Library();
@@ -80,8 +81,8 @@ class Library {
 
   /// Never null. Loop: the library's; the snapshot may go to any.
   std::shared_ptr<const Snapshot> snapshot() const;
-  /// Called on the library's loop after each new snapshot: `offered` tells whether what is offered changed, or only states and
-  /// progress.
+  /// Called on the library's loop after each new snapshot: `offered` tells whether what is offered changed, or only
+  /// states and progress.
   void on_change(std::function<void(bool offered)> callback);
 
   /// Scans one game, or all, at once; returns when every game concerned has its verdict (hashed where it has to be).
@@ -93,6 +94,9 @@ class Library {
 
   /// A file turned out to be other than its stamp says: withdraw the game and hash again.
   void withdraw(const std::string& game);
+
+  /// File content read so far for hashing. Any thread.
+  std::uint64_t bytes_read() const noexcept;
 
  private:
   struct Impl;

@@ -1,0 +1,45 @@
+// From a scan, the cache and fresh hashes to a version that can be offered. Pure; on workers, for games are large.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "library/library.h"
+#include "library/scan.h"
+#include "store/store.h"
+
+namespace peer::library {
+
+/// The chunk hashes of a scan's files, one entry a file.
+struct KnownChunks {
+  std::vector<std::vector<Digest>> chunks;
+  std::vector<std::size_t> missing;  ///< the files without
+  std::uint64_t bytes = 0;           ///< size of the files with
+  bool stale_rows = false;           ///< the cache has files the scan has not
+};
+
+KnownChunks match_cache(const ScannedGame& scan, std::vector<store::CachedFile> cached);
+
+/// How a scan stands to what is offered.
+struct Comparison {
+  bool same = false;    ///< nothing changed
+  bool intact = false;  ///< every offered file is as it was; something was added
+};
+Comparison compare(const ScannedGame& scan, const OfferedGame& offered);
+
+/// Fails: invalid, when the manifest breaks a rule or limit.
+Result<std::shared_ptr<const OfferedGame>> assemble(const ScannedGame& scan, std::vector<std::vector<Digest>> chunks);
+
+/// A manifest whose files were just put in place under `root`: checks that each is there in its size.
+/// Fails: disk_error, naming the first that is not.
+Result<std::shared_ptr<const OfferedGame>> adopt_installed(store::Disk& disk, const std::string& root,
+                                                           const std::string& game,
+                                                           protocol::ManifestDocument document);
+
+/// The cache's rows for all of an offered version.
+std::vector<store::CachedFile> rows_of(const OfferedGame& offered);
+
+}  // namespace peer::library

@@ -1,0 +1,101 @@
+#include "library/catalogue.h"
+
+#include <algorithm>
+
+namespace peer::library {
+
+std::string_view to_string(GameState state) noexcept {
+  switch (state) {
+    case GameState::ready:
+      return "ready";
+    case GameState::hashing:
+      return "hashing";
+    case GameState::downloading:
+      return "downloading";
+    case GameState::modified:
+      return "modified";
+    case GameState::damaged:
+      return "damaged";
+    case GameState::unshareable:
+      return "unshareable";
+  }
+  return "unshareable";
+}
+
+const LocalGame* Snapshot::find(std::string_view id) const {
+  const auto at =
+      std::ranges::lower_bound(games, id, {}, [](const auto& game) -> std::string_view { return game->id; });
+  return at != games.end() && (*at)->id == id ? at->get() : nullptr;
+}
+
+std::vector<protocol::GameSummary> Snapshot::summaries() const {
+  std::vector<protocol::GameSummary> all;
+  for (const auto& game : games) {
+    if (!game->offered) continue;
+    const protocol::ManifestDocument& document = *game->offered->document;
+    all.push_back({game->id, game->offered->version, document.manifest.total_size(), document.manifest.files.size(),
+                   document.times.modified});
+  }
+  return all;
+}
+
+Catalogue::Catalogue(rt::Executor& executor) : executor_(executor) {
+  auto first = std::make_shared<Snapshot>();
+  first->revision = 1;
+  first->digest = protocol::library_digest({});
+  snapshot_ = std::move(first);
+}
+
+Catalogue::~Catalogue() {
+  if (timer_) executor_.disarm(*timer_);
+}
+
+void Catalogue::put(std::shared_ptr<const LocalGame> game, rt::Duration within) {
+  std::shared_ptr<const LocalGame>& shown = games_[game->id];
+  offer_changed_ = offer_changed_ || (shown ? shown->offered : nullptr) != game->offered;
+  shown = std::move(game);
+  schedule(within);
+}
+
+void Catalogue::remove(const std::string& id) {
+  const auto at = games_.find(id);
+  if (at == games_.end()) return;
+  offer_changed_ = offer_changed_ || at->second->offered;
+  games_.erase(at);
+  schedule(kGather);
+}
+
+void Catalogue::schedule(rt::Duration within) {
+  changed_ = true;
+  const rt::TimePoint at = executor_.now() + within;
+  if (timer_) {
+    if (timer_->at <= at) return;
+    executor_.disarm(*timer_);
+  }
+  timer_ = executor_.arm(at, [this] {
+    timer_.reset();
+    publish();
+  });
+}
+
+void Catalogue::publish() {
+  if (!changed_) return;
+  if (timer_) executor_.disarm(*timer_);
+  timer_.reset();
+  auto next = std::make_shared<Snapshot>();
+  next->revision = snapshot_->revision;
+  next->digest = snapshot_->digest;
+  next->games.reserve(games_.size());
+  for (const auto& [id, game] : games_) next->games.push_back(game);
+  bool offered = false;
+  if (offer_changed_) {
+    next->digest = protocol::library_digest(next->summaries());
+    offered = next->digest != snapshot_->digest;
+    if (offered) ++next->revision;
+  }
+  changed_ = offer_changed_ = false;
+  snapshot_ = std::move(next);
+  if (callback_) callback_(offered);
+}
+
+}  // namespace peer::library

@@ -1,0 +1,49 @@
+// Catalogue: what the library shows, turned into immutable snapshots.
+//
+// Changes are gathered for a moment (kGather; progress for kProgress), so that a start with a thousand games makes tens
+// of snapshots and not thousands. Loop: the library's.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "library/library.h"
+#include "runtime/executor.h"
+
+namespace peer::library {
+
+class Catalogue {
+ public:
+  static constexpr rt::Duration kGather = std::chrono::milliseconds(10);
+  static constexpr rt::Duration kProgress = std::chrono::milliseconds(250);
+
+  explicit Catalogue(rt::Executor& executor);
+  Catalogue(const Catalogue&) = delete;
+  Catalogue& operator=(const Catalogue&) = delete;
+  ~Catalogue();
+
+  /// Shows the game, in place of what was shown under its id. `within`: the snapshot may wait so long.
+  void put(std::shared_ptr<const LocalGame> game, rt::Duration within = kGather);
+  void remove(const std::string& id);
+  /// The gathered changes become a snapshot now, if there are any.
+  void publish();
+
+  const std::shared_ptr<const Snapshot>& snapshot() const noexcept { return snapshot_; }
+  void on_change(std::function<void(bool offered)> callback) { callback_ = std::move(callback); }
+
+ private:
+  void schedule(rt::Duration within);
+
+  rt::Executor& executor_;
+  std::map<std::string, std::shared_ptr<const LocalGame>, std::less<>> games_;
+  std::shared_ptr<const Snapshot> snapshot_;
+  bool changed_ = false;
+  bool offer_changed_ = false;
+  std::optional<rt::Executor::Timer> timer_;
+  std::function<void(bool)> callback_;
+};
+
+}  // namespace peer::library

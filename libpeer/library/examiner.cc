@@ -1,0 +1,235 @@
+#include <algorithm>
+#include <cerrno>
+
+#include "library/hash_run.h"
+#include "protocol/path.h"
+#include "runtime/sleep.h"
+
+namespace peer::library {
+
+namespace {
+
+std::vector<Problem> with_shadows(const Entry& entry, std::vector<Problem> problems) {
+  for (const std::string& root : entry.shadowed_roots) {
+    problems.push_back(
+        {protocol::printable(root + "/" + entry.name), "is not used: " + entry.root + " has that game too"});
+  }
+  return problems;
+}
+
+}  // namespace
+
+Entry::Entry(std::string n, std::string r) : name(std::move(n)), root(std::move(r)) {
+  // The same as the name unless that is illegal.
+  shown.id = protocol::game_id_problem(name) ? protocol::printable(name) : name;
+  shown.root = root;
+}
+
+void Examiner::show(Entry& entry, LocalGame game, rt::Duration within) {
+  if (entry.gone) return;
+  entry.shown = std::move(game);
+  parts_.catalogue.put(std::make_shared<const LocalGame>(entry.shown), within);
+}
+
+LocalGame Examiner::describe(const Entry& entry, const ScannedGame& scan, GameState state) const {
+  LocalGame game;
+  game.id = entry.shown.id;
+  game.root = entry.root;
+  game.state = state;
+  game.size = scan.size;
+  game.files = scan.files.size();
+  game.problems = with_shadows(entry, scan.problems);
+  return game;
+}
+
+void Examiner::warn(const Result<void>& result) const {
+  if (!result) parts_.log.warn("the hash cache: " + result.error().message);
+}
+
+rt::Duration Examiner::rest() const { return std::max<rt::Duration>(parts_.options.settle, std::chrono::seconds(1)); }
+
+rt::Task<void> Examiner::look(std::shared_ptr<Entry> entry, bool patient, rt::CancellationToken token) {
+  rt::Executor& executor = parts_.scope.executor();
+  for (int tries = 0; tries < kPatience; ++tries) {
+    Again again;
+    {
+      const Permit turn = co_await entry->turn.acquire(token);
+      if (entry->gone) co_return;
+      rt::CancellationSource stop(token);
+      struct UnderWay {
+        Entry& entry;
+        UnderWay(Entry& e, rt::CancellationSource& source) noexcept : entry(e) { entry.under_way = &source; }
+        UnderWay(const UnderWay&) = delete;
+        UnderWay& operator=(const UnderWay&) = delete;
+        ~UnderWay() { entry.under_way = nullptr; }
+      };
+      const UnderWay under_way(*entry, stop);
+      bool superseded = false;
+      try {
+        again = co_await examine(*entry, stop.token());
+      } catch (const rt::Cancelled&) {
+        if (token.requested() || !stop.token().requested()) throw;
+        superseded = true;  // whoever did it has said when to look again
+      }
+      if (!superseded) {
+        entry->due.reset();
+        if (again) entry->due = executor.now() + *again;
+        if (again) parts_.due_changed();
+      } else if (!patient) {
+        co_return;
+      } else {
+        again = rt::Duration::zero();
+      }
+    }
+    if (!again || !patient) co_return;
+    co_await rt::sleep_for(executor, *again, token);
+  }
+}
+
+rt::Task<Examiner::Again> Examiner::examine(Entry& entry, rt::CancellationToken token) {
+  std::shared_ptr<const ScannedGame> scanned;
+  KnownChunks known;
+  {
+    const Permit permit = co_await looks_.acquire(token);
+    const Result<Seen> seen = co_await scan(entry, token);
+    if (!seen) co_return not_seen(entry, seen.error());
+    scanned = seen->scan;
+    if (scanned->unshareable || scanned->unreadable) {
+      show(entry, describe(entry, *scanned, scanned->unshareable ? GameState::unshareable : GameState::damaged));
+      co_return std::nullopt;
+    }
+    if (seen->comparison.same) {
+      LocalGame game = describe(entry, *scanned, GameState::ready);
+      game.offered = entry.shown.offered;
+      show(entry, std::move(game));
+      co_return std::nullopt;
+    }
+    LocalGame game = describe(entry, *scanned, GameState::hashing);
+    // A changed game is hashed again and offered as its new version; until then what is still whole stays on offer.
+    if (seen->comparison.intact) game.offered = entry.shown.offered;
+    show(entry, std::move(game));
+    if (const Again again = not_at_rest(entry, *scanned, true)) co_return again;
+    known = co_await consult_cache(entry, scanned, token);
+    if (const Again again = not_at_rest(entry, *scanned, known.missing.empty())) co_return again;
+  }
+  const bool stale_rows = known.stale_rows;
+  if (!known.missing.empty()) {
+    HashRun run(entry, scanned, std::move(known));
+    co_await hash(run, token);
+    if (!run.unreadable.empty()) {
+      LocalGame game = describe(entry, *scanned, GameState::damaged);
+      game.problems.insert(game.problems.end(), run.unreadable.begin(), run.unreadable.end());
+      show(entry, std::move(game));
+      co_return std::nullopt;
+    }
+    if (run.changed) co_return rest();
+    // Reading may have taken hours: what was hashed is a version only if all of it is still there.
+    const Result<Seen> after = co_await scan(entry, token);
+    if (!after) co_return not_seen(entry, after.error());
+    if (!same_contents(*after->scan, *scanned)) co_return rest();
+    known = std::move(run.known);
+  }
+  co_await offer(entry, scanned, std::move(known.chunks), token);
+  if (stale_rows) co_await prune(entry, scanned, token);
+  co_return std::nullopt;
+}
+
+Examiner::Again Examiner::not_seen(Entry& entry, const Error& error) {
+  if (error.system == ENOENT || error.system == ENOTDIR) {
+    parts_.vanished(entry);
+    return std::nullopt;
+  }
+  ScannedGame nothing;
+  nothing.problems.push_back({"", "cannot be read: " + error.message});
+  show(entry, describe(entry, nothing, GameState::damaged));
+  return std::nullopt;
+}
+
+Examiner::Again Examiner::not_at_rest(Entry& entry, const ScannedGame& scan, bool all_cached) const {
+  const std::int64_t settle = std::chrono::nanoseconds(parts_.options.settle).count();
+  const std::int64_t age = parts_.options.wall_clock() - scan.newest;
+  if (age >= 0 && age < settle) return std::chrono::nanoseconds(settle - age);
+  if (scan.ahead == 0 || all_cached) return std::nullopt;
+  // Times in the future say nothing about the age: two equal looks do.
+  const rt::TimePoint now = parts_.scope.executor().now();
+  if (entry.ahead != scan.ahead) {
+    entry.ahead = scan.ahead;
+    entry.ahead_since = now;
+  }
+  const rt::Duration left = entry.ahead_since + parts_.options.settle - now;
+  if (left > rt::Duration::zero()) return left;
+  return std::nullopt;
+}
+
+rt::Task<Result<Examiner::Seen>> Examiner::scan(const Entry& entry, rt::CancellationToken token) {
+  const auto job = [disk = &parts_.disk, root = entry.root, name = entry.name, now = parts_.options.wall_clock(),
+                    offered = entry.shown.offered](const rt::StopFlag& stop) -> Result<Seen> {
+    if (const auto illegal = protocol::game_id_problem(name)) {
+      ScannedGame game;
+      game.unshareable = true;
+      game.problems.push_back({protocol::printable(name), *illegal});
+      return Seen{std::make_shared<const ScannedGame>(std::move(game)), {}};
+    }
+    const auto directory = disk->open(root, false, false);
+    if (!directory) return std::unexpected(directory.error());
+    Result<ScannedGame> game = scan_game(**directory, name, now, stop);
+    if (!game) return std::unexpected(game.error());
+    Seen seen{std::make_shared<const ScannedGame>(std::move(*game)), {}};
+    if (offered) seen.comparison = compare(*seen.scan, *offered);
+    return seen;
+  };
+  Result<Seen> seen = co_await rt::offload(parts_.workers, job, token);
+  token.throw_if_requested();
+  co_return seen;
+}
+
+rt::Task<KnownChunks> Examiner::consult_cache(Entry& entry, std::shared_ptr<const ScannedGame> scan,
+                                              rt::CancellationToken token) {
+  if (entry.distrusted) {
+    const auto forget = [store = &parts_.store, root = entry.root, name = entry.name](const rt::StopFlag&) {
+      return store->forget_game(root, name);
+    };
+    entry.distrusted = false;  // a withdrawal from now on sets it anew
+    warn(co_await rt::offload(parts_.store_thread, forget, rt::CancellationToken()));
+    token.throw_if_requested();
+  }
+  const auto load = [store = &parts_.store, root = entry.root, name = entry.name](const rt::StopFlag&) {
+    return store->load_game(root, name);
+  };
+  Result<std::vector<store::CachedFile>> cached = co_await rt::offload(parts_.store_thread, load, token);
+  if (!cached) {
+    parts_.log.warn("the hash cache: " + cached.error().message);
+    cached.emplace();
+  }
+  const auto match = [&scan, &cached](const rt::StopFlag&) { return match_cache(*scan, std::move(*cached)); };
+  KnownChunks known = co_await rt::offload(parts_.workers, match, token);
+  token.throw_if_requested();
+  co_return known;
+}
+
+rt::Task<void> Examiner::offer(Entry& entry, std::shared_ptr<const ScannedGame> scan,
+                               std::vector<std::vector<Digest>> chunks, rt::CancellationToken token) {
+  const auto job = [&scan, &chunks](const rt::StopFlag&) { return assemble(*scan, std::move(chunks)); };
+  const auto offered = co_await rt::offload(parts_.workers, job, token);
+  token.throw_if_requested();
+  LocalGame game = describe(entry, *scan, offered ? GameState::ready : GameState::unshareable);
+  if (offered) {
+    game.offered = *offered;
+  } else {
+    game.problems.push_back({"", offered.error().message});
+  }
+  show(entry, std::move(game));
+}
+
+rt::Task<void> Examiner::prune(const Entry& entry, std::shared_ptr<const ScannedGame> scan,
+                               rt::CancellationToken token) {
+  const auto job = [store = &parts_.store, root = entry.root, name = entry.name, &scan](const rt::StopFlag&) {
+    std::vector<std::string> keep;
+    keep.reserve(scan->files.size());
+    for (const ScannedFile& file : scan->files) keep.push_back(file.path);
+    return store->prune_game(root, name, keep);
+  };
+  warn(co_await rt::offload(parts_.store_thread, job, token));
+}
+
+}  // namespace peer::library

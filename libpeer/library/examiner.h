@@ -1,0 +1,106 @@
+// Examiner: one look at one game: scan, cache, hashing, verdict.
+//
+// A look ends with the game shown as ready, unshareable or damaged, or as hashing with a time for the next look.
+// Loop: the library's. Cancel: at every step between jobs; what was hashed by then is in the cache.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "library/assembly.h"
+#include "library/catalogue.h"
+#include "library/hashing.h"
+#include "library/permits.h"
+
+namespace peer::library {
+
+/// A game's directory as the library knows it.
+struct Entry {
+  Entry(std::string n, std::string r);
+
+  const std::string name;
+  const std::string root;
+  std::vector<std::string> shadowed_roots;
+  LocalGame shown;                              ///< the catalogue has copies
+  std::uint64_t since = 0;                      ///< the listing after which it was entered
+  bool gone = false;                            ///< no longer the library's; what is still under way shows nothing
+  bool distrusted = false;                      ///< the cache's rows are not to be believed
+  Permits turn{1};                              ///< looks and adoptions come one after the other
+  rt::CancellationSource* under_way = nullptr;  ///< the look that has the turn
+  std::optional<rt::TimePoint> due;             ///< the next look
+  std::uint64_t ahead = 0;                      ///< ScannedGame::ahead when it was last seen to change,
+  rt::TimePoint ahead_since{};                  ///< and when that was
+};
+
+class Examiner {
+ public:
+  static constexpr std::size_t kLooks = 8;         ///< games scanned at the same time
+  static constexpr std::size_t kStreams = 2;       ///< files read at the same time in one root
+  static constexpr std::size_t kHashingGames = 2;  ///< games hashed at the same time in one root
+  static constexpr int kPatience = 4;              ///< looks of one patient call
+  static constexpr std::int64_t kYoung =
+      2'000'000'000;  ///< ns; a file changed so short before it was read is not cached
+
+  struct Parts {
+    rt::Scope& scope;
+    store::Disk& disk;
+    rt::Workers& workers;
+    store::Store& store;
+    rt::Workers& store_thread;
+    const LibraryOptions& options;
+    const Log& log;
+    Catalogue& catalogue;
+    std::function<void(Entry&)> vanished;  ///< its directory is no more
+    std::function<void()> due_changed;
+  };
+  explicit Examiner(Parts parts) : parts_(std::move(parts)) {}
+
+  /// `patient`: a game that is not at rest is waited for, within reason.
+  rt::Task<void> look(std::shared_ptr<Entry> entry, bool patient, rt::CancellationToken token);
+
+  void show(Entry& entry, LocalGame game, rt::Duration within = Catalogue::kGather);
+  std::uint64_t bytes_read() const noexcept { return bytes_read_.load(std::memory_order_relaxed); }
+
+ private:
+  using Again = std::optional<rt::Duration>;  ///< when to look again; nothing: there is a verdict
+  struct Seen {
+    std::shared_ptr<const ScannedGame> scan;
+    Comparison comparison;
+  };
+  struct HashRun;
+  struct RootLimits {
+    Permits games{kHashingGames};
+    Permits streams{kStreams};
+  };
+
+  rt::Task<Again> examine(Entry& entry, rt::CancellationToken token);
+  rt::Task<Result<Seen>> scan(const Entry& entry, rt::CancellationToken token);
+  rt::Task<KnownChunks> consult_cache(Entry& entry, std::shared_ptr<const ScannedGame> scan,
+                                      rt::CancellationToken token);
+  rt::Task<void> hash(HashRun& run, rt::CancellationToken token);
+  static rt::Task<void> stream(Examiner* self, HashRun* run, rt::CancellationToken token);
+  rt::Task<void> save(HashRun& run, rt::CancellationToken token);
+  void take(HashRun& run, HashSlice slice);
+  rt::Task<void> offer(Entry& entry, std::shared_ptr<const ScannedGame> scan, std::vector<std::vector<Digest>> chunks,
+                       rt::CancellationToken token);
+  rt::Task<void> prune(const Entry& entry, std::shared_ptr<const ScannedGame> scan, rt::CancellationToken token);
+
+  Again not_at_rest(Entry& entry, const ScannedGame& scan, bool all_cached) const;
+  Again not_seen(Entry& entry, const Error& error);
+  rt::Duration rest() const;
+  LocalGame describe(const Entry& entry, const ScannedGame& scan, GameState state) const;
+  void warn(const Result<void>& result) const;
+
+  Parts parts_;
+  Permits looks_{kLooks};
+  std::map<std::string, RootLimits> limits_;
+  std::atomic<std::uint64_t> bytes_read_ = 0;
+};
+
+}  // namespace peer::library

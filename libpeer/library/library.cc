@@ -1,0 +1,263 @@
+#include "library/library.h"
+
+#include <algorithm>
+#include <set>
+
+#include "library/examiner.h"
+#include "library/scan.h"
+#include "protocol/path.h"
+#include "runtime/sleep.h"
+
+namespace peer::library {
+
+struct Library::Impl {
+  Impl(rt::Scope& s, store::Disk& d, rt::Workers& w, store::Store& st, rt::Workers& t, LibraryOptions o, Log l)
+      : scope(s), disk(d), workers(w), store(st), store_thread(t), options(std::move(o)), log(std::move(l)) {
+    PEER_CHECK(options.wall_clock && !options.roots.empty());
+  }
+
+  rt::Task<void> list(rt::CancellationToken token);
+  void apply(const FoundGames& found, std::uint64_t listing);
+  void report(const FoundGames& found);
+  std::shared_ptr<Entry> enter(const std::string& name, const std::string& root);
+  void drop(const std::string& name);
+  std::shared_ptr<Entry> entry_to_adopt(const std::string& name);
+  rt::Duration begin_due(rt::Scope& looks);
+  rt::Task<void> serve(rt::Scope& looks);
+  void look_soon(Entry& entry) {
+    entry.due = scope.executor().now();
+    changed.set();
+  }
+
+  rt::Scope& scope;
+  store::Disk& disk;
+  rt::Workers& workers;
+  store::Store& store;
+  rt::Workers& store_thread;
+  const LibraryOptions options;
+  const Log log;
+  Catalogue catalogue{scope.executor()};
+  std::map<std::string, std::shared_ptr<Entry>> games;  // by the directory's name
+  std::uint64_t listings = 0;
+  std::set<std::string> reported;  // complaints of the last listing
+  rt::Event changed;               // something became due
+  Examiner examiner{{scope, disk, workers, store, store_thread, options, log, catalogue,
+                     [this](Entry& entry) {
+                       const auto at = games.find(entry.name);
+                       if (at != games.end() && at->second.get() == &entry) drop(entry.name);
+                     },
+                     [this] { changed.set(); }}};
+};
+
+std::shared_ptr<Entry> Library::Impl::enter(const std::string& name, const std::string& root) {
+  auto entry = std::make_shared<Entry>(name, root);
+  entry->since = listings;
+  games[name] = entry;
+  return entry;
+}
+
+void Library::Impl::drop(const std::string& name) {
+  const auto at = games.find(name);
+  const std::shared_ptr<Entry> entry = at->second;
+  entry->gone = true;
+  if (entry->under_way != nullptr) entry->under_way->request();
+  catalogue.remove(entry->shown.id);
+  games.erase(at);
+}
+
+rt::Task<void> Library::Impl::list(rt::CancellationToken token) {
+  const std::uint64_t listing = ++listings;
+  const auto job = [this](const rt::StopFlag&) { return find_games(disk, options.roots); };
+  const FoundGames found = co_await rt::offload(workers, job, token);
+  token.throw_if_requested();
+  apply(found, listing);
+  report(found);
+}
+
+void Library::Impl::apply(const FoundGames& found, std::uint64_t listing) {
+  std::vector<std::string> gone;
+  for (const auto& [name, entry] : games) {
+    const auto at = std::ranges::lower_bound(found.games, name, {}, &FoundGame::name);
+    const bool here = at != found.games.end() && at->name == name && at->root == entry->root;
+    // One that was entered since may have come after the listing had passed its place.
+    if (!here && entry->since < listing) gone.push_back(name);
+  }
+  for (const std::string& name : gone) drop(name);
+  for (const FoundGame& game : found.games) {
+    const auto at = games.find(game.name);
+    const bool fresh = at == games.end();
+    const std::shared_ptr<Entry> entry = fresh ? enter(game.name, game.root) : at->second;
+    entry->shadowed_roots = game.shadowed_roots;
+    if (fresh) examiner.show(*entry, entry->shown);
+  }
+}
+
+void Library::Impl::report(const FoundGames& found) {
+  std::set<std::string> complaints;
+  for (const Error& failure : found.failures) complaints.insert("a library root cannot be read: " + failure.message);
+  for (const FoundGame& game : found.games) {
+    for (const std::string& root : game.shadowed_roots) {
+      complaints.insert("'" + protocol::printable(game.name) + "' lies in " + game.root + " and in " + root +
+                        ": the first is used");
+    }
+  }
+  for (const std::string& complaint : complaints) {
+    if (!reported.contains(complaint)) log.warn(complaint);
+  }
+  reported = std::move(complaints);
+}
+
+rt::Duration Library::Impl::begin_due(rt::Scope& looks) {
+  const rt::TimePoint now = scope.executor().now();
+  rt::Duration wait = options.scan_interval;
+  for (const auto& [name, entry] : games) {
+    if (!entry->due) continue;
+    if (*entry->due > now) {
+      wait = std::min(wait, *entry->due - now);
+      continue;
+    }
+    entry->due.reset();
+    looks.spawn("look at " + entry->shown.id, examiner.look(entry, false, looks.token()));
+  }
+  return wait;
+}
+
+rt::Task<void> Library::Impl::serve(rt::Scope& looks) {
+  rt::Executor& executor = scope.executor();
+  const rt::CancellationToken token = looks.token();
+  rt::TimePoint next_scan = executor.now();
+  for (;;) {
+    changed.reset();
+    if (executor.now() >= next_scan) {
+      co_await list(token);
+      for (const auto& [name, entry] : games) {
+        if (!entry->turn.taken()) entry->due = executor.now();
+      }
+      next_scan = executor.now() + options.scan_interval;
+    }
+    const rt::Duration due = begin_due(looks);
+    const rt::Duration wait = std::min(due, next_scan - executor.now());
+    const auto woken = [this](rt::CancellationToken limited) { return changed.wait(limited); };
+    co_await rt::with_timeout(executor, wait, woken, token);
+  }
+}
+
+std::shared_ptr<Entry> Library::Impl::entry_to_adopt(const std::string& name) {
+  const auto at = games.find(name);
+  if (at != games.end() && at->second->root == options.roots.front()) return at->second;
+  std::vector<std::string> shadowed;
+  if (at != games.end()) {  // the first root wins from now on
+    shadowed = at->second->shadowed_roots;
+    shadowed.insert(shadowed.begin(), at->second->root);
+    drop(name);
+  }
+  std::shared_ptr<Entry> entry = enter(name, options.roots.front());
+  entry->shadowed_roots = std::move(shadowed);
+  return entry;
+}
+
+Library::Library(rt::Scope& scope, store::Disk& disk, rt::Workers& workers, store::Store& store,
+                 rt::Workers& store_thread, LibraryOptions options, Log log)
+    : impl_(std::make_unique<Impl>(scope, disk, workers, store, store_thread, std::move(options), std::move(log))) {}
+
+Library::~Library() = default;
+
+rt::Task<void> Library::run(rt::CancellationToken token) {
+  rt::Scope looks(impl_->scope, "library", token);
+  std::exception_ptr end;
+  try {
+    co_await impl_->serve(looks);
+  } catch (...) {
+    end = std::current_exception();
+  }
+  looks.request_stop();
+  co_await looks.join();
+  std::rethrow_exception(end);
+}
+
+std::shared_ptr<const Snapshot> Library::snapshot() const { return impl_->catalogue.snapshot(); }
+
+void Library::on_change(std::function<void(bool)> callback) { impl_->catalogue.on_change(std::move(callback)); }
+
+std::uint64_t Library::bytes_read() const noexcept { return impl_->examiner.bytes_read(); }
+
+rt::Task<Result<void>> Library::rescan(std::optional<std::string> game, rt::CancellationToken token) {
+  co_await impl_->list(token);
+  if (game && !impl_->games.contains(*game)) {
+    impl_->catalogue.publish();
+    co_return fail(ErrorCode::no_such_game, "there is no game '" + protocol::printable(*game) + "' in the library");
+  }
+  {
+    rt::Scope looks(impl_->scope, "rescan", token);
+    for (const auto& [name, entry] : impl_->games) {
+      if (game && name != *game) continue;
+      looks.spawn("look at " + entry->shown.id, impl_->examiner.look(entry, true, looks.token()));
+    }
+    co_await looks.join();
+  }
+  token.throw_if_requested();
+  impl_->catalogue.publish();
+  co_return Result<void>();
+}
+
+rt::Task<Result<void>> Library::adopt(std::string game, protocol::ManifestDocument document,
+                                      rt::CancellationToken token) {
+  if (const auto illegal = protocol::game_id_problem(game)) {
+    co_return fail(ErrorCode::invalid, "'" + protocol::printable(game) + "' " + *illegal);
+  }
+  std::shared_ptr<Entry> entry;
+  Permit turn;
+  for (;;) {
+    entry = impl_->entry_to_adopt(game);
+    if (entry->under_way != nullptr) entry->under_way->request();  // it looks at what was there before
+    Permit mine = co_await entry->turn.acquire(token);
+    if (entry->gone) continue;
+    turn.swap(mine);
+    break;
+  }
+  const std::string root = entry->root;
+  const auto install = [this, &root, &game, &document](const rt::StopFlag&) {
+    return adopt_installed(impl_->disk, root, game, std::move(document));
+  };
+  const auto offered = co_await rt::offload(impl_->workers, install, token);
+  if (!offered) {
+    impl_->look_soon(*entry);
+    co_return std::unexpected(offered.error());
+  }
+  const std::shared_ptr<const OfferedGame> version = *offered;
+  const auto save = [this, &root, &game, version](const rt::StopFlag&) -> Result<void> {
+    if (Result<void> forgotten = impl_->store.forget_game(root, game); !forgotten) return forgotten;
+    return impl_->store.save_files(root, game, rows_of(*version));
+  };
+  const Result<void> saved = co_await rt::offload(impl_->store_thread, save, rt::CancellationToken());
+  if (!saved) impl_->log.warn("the hash cache: " + saved.error().message);
+  entry->distrusted = false;
+  entry->due.reset();
+  LocalGame shown;
+  shown.id = entry->shown.id;
+  shown.root = root;
+  shown.state = GameState::ready;
+  shown.offered = version;
+  shown.size = version->document->manifest.total_size();
+  shown.files = version->document->manifest.files.size();
+  impl_->examiner.show(*entry, std::move(shown));
+  impl_->catalogue.publish();
+  co_return Result<void>();
+}
+
+void Library::withdraw(const std::string& game) {
+  const auto at = impl_->games.find(game);
+  if (at == impl_->games.end()) return;
+  Entry& entry = *at->second;
+  entry.distrusted = true;
+  LocalGame shown = entry.shown;
+  shown.state = GameState::hashing;
+  shown.offered = nullptr;
+  shown.bytes_hashed = 0;
+  impl_->examiner.show(entry, std::move(shown));
+  if (entry.under_way != nullptr) entry.under_way->request();
+  impl_->look_soon(entry);
+  impl_->catalogue.publish();
+}
+
+}  // namespace peer::library

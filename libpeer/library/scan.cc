@@ -1,0 +1,222 @@
+#include "library/scan.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <map>
+
+#include "library/ignore.h"
+#include "protocol/path.h"
+
+namespace peer::library {
+
+namespace {
+
+using store::Directory;
+using store::DirectoryEntry;
+using store::FileInfo;
+using store::FileType;
+
+constexpr std::size_t kMaxProblems = 100;
+
+class Scan {
+ public:
+  Scan(std::int64_t now, const rt::StopFlag& stop) : now_(now), stop_(stop) {}
+
+  void run(Directory& top) {
+    read_rules(top);
+    std::string path;
+    walk(top, path, 0);
+    std::ranges::sort(game_.files, {}, &ScannedFile::path);
+    std::ranges::sort(game_.directories);
+    std::ranges::sort(game_.symlinks, {}, &protocol::ManifestSymlink::path);
+    if (problems_ > kMaxProblems) {
+      game_.problems.push_back({"", "and " + std::to_string(problems_ - kMaxProblems) + " more"});
+    }
+  }
+  /// A change at `time` to what `info` describes.
+  void note_times(const FileInfo& info) {
+    for (const std::int64_t time : {info.mtime, info.ctime}) {
+      if (time <= now_) {
+        game_.newest = std::max(game_.newest, time);
+      } else {
+        std::uint64_t mark = static_cast<std::uint64_t>(time) ^ (info.size * 0x9E3779B97F4A7C15) ^ info.inode << 32;
+        mark *= 0xBF58476D1CE4E5B9;
+        game_.ahead += (mark ^ mark >> 31) | 1;  // a sum: the order of a listing does not matter
+        if (game_.ahead == 0) game_.ahead = 1;
+      }
+    }
+  }
+  ScannedGame& game() noexcept { return game_; }
+
+ private:
+  void read_rules(Directory& top) {
+    const auto info = top.info(kIgnoreFile);
+    if (!info) return;
+    const auto text = store::read_file(top, kIgnoreFile, kMaxIgnoreFileBytes);
+    if (!text) {
+      problem(std::string(kIgnoreFile), "is not applied: " + text.error().message);
+      return;
+    }
+    rules_ = IgnoreRules({reinterpret_cast<const char*>(text->data()), text->size()});
+    if (rules_.dropped() > 0) {
+      problem(std::string(kIgnoreFile),
+              std::to_string(rules_.dropped()) + " rules are not applied: too many or too long");
+    }
+  }
+
+  /// True if anything at or below `path` is shared.
+  bool walk(Directory& directory, std::string& path, std::size_t depth) {
+    if (stop_.requested() || full_) return true;
+    const auto entries = directory.list();
+    if (!entries) {
+      cannot_look(path, entries.error());
+      return true;
+    }
+    bool shared = false;
+    const std::size_t length = path.size();
+    for (const DirectoryEntry& entry : *entries) {
+      if (length > 0) path += '/';
+      path += entry.name;
+      shared |= look(directory, entry, path, depth);
+      path.resize(length);
+    }
+    return shared;
+  }
+
+  bool look(Directory& directory, const DirectoryEntry& entry, std::string& path, std::size_t depth) {
+    if (rules_.ignored(path, entry.type == FileType::directory)) return false;
+    if (entry.type == FileType::other) {
+      problem(path, "is left out: no file, directory or symlink");
+      return false;
+    }
+    // The directories above are legal already.
+    auto illegal = protocol::component_problem(entry.name);
+    if (!illegal && (depth + 1 > protocol::kMaxPathDepth || path.size() > protocol::kMaxPathBytes)) {
+      illegal = protocol::path_problem(path);
+    }
+    if (illegal) {
+      game_.unshareable = true;
+      problem(path, *illegal);
+      return true;
+    }
+    switch (entry.type) {
+      case FileType::directory:
+        return look_at_directory(directory, entry.name, path, depth);
+      case FileType::symlink:
+        return look_at_symlink(directory, entry.name, path);
+      default:
+        return look_at_file(directory, entry.name, path);
+    }
+  }
+
+  bool look_at_directory(Directory& above, const std::string& name, std::string& path, std::size_t depth) {
+    const auto info = above.info(name);
+    if (!info) return cannot_look(path, info.error());
+    note_times(*info);
+    const auto directory = above.open_directory(name, false);
+    if (!directory) return cannot_look(path, directory.error());
+    if (!walk(**directory, path, depth + 1) && room()) game_.directories.push_back(path);
+    return true;
+  }
+
+  bool look_at_symlink(Directory& directory, const std::string& name, const std::string& path) {
+    const auto target = directory.read_link(name);
+    if (!target) return cannot_look(path, target.error());
+    if (const auto bad = protocol::symlink_problem(path, *target)) {
+      problem(path, *bad + ": it is left out");
+      return false;
+    }
+    if (room()) game_.symlinks.push_back({path, *target});
+    return true;
+  }
+
+  bool look_at_file(Directory& directory, const std::string& name, const std::string& path) {
+    const auto info = directory.info(name);
+    if (!info) return cannot_look(path, info.error());
+    if (info->type != FileType::regular) return cannot_look(path, Error{ErrorCode::disk_error, "was replaced", 0});
+    note_times(*info);
+    if (room()) game_.files.push_back({path, stamp_of(*info), info->executable});
+    game_.size += info->size;
+    return true;
+  }
+
+  /// What vanished between the listing and the look is simply not there.
+  bool cannot_look(const std::string& path, const Error& error) {
+    if (error.system == ENOENT) return false;
+    game_.unreadable = true;
+    problem(path, "cannot be read: " + error.message);
+    return true;
+  }
+
+  bool room() {
+    if (game_.files.size() + game_.directories.size() + game_.symlinks.size() < protocol::kMaxManifestEntries)
+      return true;
+    if (!full_) problem("", "has more than " + std::to_string(protocol::kMaxManifestEntries) + " files");
+    full_ = game_.unshareable = true;
+    return false;
+  }
+
+  void problem(const std::string& path, std::string reason) {
+    if (++problems_ <= kMaxProblems) game_.problems.push_back({protocol::printable(path), std::move(reason)});
+  }
+
+  ScannedGame game_;
+  IgnoreRules rules_;
+  std::size_t problems_ = 0;
+  bool full_ = false;
+  std::int64_t now_;
+  const rt::StopFlag& stop_;
+};
+
+}  // namespace
+
+store::FileStamp stamp_of(const FileInfo& info) noexcept { return {info.size, info.mtime, info.ctime, info.inode}; }
+
+Result<ScannedGame> scan_game(Directory& root, const std::string& game, std::int64_t now, const rt::StopFlag& stop) {
+  const auto entry = root.info(game);
+  if (!entry) return std::unexpected(entry.error());
+  const auto top = root.open_directory(game, true);
+  if (!top) return std::unexpected(top.error());
+  Scan scan(now, stop);
+  if (entry->type == FileType::directory) scan.note_times(*entry);
+  scan.run(**top);
+  if (stop.requested()) return fail(ErrorCode::cancelled, "the scan was cancelled");
+  return std::move(scan.game());
+}
+
+bool same_contents(const ScannedGame& a, const ScannedGame& b) {
+  return a.files == b.files && a.directories == b.directories &&
+         std::ranges::equal(a.symlinks, b.symlinks,
+                            [](const auto& x, const auto& y) { return x.path == y.path && x.target == y.target; });
+}
+
+FoundGames find_games(store::Disk& disk, const std::vector<std::string>& roots) {
+  FoundGames found;
+  std::map<std::string, FoundGame> by_name;
+  for (const std::string& root : roots) {
+    const auto directory = disk.open(root, false, false);
+    if (!directory) {
+      found.failures.push_back(directory.error());
+      continue;
+    }
+    const auto entries = (*directory)->list();
+    if (!entries) {
+      found.failures.push_back(entries.error());
+      continue;
+    }
+    for (const DirectoryEntry& entry : *entries) {
+      if (entry.name.starts_with('.')) continue;
+      if (entry.type == FileType::symlink) {
+        if (!(*directory)->open_directory(entry.name, true)) continue;
+      } else if (entry.type != FileType::directory) {
+        continue;
+      }
+      const auto [at, first] = by_name.try_emplace(entry.name, FoundGame{entry.name, root, {}});
+      if (!first) at->second.shadowed_roots.push_back(root);
+    }
+  }
+  for (auto& [name, game] : by_name) found.games.push_back(std::move(game));
+  return found;
+}
+
+}  // namespace peer::library
