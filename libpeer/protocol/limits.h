@@ -6,22 +6,23 @@
 
 namespace peer::protocol {
 
-inline constexpr std::uint64_t kChunkSize = 1 << 20;            ///< a chunk is this long, or shorter at a file's end
-inline constexpr std::size_t kMaxManifestBytes = 128 << 20;     ///< encoded
-inline constexpr std::size_t kMaxManifestEntries = 1'000'000;   ///< files, directories and symlinks together
+inline constexpr std::uint64_t kChunkSize = 1 << 20;           ///< a chunk is this long, or shorter at a file's end
+inline constexpr std::size_t kMaxManifestBytes = 128 << 20;    ///< encoded
+inline constexpr std::size_t kMaxManifestEntries = 1'000'000;  ///< files, directories and symlinks together
 inline constexpr std::size_t kMaxPathDepth = 64;
 inline constexpr std::size_t kMaxComponentBytes = 255;
 inline constexpr std::size_t kMaxPathBytes = 4000;
 inline constexpr std::uint64_t kMaxFileSize = std::uint64_t{1} << 50;
 inline constexpr std::uint64_t kMaxGameSize = std::uint64_t{1} << 52;
-inline constexpr std::size_t kMaxFrameBytes = 1 << 20;          ///< one session message
+inline constexpr std::size_t kMaxFrameBytes = 1 << 20;  ///< one session message
 inline constexpr std::size_t kMaxGamesPerPeer = 10'000;
-inline constexpr std::size_t kMaxGamesPerUpdate = 1'000;        ///< games and removals; fits a frame whatever their ids; more come in parts
+inline constexpr std::size_t kMaxGamesPerUpdate =
+    1'000;  ///< games and removals; fits a frame whatever their ids; more come in parts
 inline constexpr std::size_t kMaxAddressesPerPeer = 32;
 inline constexpr std::size_t kMaxNameBytes = 64;
-inline constexpr std::size_t kMaxReasonBytes = 256;             ///< of a Goodbye or a Refusal
-inline constexpr std::size_t kMaxJsonDepth = 8;                 ///< of a message, later versions' fields included
-inline constexpr std::uint64_t kMaxSpanBytes = 16 << 20;        ///< payload of one chunk request
+inline constexpr std::size_t kMaxReasonBytes = 256;       ///< of a Goodbye or a Refusal
+inline constexpr std::size_t kMaxJsonDepth = 8;           ///< of a message, later versions' fields included
+inline constexpr std::uint64_t kMaxSpanBytes = 16 << 20;  ///< payload of one chunk request
 inline constexpr std::size_t kMaxSpanChunks = 4096;
 
 }  // namespace peer::protocol

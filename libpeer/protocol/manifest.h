@@ -1,4 +1,5 @@
-// Manifest: the complete, ordered list of what a game consists of. Its BLAKE3-256 over the canonical encoding is the version.
+// Manifest: the complete, ordered list of what a game consists of. Its BLAKE3-256 over the canonical encoding is the
+// version.
 #pragma once
 
 #include <cstddef>
@@ -33,12 +34,13 @@ struct ChunkPlace {
   std::uint32_t size;
 };
 
-/// Files, directories and symlinks are each sorted by path, bytewise; no path occurs twice or lies below a file or symlink.
+/// Files, directories and symlinks are each sorted by path, bytewise; no path occurs twice or lies below a file or
+/// symlink.
 struct Manifest {
   std::vector<ManifestFile> files;
   std::vector<std::string> directories;  ///< only the empty ones
   std::vector<ManifestSymlink> symlinks;
-  std::vector<Digest> chunks;            ///< of all files, in order
+  std::vector<Digest> chunks;  ///< of all files, in order
 
   std::uint64_t total_size() const noexcept;
   ChunkPlace place(std::size_t chunk) const;  ///< chunk < chunks.size(); O(log files)
@@ -47,7 +49,7 @@ struct Manifest {
 
 /// Travels beside the manifest, outside the hash; advisory. Nanoseconds since 1970.
 struct ManifestTimes {
-  std::int64_t modified = 0;            ///< the latest
+  std::int64_t modified = 0;             ///< the latest
   std::vector<std::int64_t> file_times;  ///< one a file, or empty
 };
 

@@ -1,7 +1,8 @@
 // The messages of a session: the one control stream of a pair of peers, POST /v1/session, JSON frames both ways.
 //
-// Order: each side sends Hello first. Equal digests exchange nothing more; otherwise each asks with LibraryRequest for what it
-// lacks and gets LibraryUpdates. Afterwards updates come as deltas by revision, Ping and Pong when idle, Goodbye last.
+// Order: each side sends Hello first. Equal digests exchange nothing more; otherwise each asks with LibraryRequest for
+// what it lacks and gets LibraryUpdates. Afterwards updates come as deltas by revision, Ping and Pong when idle,
+// Goodbye last.
 #pragma once
 
 #include <cstdint>

@@ -8,8 +8,8 @@
 
 namespace peer::protocol {
 
-/// Why a text is unfit to be shown to people: not UTF-8, or with control or bidirectional-override characters (C0, C1, DEL,
-/// U+202A to U+202E, U+2066 to U+2069); nothing if it is fit.
+/// Why a text is unfit to be shown to people: not UTF-8, or with control or bidirectional-override characters (C0, C1,
+/// DEL, U+202A to U+202E, U+2066 to U+2069); nothing if it is fit.
 std::optional<std::string> text_problem(std::string_view text);
 /// The same for a peer's name: 1 to kMaxNameBytes of such text.
 std::optional<std::string> name_problem(std::string_view name);
@@ -21,8 +21,8 @@ std::optional<std::string> component_problem(std::string_view component);
 std::optional<std::string> path_problem(std::string_view path);
 /// A game id: a legal component that does not start with '.'.
 std::optional<std::string> game_id_problem(std::string_view id);
-/// Why a symlink at `path` (relative to the game) to `target` is not an in-game relative one; nothing if it is. ".." may stand
-/// only before the first name: behind a name that is itself a symlink it would lead elsewhere than it reads.
+/// Why a symlink at `path` (relative to the game) to `target` is not an in-game relative one; nothing if it is. ".."
+/// may stand only before the first name: behind a name that is itself a symlink it would lead elsewhere than it reads.
 std::optional<std::string> symlink_problem(std::string_view path, std::string_view target);
 /// Printable for logs and terminals: illegal bytes and backslashes as \xNN.
 std::string printable(std::string_view text);

@@ -23,7 +23,8 @@ struct FileRoute {  ///< GET /v1/games/{id}/files/{path}
   std::string game;
   std::string path;
 };
-struct ChunksRoute {  ///< GET /v1/games/{id}/chunks?version=HEX&first=N&count=N: consecutive chunks' bytes, in manifest order
+struct ChunksRoute {  ///< GET /v1/games/{id}/chunks?version=HEX&first=N&count=N: consecutive chunks' bytes, in manifest
+                      ///< order
   std::string game;
   Digest version;
   std::uint64_t first = 0;
@@ -37,7 +38,8 @@ Result<Route> parse_route(std::string_view method, std::string_view path);
 /// The path with query, percent-encoded.
 std::string format_route(const Route& route);
 
-/// A Range header's single range, resolved against `size`; nothing for a header to ignore. Fails: invalid if unsatisfiable (416).
+/// A Range header's single range, resolved against `size`; nothing for a header to ignore. Fails: invalid if
+/// unsatisfiable (416).
 struct ByteRange {
   std::uint64_t first;
   std::uint64_t length;
