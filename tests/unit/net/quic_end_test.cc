@@ -1,0 +1,410 @@
+// How streams and connections end: resets, cancellation, refusals, closes and shutdown.
+#include <catch2/catch_test_macros.hpp>
+
+#include "quic_pair.h"
+
+using namespace peer;
+using namespace peer::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+const rt::CancellationToken kNever;
+
+// A handler that tells how its token and its writes fared.
+struct Witness {
+  bool started = false, cancelled = false, write_failed = false;
+  rt::Event ended;
+};
+
+rt::Task<void> write_for_ever(Witness& witness, net::ServerStream& stream, rt::CancellationToken token) {
+  witness.started = true;
+  net::ResponseHead head;
+  if (stream.respond(head, true)) {
+    const net::SharedBytes piece = pattern(1 << 20);
+    try {
+      for (;;) {
+        auto writing = stream.writer().write(piece, token);
+        if (co_await writing) continue;
+        witness.write_failed = true;
+        break;
+      }
+    } catch (const rt::Cancelled&) {
+      witness.cancelled = true;
+    }
+  }
+  witness.ended.set();
+}
+
+net::RequestHandler handler_of(Witness& witness) {
+  return [&witness](net::ServerStream& stream, rt::CancellationToken token) {
+    return write_for_ever(witness, stream, std::move(token));
+  };
+}
+
+rt::Task<std::unique_ptr<net::ClientStream>> ask(net::Link& link, std::string path) {
+  const net::RequestHead head{"GET", std::move(path), {}};
+  auto asking = link.request(head, false, kNever);
+  auto stream = co_await asking;
+  REQUIRE(stream.has_value());
+  co_return std::move(*stream);
+}
+
+rt::Task<void> client_resets(Witness& witness, QuicPair& pair) {
+  auto dialling = pair.link();
+  auto link = co_await dialling;
+  auto asking = ask(*link, "/");
+  auto stream = co_await asking;
+  std::vector<std::uint8_t> buffer(3 << 20);
+  auto reading = stream->reader().read(buffer, kNever);
+  CHECK((co_await reading) == buffer.size());
+  stream.reset();
+  co_await witness.ended.wait(kNever);
+  CHECK((witness.cancelled || witness.write_failed));
+  auto asking_again = ask(*link, "/");  // the connection goes on, and its window has not shrunk
+  auto again = co_await asking_again;
+  std::vector<std::uint8_t> large(8 << 20);
+  auto reading_again = again->reader().read(large, kNever);
+  CHECK((co_await reading_again) == large.size());
+}
+
+rt::Task<void> give_up(net::ServerStream& stream, rt::CancellationToken token) {
+  if (stream.request().path == "/silent") co_return;
+  net::ResponseHead head;
+  head.content_length = 5 << 20;
+  static_cast<void>(stream.respond(head, true));
+  auto writing = stream.writer().write(pattern(1000), token);
+  static_cast<void>(co_await writing);
+}
+
+rt::Task<void> server_resets(QuicPair& pair) {
+  auto dialling = pair.link();
+  auto link = co_await dialling;
+  auto asking = ask(*link, "/part");
+  auto stream = co_await asking;
+  std::vector<std::uint8_t> buffer(5 << 20);
+  auto reading = stream->reader().read(buffer, kNever);
+  const auto n = co_await reading;
+  REQUIRE(!n.has_value());
+  CHECK(n.error().code == ErrorCode::refused);
+  auto asking_silent = ask(*link, "/silent");
+  auto silent = co_await asking_silent;
+  auto responding = silent->response(kNever);
+  const auto response = co_await responding;
+  REQUIRE(!response.has_value());
+  CHECK(response.error().code == ErrorCode::refused);
+  // An upload that nobody reads is stopped.
+  const net::RequestHead head{"POST", "/silent", {}};
+  auto uploading = link->request(head, true, kNever);
+  auto upload = co_await uploading;
+  REQUIRE(upload.has_value());
+  auto writing = write_pattern((*upload)->writer(), 200 << 20, 1 << 20, kNever);
+  const auto written = co_await writing;
+  REQUIRE(!written.has_value());
+  CHECK(written.error().code == ErrorCode::refused);
+}
+
+rt::Task<void> wrong_id(QuicPair& pair) {
+  auto dialling = pair.client.endpoint().dial(pair.server.address(), pair.client.id(), kNever);
+  const auto link = co_await dialling;
+  REQUIRE(!link.has_value());
+  CHECK(link.error().code == ErrorCode::refused);
+  CHECK(link.error().message.find(pair.server.id().brief()) != std::string::npos);
+}
+
+rt::Task<void> without_certificate(QuicPair& pair) {
+  auto dialling = pair.link();
+  auto link = co_await dialling;
+  auto getting = get(*link, "/get?size=10");
+  const auto reply = co_await getting;
+  REQUIRE(reply.has_value());
+  CHECK(reply->head.fields.at(0).value == "none");
+}
+
+rt::Task<void> handler_throws(QuicPair& pair) {
+  auto dialling = pair.link();
+  auto link = co_await dialling;
+  auto dialling_other = pair.link();
+  auto other = co_await dialling_other;
+  auto asking = ask(*link, "/throw");
+  auto stream = co_await asking;
+  auto responding = stream->response(kNever);
+  const auto response = co_await responding;
+  CHECK(!response.has_value());
+  auto ending = link->ended(kNever);
+  const Error error = co_await ending;
+  CHECK(error.code == ErrorCode::unreachable);
+  CHECK(error.message.find("internal error") != std::string::npos);
+  CHECK(error.message.find("a bug") == std::string::npos);
+  auto getting = get(*other, "/get?size=10");
+  const auto reply = co_await getting;
+  CHECK(reply.has_value());
+}
+
+rt::Task<void> dead_address(QuicPair& pair) {
+  const rt::TimePoint start = pair.executor.now();
+  auto dialling = pair.client.endpoint().dial(sim_address(99), std::nullopt, kNever);
+  const auto link = co_await dialling;
+  REQUIRE(!link.has_value());
+  CHECK(link.error().code == ErrorCode::unreachable);
+  CHECK(pair.executor.now() - start >= net::kDialTimeout);
+  CHECK(pair.executor.now() - start <= net::kDialTimeout + 1s);
+}
+
+rt::Task<void> nobody_serves(QuicPair& pair) {
+  auto dialling = pair.client.endpoint().dial(pair.server.address(), std::nullopt, kNever);
+  const auto link = co_await dialling;
+  REQUIRE(!link.has_value());
+  CHECK(link.error().code == ErrorCode::refused);
+}
+
+rt::Task<void> client_closes(Witness& witness, QuicPair& pair) {
+  auto dialling = pair.link();
+  auto link = co_await dialling;
+  auto asking = ask(*link, "/");
+  auto stream = co_await asking;
+  auto responding = stream->response(kNever);
+  CHECK((co_await responding).has_value());
+  link->close("enough");
+  link->close("again");
+  auto ending = link->ended(kNever);
+  const Error error = co_await ending;
+  CHECK(error.message == "enough");
+  std::vector<std::uint8_t> buffer(64 << 20);
+  auto reading = stream->reader().read(buffer, kNever);
+  CHECK(!(co_await reading).has_value());
+  co_await witness.ended.wait(kNever);
+  CHECK((witness.cancelled || witness.write_failed));
+  stream->reader().release(0);
+  link.reset();
+  stream.reset();  // after its link
+}
+
+rt::Task<void> server_stops(Witness& witness, QuicPair& pair) {
+  auto dialling = pair.link();
+  auto link = co_await dialling;
+  auto asking = ask(*link, "/");
+  auto stream = co_await asking;
+  auto responding = stream->response(kNever);
+  CHECK((co_await responding).has_value());
+  auto serving = pair.server.served();
+  co_await serving;
+  CHECK(witness.cancelled);
+  auto ending = link->ended(kNever);
+  const Error error = co_await ending;
+  CHECK(error.message.find("no longer serving") != std::string::npos);
+}
+
+rt::Task<void> answer_late(rt::Executor& executor, net::ServerStream& stream, rt::CancellationToken token) {
+  rt::Event never;
+  try {
+    co_await never.wait(token);
+  } catch (const rt::Cancelled&) {
+    // It answers all the same: what a handler said before its end still arrives.
+  }
+  static_cast<void>(executor);
+  net::ResponseHead head;
+  head.content_length = 1'000'000;
+  if (!stream.respond(head, true)) co_return;
+  auto writing = write_pattern(stream.writer(), 1'000'000, 1'000'000, kNever);
+  static_cast<void>(co_await writing);
+}
+
+rt::Task<void> last_answer(QuicPair& pair) {
+  auto dialling = pair.link();
+  auto link = co_await dialling;
+  auto asking = ask(*link, "/");
+  auto stream = co_await asking;
+  auto sleeping = rt::sleep_for(pair.executor, 10ms, kNever);
+  co_await sleeping;
+  pair.server.stop_serving();
+  auto reading = read_pattern(stream->reader(), 1 << 20);
+  const auto total = co_await reading;
+  REQUIRE(total.has_value());
+  CHECK(*total == 1'000'000);
+}
+
+rt::Task<void> network_dies(Witness& witness, SimNetwork& network, QuicPair& pair) {
+  auto dialling = pair.link();
+  auto link = co_await dialling;
+  auto asking = ask(*link, "/");
+  auto stream = co_await asking;
+  auto responding = stream->response(kNever);
+  CHECK((co_await responding).has_value());
+  network.cut(pair.client.address());
+  const rt::TimePoint start = pair.executor.now();
+  auto ending = link->ended(kNever);
+  const Error error = co_await ending;
+  CHECK(error.code == ErrorCode::unreachable);
+  CHECK(pair.executor.now() - start > 25s);
+  CHECK(pair.executor.now() - start < 40s);
+  co_await witness.ended.wait(kNever);
+}
+
+rt::Task<void> dial_and_cancel(QuicPair& pair, rt::CancellationToken token, bool& finished) {
+  try {
+    auto dialling = pair.client.endpoint().dial(pair.server.address(), pair.server.id(), token);
+    auto link = co_await dialling;
+    REQUIRE(link.has_value());
+    const net::RequestHead head{"GET", "/get?size=300000", {}};
+    auto asking = (*link)->request(head, false, token);
+    auto stream = co_await asking;
+    REQUIRE(stream.has_value());
+    auto responding = (*stream)->response(token);
+    const auto response = co_await responding;
+    REQUIRE(response.has_value());
+    std::vector<std::uint8_t> buffer(300'000);
+    auto reading = (*stream)->reader().read(buffer, token);
+    const auto n = co_await reading;  // CHECK would report the exception of a cancellation
+    CHECK(n == buffer.size());
+    const net::RequestHead post{"POST", "/echo", {}};
+    auto posting = (*link)->request(post, true, token);
+    auto upload = co_await posting;
+    REQUIRE(upload.has_value());
+    auto writing = write_pattern((*upload)->writer(), 20 << 20, 1 << 20, token);
+    const auto written = co_await writing;
+    CHECK(written.has_value());
+    finished = true;
+  } catch (const rt::Cancelled&) {
+    CHECK(token.requested());
+  }
+}
+
+// Cancels at one more moment each time, until the scenario gets through; then everything must still work.
+rt::Task<void> cancel_after(rt::Duration after, bool& finished, QuicPair& pair) {
+  {
+    rt::Deadline deadline(pair.executor, after, kNever);
+    auto trying = dial_and_cancel(pair, deadline.token(), finished);
+    co_await trying;
+  }
+  auto dialling = pair.link();
+  auto link = co_await dialling;
+  auto getting = get(*link, "/get?size=1000");
+  const auto reply = co_await getting;
+  CHECK(reply.has_value());
+}
+
+// Closes whatever is under way at one more moment each time: no task and no timer may be left.
+rt::Task<void> stop_after(rt::Duration after, QuicPair& pair, bool& finished) {
+  rt::Scope scope(pair.scope, "load");
+  rt::CancellationSource stop;
+  scope.spawn("load", [](QuicPair& p, rt::CancellationToken token, bool& done) -> rt::Task<void> {
+    auto dialling = p.client.endpoint().dial(p.server.address(), std::nullopt, token);
+    auto link = co_await dialling;
+    if (!link) co_return;
+    auto getting = get(**link, "/get?size=3000000");
+    const auto reply = co_await getting;
+    done = reply.has_value();
+  }(pair, stop.token(), finished));
+  auto sleeping = rt::sleep_for(pair.executor, after, kNever);
+  co_await sleeping;
+  pair.client.stop_now();
+  auto join = scope.join();
+  co_await join;
+}
+
+}  // namespace
+
+TEST_CASE("a client that drops a stream stops the server's work on it") {
+  Witness witness;
+  const auto body = [&witness](QuicPair& pair) { return client_resets(witness, pair); };
+  SECTION("simulated") {
+    SimPair sim;
+    sim.run({body, handler_of(witness)});
+  }
+  SECTION("loopback") { run_loopback_pair({body, handler_of(witness)}); }
+}
+
+TEST_CASE("a handler that returns early resets its stream") {
+  SimPair sim;
+  sim.run({&server_resets, &give_up});
+}
+
+TEST_CASE("another peer at the address is refused") {
+  SimPair sim;
+  sim.run({&wrong_id, &test_handler});
+}
+
+TEST_CASE("a client without a certificate is served as nobody") {
+  SimPair sim;
+  QuicTest test{&without_certificate, &test_handler};
+  test.tune_client = [](net::EndpointOptions& options) { options.present_certificate = false; };
+  sim.run(test);
+}
+
+TEST_CASE("a handler that throws ends its connection only") {
+  SimPair sim;
+  sim.run({&handler_throws, &test_handler});
+}
+
+TEST_CASE("dialling a dead address takes as long as it may") {
+  SimPair sim;
+  sim.run({&dead_address, &test_handler});
+}
+
+TEST_CASE("while nobody serves, clients are refused") {
+  SimPair sim;
+  sim.run({&nobody_serves, {}});
+}
+
+TEST_CASE("a closed link is seen by both sides, and its streams fail") {
+  Witness witness;
+  SimPair sim;
+  sim.run({[&witness](QuicPair& pair) { return client_closes(witness, pair); }, handler_of(witness)});
+}
+
+TEST_CASE("the end of serving cancels handlers and closes connections") {
+  Witness witness;
+  SimPair sim;
+  sim.run({[&witness](QuicPair& pair) { return server_stops(witness, pair); }, handler_of(witness)});
+}
+
+TEST_CASE("an answer given at the end of serving still arrives") {
+  SimPair sim;
+  sim.run({&last_answer, [&sim](net::ServerStream& stream, rt::CancellationToken token) {
+             return answer_late(sim.executor, stream, std::move(token));
+           }});
+}
+
+TEST_CASE("a dead network ends both sides by the idle timeout") {
+  Witness witness;
+  SimPair sim;
+  sim.run({[&](QuicPair& pair) { return network_dies(witness, sim.network, pair); }, handler_of(witness)});
+}
+
+TEST_CASE("cancelling at any moment leaves everything usable") {
+  bool finished = false;
+  int rounds = 0;
+  for (rt::Duration after = 0us; !finished; after += 173us) {
+    INFO("after " << after / 1us << " us");
+    SimPair sim;
+    sim.run({[&](QuicPair& pair) { return cancel_after(after, finished, pair); }, &test_handler});
+    ++rounds;
+    REQUIRE(after < 2s);
+  }
+  CHECK(rounds > 5);
+}
+
+TEST_CASE("an endpoint closed at any moment leaves no task and no timer") {
+  bool finished = false;
+  for (rt::Duration after = 0us; !finished; after += 211us) {
+    INFO("after " << after / 1us << " us");
+    SimPair sim;
+    sim.run({[&](QuicPair& pair) { return stop_after(after, pair, finished); }, &test_handler});
+    REQUIRE(after < 2s);
+  }
+}
+
+TEST_CASE("an endpoint whose socket is blocked for good still closes in time") {
+  SimPair sim;
+  sim.run({[&sim](QuicPair& pair) -> rt::Task<void> {
+             return [](SimPair& s, QuicPair& p) -> rt::Task<void> {
+               auto dialling = p.link();
+               auto link = co_await dialling;
+               s.network.block_sends(p.client.address());
+               s.network.block_sends(p.server.address());
+               link->close("never heard");
+             }(sim, pair);
+           },
+           &test_handler});
+}
