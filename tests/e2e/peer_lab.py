@@ -1,0 +1,433 @@
+"""What the end-to-end tests share: daemons (inside hosts of a small LAN where root allows), commands, waiting, trees.
+
+A test is a function test_x(lab). It waits for states, with a limit, never for a time. Everything it starts or makes
+belongs to its Lab, which ends and removes it, and shows the daemons' logs when the test has failed.
+PEERD and PEERCTL name the programs under test.
+"""
+
+import collections
+import contextlib
+import ctypes
+import hashlib
+import json
+import os
+import random
+import select
+import shutil
+import signal
+import socket
+import stat
+import string
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+
+PEERD = os.environ.get("PEERD", "peerd")
+PEERCTL = os.environ.get("PEERCTL", "peerctl")
+LAN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lan", "lan")
+PATIENCE = 60  # seconds that anything may take on a busy machine
+
+
+class Skipped(Exception):
+    """This machine cannot run the test."""
+
+
+def wait_for(what, condition, seconds=PATIENCE, pause=0.02):
+    """The first true value of condition()."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"gave up after {seconds} s waiting until {what}")
+        time.sleep(pause)
+
+
+class RpcError(Exception):
+    def __init__(self, error):
+        super().__init__(error["message"])
+        self.error = error
+        self.word = error.get("data", {}).get("code")
+
+
+class Rpc:
+    """A connection to the control socket. Events that arrive meanwhile are kept in `events`."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.connect(path)
+        self.buffer = b""
+        self.events = collections.deque()
+        self.last_id = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def send_line(self, line):
+        self.socket.sendall(line if isinstance(line, bytes) else line.encode() + b"\n")
+
+    def read_line(self, seconds=PATIENCE):
+        """One JSON value; None at the end of the connection."""
+        end = time.monotonic() + seconds
+        while b"\n" not in self.buffer:
+            if not select.select([self.socket], [], [], max(0, end - time.monotonic()))[0]:
+                raise AssertionError(f"no line within {seconds} s on the control socket")
+            try:
+                data = self.socket.recv(1 << 16)
+            except ConnectionResetError:
+                data = b""
+            if not data:
+                return None
+            self.buffer += data
+        line, self.buffer = self.buffer.split(b"\n", 1)
+        return json.loads(line)
+
+    def call(self, method, **params):
+        self.last_id += 1
+        self.send_line(json.dumps({"jsonrpc": "2.0", "id": self.last_id, "method": method, "params": params}))
+        while True:
+            answer = self.read_line()
+            if answer is None:
+                raise ConnectionError("the daemon closed the connection")
+            if answer.get("method") == "event":
+                self.events.append(answer["params"])
+            elif answer["id"] == self.last_id:
+                if "error" in answer:
+                    raise RpcError(answer["error"])
+                return answer["result"]
+
+
+class EventLog:
+    """All events of one daemon run, as they arrive, until the daemon ends."""
+
+    def __init__(self, path):
+        self.rpc = Rpc(path)
+        self.rpc.call("events.subscribe", since=0)
+        self.seen = list(self.rpc.events)
+        self.ended = threading.Event()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        with contextlib.suppress(OSError, AssertionError, ValueError):
+            while (line := self.rpc.read_line(1e6)) is not None:
+                self.seen.append(line["params"])
+        self.ended.set()
+
+    def names(self, *only):
+        return [e["event"] for e in self.seen if not only or e["event"] in only]
+
+    def wait(self, name, seconds=PATIENCE, count=1):
+        wait_for(f"event {name} ({count})", lambda: len(self.names(name)) >= count, seconds)
+        return [e for e in self.seen if e["event"] == name][count - 1]
+
+
+class Host:
+    """A test host: its address, and how to run a program there. The default is this machine's loopback."""
+
+    def __init__(self, namespace=None, address="127.0.0.1"):
+        self.namespace, self.address = namespace, address
+
+    def command(self, arguments):
+        # Not "ip netns exec": it would change the mounts as well.
+        return [*(["nsenter", f"--net=/run/netns/{self.namespace}"] if self.namespace else []), *arguments]
+
+
+class Lan:
+    def __init__(self, count, mtu):
+        if os.geteuid() != 0 or not all(map(shutil.which, ("ip", "nft", "tc", "ethtool", "nsenter"))):
+            raise Skipped("network namespaces need root, iproute2, nftables and ethtool")
+        self.name = "p" + "".join(random.choices(string.ascii_lowercase, k=4))
+        try:
+            self.run("up", str(count), str(mtu))
+        except AssertionError as error:
+            self.run("down")
+            raise Skipped(f"no network namespaces here: {error}") from None
+        self.hosts = [Host(f"{self.name}{i}", f"10.77.0.{i}") for i in range(1, count + 1)]
+
+    def run(self, command, *arguments):
+        done = subprocess.run([LAN, command, self.name, *arguments], capture_output=True, text=True)
+        assert done.returncode == 0, f"lan {command}: {done.stderr.strip()}"
+
+
+class Daemon:
+    def __init__(self, lab, name, host=None, peers=(), config="", arguments=(), listen=None):
+        self.lab, self.name, self.host = lab, name, host or Host()
+        self.directory = os.path.join(lab.directory, name)
+        self.library = os.path.join(self.directory, "games")
+        self.state = os.path.join(self.directory, "state")
+        self.socket = os.path.join(lab.directory, name + ".sock")
+        self.log = os.path.join(self.directory, "log")
+        os.makedirs(self.library, exist_ok=True)
+        self.config = os.path.join(self.directory, "peerd.toml")
+        with open(self.config, "w") as file:
+            file.write(config)
+        port = ":24747" if self.host.namespace else ":0"
+        self.listen = listen or self.host.address + port
+        self.peers, self.arguments = list(peers), list(arguments)
+        self.process = None
+        lab.daemons.append(self)
+
+    def command(self):
+        peers = [word for peer in self.peers for word in ("--peer", getattr(peer, "address", peer))]
+        return self.host.command([PEERD, "--config", self.config, "--library", self.library, "--state", self.state,
+                                  "--socket", self.socket, "--listen", self.listen, "--name", self.name, "--no-mdns",
+                                  *peers, *self.arguments])
+
+    def start(self):
+        """Returns when it answers commands."""
+        with open(self.log, "a") as log:
+            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stderr=log, env=self.lab.env)
+        wait_for(f"{self.name} answers", self._answers)
+        return self
+
+    def _answers(self):
+        assert self.process.poll() is None, f"{self.name} ended with exit code {self.process.returncode}"
+        with contextlib.suppress(OSError, ConnectionError):
+            with Rpc(self.socket) as rpc:
+                return rpc.call("status")["pid"] == self.process.pid
+        return False
+
+    @property
+    def address(self):
+        """Where others reach it."""
+        return self.call("status")["listen"][0] if self.listen.endswith(":0") else self.listen
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def rpc(self):
+        return Rpc(self.socket)
+
+    def call(self, method, **params):
+        with self.rpc() as rpc:
+            return rpc.call(method, **params)
+
+    def events(self):
+        return EventLog(self.socket)
+
+    def ctl(self, *arguments, code=0, seconds=PATIENCE):
+        """Runs peerctl to its end; `code`: the exit code it must have, None for any."""
+        command = [PEERCTL, "--socket", self.socket, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, env=self.lab.env,
+                              stdin=subprocess.DEVNULL)
+        if code is not None:
+            assert done.returncode == code, (f"peerctl {' '.join(arguments)}: exit code {done.returncode}, not {code}\n"
+                                             f"{done.stdout[-2000:]}{done.stderr[-2000:]}")
+        return done
+
+    def ctl_json(self, *arguments, **options):
+        return json.loads(self.ctl("--json", *arguments, **options).stdout)
+
+    def start_ctl(self, *arguments):
+        """peerctl running beside the test."""
+        process = subprocess.Popen([PEERCTL, "--socket", self.socket, *arguments], stdin=subprocess.DEVNULL, text=True,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.lab.env)
+        self.lab.processes.append(process)
+        return process
+
+    def game(self, game):
+        return next((g for g in self.call("games.list")["games"] if g["id"] == game), None)
+
+    def local_state(self, game):
+        found = self.game(game)
+        return found and found["local"] and found["local"]["state"]
+
+    def wait_ready(self, *games, seconds=PATIENCE):
+        for game in games:
+            wait_for(f"{self.name} offers {game}", lambda: self.local_state(game) == "ready", seconds)
+
+    def wait_remote(self, *games, seconds=PATIENCE):
+        for game in games:
+            wait_for(f"{self.name} sees {game} at a peer", lambda: (self.game(game) or {}).get("remote"), seconds)
+
+    def download(self, game):
+        return next((d for d in self.call("downloads.list")["downloads"] if d["game"] == game), None)
+
+    def wait_bytes(self, game, bytes_done):
+        """Until that much is there; fails if the download is over by then."""
+        def enough():
+            row = rpc.call("downloads.list")["downloads"]
+            row = next((d for d in row if d["game"] == game), None)
+            if row is None:
+                return False
+            assert row["state"] in ("queued", "downloading"), f"the download is {row['state']} too soon: {row}"
+            return row["bytes_done"] >= bytes_done
+        with self.rpc() as rpc:
+            wait_for(f"{self.name} has {bytes_done} bytes of {game}", enough, pause=0.005)
+
+    def path(self, *parts):
+        return os.path.join(self.library, *parts)
+
+    def signal(self, number):
+        os.kill(self.pid, number)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self, number=signal.SIGTERM):
+        """Seconds that the clean stop took."""
+        begin = time.monotonic()
+        self.signal(number)
+        code = self.process.wait(timeout=PATIENCE)
+        assert code == 0, f"{self.name}: exit code {code} after {signal.Signals(number).name}"
+        return time.monotonic() - begin
+
+
+class Lab:
+    def __init__(self, name):
+        self.directory = tempfile.mkdtemp(prefix=f"peerd-{name}-", dir="/tmp")
+        self.daemons, self.processes, self.lans = [], [], []
+        hidden = ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "STATE_DIRECTORY", "RUNTIME_DIRECTORY", "PEERD_SOCKET",
+                  "NOTIFY_SOCKET")
+        self.env = {k: v for k, v in os.environ.items() if k not in hidden}
+        self.env.update(HOME=self.directory, XDG_RUNTIME_DIR=self.directory, LC_ALL="C.UTF-8")
+
+    def lan(self, count, mtu=1500):
+        self.lans.append(Lan(count, mtu))
+        return self.lans[-1]
+
+    def daemon(self, name, **options):
+        return Daemon(self, name, **options)
+
+    def path(self, *parts):
+        return os.path.join(self.directory, *parts)
+
+    def close(self, failed):
+        for process in [*self.processes, *(d.process for d in self.daemons if d.process)]:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+        if failed:
+            for daemon in self.daemons:
+                show_log(daemon)
+        for lan in self.lans:
+            lan.run("down")
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def show_log(daemon):
+    with contextlib.suppress(OSError), open(daemon.log, errors="replace") as file:
+        lines = file.readlines()
+        print(f"--- {daemon.name}'s log, the last 80 of {len(lines)} lines\n", *lines[-80:], sep="", file=sys.stderr)
+
+
+def main(tests):
+    """Runs the tests named in argv, else all; exits with 77 if none of them could run here."""
+    sys.stdout.reconfigure(line_buffering=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    wanted = sys.argv[1:]
+    tests = [t for t in tests if not wanted or t.__name__ in wanted]
+    outcomes = collections.Counter()
+    for test in tests:
+        begin = time.monotonic()
+        lab = Lab(os.path.basename(sys.argv[0]).removeprefix("test_"))
+        outcome = "FAILED"
+        try:
+            test(lab)
+            outcome = "passed"
+        except Skipped as reason:
+            outcome = "skipped"
+            print(f"{test.__name__}: {reason}")
+        except Exception:
+            traceback.print_exc()
+        finally:
+            lab.close(outcome == "FAILED")
+        print(f"{outcome} {test.__name__} {time.monotonic() - begin:.1f} s")
+        outcomes[outcome] += 1
+    sys.exit(1 if outcomes["FAILED"] else 0 if outcomes["passed"] else 77)
+
+
+# Trees
+
+
+def describe_tree(root):
+    """{relative path: what it is}: content, executable bit and time of files, target of symlinks."""
+    found = {}
+    base = os.fsencode(root)
+    for directory, directories, files in os.walk(base):
+        for name in directories + files:
+            path = os.path.join(directory, name)
+            key = os.fsdecode(os.path.relpath(path, base))
+            info = os.lstat(path)
+            if stat.S_ISLNK(info.st_mode):
+                found[key] = ("symlink", os.fsdecode(os.readlink(path)))
+            elif stat.S_ISDIR(info.st_mode):
+                found[key] = ("directory",)
+            elif stat.S_ISREG(info.st_mode):
+                with open(path, "rb") as file:
+                    digest = hashlib.file_digest(file, "blake2b").hexdigest()
+                found[key] = ("file", info.st_size, digest, bool(info.st_mode & 0o100), info.st_mtime_ns)
+            else:
+                found[key] = ("special",)
+    return found
+
+
+def assert_same_tree(original, copy, left_out=()):
+    """`left_out`: paths of the original that the copy must not have."""
+    want = describe_tree(original)
+    for path in left_out:
+        del want[path]
+    have = describe_tree(copy)
+    problems = [f"missing: {p!r}" for p in want.keys() - have.keys()]
+    problems += [f"not in the original: {p!r}" for p in have.keys() - want.keys()]
+    problems += [f"differs: {p!r}: {want[p]} became {have[p]}" for p in want.keys() & have.keys() if want[p] != have[p]]
+    assert not problems, f"{len(problems)} differences:\n" + "\n".join(sorted(problems)[:20])
+
+
+def write_file(path, data=b"", executable=False, time_ns=None):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(data)
+    if executable:
+        os.chmod(path, 0o755)
+    if time_ns is not None:
+        os.utime(path, ns=(time_ns, time_ns))
+
+
+def write_big_file(path, size, seed=1):
+    """Not compressible, no chunk twice."""
+    source = random.Random(seed)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as file:
+        while size > 0:
+            file.write(source.randbytes(min(size, 4 << 20)))
+            size -= 4 << 20
+
+
+class FileOpens:
+    """Counts how often files (not directories) below a tree are opened while it exists; everybody's opens."""
+
+    IN_OPEN, IN_Q_OVERFLOW, IN_ISDIR = 0x20, 0x4000, 0x40000000
+
+    def __init__(self, root):
+        libc = ctypes.CDLL(None, use_errno=True)
+        self.fd = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        for directory, _, _ in os.walk(root):
+            if libc.inotify_add_watch(self.fd, os.fsencode(directory), self.IN_OPEN) < 0:
+                raise Skipped(f"no inotify watch on {directory}: {os.strerror(ctypes.get_errno())}")
+        self.opened = set()
+
+    def paths(self):
+        while True:
+            try:
+                data = os.read(self.fd, 1 << 20)
+            except BlockingIOError:
+                return self.opened
+            while data:
+                watch, mask, _, length = (int.from_bytes(data[i:i + 4], sys.byteorder) for i in (0, 4, 8, 12))
+                assert not mask & self.IN_Q_OVERFLOW, "too many file events to count"
+                if not mask & self.IN_ISDIR:
+                    self.opened.add((watch, data[16:16 + length].rstrip(b"\0")))
+                data = data[16 + length:]
+
+    def close(self):
+        os.close(self.fd)
