@@ -242,7 +242,8 @@ Result<void> recover_game(Workspace& workspace, const std::string& game, bool dr
   if (*journal) return Publication(workspace, game, std::move(*stage)).recover();
   if (*tree || !drop_empty) return {};
   stage->reset();
-  return store::remove_tree(*workspace.staging, game);
+  if (Result<void> removed = store::remove_tree(*workspace.staging, game); !removed) return removed;
+  return workspace.staging->sync();
 }
 
 }  // namespace
