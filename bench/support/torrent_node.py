@@ -1,0 +1,92 @@
+#!/usr/bin/python3
+"""One libtorrent session: seeds a torrent, or leeches it when told to. Used by bench/compare; Debian's
+python3-libtorrent, so Debian's python3.
+
+usage: torrent_node.py create GAME_DIR TORRENT FORMAT      FORMAT: v1, v2 or hybrid
+       torrent_node.py seed TORRENT PARENT_DIR ADDRESS PORT
+       torrent_node.py leech TORRENT PARENT_DIR ADDRESS PORT SEED_ADDRESS SEED_PORT
+A node prints "ready"; a leech then waits for a line, downloads, and prints "done". A line or the end of input ends both.
+"""
+import os
+import sys
+import time
+
+import libtorrent as lt
+
+
+def create(game, torrent, form):
+    """Regular files only. Not counted in any measurement."""
+    storage = lt.file_storage()
+    name = os.path.basename(game)
+    for folder, folders, files in os.walk(game):
+        folders.sort()
+        for file in sorted(files):
+            path = os.path.join(folder, file)
+            if not os.path.islink(path):
+                storage.add_file(os.path.join(name, os.path.relpath(path, game)), os.path.getsize(path))
+    flags = {"v1": lt.create_torrent.v1_only, "v2": lt.create_torrent.v2_only, "hybrid": 0}[form]
+    made = lt.create_torrent(storage, 0, flags)
+    lt.set_piece_hashes(made, os.path.dirname(game))
+    with open(torrent, "wb") as out:
+        out.write(lt.bencode(made.generate()))
+
+
+def session(address, port):
+    """Direct plain TCP only, without limits meant for a home connection; the library's own high-performance preset."""
+    settings = lt.high_performance_seed()
+    settings.update({
+        "listen_interfaces": f"{address}:{port}",
+        "enable_dht": False, "enable_lsd": False, "enable_upnp": False, "enable_natpmp": False,
+        "enable_outgoing_utp": False, "enable_incoming_utp": False,
+        "out_enc_policy": 2, "in_enc_policy": 2,  # plain
+        "hashing_threads": 2, "max_out_request_queue": 1500, "max_queued_disk_bytes": 64 << 20,
+        "smooth_connects": False, "tick_interval": 100,  # connect at once
+        "alert_mask": lt.alert.category_t.status_notification | lt.alert.category_t.error_notification
+        | lt.alert.category_t.storage_notification,
+    })
+    return lt.session({key: settings[key] for key in settings if key in lt.default_settings()})
+
+
+def add(ses, torrent, parent, flags):
+    info = lt.torrent_info(torrent, {"max_decode_tokens": 100_000_000, "max_buffer_size": 1 << 30,
+                                     "max_pieces": 0x200000})
+    return ses.add_torrent({"ti": info, "save_path": parent, "flags": flags})
+
+
+def wait_for(ses, alert):
+    while True:
+        ses.wait_for_alert(1000)
+        for found in ses.pop_alerts():
+            if "error" in type(found).__name__:
+                sys.exit(f"libtorrent: {found.message()}")
+            if isinstance(found, alert):
+                return
+
+
+def main():
+    role, torrent, parent, address, port = sys.argv[1:6]
+    ses = session(address, port)
+    plain = lt.torrent_flags.default_flags & ~lt.torrent_flags.auto_managed & ~lt.torrent_flags.paused
+    if role == "seed":
+        handle = add(ses, torrent, parent, plain | lt.torrent_flags.seed_mode)
+        while not handle.status().is_seeding:
+            time.sleep(0.05)
+        print("ready", flush=True)
+    else:
+        print("ready", flush=True)
+        sys.stdin.readline()
+        handle = add(ses, torrent, parent, plain)
+        handle.connect_peer((sys.argv[6], int(sys.argv[7])))
+        wait_for(ses, lt.torrent_finished_alert)
+        handle.flush_cache()  # all is verified, not all is written yet
+        wait_for(ses, lt.cache_flushed_alert)
+        print("done", flush=True)
+    sys.stdin.readline()
+    os._exit(0)  # a session's end waits for trackers that are not there
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "create":
+        create(os.path.realpath(sys.argv[2]), sys.argv[3], sys.argv[4])
+    else:
+        main()
