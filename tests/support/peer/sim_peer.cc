@@ -81,8 +81,8 @@ void SimPeer::stop() {
   // Whatever overran its shutdown still ends before the test does.
   world_.run_until([this] { return scope_->empty(); }, 1min);
   run_sync(world_.executor, scope_->join());
-  scope_.reset();
   handle_.reset();
+  scope_.reset();
 }
 
 void SimPeer::start(Options options) {
