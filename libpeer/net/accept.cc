@@ -44,13 +44,13 @@ void Core::on_stranger(const ngtcp2_version_cid& ids, const SocketAddress& local
     const socklen_t length = remote.to_native(AF_INET6, native);
     ngtcp2_cid original;
     const auto life = std::chrono::duration_cast<std::chrono::nanoseconds>(limits::kRetryTokenLife).count();
-    if (ngtcp2_crypto_verify_retry_token2(&original, header.token, header.tokenlen, secret_.data(), secret_.size(),
-                                          header.version, reinterpret_cast<sockaddr*>(&native), length, &header.dcid,
-                                          static_cast<ngtcp2_duration>(life), now()) != 0) {
+    if (ngtcp2_crypto_verify_retry_token2(&original, header.token, header.tokenlen, token_secret_.data(),
+                                          token_secret_.size(), header.version, reinterpret_cast<sockaddr*>(&native),
+                                          length, &header.dcid, static_cast<ngtcp2_duration>(life), now()) != 0) {
       return refuse(header, NGTCP2_INVALID_TOKEN, local, remote);
     }
     accept.original = original;
-  } else if (half_open_ >= limits::kHalfOpen) {
+  } else if (half_open_ >= options_.half_open) {
     return retry(header, local, remote);
   }
   if (!accept.original && header.dcid.datalen < NGTCP2_MIN_INITIAL_DCIDLEN) return;
@@ -86,7 +86,8 @@ void Core::reset_stateless(const ngtcp2_version_cid& ids, const SocketAddress& l
   ngtcp2_cid cid;
   ngtcp2_cid_init(&cid, ids.dcid, ids.dcidlen);
   ngtcp2_stateless_reset_token token;
-  if (ngtcp2_crypto_generate_stateless_reset_token(token.data, secret_.data(), secret_.size(), &cid) != 0) return;
+  if (ngtcp2_crypto_generate_stateless_reset_token(token.data, reset_secret_.data(), reset_secret_.size(), &cid) != 0)
+    return;
   std::array<std::uint8_t, 64> noise;
   random().fill(noise);
   std::array<std::uint8_t, 64> packet;
@@ -105,7 +106,7 @@ void Core::retry(const ngtcp2_pkt_hd& header, const SocketAddress& local, const 
   const socklen_t length = remote.to_native(AF_INET6, native);
   std::array<std::uint8_t, NGTCP2_CRYPTO_MAX_RETRY_TOKENLEN2> token;
   const ngtcp2_ssize token_size =
-      ngtcp2_crypto_generate_retry_token2(token.data(), secret_.data(), secret_.size(), header.version,
+      ngtcp2_crypto_generate_retry_token2(token.data(), token_secret_.data(), token_secret_.size(), header.version,
                                           reinterpret_cast<sockaddr*>(&native), length, &scid, &header.dcid, now());
   if (token_size < 0) return;
   std::array<std::uint8_t, NGTCP2_MAX_UDP_PAYLOAD_SIZE> packet;

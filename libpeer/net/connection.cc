@@ -1,7 +1,6 @@
 #include "net/connection.h"
 
 #include <ngtcp2/ngtcp2_crypto.h>
-#include <openssl/crypto.h>
 
 #include <algorithm>
 #include <cstring>
@@ -58,7 +57,7 @@ struct Connection::Callbacks {
     Connection& me = self(user);
     cid->datalen = length;
     me.core_->random().fill({cid->data, length});
-    const std::span<const std::uint8_t> secret = me.core_->secret();
+    const std::span<const std::uint8_t> secret = me.core_->reset_secret();
     if (ngtcp2_crypto_generate_stateless_reset_token(token->data, secret.data(), secret.size(), cid) != 0) {
       return NGTCP2_ERR_CALLBACK_FAILURE;
     }
@@ -227,7 +226,7 @@ void Connection::set_up(const Accept* accept) {
       settings.tokenlen = header.tokenlen;
       settings.token_type = NGTCP2_TOKEN_TYPE_RETRY;
     }
-    const std::span<const std::uint8_t> secret = core_->secret();
+    const std::span<const std::uint8_t> secret = core_->reset_secret();
     params.stateless_reset_token_present = 1;
     PEER_CHECK(ngtcp2_crypto_generate_stateless_reset_token(params.stateless_reset_token, secret.data(), secret.size(),
                                                             &scid) == 0);
@@ -280,8 +279,8 @@ int Connection::receive(const SocketAddress& local, const SocketAddress& remote,
     path.local.addr = reinterpret_cast<sockaddr*>(&other_local);
   }
   const ngtcp2_pkt_info info{.ecn = static_cast<std::uint8_t>(ecn)};
-  const int result = ngtcp2_conn_read_pkt(quic_, &path, &info, data.data(), data.size(), core_->now());
-  last_received_ = core_->executor().now();
+  last_received_ = core_->arrival();
+  const int result = ngtcp2_conn_read_pkt(quic_, &path, &info, data.data(), data.size(), Core::to_quic(last_received_));
   switch (result) {
     case 0:
       break;

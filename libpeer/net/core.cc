@@ -1,5 +1,8 @@
 #include "net/core.h"
 
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+
 #include <algorithm>
 #include <exception>
 #include <stdexcept>
@@ -39,6 +42,16 @@ class ConnectionLink final : public Link {
   std::shared_ptr<Connection> connection_;
 };
 
+// Derived from the private key, so that a peer that restarts can end the connections it has forgotten. Per port: else
+// one endpoint would give away the tokens of another.
+std::array<std::uint8_t, 32> reset_secret_of(const Identity& identity, std::uint16_t port) {
+  std::string input = "peerd stateless reset " + std::to_string(port) + "\n" + identity.to_pem();
+  std::array<std::uint8_t, 32> secret{};
+  PEER_CHECK(EVP_Digest(input.data(), input.size(), secret.data(), nullptr, EVP_sha256(), nullptr) == 1);
+  OPENSSL_cleanse(input.data(), input.size());
+  return secret;
+}
+
 }  // namespace
 
 Core::Core(rt::Scope& parent, std::unique_ptr<DatagramSocket> socket, EndpointOptions options)
@@ -47,15 +60,28 @@ Core::Core(rt::Scope& parent, std::unique_ptr<DatagramSocket> socket, EndpointOp
       tls_(options_.identity, options_.present_certificate),
       scope_(parent, "endpoint"),
       burst_(limits::kBurstBytes) {
-  random().fill(secret_);
+  random().fill(token_secret_);
+  reset_secret_ = reset_secret_of(options_.identity, socket_->local_address().port());
 }
 
 Core::~Core() { PEER_CHECK(connections_.empty() && closed_.empty() && !serving_); }
 
-ngtcp2_tstamp Core::now() const {
+ngtcp2_tstamp Core::to_quic(rt::TimePoint at) {
   // Never 0, where virtual time begins: ngtcp2 takes that for "not set" in places.
-  const auto since = executor().now().time_since_epoch() + std::chrono::seconds(1);
+  const auto since = at.time_since_epoch() + std::chrono::seconds(1);
   return static_cast<ngtcp2_tstamp>(std::chrono::duration_cast<std::chrono::nanoseconds>(since).count());
+}
+
+ngtcp2_tstamp Core::now() const { return to_quic(executor().now()); }
+
+rt::TimePoint Core::arrival() {
+  if (!arrival_) arrival_ = executor().now();
+  return *arrival_;
+}
+
+void Core::on_burst_end() {
+  arrival_.reset();
+  flush_touched();
 }
 
 rt::Task<void> Core::run(rt::CancellationToken token) {
@@ -246,13 +272,20 @@ void Core::flush_touched() {
   }
 }
 
-void Core::route(const ngtcp2_cid& cid, Connection& connection) { routes_[CidKey(cid)] = {&connection, nullptr}; }
+void Core::route(const ngtcp2_cid& cid, Connection& connection) {
+  last_route_.reset();
+  routes_[CidKey(cid)] = {&connection, nullptr};
+}
 
-void Core::unroute(const ngtcp2_cid& cid) { routes_.erase(CidKey(cid)); }
+void Core::unroute(const ngtcp2_cid& cid) {
+  last_route_.reset();
+  routes_.erase(CidKey(cid));
+}
 
 void Core::retire(Connection& connection, const std::vector<ngtcp2_cid>& cids, std::vector<std::uint8_t> last_packet,
                   const SocketAddress& local, const SocketAddress& remote, rt::Duration linger) {
   if (connection.half_open()) --half_open_;
+  last_route_.reset();
   std::vector<CidKey> keys;
   for (const ngtcp2_cid& cid : cids) {
     const CidKey key(cid);
@@ -284,10 +317,16 @@ void Core::on_datagram(const SocketAddress& local, const SocketAddress& remote, 
     return;
   }
   if (result != 0 || ids.dcidlen > NGTCP2_MAX_CIDLEN) return;
-  const auto at = routes_.find(CidKey(ids.dcid, ids.dcidlen));
+  const CidKey key(ids.dcid, ids.dcidlen);
+  if (last_route_ && last_route_->first == key) {
+    last_route_->second->receive(local, remote, ecn, data);
+    return;
+  }
+  const auto at = routes_.find(key);
   if (at == routes_.end()) {
     if (!stopping_) on_stranger(ids, local, remote, ecn, data);
   } else if (at->second.live != nullptr) {
+    last_route_.emplace(key, at->second.live);
     at->second.live->receive(local, remote, ecn, data);
   } else if (Closed& closed = *at->second.closed;
              !closed.last_packet.empty() && closed.answers < limits::kCloseAnswers) {

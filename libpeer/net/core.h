@@ -71,8 +71,11 @@ class Core final : public DatagramReceiver {
   const EndpointOptions& options() const noexcept { return options_; }
   const TlsContext& tls() const noexcept { return tls_; }
   Random& random() const noexcept { return *options_.random; }
-  std::span<const std::uint8_t> secret() const noexcept { return secret_; }
+  std::span<const std::uint8_t> reset_secret() const noexcept { return reset_secret_; }
   ngtcp2_tstamp now() const;
+  /// When the datagrams of this burst came: the clock is read once for all of them.
+  rt::TimePoint arrival();
+  static ngtcp2_tstamp to_quic(rt::TimePoint at);
   SocketAddress local_address() const { return socket_->local_address(); }
   std::span<std::uint8_t> burst() noexcept { return burst_; }
   std::size_t burst_segments() const { return socket_->max_segments(); }
@@ -97,7 +100,7 @@ class Core final : public DatagramReceiver {
 
   void on_datagram(const SocketAddress& local, const SocketAddress& remote, Ecn ecn,
                    std::span<const std::uint8_t> data) override;
-  void on_burst_end() override { flush_touched(); }
+  void on_burst_end() override;
   void on_writable() override;
   void on_socket_error(const Error& error) override;
 
@@ -142,12 +145,15 @@ class Core final : public DatagramReceiver {
   EndpointOptions options_;
   TlsContext tls_;
   rt::Scope scope_;
-  std::array<std::uint8_t, 32> secret_{};
+  std::array<std::uint8_t, 32> reset_secret_{};  // the same after a restart
+  std::array<std::uint8_t, 32> token_secret_{};
   std::vector<std::uint8_t> burst_;
 
   std::map<std::uint64_t, std::shared_ptr<Connection>> connections_;  // by serial number: iteration repeats itself
   std::uint64_t next_serial_ = 1;
   std::unordered_map<CidKey, Route, CidHash> routes_;
+  std::optional<std::pair<CidKey, Connection*>> last_route_;  // most datagrams go where the one before went
+  std::optional<rt::TimePoint> arrival_;
   std::list<Closed> closed_;
   std::vector<std::shared_ptr<Connection>> touched_;
   std::vector<std::uint64_t> stalled_;

@@ -24,6 +24,7 @@ struct EndpointOptions {
   std::uint64_t stream_window = 16 << 20;      ///< body bytes a sender may have ahead of BodyReader::release()
   std::uint64_t connection_window = 64 << 20;  ///< the same over all streams
   std::uint16_t largest_datagram = 8952;       ///< path MTU discovery tries nothing larger (UDP payload)
+  std::size_t half_open = 64;                  ///< handshakes under way before clients must prove their address (Retry)
   bool present_certificate = true;             ///< false: dials as a stranger, like any HTTP/3 client
   explicit EndpointOptions(Identity i, Random* r) : identity(std::move(i)), random(r) {}
 };

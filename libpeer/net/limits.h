@@ -10,9 +10,8 @@
 namespace peer::net::limits {
 
 inline constexpr std::size_t kConnections = 1024;  ///< live ones, both roles; further clients are refused
-inline constexpr std::size_t kHalfOpen = 64;   ///< handshakes under way before clients must prove their address (Retry)
-inline constexpr std::size_t kClosed = 1024;   ///< closed connections still answered with their last packet
-inline constexpr std::uint64_t kStreams = 64;  ///< requests under way in a connection, from each side
+inline constexpr std::size_t kClosed = 1024;       ///< closed connections still answered with their last packet
+inline constexpr std::uint64_t kStreams = 64;      ///< requests under way in a connection, from each side
 inline constexpr std::size_t kHeaderBytes =
     16 * 1024;                               ///< of one request or response; 32 are counted per field beside its text
 inline constexpr std::size_t kReason = 128;  ///< bytes of a close reason, sent or shown

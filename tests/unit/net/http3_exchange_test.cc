@@ -198,6 +198,41 @@ rt::Task<void> lossy(QuicPair& pair) {
   CHECK(posted->head.fields.at(0).value == "1000000");
 }
 
+// The share of the link's bandwidth that a transfer gets.
+rt::Task<void> fill_link(double bandwidth, QuicPair& pair) {
+  auto dialling = pair.link();
+  auto link = co_await dialling;
+  const rt::TimePoint start = pair.executor.now();
+  const std::size_t size = 300'000'000;
+  std::vector<std::uint8_t> buffer(1 << 20);
+  std::size_t total = 0;
+  const net::RequestHead head{"GET", "/", {}};
+  auto asking = link->request(head, false, kNever);
+  auto stream = co_await asking;
+  REQUIRE(stream.has_value());
+  while (total < size) {
+    auto reading = (*stream)->reader().read(buffer, kNever);
+    const auto n = co_await reading;
+    REQUIRE(n.has_value());
+    (*stream)->reader().release(*n);
+    total += *n;
+  }
+  const double seconds = std::chrono::duration<double>(pair.executor.now() - start).count();
+  const double share = static_cast<double>(total) / seconds / bandwidth;
+  INFO("share " << share << ", lost " << link->stats().packets_lost);
+  CHECK(share > 0.85);
+}
+
+rt::Task<void> one_piece_for_ever(net::ServerStream& stream, rt::CancellationToken token) {
+  net::ResponseHead head;
+  if (!stream.respond(head, true)) co_return;
+  const net::SharedBytes piece = pattern(1 << 20);
+  for (;;) {
+    auto writing = stream.writer().write(piece, token);
+    if (!(co_await writing)) co_return;
+  }
+}
+
 rt::Task<void> large_header(QuicPair& pair) {
   auto dialling = pair.link();
   auto link = co_await dialling;
@@ -282,4 +317,19 @@ TEST_CASE("a socket that often would block, and one without segmentation offload
 TEST_CASE("a request with too large a header is refused alone") {
   SimPair sim;
   sim.run({&large_header, &test_handler});
+}
+
+TEST_CASE("a transfer fills the link") {
+  for (const double bandwidth : {125e6, 1250e6}) {
+    for (const rt::Duration delay : {100us, 1000us}) {
+      INFO("bandwidth " << bandwidth << ", delay " << delay / 1us << " us");
+      SimPair sim;
+      LinkConditions conditions;
+      conditions.bandwidth = static_cast<std::uint64_t>(bandwidth);
+      conditions.delay = delay;
+      conditions.queue = 1 << 20;
+      sim.network.set_conditions(conditions);
+      sim.run({[bandwidth](QuicPair& pair) { return fill_link(bandwidth, pair); }, &one_piece_for_ever});
+    }
+  }
 }
