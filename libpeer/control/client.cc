@@ -150,6 +150,8 @@ std::expected<Json, CallFailure> Client::call(std::string_view method, const Jso
   }
 }
 
+void Client::forget_events() { state_->events.clear(); }
+
 std::expected<std::optional<Json>, CallFailure> Client::next_event(Milliseconds limit) {
   const SteadyTime until = std::chrono::steady_clock::now() + limit;
   for (;;) {

@@ -40,6 +40,8 @@ class Client {
   std::expected<Json, CallFailure> call(std::string_view method, const Json& params);
   /// The params of the next event; nothing when `limit` is over first.
   std::expected<std::optional<Json>, CallFailure> next_event(Milliseconds limit);
+  /// Drops the events that came while calls waited.
+  void forget_events();
 
  private:
   struct State;

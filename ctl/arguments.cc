@@ -1,0 +1,92 @@
+#include "arguments.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+
+#include "base/units.h"
+
+namespace peer::ctl {
+namespace {
+
+void add_commands(CLI::App& app, Arguments& arguments, std::string& wait) {
+  const auto command = [&](const char* name, const char* help) { return app.add_subcommand(name, help); };
+  const auto subject = [&](CLI::App* sub, const char* what, bool required) {
+    sub->add_option(what, arguments.subject)->required(required);
+  };
+  const auto list = [](CLI::App* sub, const char* flag, std::vector<std::string>& into, const char* type,
+                       const char* help) {
+    sub->add_option(flag, into, help)->type_name(type)->allow_extra_args(false);
+  };
+
+  command("status", "how the daemon is");
+  CLI::App* games = command("games", "the games here and on the network");
+  CLI::Option* local = games->add_flag("--local", arguments.local, "only those that are here");
+  games->add_flag("--remote", arguments.remote, "only those that others have")->excludes(local);
+  CLI::App* show = command("show", "one game with its files");
+  subject(show, "GAME", true);
+  show->add_option("--version", arguments.version, "of this version: 8 digits or more")->type_name("V");
+  command("peers", "the peers known");
+  subject(command("connect", "connect to a peer, and stay so until the daemon ends"), "HOST[:PORT]", true);
+  subject(command("disconnect", "say goodbye to a peer"), "PEER", true);
+
+  CLI::App* download = command("download", "download a game and wait for its end");
+  subject(download, "GAME", true);
+  download->add_option("--version", arguments.version, "this version: 8 digits or more")->type_name("V");
+  list(download, "--from", arguments.from, "PEER", "only from this peer (repeatable)");
+  download->add_option("--wait", wait, "wait this long for a peer that has it: 30s, 5m, 2h")->type_name("DURATION");
+  download->add_flag("--detach", arguments.detach, "begin it, and do not wait");
+  command("downloads", "the downloads");
+  subject(command("cancel", "end a download"), "GAME", true);
+  subject(command("rescan", "look at the library, or one game, anew"), "GAME", false);
+
+  CLI::App* events = command("events", "events, one JSON object a line, until interrupted");
+  events->add_option("--since", arguments.since, "also the kept ones after this number")->type_name("SEQ");
+  list(events, "--only", arguments.only, "NAME", "only these (repeatable)");
+  CLI::App* call = command("call", "call a method of the control socket");
+  subject(call, "METHOD", true);
+  call->add_option("PARAMS", arguments.params, "a JSON object or array");
+  command("shutdown", "stop the daemon");
+}
+
+int usage(std::string message) {
+  std::ranges::replace(message, '\n', ' ');
+  std::fprintf(stderr, "peerctl: %s (peerctl --help lists the commands)\n", message.c_str());
+  return 2;
+}
+
+}  // namespace
+
+std::expected<Arguments, int> parse_arguments(int argc, const char* const* argv) {
+  Arguments arguments;
+  std::string wait;
+  CLI::App app{"Talks to the peerd on this machine.", "peerctl"};
+  app.set_version_flag("--version", "peerctl " PEERD_VERSION);
+  app.add_option("--socket", arguments.socket, "the daemon's control socket")->type_name("PATH");
+  app.add_flag("--json", arguments.json, "JSON on stdout");
+  app.add_flag("--quiet", arguments.quiet, "only results and errors");
+  app.require_subcommand(1);
+  app.fallthrough();
+  add_commands(app, arguments, wait);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    std::fputs(app.help().c_str(), stdout);
+    return std::unexpected(0);
+  } catch (const CLI::CallForVersion&) {
+    std::puts("peerctl " PEERD_VERSION);
+    return std::unexpected(0);
+  } catch (const CLI::ParseError& error) {
+    return std::unexpected(usage(error.what()));
+  }
+  arguments.command = app.get_subcommands().front()->get_name();
+  if (!wait.empty()) {
+    const auto duration = parse_duration(wait);
+    if (!duration) return std::unexpected(usage("--wait takes a time like 30s, 5m or 2h, not " + wait));
+    arguments.wait_s = std::chrono::duration<double>(*duration).count();
+  }
+  return arguments;
+}
+
+}  // namespace peer::ctl

@@ -1,0 +1,245 @@
+// download, downloads, cancel.
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+
+#include "session.h"
+#include "text/format.h"
+
+namespace peer::ctl {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+bool is_over(std::string_view state) {
+  return state == "finished" || state == "failed" || state == "cancelled" || state == "peers_gone";
+}
+
+std::string brief(const Json& version) { return version.is_string() ? version.get<std::string>().substr(0, 12) : "?"; }
+
+Progress progress_of(const Json& entry) {
+  Progress progress;
+  progress.game = entry.at("game");
+  progress.state = entry.at("state");
+  progress.total = entry.at("bytes_total");
+  progress.done = entry.at("bytes_done");
+  progress.rate = entry.at("rate");
+  if (entry.at("eta_s").is_number()) progress.eta_s = entry.at("eta_s");
+  progress.sources = entry.at("sources").size();
+  if (entry.at("error").is_object()) progress.error = entry.at("error").value("message", "");
+  return progress;
+}
+
+/// Shows how a download stands: a line a change as JSON; for people a line that is redrawn, or one now and then into a
+/// file.
+class Display {
+ public:
+  explicit Display(Session& session) : session_(session), terminal_(isatty(STDERR_FILENO) != 0) {}
+
+  void show(const Json& entry) {
+    if (session_.arguments.json) {
+      if (entry != last_) session_.print(entry);
+      last_ = entry;
+      return;
+    }
+    if (session_.arguments.quiet || is_over(entry.at("state").get<std::string>())) return;
+    const SteadyClock::time_point now = SteadyClock::now();
+    if (terminal_) {
+      std::fprintf(stderr, "\r%s\x1b[K", progress_line(progress_of(entry), width()).c_str());
+      drawn_ = true;
+    } else if (now >= next_line_) {
+      std::fprintf(stderr, "%s\n", progress_line(progress_of(entry), 1000).c_str());
+      next_line_ = now + std::chrono::seconds(5);
+    }
+  }
+  /// Leaves the progress line, so that another can follow.
+  void end() {
+    if (drawn_) std::fputs("\r\x1b[K", stderr);
+    drawn_ = false;
+  }
+
+ private:
+  static std::size_t width() {
+    winsize size{};
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col - 1U : 79;
+  }
+
+  Session& session_;
+  const bool terminal_;
+  bool drawn_ = false;
+  Json last_;
+  SteadyClock::time_point next_line_{};
+};
+
+/// Follows one download from its first entry to its end.
+class Follower {
+ public:
+  Follower(Session& session, Json entry) : session_(session), display_(session), entry_(std::move(entry)) {}
+
+  int run() {
+    display_.show(entry_);
+    while (!is_over(state())) {
+      if (const auto failure = step()) {
+        display_.end();
+        return failure->kind == CallFailure::Kind::interrupted ? detached() : session_.fail(*failure);
+      }
+      display_.show(entry_);
+    }
+    display_.end();
+    return verdict();
+  }
+
+ private:
+  std::string state() const { return entry_.at("state").get<std::string>(); }
+
+  /// Waits for news; what ended the waiting for good, if anything did.
+  std::optional<CallFailure> step() {
+    auto event = session_.client().next_event(milliseconds(250));
+    if (!event) return event.error();
+    if (*event && (*event)->value("event", "") == "overflow") {
+      if (auto again = subscribe(session_); !again) return again.error();
+    } else if (*event && (*event)->value("game", "") == session_.arguments.subject) {
+      take_event(**event);
+      return std::nullopt;
+    }
+    // What events do not tell: the time that passes, and an end that was missed.
+    const SteadyClock::time_point now = SteadyClock::now();
+    if (now < next_poll_) return std::nullopt;
+    next_poll_ = now + std::chrono::seconds(1);
+    auto list = session_.call("downloads.list");
+    if (!list) return list.error();
+    for (Json& download : list->at("downloads")) {
+      if (download.at("game") == session_.arguments.subject) entry_ = std::move(download);
+    }
+    return std::nullopt;
+  }
+
+  void take_event(Json& event) {
+    for (const char* name : {"seq", "time", "event"}) event.erase(name);
+    entry_ = std::move(event);
+    next_poll_ = SteadyClock::now() + std::chrono::seconds(1);
+  }
+
+  int detached() const {
+    const std::string& game = session_.arguments.subject;
+    std::fprintf(stderr, "peerctl: detached; the download goes on. 'peerctl cancel %s' ends it\n", plain(game).c_str());
+    return kInterrupted;
+  }
+
+  int verdict() const {
+    const std::string end = state();
+    const Progress progress = progress_of(entry_);
+    if (end == "finished") {
+      if (session_.arguments.json || session_.arguments.quiet) return kDone;
+      const double received = entry_.at("bytes_received");
+      const double seconds = entry_.at("elapsed_s");
+      std::string text = plain(progress.game) + ": finished, " + human_bytes(progress.total) + ", version " +
+                         brief(entry_.at("version"));
+      if (received > 0) text += "; received " + human_bytes(received) + " in " + human_seconds(seconds);
+      if (received > 0 && seconds > 0) text += ", " + human_rate(received / seconds);
+      session_.say(text);
+      return kDone;
+    }
+    int code = end == "cancelled" ? kCancelled : end == "peers_gone" ? kPeersGone : kFailed;
+    if (end == "failed" && entry_.at("error").is_object()) {
+      const std::string word = entry_.at("error").value("code", "");
+      if (word == "refused" || word == "no_space" || word == "no_peer_has_it") code = exit_code(word);
+    }
+    if (!session_.arguments.json) {
+      std::string reason = progress.error;
+      if (reason.empty()) reason = end == "peers_gone" ? "all peers that have it went away" : end;
+      std::fprintf(stderr, "peerctl: %s: %s\n", plain(progress.game).c_str(), plain(reason).c_str());
+    }
+    return code;
+  }
+
+ public:
+  static std::expected<Json, CallFailure> subscribe(Session& session) {
+    return session.call("events.subscribe",
+                        {{"only",
+                          {"DownloadGameFilesBegin", "DownloadGameFilesProgress", "DownloadGameFilesFinished",
+                           "DownloadGameFilesFailed", "DownloadGameFilesCancelled", "DownloadGameFilesAllPeersGone"}}});
+  }
+
+ private:
+  Session& session_;
+  Display display_;
+  Json entry_;
+  SteadyClock::time_point next_poll_{};
+};
+
+Json start_params(const Arguments& arguments) {
+  Json params{{"game", arguments.subject}};
+  if (arguments.version) params["version"] = *arguments.version;
+  if (!arguments.from.empty()) params["from"] = arguments.from;
+  if (arguments.wait_s) params["wait_s"] = *arguments.wait_s;
+  return params;
+}
+
+std::string share(const Json& entry) {
+  const double total = entry.at("bytes_total"), done = entry.at("bytes_done");
+  return total > 0 ? std::to_string(static_cast<int>(done / total * 100)) + " %" : "-";
+}
+
+}  // namespace
+
+int run_download(Session& session) {
+  const Arguments& arguments = session.arguments;
+  session.catch_interrupts();
+  // First the events, then the start: so that no end is missed between them.
+  if (!arguments.detach) {
+    if (auto subscribed = Follower::subscribe(session); !subscribed) return session.fail(subscribed.error());
+  }
+  auto entry = session.call("downloads.start", start_params(arguments));
+  if (!entry) return session.fail(entry.error());
+  if (!arguments.detach) session.client().forget_events();
+  const std::string state = entry->at("state");
+  const bool here_already = state == "finished";
+  if (!arguments.json) {
+    const std::string version = plain(arguments.subject) + ": version " + brief(entry->at("version"));
+    if (here_already) {
+      session.note(version + " is here already");
+      return kDone;
+    }
+    session.note(version + ", " + human_bytes(entry->at("bytes_total").get<double>()));
+  }
+  if (arguments.detach) {
+    if (arguments.json) session.print(*entry);
+    return kDone;
+  }
+  return Follower(session, std::move(*entry)).run();
+}
+
+int run_downloads(Session& session) {
+  auto result = session.call("downloads.list");
+  if (!result) return session.fail(result.error());
+  if (session.arguments.json) {
+    session.print(*result);
+    return kDone;
+  }
+  if (result->at("downloads").empty()) {
+    session.note("no downloads");
+    return kDone;
+  }
+  Table table({"GAME", "VERSION", "STATE", "DONE", "SIZE", "RATE", "LEFT", "SOURCES", "BY", "ERROR"});
+  for (const Json& entry : result->at("downloads")) {
+    const Progress progress = progress_of(entry);
+    const bool moving = progress.state == "downloading";
+    table.row({progress.game, brief(entry.at("version")), progress.state, share(entry), human_bytes(progress.total),
+               moving ? human_rate(progress.rate) : "-",
+               moving && progress.eta_s >= 0 ? human_seconds(progress.eta_s) : "-", std::to_string(progress.sources),
+               entry.at("bottleneck").is_string() ? entry.at("bottleneck").get<std::string>() : "-", progress.error});
+  }
+  session.say(table.text());
+  return kDone;
+}
+
+int run_cancel(Session& session) {
+  return session.show("downloads.cancel", {{"game", session.arguments.subject}},
+                      [&](const Json&) { return plain(session.arguments.subject) + ": cancelled"; });
+}
+
+}  // namespace peer::ctl

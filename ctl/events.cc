@@ -1,0 +1,92 @@
+// events.
+#include <chrono>
+#include <cstdio>
+
+#include "session.h"
+#include "text/format.h"
+
+namespace peer::ctl {
+namespace {
+
+using std::chrono::milliseconds;
+
+/// Prints events over restarts of the daemon, until interrupted.
+class EventStream {
+ public:
+  explicit EventStream(Session& session) : session_(session), since_(session.arguments.since) {}
+
+  int run() {
+    if (auto begun = begin(); !begun) return end_of(begun.error());
+    for (;;) {
+      const CallFailure failure = follow();
+      if (failure.kind != CallFailure::Kind::no_daemon) return end_of(failure);
+      std::fprintf(stderr, "peerctl: the daemon has stopped; waiting for it to come back\n");
+      if (!reconnect()) return kDone;
+    }
+  }
+
+ private:
+  int end_of(const CallFailure& failure) const {
+    return failure.kind == CallFailure::Kind::interrupted ? static_cast<int>(kDone) : session_.fail(failure);
+  }
+
+  std::expected<void, CallFailure> begin() {
+    auto status = session_.call("status");
+    if (!status) return std::unexpected(status.error());
+    const std::string instance = status->at("instance");
+    // A new daemon counts from 1 again: all that it has told so far is new.
+    if (!instance_.empty() && instance != instance_) since_ = 0;
+    instance_ = instance;
+    return subscribe();
+  }
+
+  std::expected<void, CallFailure> subscribe() {
+    Json params = Json::object();
+    if (since_) params["since"] = *since_;
+    if (!session_.arguments.only.empty()) params["only"] = session_.arguments.only;
+    auto done = session_.call("events.subscribe", params);
+    if (!done) return std::unexpected(done.error());
+    if (!since_) since_ = done->value("seq", std::uint64_t{0});
+    return {};
+  }
+
+  /// Prints until something ends it.
+  CallFailure follow() {
+    for (;;) {
+      auto event = session_.client().next_event(milliseconds(60'000));
+      if (!event) return event.error();
+      if (!*event) continue;
+      session_.print(**event);
+      since_ = (*event)->value("seq", since_.value_or(0));
+      if ((*event)->value("event", "") != "overflow") continue;
+      if (auto again = subscribe(); !again) return again.error();
+    }
+  }
+
+  /// False when interrupted.
+  bool reconnect() {
+    for (;;) {
+      session_.disconnect();
+      if (session_.sleep(milliseconds(200))) return false;
+      if (auto begun = begin()) {
+        std::fprintf(stderr, "peerctl: connected again\n");
+        return true;
+      } else if (begun.error().kind == CallFailure::Kind::interrupted) {
+        return false;
+      }
+    }
+  }
+
+  Session& session_;
+  std::optional<std::uint64_t> since_;
+  std::string instance_;
+};
+
+}  // namespace
+
+int run_events(Session& session) {
+  session.catch_interrupts();
+  return EventStream(session).run();
+}
+
+}  // namespace peer::ctl

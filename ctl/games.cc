@@ -1,0 +1,122 @@
+#include <algorithm>
+#include <map>
+
+#include "session.h"
+#include "text/format.h"
+
+namespace peer::ctl {
+namespace {
+
+std::string brief(const Json& version) { return version.is_string() ? version.get<std::string>().substr(0, 12) : "-"; }
+
+std::string local_state(const Json& local) {
+  std::string text = local.value("state", "");
+  const double size = local.value("size", 0.0);
+  if (text == "hashing" && size > 0) {
+    text += " " + std::to_string(static_cast<int>(local.value("bytes_hashed", 0.0) / size * 100)) + " %";
+  }
+  if (const auto problems = local.find("problems"); problems != local.end() && !problems->empty()) {
+    text += ", " + std::to_string(problems->size()) + (problems->size() == 1 ? " problem" : " problems");
+  }
+  return text;
+}
+
+/// A row a version: the one here first.
+void add_rows(Table& table, const Json& game) {
+  const std::string id = game.at("id");
+  const Json& local = game.at("local");
+  const Json none = Json::array();
+  std::string here_version;
+  if (!local.is_null()) {
+    here_version = local.at("version").is_string() ? local.at("version").get<std::string>() : "";
+    const auto same =
+        std::ranges::find_if(game.at("remote"), [&](const Json& r) { return r.at("version") == here_version; });
+    const std::size_t peers = same == game.at("remote").end() ? 0 : same->at("peers").size();
+    table.row({id, brief(local.at("version")), human_bytes(local.value("size", 0.0)), local.at("files").dump(),
+               local_state(local), std::to_string(peers)});
+  }
+  for (const Json& remote : game.at("remote")) {
+    if (remote.at("version") == here_version) continue;
+    table.row({id, brief(remote.at("version")), human_bytes(remote.value("size", 0.0)), remote.at("files").dump(), "-",
+               std::to_string(remote.at("peers").size())});
+  }
+}
+
+std::string details(const Json& game) {
+  Table table({"GAME", "VERSION", "SIZE", "FILES", "HERE", "PEERS"});
+  add_rows(table, game);
+  std::string text = table.text();
+  if (const Json& local = game.at("local"); !local.is_null()) {
+    if (local.contains("root")) text += "\nlies in " + plain(local.at("root").get<std::string>()) + "\n";
+    for (const Json& problem : local.value("problems", Json::array())) {
+      text += "problem: " + plain(problem.value("path", "")) + ": " + plain(problem.value("reason", "")) + "\n";
+    }
+  }
+  if (game.at("version").is_string()) {
+    text += "\nfiles of version " + brief(game.at("version")) + ":\n";
+    Table files({"SIZE", "", "PATH"});
+    for (const Json& file : game.at("files")) {
+      files.row({human_bytes(file.at("size").get<double>()), file.value("executable", false) ? "x" : "",
+                 file.at("path").get<std::string>()});
+    }
+    text += files.text();
+  }
+  return text;
+}
+
+}  // namespace
+
+int run_games(Session& session) {
+  auto result = session.call("games.list");
+  if (!result) return session.fail(result.error());
+  Json kept = Json::array();
+  for (Json& game : result->at("games")) {
+    if (session.arguments.local && game.at("local").is_null()) continue;
+    if (session.arguments.remote && game.at("remote").empty()) continue;
+    kept.push_back(std::move(game));
+  }
+  if (session.arguments.json) {
+    session.print({{"games", std::move(kept)}});
+    return kDone;
+  }
+  if (kept.empty()) {
+    session.note("no games");
+    return kDone;
+  }
+  Table table({"GAME", "VERSION", "SIZE", "FILES", "HERE", "PEERS"});
+  for (const Json& game : kept) add_rows(table, game);
+  session.say(table.text());
+  return kDone;
+}
+
+int run_show(Session& session) {
+  Json params{{"game", session.arguments.subject}};
+  if (session.arguments.version) params["version"] = *session.arguments.version;
+  auto game = session.call("games.show", params);
+  if (!game) return session.fail(game.error());
+  // The rest comes page by page, of the version that the first page showed.
+  while (game->at("files").size() < game->at("files_total").get<std::size_t>()) {
+    params["version"] = game->at("version");
+    params["offset"] = game->at("files").size();
+    params["limit"] = 10'000;
+    auto page = session.call("games.show", params);
+    if (!page) return session.fail(page.error());
+    if (page->at("files").empty()) break;
+    for (Json& file : page->at("files")) game->at("files").push_back(std::move(file));
+  }
+  if (session.arguments.json) {
+    session.print(*game);
+  } else {
+    session.say(details(*game));
+  }
+  return kDone;
+}
+
+int run_rescan(Session& session) {
+  const std::string& game = session.arguments.subject;
+  return session.show("library.rescan", game.empty() ? Json() : Json{{"game", game}}, [&](const Json&) {
+    return game.empty() ? "the library is scanned" : plain(game) + " is scanned";
+  });
+}
+
+}  // namespace peer::ctl

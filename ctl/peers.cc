@@ -1,0 +1,64 @@
+#include "session.h"
+#include "text/format.h"
+
+namespace peer::ctl {
+namespace {
+
+std::string brief_id(const Json& peer) {
+  return peer.at("peer_id").is_string() ? peer.at("peer_id").get<std::string>().substr(0, 12) : "-";
+}
+
+std::string label(const Json& peer) {
+  const std::string name = plain(peer.value("name", ""));
+  return name.empty() ? brief_id(peer) : name + " (" + brief_id(peer) + ")";
+}
+
+std::string table_of(const Json& peers) {
+  Table table({"NAME", "PEER ID", "STATE", "GAMES", "RTT", "SEEN", "ADDRESS"});
+  for (const Json& peer : peers) {
+    const Json& addresses = peer.at("addresses");
+    table.row({peer.value("name", ""), brief_id(peer), peer.at("state").get<std::string>(), peer.at("games").dump(),
+               peer.at("rtt_ms").is_number() ? human_rtt(peer.at("rtt_ms")) : "-",
+               peer.at("last_seen_s").is_number() ? human_seconds(peer.at("last_seen_s")) + " ago" : "-",
+               addresses.empty() ? "-" : addresses[0].get<std::string>()});
+  }
+  return table.text();
+}
+
+}  // namespace
+
+int run_peers(Session& session) {
+  auto result = session.call("peers.list");
+  if (!result) return session.fail(result.error());
+  if (session.arguments.json) {
+    session.print(*result);
+  } else if (result->at("peers").empty()) {
+    session.note("no peers");
+  } else {
+    session.say(table_of(result->at("peers")));
+  }
+  return kDone;
+}
+
+int run_connect(Session& session) {
+  const std::string& address = session.arguments.subject;
+  auto peer = session.call("peers.connect", {{"address", address}});
+  if (!peer) return session.fail(peer.error());
+  const std::string state = peer->at("state");
+  if (state == "refused" || state == "banned") return session.fail("refused", address + " is " + state);
+  if (state != "connected")
+    return session.fail("unreachable", address + " cannot be reached now; the daemon keeps trying");
+  if (session.arguments.json) {
+    session.print(*peer);
+  } else {
+    session.say("connected to " + label(*peer));
+  }
+  return kDone;
+}
+
+int run_disconnect(Session& session) {
+  return session.show("peers.disconnect", {{"peer", session.arguments.subject}},
+                      [&](const Json&) { return "disconnected from " + plain(session.arguments.subject); });
+}
+
+}  // namespace peer::ctl

@@ -1,0 +1,95 @@
+// Session: one run of peerctl: its connection to the daemon, and how results and failures are told.
+#pragma once
+
+#include <expected>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "arguments.h"
+#include "control/client.h"
+
+namespace peer::ctl {
+
+using Json = nlohmann::ordered_json;
+using control::CallFailure;
+
+enum Exit : int {
+  kDone = 0,
+  kFailed = 1,
+  kUsage = 2,
+  kNoDaemon = 3,
+  kNoGame = 4,
+  kPeersGone = 5,
+  kCancelled = 6,
+  kRefused = 7,
+  kNoSpace = 8,
+  kInterrupted = 130,
+};
+
+/// Of an error word.
+int exit_code(std::string_view code);
+
+class Session {
+ public:
+  explicit Session(const Arguments& a) : arguments(a) {}
+
+  /// From now on SIGINT ends waits, with CallFailure::Kind::interrupted, instead of the program.
+  void catch_interrupts();
+  /// Ends early on SIGINT: true if it came.
+  bool sleep(std::chrono::milliseconds time) const;
+
+  std::expected<void, CallFailure> connect();
+  /// Connects first if need be.
+  std::expected<Json, CallFailure> call(std::string_view method, const Json& params = {});
+  control::Client& client() { return *client_; }
+  void disconnect() { client_.reset(); }
+
+  /// Tells the failure and returns its exit code.
+  int fail(const CallFailure& failure) const;
+  int fail(std::string_view code, const std::string& message) const;
+  /// One line of JSON, written out at once.
+  void print(const Json& json) const;
+  /// A result for people, on stdout.
+  void say(const std::string& text) const;
+  /// For people who watch: on stderr, unless --quiet.
+  void note(const std::string& text) const;
+
+  /// Calls, and prints the result as JSON or as `people` makes it text; the exit code.
+  template <class F>
+  int show(std::string_view method, const Json& params, F people) {
+    auto result = call(method, params);
+    if (!result) return fail(result.error());
+    if (arguments.json) {
+      print(*result);
+    } else {
+      say(people(*result));
+    }
+    return kDone;
+  }
+
+  const Arguments& arguments;
+
+ private:
+  std::string socket_path() const;
+  std::optional<control::Client> client_;
+  int interrupt_ = -1;
+};
+
+// The command groups.
+int run_status(Session& session);
+int run_games(Session& session);
+int run_show(Session& session);
+int run_rescan(Session& session);
+int run_peers(Session& session);
+int run_connect(Session& session);
+int run_disconnect(Session& session);
+int run_download(Session& session);
+int run_downloads(Session& session);
+int run_cancel(Session& session);
+int run_events(Session& session);
+int run_call(Session& session);
+int run_shutdown(Session& session);
+
+}  // namespace peer::ctl

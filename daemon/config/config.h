@@ -1,0 +1,79 @@
+// What peerd is told: its configuration file and its flags, checked and merged.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/log.h"
+#include "base/result.h"
+
+namespace peer::daemon {
+
+using Duration = std::chrono::nanoseconds;
+
+struct Config {
+  std::string name;  ///< empty: the host's
+  std::vector<std::string> roots;
+  Duration settle = std::chrono::seconds(5);
+  std::string listen = "[::]:24747";
+  std::vector<std::string> peers;
+  std::vector<std::string> interfaces;
+  bool mdns = true;
+  std::uint64_t parallel = 3;
+  std::uint64_t reserve = 256'000'000;
+  Duration ping = std::chrono::seconds(10);
+  Duration lost = std::chrono::seconds(25);
+  Duration shutdown_timeout = std::chrono::seconds(2);
+  /// Keys that were given, are known, and are not acted on by this version.
+  std::vector<std::string> without_effect;
+};
+
+/// Reads a TOML text; `file` names it in messages ("FILE:LINE: ..."). Fails: invalid, for a key that is unknown or
+/// whose value cannot be.
+Result<Config> parse_config(std::string_view text, const std::string& file);
+Result<Config> load_config(const std::string& path);
+
+/// What only the whole of file and flags can show: no library, a limit below another. Fails: invalid.
+Result<void> check_config(const Config& config);
+
+/// The nearest of `candidates` that a typing error can explain.
+std::optional<std::string> nearest(std::string_view word, const std::vector<std::string>& candidates);
+
+/// Flags of the command line; what is left out does not override.
+struct Arguments {
+  std::optional<std::string> config_file;
+  std::vector<std::string> roots;
+  std::optional<std::string> state;
+  std::optional<std::string> socket;
+  std::optional<std::string> listen;
+  std::optional<std::string> name;
+  std::vector<std::string> peers;
+  std::vector<std::string> interfaces;
+  bool no_mdns = false;
+  LogLevel log_level = LogLevel::info;
+  bool check_only = false;
+  std::optional<std::string> print;  ///< --help or --version: this on stdout, and done
+};
+
+/// Fails: invalid, with one line for people.
+Result<Arguments> parse_arguments(int argc, const char* const* argv, const std::string& version);
+
+/// The flags over the file; a list that is given as flags replaces the file's.
+Result<Config> merge(Config config, const Arguments& arguments);
+
+/// The environment's values that decide default places; empty ones count as unset.
+struct Places {
+  std::string state_directory, runtime_directory;                      ///< systemd's
+  std::string xdg_state_home, xdg_runtime_dir, xdg_config_home, home;  ///< a user's
+  static Places from_environment();
+
+  std::string state() const;
+  std::string socket() const;
+  std::string config_file() const;
+};
+
+}  // namespace peer::daemon

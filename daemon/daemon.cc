@@ -1,0 +1,224 @@
+#include "daemon.h"
+
+#include <fmt/format.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+
+#include "control/server.h"
+#include "net/interfaces.h"
+#include "net/resolver.h"
+#include "net/udp_socket.h"
+#include "peer/runtime.h"
+#include "reload.h"
+#include "runtime/call_on.h"
+#include "runtime/thread_workers.h"
+#include "runtime/uv_executor.h"
+#include "signals.h"
+#include "state.h"
+#include "store/disk.h"
+#include "store/store.h"
+
+namespace peer::daemon {
+namespace {
+
+constexpr unsigned kDiskThreads = 4;
+constexpr unsigned kResolverThreads = 2;
+/// What a clean end needs after the runtime's own shutdown time, at most.
+constexpr std::chrono::milliseconds kGrace(500);
+
+std::int64_t wall_clock() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+std::string host_name() {
+  char name[256] = {};
+  return gethostname(name, sizeof name - 1) == 0 && name[0] != 0 ? std::string(name).substr(0, 64) : "peerd";
+}
+
+/// Everything that outlives the loops.
+struct Machine {
+  explicit Machine(const DaemonOptions& o) : options(o) {}
+
+  const DaemonOptions& options;
+  std::unique_ptr<Random> random = system_random();
+  std::unique_ptr<store::Disk> disk = store::posix_disk();
+  std::unique_ptr<store::Store> store;
+  rt::ThreadWorkers workers{"disk", kDiskThreads};
+  rt::ThreadWorkers store_thread{"store", 1};
+  /// A look-up may hang for minutes and cannot be interrupted: its threads are never joined, nor what they use
+  /// destroyed.
+  rt::ThreadWorkers& resolver_threads = *new rt::ThreadWorkers("resolver", kResolverThreads);
+  std::unique_ptr<net::Resolver> resolver = net::system_resolver(resolver_threads);
+  rt::UvExecutor executor;
+  rt::LoopThread net{"net"};
+  std::unique_ptr<SignalThread> signals;
+};
+
+rt::Task<Result<std::unique_ptr<net::DatagramSocket>>> bind(uv_loop_t* loop, net::SocketAddress address, Log log) {
+  co_return net::bind_udp(loop, address, log);
+}
+
+/// "ip:port" of every way to reach a socket that listens on all interfaces.
+std::vector<std::string> reachable(const net::SocketAddress& bound, const std::vector<std::string>& interfaces) {
+  std::vector<std::string> addresses;
+  auto all = net::interface_addresses();
+  if (!bound.is_unspecified() || !all) return addresses;
+  for (const net::InterfaceAddress& found : net::usable_addresses(std::move(*all), interfaces)) {
+    const std::string text = found.address.with_port(bound.port()).to_string();
+    if (bound.is_v4() && !found.address.is_v4()) continue;
+    if (text.find('%') == std::string::npos) addresses.push_back(text);  // a scope means nothing elsewhere
+  }
+  return addresses;
+}
+
+node::PeerOptions peer_options(Machine& machine, rt::Scope& control, net::Identity identity,
+                               std::unique_ptr<net::DatagramSocket> socket) {
+  const Config& config = machine.options.config;
+  node::PeerOptions options(std::move(identity));
+  options.environment.control = &control;
+  options.environment.net = &machine.net.scope();
+  options.environment.workers = &machine.workers;
+  options.environment.store_thread = &machine.store_thread;
+  options.environment.disk = machine.disk.get();
+  options.environment.store = machine.store.get();
+  options.environment.random = machine.random.get();
+  options.environment.net_random = machine.random.get();  // the system's is thread-safe
+  options.environment.resolver = machine.resolver.get();
+  options.environment.wall_clock = wall_clock;
+  options.addresses = reachable(socket->local_address(), config.interfaces);
+  options.socket = std::move(socket);
+  options.name = config.name.empty() ? host_name() : config.name;
+  std::array<std::uint8_t, 16> instance{};
+  machine.random->fill(instance);
+  options.instance = to_hex(instance);
+  options.roots = config.roots;
+  options.settle = config.settle;
+  options.peers = config.peers;
+  options.ping = config.ping;
+  options.lost = config.lost;
+  options.shutdown_timeout = config.shutdown_timeout;
+  options.reserve = config.reserve;
+  options.parallel_downloads = config.parallel;
+  options.log = machine.options.log;
+  return options;
+}
+
+void announce_start(const Machine& machine, const node::PeerOptions& options) {
+  const Log& log = machine.options.log;
+  log.info(fmt::format("peerd {} listens on {} as \"{}\", peer id {}", machine.options.version,
+                       options.socket->local_address().to_string(), options.name, options.identity.id().hex()));
+  for (const std::string& key : machine.options.config.without_effect) {
+    log.warn(key + " has no effect in this version");
+  }
+  if (machine.options.config.mdns) {
+    log.info("peers are found by --peer and when they call; this version does not look for them by mDNS");
+  }
+}
+
+control::ControlServer::SendCommand commands_to(node::CommandSender sender) {
+  return [sender](node::Command command) {
+    return std::visit([&](auto& request) { return sender.send(std::move(request.command), std::move(request.reply)); },
+                      command);
+  };
+}
+
+void on_event(Machine& machine, control::ControlServer& server, const node::Event& event) {
+  if (std::holds_alternative<node::RuntimeFailed>(event)) machine.signals->set_exit_code(1);
+  if (std::holds_alternative<node::ShuttingDown>(event) || std::holds_alternative<node::RuntimeFailed>(event)) {
+    sd_notify(0, "STOPPING=1\nSTATUS=Stopping");
+    machine.signals->begin_deadline(
+        std::chrono::duration_cast<std::chrono::milliseconds>(machine.options.config.shutdown_timeout) + kGrace);
+  }
+  server.publish(event);
+}
+
+void start_signals(Machine& machine, const node::PeerRuntimeHandle& handle) {
+  SignalThread::Callbacks callbacks;
+  callbacks.stop = [&machine, handle](const char* signal) {
+    machine.options.log.info(std::string(signal) + ": stopping");
+    machine.signals->begin_deadline(
+        std::chrono::duration_cast<std::chrono::milliseconds>(machine.options.config.shutdown_timeout) + kGrace);
+    handle.shutdown();
+  };
+  callbacks.reload = [&machine] { machine.workers.submit([&machine] { check_again(machine.options); }); };
+  machine.signals->start(std::move(callbacks));
+}
+
+/// Waits for the scope's tasks; a failure is told, and is the runtime's matter otherwise.
+rt::Task<void> join(rt::Scope& scope, const Log& log) {
+  scope.request_stop();
+  try {
+    co_await scope.join();
+  } catch (const std::exception& error) {
+    log.error(scope.name() + ": " + error.what());
+  }
+}
+
+rt::Task<void> run_peer(Machine& machine, net::Identity identity, net::SocketAddress address, Result<int>& code) {
+  const DaemonOptions& options = machine.options;
+  auto bind_there = [loop = machine.net.uv(), address, log = options.log.named("net")](rt::CancellationToken) {
+    return bind(loop, address, log);
+  };
+  auto socket = co_await rt::call_on(machine.net.scope(), "bind", bind_there, rt::CancellationToken{});
+  if (!socket) {
+    code = std::unexpected(socket.error());
+    co_return;
+  }
+
+  rt::Scope control(machine.executor, "control", rt::CancellationToken{});
+  rt::Scope outside(machine.executor, "control socket", rt::CancellationToken{});
+  control::ControlOptions server_options{options.socket, options.version, wall_clock, options.log.named("control")};
+  control::ControlServer server(machine.executor, outside, std::move(server_options));
+  node::PeerOptions peer = peer_options(machine, control, std::move(identity), std::move(*socket));
+  peer.on_event = [&machine, &server](const node::Event& event) { on_event(machine, server, event); };
+  announce_start(machine, peer);
+  const node::PeerRuntimeHandle handle = node::start_peer(std::move(peer));
+  start_signals(machine, handle);
+
+  if (auto opened = server.open(commands_to(handle.sender())); opened) {
+    outside.spawn("control server", server.run(outside.token()));
+    sd_notify(0, "READY=1\nSTATUS=Running");
+  } else {
+    code = std::unexpected(opened.error());
+    handle.shutdown();
+  }
+  const node::RuntimeExit end = co_await handle.wait_stopped(rt::CancellationToken{});
+  if (code && end.failed) code = 1;
+  if (!end.overran.empty()) {
+    for (const std::string& task : end.overran) options.log.error("did not end in time and is abandoned: " + task);
+    _exit(code.value_or(2));
+  }
+  co_await join(outside, options.log);
+  co_await join(control, options.log);
+}
+
+}  // namespace
+
+Result<int> run_daemon(const DaemonOptions& options) {
+  raise_descriptor_limit(options.log);
+  auto state = StateDirectory::open(options.state);
+  if (!state) return std::unexpected(state.error());
+  auto identity = state->identity();
+  if (!identity) return std::unexpected(identity.error());
+  if (auto usable = prepare_roots(options.config.roots); !usable) return std::unexpected(usable.error());
+  auto address = net::SocketAddress::parse(options.config.listen);
+  if (!address) return std::unexpected(address.error());
+  auto store = store::open_sqlite_store(state->file("peerd.db"), options.log.named("store"));
+  if (!store) return std::unexpected(store.error());
+
+  Machine machine(options);
+  machine.store = std::move(*store);
+  machine.signals = std::make_unique<SignalThread>(options.log);
+  Result<int> code = 0;
+  machine.executor.run(run_peer(machine, std::move(*identity), *address, code));
+  machine.net.stop();
+  if (code) options.log.info(*code == 0 ? "stopped" : "stopped after a failure");
+  return code;
+}
+
+}  // namespace peer::daemon

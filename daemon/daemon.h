@@ -1,0 +1,26 @@
+// The whole daemon: wires one peer to the machine it runs on and keeps it until it ends.
+#pragma once
+
+#include <string>
+
+#include "base/log.h"
+#include "base/result.h"
+#include "config/config.h"
+
+namespace peer::daemon {
+
+struct DaemonOptions {
+  Config config;
+  std::string config_file;  ///< empty: none; checked again on SIGHUP
+  Arguments arguments;
+  std::string state;
+  std::string socket;
+  std::string version;
+  Log log;
+};
+
+/// The exit code of a peer that ran: 0 after a clean stop, 1 after a Required service's failure. Blocks. Fails: what
+/// kept it from starting.
+Result<int> run_daemon(const DaemonOptions& options);
+
+}  // namespace peer::daemon

@@ -1,0 +1,70 @@
+// peerd: shares games with the local network.
+#include <unistd.h>
+
+#include <cstdio>
+#include <exception>
+
+#include "daemon.h"
+#include "logging.h"
+#include "protocol/path.h"
+#include "signals.h"
+
+namespace {
+
+using namespace peer;
+using namespace peer::daemon;
+
+constexpr int kUsage = 2;
+
+int complain(const std::string& message) {
+  std::fprintf(stderr, "peerd: %s\n", protocol::printable(message).c_str());
+  return kUsage;
+}
+
+int run(int argc, char** argv) {
+  const auto arguments = parse_arguments(argc, argv, PEERD_VERSION);
+  if (!arguments) return complain(arguments.error().message);
+  if (arguments->print) {
+    std::fputs(arguments->print->c_str(), stdout);
+    return 0;
+  }
+
+  const Places places = Places::from_environment();
+  DaemonOptions options;
+  options.arguments = *arguments;
+  options.version = PEERD_VERSION;
+  options.state = arguments->state.value_or(places.state());
+  options.socket = arguments->socket.value_or(places.socket());
+  Config from_file;
+  options.config_file = arguments->config_file.value_or(places.config_file());
+  // Without --config the file need not be there.
+  if (arguments->config_file || access(options.config_file.c_str(), F_OK) == 0) {
+    auto loaded = load_config(options.config_file);
+    if (!loaded) return complain(loaded.error().message);
+    from_file = std::move(*loaded);
+  }
+  auto merged = merge(std::move(from_file), *arguments);
+  if (!merged) return complain(merged.error().message);
+  options.config = std::move(*merged);
+  if (auto good = check_config(options.config); !good) return complain(good.error().message);
+  if (arguments->check_only) {
+    std::printf("peerd: the configuration is good\n");
+    return 0;
+  }
+
+  options.log = Log(make_log_sink(arguments->log_level), "peerd");
+  block_signals();
+  const auto code = run_daemon(options);
+  return code ? *code : complain(code.error().message);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "peerd: %s\n", error.what());
+    return 1;
+  }
+}
