@@ -74,11 +74,11 @@ Status PeerMain::status() const {
   status.peer_id = options_.identity.id();
   status.name = options_.name;
   status.instance = options_.instance;
-  status.uptime_s = std::chrono::duration<double>(root_.executor().now() - started_).count();
+  status.uptime_s = std::chrono::duration<double>(root_->executor().now() - started_).count();
   status.listen.push_back(listen_);
   for (const char* name : {"QuicServer", "Discovery", "Liveness", "LocalMonitor"})
     status.services.push_back(services_.at(name));
-  status.tasks = root_.size();
+  status.tasks = root_->size();
   status.peers = peers_->table().connected();
   status.games = library_->snapshot()->summaries().size();
   status.downloads = downloads_->active();
@@ -148,7 +148,7 @@ rt::Task<void> PeerMain::list_tasks(Request<ListTasks> request, rt::Cancellation
     // In simulation both loops are one, and so are the scopes' names; the net loop's are told apart by their root.
     if (environment_.net != environment_.control)
       all = co_await rt::call_on(*environment_.net, "list tasks", std::move(on_net), token);
-    root_.visit(collect(all));
+    root_->visit(collect(all));
     answer = std::move(all);
   } catch (const rt::Cancelled&) {
     if (!token.requested()) throw;

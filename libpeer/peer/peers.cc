@@ -141,7 +141,7 @@ void Peers::lose(PeerEntry& entry, PeerEvent::Kind kind) {
   entry.revision = 0;
   entry.rtt_ms.reset();
   entry.state = PeerState::unreachable;
-  if (was_connected) {
+  if (was_connected && !leaving_) {
     log_.info(entry.name + " (" + entry.id.brief() + ") " +
               (kind == PeerEvent::Kind::goodbye ? "said goodbye" : "is lost"));
     emit(kind, entry);
@@ -298,6 +298,12 @@ void Peers::on_hello(SessionId id, Session& session, protocol::Hello hello) {
   }
   // The other side learned our revision from our Hello and asks for what it lacks; from here on it is told of changes.
   session.told = library_.revision();
+  ping(session);  // the round trip is known from the start
+}
+
+void Peers::ping(Session& session) {
+  session.ping_sent = control_.executor().now();
+  send(session, protocol::Ping{options_.random->below(UINT64_MAX)});
 }
 
 void Peers::on_update(Session& session, PeerEntry& entry, const protocol::LibraryUpdate& update) {
@@ -345,10 +351,7 @@ void Peers::check_liveness() {
     Session& session = found->second;
     const bool idle = now - entry.last_seen >= options_.ping;
     const bool waiting = session.ping_sent != rt::TimePoint{} && now - session.ping_sent < options_.ping;
-    if (idle && !waiting) {
-      session.ping_sent = now;
-      send(session, protocol::Ping{options_.random->below(UINT64_MAX)});
-    }
+    if (idle && !waiting) ping(session);
   }
   for (const PeerId& id : silent) {
     PeerEntry& entry = *table_.find(id);

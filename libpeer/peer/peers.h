@@ -96,6 +96,7 @@ class Peers {
   Static* dialled_by(const Session& session);
   void on_update(Session& session, PeerEntry& entry, const protocol::LibraryUpdate& update);
   void send(Session& session, protocol::SessionMessage message);
+  void ping(Session& session);
   void send_updates(Session& session, std::uint64_t since);
   void close(SessionId id);
   void lose(PeerEntry& entry, PeerEvent::Kind kind);

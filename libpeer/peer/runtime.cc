@@ -64,7 +64,7 @@ PeerMain::PeerMain(PeerOptions options, rt::Channel<Command>& commands)
       inbox_stop_(endpoint_stop_.token()),
       services_stop_(inbox_stop_.token()),
       stop_(services_stop_.token()),
-      root_(*environment_.control, "runtime", endpoint_stop_.token()) {}
+      root_(std::make_unique<rt::Scope>(*environment_.control, "runtime", endpoint_stop_.token())) {}
 
 void PeerMain::emit(const Event& event) {
   if (options_.on_event) options_.on_event(event);
@@ -137,7 +137,7 @@ void PeerMain::create_parts(rt::Scope& work) {
   library_options.roots = options_.roots;
   library_options.settle = options_.settle;
   library_options.wall_clock = environment_.wall_clock;
-  library_ = std::make_unique<library::Library>(root_, *environment_.disk, *environment_.workers, *environment_.store,
+  library_ = std::make_unique<library::Library>(*root_, *environment_.disk, *environment_.workers, *environment_.store,
                                                 *environment_.store_thread, std::move(library_options),
                                                 options_.log.named("library"));
 
@@ -154,11 +154,11 @@ void PeerMain::create_parts(rt::Scope& work) {
   peers_options.on_event = [this](const Event& event) { emit(event); };
   peers_options.on_sources_changed = [this] { downloads_->sources_changed(); };
   peers_options.log = options_.log;
-  peers_ = std::make_unique<Peers>(root_, *environment_.net, std::move(peers_options));
+  peers_ = std::make_unique<Peers>(*root_, *environment_.net, std::move(peers_options));
   for (const std::string& address : options_.peers) peers_->add_static(address);
 
   DownloadsOptions downloads_options;
-  downloads_options.context.control = &root_.executor();
+  downloads_options.context.control = &root_->executor();
   downloads_options.context.net = environment_.net;
   downloads_options.context.workers = environment_.workers;
   downloads_options.context.transport = transport_;
@@ -195,14 +195,14 @@ rt::Task<void> PeerMain::join_reporting(rt::Scope& scope) {
 rt::Task<void> PeerMain::run() {
   co_await create_net_side();
   {
-    rt::Scope endpoint(root_, "endpoint", endpoint_stop_.token());
+    rt::Scope endpoint(*root_, "endpoint", endpoint_stop_.token());
     endpoint.spawn("endpoint", run_endpoint(endpoint.token()));
-    rt::Scope work(root_, "work", stop_.token());
+    rt::Scope work(*root_, "work", stop_.token());
     create_parts(work);
-    rt::Scope inbox(root_, "sessions", inbox_stop_.token());
+    rt::Scope inbox(*root_, "sessions", inbox_stop_.token());
     inbox.spawn("inbox", peers_->run_inbox(inbox.token()));
-    rt::Scope required(root_, "required services", services_stop_.token());
-    rt::Scope services(root_, "services", services_stop_.token());
+    rt::Scope required(*root_, "required services", services_stop_.token());
+    rt::Scope services(*root_, "services", services_stop_.token());
     start_services(required, services);
     services.spawn("announce library", tell_library(services.token()));
     work.spawn("commands", run_commands(work, work.token()));
@@ -228,12 +228,13 @@ rt::Task<void> PeerMain::run() {
     library_.reset();
   }
   co_await destroy_net_side();
+  root_.reset();
   log_.info("stopped");
 }
 
 rt::Task<void> PeerMain::say_goodbye() {
   // A network that is dead must not use the time that closing needs.
-  rt::Deadline deadline(root_.executor(), options_.shutdown_timeout / 2, rt::CancellationToken());
+  rt::Deadline deadline(root_->executor(), options_.shutdown_timeout / 2, rt::CancellationToken());
   try {
     co_await peers_->say_goodbye(deadline.token());
   } catch (const rt::Cancelled&) {
@@ -243,7 +244,8 @@ rt::Task<void> PeerMain::say_goodbye() {
 
 std::vector<std::string> PeerMain::alive() const {
   std::vector<std::string> names;
-  root_.visit([&](const std::string& task, const std::string& scope) { names.push_back(scope + "/" + task); });
+  if (root_ == nullptr) return names;
+  root_->visit([&](const std::string& task, const std::string& scope) { names.push_back(scope + "/" + task); });
   if (names.empty()) names.emplace_back("endpoint/close");
   return names;
 }

@@ -80,7 +80,7 @@ class CommandSender {
   rt::Channel<Command>::Sender channel_;
 };
 
-/// Usable from any thread, copyable. The last one must be gone before the scopes of the environment are destroyed.
+/// Usable from any thread, copyable.
 class PeerRuntimeHandle {
  public:
   CommandSender sender() const;

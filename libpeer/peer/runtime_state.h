@@ -69,8 +69,8 @@ class PeerMain {
   rt::CancellationSource endpoint_stop_;
   rt::CancellationSource inbox_stop_;
   rt::CancellationSource services_stop_;
-  rt::CancellationSource stop_;  ///< the innermost: requested by shutdown and by a Required failure
-  rt::Scope root_;
+  rt::CancellationSource stop_;      ///< the innermost: requested by shutdown and by a Required failure
+  std::unique_ptr<rt::Scope> root_;  ///< gone after run(): the loops' scopes may end before this object
   rt::Event stopping_;
   std::map<std::string, ServiceStatus> services_;
   std::unique_ptr<NetSide> net_side_;  ///< made, used and destroyed on the net loop
