@@ -35,7 +35,7 @@ void Core::on_stranger(const ngtcp2_version_cid& ids, const SocketAddress& local
     if ((data[0] & 0x80U) == 0) reset_stateless(ids, local, remote, ecn, data);
     return;
   }
-  if (!serving_ || connections_.size() >= limits::kConnections) {
+  if (!serving_ || connections_.size() >= limits::kInbound) {
     return refuse(header, NGTCP2_CONNECTION_REFUSED, local, remote);
   }
   Connection::Accept accept{header, std::nullopt, local, remote};

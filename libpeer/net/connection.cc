@@ -279,8 +279,8 @@ int Connection::receive(const SocketAddress& local, const SocketAddress& remote,
     path.local.addr = reinterpret_cast<sockaddr*>(&other_local);
   }
   const ngtcp2_pkt_info info{.ecn = static_cast<std::uint8_t>(ecn)};
-  last_received_ = core_->arrival();
-  const int result = ngtcp2_conn_read_pkt(quic_, &path, &info, data.data(), data.size(), Core::to_quic(last_received_));
+  const int result =
+      ngtcp2_conn_read_pkt(quic_, &path, &info, data.data(), data.size(), Core::to_quic(core_->arrival()));
   switch (result) {
     case 0:
       break;
@@ -359,16 +359,25 @@ Error Connection::remote_close() const {
 // Takes what callbacks left over; ngtcp2 and nghttp3 may be entered again.
 void Connection::settle() {
   while (!later_.empty()) {
-    const auto work = std::exchange(later_, {});
-    for (auto& fn : const_cast<std::vector<std::move_only_function<void()>>&>(work)) fn();
+    std::vector<std::move_only_function<void()>> work = std::exchange(later_, {});
+    for (auto& fn : work) fn();
   }
+}
+
+// Only packets that the peer's keys prove count as a sign of life.
+void Connection::note_arrivals() {
+  ngtcp2_conn_info info;
+  ngtcp2_conn_get_conn_info(quic_, &info);
+  if (std::exchange(packets_received_, info.pkt_recv) != info.pkt_recv) last_received_ = core_->executor().now();
 }
 
 void Connection::flush() {
   if (over_) return;
+  if (closing_) return send_close();
   settle();
   if (closing_) return send_close();
   const ngtcp2_tstamp now = core_->now();
+  note_arrivals();
   if (ngtcp2_conn_get_expiry(quic_) <= now) {
     switch (const int result = ngtcp2_conn_handle_expiry(quic_, now)) {
       case 0:
@@ -390,6 +399,7 @@ void Connection::flush() {
   } else {
     more = write();
   }
+  if (closing_) return send_close();
   settle();
   if (closing_) return send_close();
   if (close_when_idle_ && http3_ && http3_->streams().empty()) {
@@ -498,6 +508,7 @@ void Connection::finish(Error error, std::vector<std::uint8_t> last_packet, bool
   last_stats_ = stats();
   over_ = true;
   error_ = std::move(error);
+  core_->options().log.debug((server_ ? "from " : "to ") + remote_.to_string() + ": ended: " + error_.message);
   if (timer_) core_->executor().disarm(*timer_);
   timer_.reset();
   later_.clear();
@@ -518,7 +529,7 @@ void Connection::finish(Error error, std::vector<std::uint8_t> last_packet, bool
 }
 
 void Connection::stop_serving() {
-  if (over_ || !http3_) return;
+  if (over_ || closing_ || !http3_) return;
   http3_->refuse_more();
   const std::map<std::int64_t, std::shared_ptr<Stream>> streams = http3_->streams();
   for (const auto& [id, stream] : streams) {
@@ -554,23 +565,28 @@ Result<std::shared_ptr<Stream>> Connection::request(const RequestHead& head, boo
   return http3_->request(quic_, head, has_body, remote_.to_string());
 }
 
+// After a failure HTTP/3 and QUIC are good for the last packet only, which the next flush sends.
 void Connection::credit(Stream& stream, std::size_t bytes) {
+  if (closing_) return;
   if (stream.open()) ngtcp2_conn_extend_max_stream_offset(quic_, stream.id(), bytes);
   ngtcp2_conn_extend_max_offset(quic_, bytes);
   core_->schedule(*this);
 }
 
 void Connection::resume(Stream& stream) {
+  if (closing_) return;
   http3_->resume(stream);
   core_->schedule(*this);
 }
 
 Result<void> Connection::respond(Stream& stream, const ResponseHead& head) {
+  if (closing_) return std::unexpected(closing_->local);
   core_->schedule(*this);
   return http3_->respond(stream, head);
 }
 
 void Connection::abandoned(Stream& stream, bool read_done, bool write_done) {
+  if (closing_) return;
   core_->schedule(*this);
   ngtcp2_conn_extend_max_offset(quic_, stream.unreleased());
   if (!stream.open()) return http3_->forget(quic_, stream);

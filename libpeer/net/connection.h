@@ -94,6 +94,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void close(Closing closing);
   void close_library(int code);
   void settle();
+  void note_arrivals();
   void send_close();
   bool write();
   void arm(bool soon);
@@ -119,6 +120,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Error error_;
   LinkStats last_stats_;
   rt::TimePoint last_received_{};
+  std::uint64_t packets_received_ = 0;
   std::optional<rt::Executor::Timer> timer_;
 };
 

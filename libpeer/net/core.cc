@@ -197,12 +197,12 @@ bool Core::begin_request(Connection& connection, std::shared_ptr<Stream> stream)
   stream->hold();
   stream->stop = std::make_unique<rt::CancellationSource>(connection.scope->token());
   ++serving_->active;
-  connection.scope->spawn("request", answer(connection.shared_from_this(), std::move(stream), serving_));
+  connection.scope->spawn("request", answer(connection.shared_from_this(), std::move(stream), serving_, options_.log));
   return true;
 }
 
 rt::Task<void> Core::answer(std::shared_ptr<Connection> connection, std::shared_ptr<Stream> stream,
-                            std::shared_ptr<Serving> serving) {
+                            std::shared_ptr<Serving> serving, Log log) {
   std::exception_ptr error;
   const rt::CancellationToken token = stream->stop->token();
   {
@@ -217,8 +217,10 @@ rt::Task<void> Core::answer(std::shared_ptr<Connection> connection, std::shared_
     }
   }
   if (error) {
-    connection->close_http(NGHTTP3_H3_INTERNAL_ERROR,
-                           {ErrorCode::internal, "a request handler failed: " + rt::describe(error)}, "internal error");
+    const std::string what = rt::describe(error);
+    log.warn("a request handler failed, its connection is closed: " + what);
+    connection->close_http(NGHTTP3_H3_INTERNAL_ERROR, {ErrorCode::internal, "a request handler failed: " + what},
+                           "internal error");
   }
   if (--serving->active == 0) serving->idle.set();
 }

@@ -138,7 +138,7 @@ class Core final : public DatagramReceiver {
   void drop(std::list<Closed>::iterator closed);
   static rt::Task<void> drive(Core& core, std::shared_ptr<Connection> connection);
   static rt::Task<void> answer(std::shared_ptr<Connection> connection, std::shared_ptr<Stream> stream,
-                               std::shared_ptr<Serving> serving);
+                               std::shared_ptr<Serving> serving, Log log);
   rt::Task<void> close_all();
 
   std::unique_ptr<DatagramSocket> socket_;

@@ -9,7 +9,8 @@
 
 namespace peer::net::limits {
 
-inline constexpr std::size_t kConnections = 1024;  ///< live ones, both roles; further clients are refused
+inline constexpr std::size_t kConnections = 1024;  ///< live ones, both roles
+inline constexpr std::size_t kInbound = 896;       ///< of them from clients: room for our own is kept
 inline constexpr std::size_t kClosed = 1024;       ///< closed connections still answered with their last packet
 inline constexpr std::uint64_t kStreams = 64;      ///< requests under way in a connection, from each side
 inline constexpr std::size_t kHeaderBytes =
