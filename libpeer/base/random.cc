@@ -40,7 +40,8 @@ class SeededRandom final : public Random {
 std::uint64_t Random::below(std::uint64_t bound) {
   PEER_CHECK(bound > 0);
   // Rejects the incomplete last range, so that every value is equally likely.
-  const std::uint64_t limit = std::numeric_limits<std::uint64_t>::max() - std::numeric_limits<std::uint64_t>::max() % bound;
+  const std::uint64_t limit =
+      std::numeric_limits<std::uint64_t>::max() - std::numeric_limits<std::uint64_t>::max() % bound;
   std::uint64_t value;
   do {
     std::uint8_t bytes[8];

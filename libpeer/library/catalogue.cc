@@ -6,18 +6,12 @@ namespace peer::library {
 
 std::string_view to_string(GameState state) noexcept {
   switch (state) {
-    case GameState::ready:
-      return "ready";
-    case GameState::hashing:
-      return "hashing";
-    case GameState::downloading:
-      return "downloading";
-    case GameState::modified:
-      return "modified";
-    case GameState::damaged:
-      return "damaged";
-    case GameState::unshareable:
-      return "unshareable";
+    case GameState::ready: return "ready";
+    case GameState::hashing: return "hashing";
+    case GameState::downloading: return "downloading";
+    case GameState::modified: return "modified";
+    case GameState::damaged: return "damaged";
+    case GameState::unshareable: return "unshareable";
   }
   return "unshareable";
 }

@@ -67,9 +67,7 @@ std::optional<ClassMatch> match_class(std::string_view pattern, Place at, unsign
 /// Whether the one-character element at pattern[at] takes `c`; then `at` is moved behind it.
 bool match_one(std::string_view pattern, Place& at, char c) {
   switch (pattern[at]) {
-    case '?':
-      ++at;
-      return true;
+    case '?': ++at; return true;
     case '[':
       if (const auto result = match_class(pattern, at, static_cast<unsigned char>(c))) {
         if (result->matches) at = result->end;
@@ -83,8 +81,7 @@ bool match_one(std::string_view pattern, Place& at, char c) {
         return true;
       }
       break;
-    default:
-      break;
+    default: break;
   }
   if (pattern[at] != c) return false;
   ++at;

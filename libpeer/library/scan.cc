@@ -100,12 +100,9 @@ class Scan {
       return true;
     }
     switch (entry.type) {
-      case FileType::directory:
-        return look_at_directory(directory, entry.name, path, depth);
-      case FileType::symlink:
-        return look_at_symlink(directory, entry.name, path);
-      default:
-        return look_at_file(directory, entry.name, path);
+      case FileType::directory: return look_at_directory(directory, entry.name, path, depth);
+      case FileType::symlink: return look_at_symlink(directory, entry.name, path);
+      default: return look_at_file(directory, entry.name, path);
     }
   }
 

@@ -192,7 +192,17 @@ rt::Task<void> PeerMain::join_reporting(rt::Scope& scope) {
   }
 }
 
+/// An exchange of directories that a crash cut in two is completed before anything looks at the library.
+rt::Task<void> PeerMain::repair_library() {
+  auto repair = [disk = environment_.disk, root = options_.roots.front()](const rt::StopFlag&) {
+    return transfer::recover(*disk, root);
+  };
+  const Result<void> repaired = co_await rt::offload(*environment_.workers, std::move(repair), rt::CancellationToken());
+  if (!repaired) log_.warn("an interrupted update could not be repaired: " + repaired.error().message);
+}
+
 rt::Task<void> PeerMain::run() {
+  co_await repair_library();
   co_await create_net_side();
   {
     rt::Scope endpoint(*root_, "endpoint", endpoint_stop_.token());

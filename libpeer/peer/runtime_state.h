@@ -36,6 +36,7 @@ class PeerMain {
   std::vector<std::string> alive() const;
 
  private:
+  rt::Task<void> repair_library();
   rt::Task<void> create_net_side();
   rt::Task<void> destroy_net_side();
   void create_parts(rt::Scope& work);

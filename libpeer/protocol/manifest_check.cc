@@ -16,12 +16,9 @@ constexpr std::size_t kShownPathBytes = 200;
 std::string_view name_of(EntryKind kind) {
   switch (kind) {
     case EntryKind::file:
-    case EntryKind::executable:
-      return "file";
-    case EntryKind::directory:
-      return "empty directory";
-    case EntryKind::symlink:
-      return "symlink";
+    case EntryKind::executable: return "file";
+    case EntryKind::directory: return "empty directory";
+    case EntryKind::symlink: return "symlink";
   }
   return "entry";
 }

@@ -1,7 +1,7 @@
 // Disk: files and directories behind an interface. POSIX in the daemon; in memory, failing and losing power in tests.
 //
-// Every call blocks and runs on a worker. A Directory is an open handle; names given to it are single components, and no call
-// follows a symlink in its last component unless it says so: what is below a directory cannot lead out of it.
+// Every call blocks and runs on a worker. A Directory is an open handle; names given to it are single components, and
+// no call follows a symlink in its last component unless it says so: what is below a directory cannot lead out of it.
 // Fails: errno in Error::system; the message names the whole path.
 #pragma once
 
@@ -97,7 +97,8 @@ class Directory {
 class Disk {
  public:
   virtual ~Disk() = default;
-  /// An absolute path, symlinks followed; with `create`, missing directories are made (mode 0755, or `private_mode`: 0700).
+  /// An absolute path, symlinks followed; with `create`, missing directories are made (mode 0755, or `private_mode`:
+  /// 0700).
   virtual Result<std::unique_ptr<Directory>> open(const std::string& path, bool create, bool private_mode) = 0;
 };
 
@@ -106,8 +107,8 @@ std::unique_ptr<Disk> posix_disk();
 
 // Conveniences over the interface.
 Result<std::vector<std::uint8_t>> read_file(Directory& directory, std::string_view name, std::uint64_t limit);
-/// Written beside, synced, renamed over: a reader sees the old or the new content, also after a power cut. Secrets are guarded
-/// by their directory's mode (0700).
+/// Written beside, synced, renamed over: a reader sees the old or the new content, also after a power cut. Secrets are
+/// guarded by their directory's mode (0700).
 Result<void> write_file_atomically(Directory& directory, std::string_view name, std::span<const std::uint8_t> content);
 /// The entry and all below it, symlinks not followed; a missing one is no error.
 Result<void> remove_tree(Directory& directory, std::string_view name);

@@ -113,18 +113,10 @@ class PosixDirectory final : public Directory {
     // O_NONBLOCK: a FIFO put in a file's place must not hold the worker.
     int flags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
     switch (mode) {
-      case OpenMode::read:
-        flags |= O_RDONLY;
-        break;
-      case OpenMode::write:
-        flags |= O_RDWR;
-        break;
-      case OpenMode::create:
-        flags |= O_RDWR | O_CREAT;
-        break;
-      case OpenMode::create_new:
-        flags |= O_RDWR | O_CREAT | O_EXCL;
-        break;
+      case OpenMode::read: flags |= O_RDONLY; break;
+      case OpenMode::write: flags |= O_RDWR; break;
+      case OpenMode::create: flags |= O_RDWR | O_CREAT; break;
+      case OpenMode::create_new: flags |= O_RDWR | O_CREAT | O_EXCL; break;
     }
     Descriptor fd(retry_interrupted([&] { return ::openat(fd_.get(), component.c_str(), flags, 0666); }));
     if (!fd) return failed(errno, name);
@@ -209,19 +201,15 @@ class PosixDirectory final : public Directory {
   }
   FileType type_of(const dirent& entry) const noexcept {
     switch (entry.d_type) {
-      case DT_REG:
-        return FileType::regular;
-      case DT_DIR:
-        return FileType::directory;
-      case DT_LNK:
-        return FileType::symlink;
+      case DT_REG: return FileType::regular;
+      case DT_DIR: return FileType::directory;
+      case DT_LNK: return FileType::symlink;
       case DT_UNKNOWN: {  // some file systems do not say
         struct stat status;
         if (::fstatat(fd_.get(), entry.d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) return FileType::other;
         return file_info(status, false).type;
       }
-      default:
-        return FileType::other;
+      default: return FileType::other;
     }
   }
 

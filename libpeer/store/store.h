@@ -1,4 +1,5 @@
-// Store: the daemon's small durable state (hash cache, downloads, bans, pairings). SQLite; every call blocks and runs on the store's one thread.
+// Store: the daemon's small durable state (hash cache, downloads, bans, pairings). SQLite; every call blocks and runs
+// on the store's one thread.
 #pragma once
 
 #include <cstdint>
@@ -45,9 +46,11 @@ class Store {
   /// All cached files of a game, in no order. `root` is the library root's path.
   virtual Result<std::vector<CachedFile>> load_game(std::string_view root, std::string_view game) = 0;
   /// Replaces the rows of those files.
-  virtual Result<void> save_files(std::string_view root, std::string_view game, const std::vector<CachedFile>& files) = 0;
+  virtual Result<void> save_files(std::string_view root, std::string_view game,
+                                  const std::vector<CachedFile>& files) = 0;
   /// Drops the rows of files of that game that are not in `keep` (sorted).
-  virtual Result<void> prune_game(std::string_view root, std::string_view game, const std::vector<std::string>& keep) = 0;
+  virtual Result<void> prune_game(std::string_view root, std::string_view game,
+                                  const std::vector<std::string>& keep) = 0;
   virtual Result<void> forget_game(std::string_view root, std::string_view game) = 0;
 
   virtual Result<std::vector<StoredDownload>> downloads() = 0;
@@ -59,8 +62,8 @@ class Store {
   virtual Result<void> put(std::string_view key, std::string_view value) = 0;
 };
 
-/// Opens or creates the database (":memory:" for tests). A damaged one is moved aside (NAME.damaged-N), said in the log, and a new
-/// one begun. Fails: when the place cannot be written.
+/// Opens or creates the database (":memory:" for tests). A damaged one is moved aside (NAME.damaged-N), said in the
+/// log, and a new one begun. Fails: when the place cannot be written.
 Result<std::unique_ptr<Store>> open_sqlite_store(const std::string& path, const Log& log);
 
 }  // namespace peer::store

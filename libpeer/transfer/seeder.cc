@@ -40,16 +40,11 @@ Error no_such_game(const std::string& game) {
 
 int status_of(const Error& error) {
   switch (error.code) {
-    case ErrorCode::no_such_game:
-      return 404;
-    case ErrorCode::invalid:
-      return 400;
-    case ErrorCode::refused:
-      return 405;
-    case ErrorCode::busy:
-      return 503;
-    default:
-      return 500;
+    case ErrorCode::no_such_game: return 404;
+    case ErrorCode::invalid: return 400;
+    case ErrorCode::refused: return 405;
+    case ErrorCode::busy: return 503;
+    default: return 500;
   }
 }
 
@@ -104,9 +99,11 @@ std::shared_ptr<const library::LocalGame> Seeder::find(const std::string& game) 
 rt::Task<void> Seeder::serve(net::ServerStream& stream, protocol::Route route, rt::CancellationToken token) {
   ++stats_.requests;
   if (std::holds_alternative<protocol::SessionRoute>(route)) {
-    co_await send_error(stream, 404, {ErrorCode::no_such_game, "sessions are not served here", 0}, token);
+    Error error(ErrorCode::no_such_game, "sessions are not served here", 0);
+    co_await send_error(stream, 404, std::move(error), token);
   } else if (stream.request().method != "GET" && stream.request().method != "HEAD") {
-    co_await send_error(stream, 405, {ErrorCode::refused, "this path takes GET and HEAD only", 0}, token);
+    Error error(ErrorCode::refused, "this path takes GET and HEAD only", 0);
+    co_await send_error(stream, 405, std::move(error), token);
   } else if (std::holds_alternative<protocol::PeerRoute>(route)) {
     co_await send_text(stream, peer_document_, token);
   } else if (std::holds_alternative<protocol::LibraryRoute>(route)) {
@@ -181,8 +178,8 @@ rt::Task<void> Seeder::send_file(net::ServerStream& stream, protocol::FileRoute 
   const auto file =
       std::ranges::lower_bound(files, route.path, std::less<std::string_view>(), &protocol::ManifestFile::path);
   if (file == files.end() || file->path != route.path) {
-    const std::string message = "\"" + route.game + "\" has no file \"" + route.path + "\"";
-    co_await send_error(stream, 404, {ErrorCode::no_such_game, message, 0}, token);
+    Error error(ErrorCode::no_such_game, "\"" + route.game + "\" has no file \"" + route.path + "\"", 0);
+    co_await send_error(stream, 404, std::move(error), token);
     co_return;
   }
   net::ResponseHead head;
@@ -216,8 +213,8 @@ rt::Task<void> Seeder::send_file(net::ServerStream& stream, protocol::FileRoute 
 rt::Task<void> Seeder::send_chunks(net::ServerStream& stream, protocol::ChunksRoute route,
                                    rt::CancellationToken token) {
   if (!stream.peer()) {
-    const std::string message = "chunks are for peers: show a certificate, or take the files";
-    co_await send_error(stream, 403, {ErrorCode::refused, message, 0}, token);
+    Error error(ErrorCode::refused, "chunks are for peers: show a certificate, or take the files", 0);
+    co_await send_error(stream, 403, std::move(error), token);
     co_return;
   }
   const auto game = find(route.game);

@@ -97,8 +97,7 @@ class Generator {
         hello.digest = bytes32<Digest>();
         return hello;
       }
-      case 1:
-        return protocol::LibraryRequest{any64()};
+      case 1: return protocol::LibraryRequest{any64()};
       case 2: {
         protocol::LibraryUpdate update;
         update.revision = any64();
@@ -111,14 +110,10 @@ class Generator {
         for (auto i = below(5); i > 0; --i) update.removed.push_back("r" + component() + std::to_string(i));
         return update;
       }
-      case 3:
-        return protocol::Ping{any64()};
-      case 4:
-        return protocol::Pong{any64()};
-      case 5:
-        return protocol::Goodbye{component()};
-      default:
-        return protocol::Refusal{component()};
+      case 3: return protocol::Ping{any64()};
+      case 4: return protocol::Pong{any64()};
+      case 5: return protocol::Goodbye{component()};
+      default: return protocol::Refusal{component()};
     }
   }
 

@@ -83,22 +83,14 @@ std::string spoil(Generator& generator, Manifest& manifest) {
   // Two names to be bad with, after everything else in path order.
   const std::string name = "~~~" + generator.component();
   switch (generator.below(12)) {
-    case 0:
-      return manifest.files.push_back({"~~~" + std::string(generator.below(3), 'x') + "/../" + name}), "dot dot";
-    case 1:
-      return manifest.files.insert(manifest.files.begin(), {"/" + name}), "absolute";
-    case 2:
-      return manifest.files.push_back({name + "\\x"}), "backslash";
-    case 3:
-      return manifest.directories.push_back(name + std::string(1, '\0')), "NUL";
-    case 4:
-      return manifest.files.push_back({name + "\xe2\x80\xae"}), "bidi override";
-    case 5:
-      return manifest.files.push_back({name + "\xff"}), "not UTF-8";
-    case 6:
-      return manifest.files.push_back({name}), manifest.files.push_back({name}), "twice";
-    case 7:
-      return manifest.files.push_back({name}), manifest.directories.push_back(name), "file and directory";
+    case 0: return manifest.files.push_back({"~~~" + std::string(generator.below(3), 'x') + "/../" + name}), "dot dot";
+    case 1: return manifest.files.insert(manifest.files.begin(), {"/" + name}), "absolute";
+    case 2: return manifest.files.push_back({name + "\\x"}), "backslash";
+    case 3: return manifest.directories.push_back(name + std::string(1, '\0')), "NUL";
+    case 4: return manifest.files.push_back({name + "\xe2\x80\xae"}), "bidi override";
+    case 5: return manifest.files.push_back({name + "\xff"}), "not UTF-8";
+    case 6: return manifest.files.push_back({name}), manifest.files.push_back({name}), "twice";
+    case 7: return manifest.files.push_back({name}), manifest.directories.push_back(name), "file and directory";
     case 8:
       manifest.files.push_back({name});
       for (auto i = generator.below(4); i > 0; --i) manifest.directories.push_back(name + std::string(5 - i, '-'));
@@ -106,10 +98,8 @@ std::string spoil(Generator& generator, Manifest& manifest) {
       return "below a file";
     case 9:
       return manifest.symlinks.push_back({name, ".."}), manifest.files.push_back({name + "/x"}), "below a symlink";
-    case 10:
-      return manifest.symlinks.push_back({name + "/l", generator.one_in(2) ? "../../x" : "/etc"}), "symlink out";
-    default:
-      return manifest.directories.push_back(name), manifest.files.push_back({name + "/x"}), "not empty";
+    case 10: return manifest.symlinks.push_back({name + "/l", generator.one_in(2) ? "../../x" : "/etc"}), "symlink out";
+    default: return manifest.directories.push_back(name), manifest.files.push_back({name + "/x"}), "not empty";
   }
 }
 

@@ -42,11 +42,8 @@ void collect(const memory::Node& directory, const std::string& prefix, std::vect
         into.push_back(path + "/");
         collect(*node, path + "/", into);
         break;
-      case FileType::symlink:
-        into.push_back(path + " -> " + node->target);
-        break;
-      default:
-        into.push_back(path);
+      case FileType::symlink: into.push_back(path + " -> " + node->target); break;
+      default: into.push_back(path);
     }
   }
 }

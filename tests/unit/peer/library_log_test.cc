@@ -74,7 +74,8 @@ TEST_CASE("a delta that builds on what is not known here is a gap") {
 TEST_CASE("a large library goes out in parts") {
   LibraryLog log;
   std::vector<protocol::GameSummary> games;
-  for (std::size_t i = 0; i < protocol::kMaxGamesPerUpdate * 2 + 5; ++i) games.push_back(game("game" + std::to_string(i), 1));
+  for (std::size_t i = 0; i < protocol::kMaxGamesPerUpdate * 2 + 5; ++i)
+    games.push_back(game("game" + std::to_string(i), 1));
   log.set(games);
   const auto parts = log.updates_since(0);
   REQUIRE(parts.size() == 3);
