@@ -91,6 +91,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   };
 
   void set_up(const Accept* accept);
+  static ngtcp2_path path_of(sockaddr_storage& local, sockaddr_storage& remote);
+  static ngtcp2_ssize write_packet(ngtcp2_conn* quic, ngtcp2_path* path, ngtcp2_pkt_info* info, std::uint8_t* out,
+                                   std::size_t size, ngtcp2_tstamp now, void* user);
   void close(Closing closing);
   void close_library(int code);
   void settle();
