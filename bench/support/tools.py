@@ -114,11 +114,11 @@ class Libtorrent:
             subprocess.run([PYTHON, NODE, "create", game, torrent, self.form], check=True)
         return torrent
 
-    def _node(self, host, *arguments):
+    def _node(self, host, word, *arguments):
         node = subprocess.Popen(self.lan.inside(host, [PYTHON, NODE, *arguments]), stdin=subprocess.PIPE,
                                 stdout=subprocess.PIPE, text=True)
         self._nodes.append(node)
-        self._expect(node, "ready")
+        self._expect(node, word)
         return node
 
     @staticmethod
@@ -131,11 +131,9 @@ class Libtorrent:
         there, here = self.lan.addresses
         self._nodes = []
         try:
-            seed = self._node(0, "seed", torrent, game.parent, there, self.port)
-            leech = self._node(1, "leech", torrent, destination, here, self.port, there, self.port)
+            seed = self._node(0, "ready", "seed", torrent, game.parent, there, self.port)
+            leech = self._node(1, "connected", "leech", torrent, destination, here, self.port, there, self.port)
             with measure.Usage({"sender": seed.pid, "receiver": leech.pid}) as usage:
-                leech.stdin.write("go\n")
-                leech.stdin.flush()
                 self._expect(leech, "done")
             for node in self._nodes:
                 node.stdin.close()

@@ -5,7 +5,8 @@ python3-libtorrent, so Debian's python3.
 usage: torrent_node.py create GAME_DIR TORRENT FORMAT      FORMAT: v1, v2 or hybrid
        torrent_node.py seed TORRENT PARENT_DIR ADDRESS PORT
        torrent_node.py leech TORRENT PARENT_DIR ADDRESS PORT SEED_ADDRESS SEED_PORT
-A node prints "ready"; a leech then waits for a line, downloads, and prints "done". A line or the end of input ends both.
+A seed prints "ready". A leech prints "connected" when it begins (libtorrent connects only once a second: that wait is no
+part of a download between peers that know each other), and "done". The end of input ends both.
 """
 import os
 import sys
@@ -40,9 +41,8 @@ def session(address, port):
         "enable_outgoing_utp": False, "enable_incoming_utp": False,
         "out_enc_policy": 2, "in_enc_policy": 2,  # plain
         "hashing_threads": 2, "max_out_request_queue": 1500, "max_queued_disk_bytes": 64 << 20,
-        "smooth_connects": False, "tick_interval": 100,  # connect at once
         "alert_mask": lt.alert.category_t.status_notification | lt.alert.category_t.error_notification
-        | lt.alert.category_t.storage_notification,
+        | lt.alert.category_t.storage_notification | lt.alert.category_t.connect_notification,
     })
     return lt.session({key: settings[key] for key in settings if key in lt.default_settings()})
 
@@ -54,13 +54,15 @@ def add(ses, torrent, parent, flags):
 
 
 def wait_for(ses, alert):
-    while True:
-        ses.wait_for_alert(1000)
+    give_up = time.monotonic() + 1800
+    while time.monotonic() < give_up:
+        ses.wait_for_alert(10)
         for found in ses.pop_alerts():
             if "error" in type(found).__name__:
                 sys.exit(f"libtorrent: {found.message()}")
             if isinstance(found, alert):
                 return
+    sys.exit(f"libtorrent: gave up waiting for {alert.__name__}")
 
 
 def main():
@@ -68,20 +70,20 @@ def main():
     ses = session(address, port)
     plain = lt.torrent_flags.default_flags & ~lt.torrent_flags.auto_managed & ~lt.torrent_flags.paused
     if role == "seed":
-        handle = add(ses, torrent, parent, plain | lt.torrent_flags.seed_mode)
+        handle = add(ses, torrent, parent, plain)  # checks its files now, not at the first request
         while not handle.status().is_seeding:
             time.sleep(0.05)
         print("ready", flush=True)
     else:
-        print("ready", flush=True)
-        sys.stdin.readline()
         handle = add(ses, torrent, parent, plain)
         handle.connect_peer((sys.argv[6], int(sys.argv[7])))
+        wait_for(ses, lt.peer_connect_alert)
+        print("connected", flush=True)
         wait_for(ses, lt.torrent_finished_alert)
         handle.flush_cache()  # all is verified, not all is written yet
         wait_for(ses, lt.cache_flushed_alert)
         print("done", flush=True)
-    sys.stdin.readline()
+    sys.stdin.read()
     os._exit(0)  # a session's end waits for trackers that are not there
 
 
