@@ -77,6 +77,10 @@ std::expected<Arguments, int> parse_arguments(int argc, const char* const* argv)
   } catch (const CLI::CallForVersion&) {
     std::puts("peerctl " PEERD_VERSION);
     return std::unexpected(0);
+  } catch (const CLI::RequiredError& error) {
+    // What is no command is left over when the command is missed.
+    const std::vector<std::string> rest = app.remaining();
+    return std::unexpected(usage(rest.empty() ? error.what() : "there is no command " + rest.front()));
   } catch (const CLI::ParseError& error) {
     return std::unexpected(usage(error.what()));
   }

@@ -56,6 +56,8 @@ struct Machine {
   std::unique_ptr<net::Resolver> resolver = net::system_resolver(resolver_threads);
   rt::UvExecutor executor;
   rt::LoopThread net{"net"};
+  rt::Scope control{executor, "control", rt::CancellationToken{}};
+  /// Last: its callbacks hold the peer's handle, and with it scopes below those above.
   std::unique_ptr<SignalThread> signals;
 };
 
@@ -76,11 +78,10 @@ std::vector<std::string> reachable(const net::SocketAddress& bound, const std::v
   return addresses;
 }
 
-node::PeerOptions peer_options(Machine& machine, rt::Scope& control, net::Identity identity,
-                               std::unique_ptr<net::DatagramSocket> socket) {
+node::PeerOptions peer_options(Machine& machine, net::Identity identity, std::unique_ptr<net::DatagramSocket> socket) {
   const Config& config = machine.options.config;
   node::PeerOptions options(std::move(identity));
-  options.environment.control = &control;
+  options.environment.control = &machine.control;
   options.environment.net = &machine.net.scope();
   options.environment.workers = &machine.workers;
   options.environment.store_thread = &machine.store_thread;
@@ -170,11 +171,10 @@ rt::Task<void> run_peer(Machine& machine, net::Identity identity, net::SocketAdd
     co_return;
   }
 
-  rt::Scope control(machine.executor, "control", rt::CancellationToken{});
   rt::Scope outside(machine.executor, "control socket", rt::CancellationToken{});
   control::ControlOptions server_options{options.socket, options.version, wall_clock, options.log.named("control")};
   control::ControlServer server(machine.executor, outside, std::move(server_options));
-  node::PeerOptions peer = peer_options(machine, control, std::move(identity), std::move(*socket));
+  node::PeerOptions peer = peer_options(machine, std::move(identity), std::move(*socket));
   peer.on_event = [&machine, &server](const node::Event& event) { on_event(machine, server, event); };
   announce_start(machine, peer);
   const node::PeerRuntimeHandle handle = node::start_peer(std::move(peer));
@@ -194,7 +194,7 @@ rt::Task<void> run_peer(Machine& machine, net::Identity identity, net::SocketAdd
     _exit(code.value_or(2));
   }
   co_await join(outside, options.log);
-  co_await join(control, options.log);
+  co_await join(machine.control, options.log);
 }
 
 }  // namespace

@@ -22,16 +22,11 @@ bool writes_to_journal() {
 
 spdlog::level::level_enum to_spdlog(LogLevel level) {
   switch (level) {
-    case LogLevel::trace:
-      return spdlog::level::trace;
-    case LogLevel::debug:
-      return spdlog::level::debug;
-    case LogLevel::info:
-      return spdlog::level::info;
-    case LogLevel::warn:
-      return spdlog::level::warn;
-    case LogLevel::error:
-      return spdlog::level::err;
+    case LogLevel::trace: return spdlog::level::trace;
+    case LogLevel::debug: return spdlog::level::debug;
+    case LogLevel::info: return spdlog::level::info;
+    case LogLevel::warn: return spdlog::level::warn;
+    case LogLevel::error: return spdlog::level::err;
   }
   return spdlog::level::err;
 }
@@ -40,14 +35,10 @@ spdlog::level::level_enum to_spdlog(LogLevel level) {
 const char* journal_prefix(LogLevel level) {
   switch (level) {
     case LogLevel::trace:
-    case LogLevel::debug:
-      return "<7>";
-    case LogLevel::info:
-      return "<6>";
-    case LogLevel::warn:
-      return "<4>";
-    case LogLevel::error:
-      return "<3>";
+    case LogLevel::debug: return "<7>";
+    case LogLevel::info: return "<6>";
+    case LogLevel::warn: return "<4>";
+    case LogLevel::error: return "<3>";
   }
   return "<3>";
 }

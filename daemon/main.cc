@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 
 #include "daemon.h"
 #include "logging.h"
@@ -33,7 +34,7 @@ int run(int argc, char** argv) {
   DaemonOptions options;
   options.arguments = *arguments;
   options.version = PEERD_VERSION;
-  options.state = arguments->state.value_or(places.state());
+  options.state = std::filesystem::absolute(arguments->state.value_or(places.state())).lexically_normal().string();
   options.socket = arguments->socket.value_or(places.socket());
   Config from_file;
   options.config_file = arguments->config_file.value_or(places.config_file());

@@ -58,8 +58,13 @@ Result<Config> merge(Config config, const Arguments& arguments) {
       std::error_code error;
       const auto absolute = std::filesystem::absolute(root, error);
       if (error || root.empty()) return fail(ErrorCode::invalid, "--library: \"" + root + "\" is no path");
-      config.roots.push_back(absolute.lexically_normal().string());
+      config.roots.push_back(absolute.string());
     }
+  }
+  // One spelling a directory: the hash cache knows it by its path.
+  for (std::string& root : config.roots) {
+    root = std::filesystem::path(root).lexically_normal().string();
+    while (root.size() > 1 && root.ends_with('/')) root.pop_back();
   }
   if (arguments.listen) config.listen = *arguments.listen;
   if (arguments.name) config.name = *arguments.name;

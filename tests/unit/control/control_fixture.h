@@ -1,0 +1,140 @@
+// A ControlServer over a fake peer, on a real loop and a socket in a temporary directory; clients that the loop drives.
+#pragma once
+
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <catch2/catch_test_macros.hpp>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "control/server.h"
+#include "runtime/sleep.h"
+
+namespace peer::control {
+
+using Json = nlohmann::ordered_json;
+
+/// A client whose waits let the loop run. Nothing depends on how long they take.
+class TestClient {
+ public:
+  TestClient(rt::Executor& executor, const std::string& path) : executor_(executor) {
+    fd_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strcpy(address.sun_path, path.c_str());
+    connected_ = connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  }
+  TestClient(const TestClient&) = delete;
+  TestClient& operator=(const TestClient&) = delete;
+  ~TestClient() { close(fd_); }
+
+  bool connected() const { return connected_; }
+  void stop_sending() { shutdown(fd_, SHUT_WR); }
+
+  rt::Task<void> send(std::string text) {
+    std::size_t sent = 0;
+    while (sent < text.size()) {
+      const ssize_t count = ::send(fd_, text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
+      if (count > 0) {
+        sent += static_cast<std::size_t>(count);
+      } else if (errno == EAGAIN) {
+        co_await rt::sleep_for(executor_, std::chrono::milliseconds(1), rt::CancellationToken{});
+      } else {
+        co_return;  // closed by the server: read() tells
+      }
+    }
+  }
+
+  /// The next line as JSON; null when the server has closed the connection.
+  rt::Task<Json> read() {
+    for (;;) {
+      if (const std::size_t end = input_.find('\n'); end != std::string::npos) {
+        Json json = Json::parse(input_.substr(0, end));
+        input_.erase(0, end + 1);
+        co_return json;
+      }
+      char chunk[4096];
+      const ssize_t count = recv(fd_, chunk, sizeof chunk, 0);
+      if (count > 0) {
+        input_.append(chunk, static_cast<std::size_t>(count));
+      } else if (count < 0 && errno == EAGAIN) {
+        co_await rt::sleep_for(executor_, std::chrono::milliseconds(1), rt::CancellationToken{});
+      } else {
+        co_return Json();
+      }
+    }
+  }
+
+  rt::Task<Json> call(std::string line) {
+    co_await send(line + "\n");
+    co_return co_await read();
+  }
+
+ private:
+  rt::Executor& executor_;
+  int fd_ = -1;
+  bool connected_ = false;
+  std::string input_;
+};
+
+/// The place of one test: a directory, a loop, a server, and a peer that answers GetStatus at once and keeps every
+/// Rescan.
+struct ControlTest {
+  ControlTest() {
+    char name[] = "/tmp/peerd-test-XXXXXX";
+    directory = mkdtemp(name);
+    path = directory + "/run/peerd.sock";
+  }
+  ~ControlTest() { std::filesystem::remove_all(directory); }
+
+  ControlServer::SendCommand peer() {
+    return [this](node::Command command) {
+      if (auto* status = std::get_if<node::Request<node::GetStatus>>(&command)) {
+        node::Status answer;
+        answer.name = "fake";
+        status->reply(answer);
+      } else if (auto* rescan = std::get_if<node::Request<node::Rescan>>(&command)) {
+        kept.push_back(std::move(rescan->reply));
+      } else if (auto* cancel = std::get_if<node::Request<node::CancelDownload>>(&command)) {
+        cancel->reply(fail(ErrorCode::no_such_game, "there is no download of " + cancel->command.game));
+      } else {
+        return false;
+      }
+      return true;
+    };
+  }
+
+  /// Runs `body(*this, server)` beside an open server.
+  template <class F>
+  void run(F body) {
+    executor.run(main(*this, body));
+  }
+
+  template <class F>
+  static rt::Task<void> main(ControlTest& test, F body) {
+    rt::Scope scope(test.executor, "test", rt::CancellationToken{});
+    ControlOptions options{test.path, "1.2.3", [] { return std::int64_t{0}; }, Log{}};
+    ControlServer server(test.executor, scope, std::move(options));
+    auto opened = server.open(test.peer());
+    REQUIRE(opened);
+    scope.spawn("server", server.run(scope.token()));
+    co_await body(test, server);
+    scope.request_stop();
+    co_await scope.join();
+    test.kept.clear();
+  }
+
+  std::string directory;
+  std::string path;
+  rt::UvExecutor executor;
+  std::vector<std::function<void(Result<bool>)>> kept;
+};
+
+}  // namespace peer::control

@@ -1,0 +1,83 @@
+#include "control/events.h"
+
+#include "control/json.h"
+#include "control_fixture.h"
+
+namespace peer::control {
+namespace {
+
+rt::Task<void> numbers_and_replays(ControlTest& test, ControlServer& server) {
+  for (int i = 0; i < 1200; ++i) server.publish(node::GamesUpdated{});
+  server.publish(node::ShuttingDown{});
+  TestClient client(test.executor, test.path);
+  Json answer = co_await client.call(R"({"jsonrpc":"2.0","id":1,"method":"events.subscribe","params":{"since":0}})");
+  CHECK(answer["result"]["seq"] == 1201);
+  CHECK(answer["result"]["oldest"] == 202);
+  for (std::uint64_t number = 202; number <= 1201; ++number) {
+    answer = co_await client.read();
+    REQUIRE(answer["params"]["seq"] == number);
+  }
+  CHECK(answer["method"] == "event");
+  CHECK(answer["params"]["event"] == "ShuttingDown");
+  CHECK(answer["params"]["time"] == "1970-01-01T00:00:00.000Z");
+}
+
+TEST_CASE("The last thousand events are told again to who asks") { ControlTest().run(numbers_and_replays); }
+
+rt::Task<void> filters(ControlTest& test, ControlServer& server) {
+  TestClient client(test.executor, test.path);
+  Json answer = co_await client.call(
+      R"({"jsonrpc":"2.0","id":1,"method":"events.subscribe","params":{"only":["PeerGoodbye","LocalLibraryChanged"]}})");
+  node::PeerEvent goodbye{node::PeerEvent::Kind::goodbye, PeerId{}, "beta", ""};
+  server.publish(node::GamesUpdated{});
+  server.publish(goodbye);
+  answer = co_await client.read();
+  CHECK(answer["params"]["event"] == "PeerGoodbye");
+  CHECK(answer["params"]["seq"] == 2);
+  CHECK(answer["params"]["name"] == "beta");
+  answer = co_await client.call(R"({"jsonrpc":"2.0","id":2,"method":"events.unsubscribe"})");
+  server.publish(node::LocalLibraryChanged{});
+  answer =
+      co_await client.call(R"({"jsonrpc":"2.0","id":3,"method":"events.subscribe","params":{"only":["Nonsense"]}})");
+  CHECK(answer["error"]["code"] == -32602);
+}
+
+TEST_CASE("A subscription may be for some events only, and ends") { ControlTest().run(filters); }
+
+rt::Task<void> overflows(ControlTest& test, ControlServer& server) {
+  TestClient slow(test.executor, test.path), quick(test.executor, test.path);
+  Json answer = co_await slow.call(R"({"jsonrpc":"2.0","id":1,"method":"events.subscribe"})");
+  answer = co_await quick.call(R"({"jsonrpc":"2.0","id":1,"method":"events.subscribe"})");
+  constexpr std::uint64_t kEvents = 20'000;
+  for (std::uint64_t i = 1; i <= kEvents; ++i) {
+    server.publish(node::RuntimeFailed{"component", std::string(100, 'x')});
+    answer = co_await quick.read();
+    REQUIRE(answer["params"]["seq"] == i);
+  }
+  // The slow one has an unbroken beginning, then one overflow that tells where it ended, then nothing but answers.
+  std::uint64_t seen = 0;
+  for (;;) {
+    answer = co_await slow.read();
+    if (answer["params"]["event"] == "overflow") break;
+    REQUIRE(answer["params"]["seq"] == ++seen);
+  }
+  CHECK(seen > 100);
+  CHECK(seen < kEvents);
+  CHECK(answer["params"]["seq"] == seen);
+  server.publish(node::GamesUpdated{});
+  answer = co_await slow.call(R"({"jsonrpc":"2.0","id":2,"method":"status"})");
+  CHECK(answer["result"]["name"] == "fake");
+}
+
+TEST_CASE("A reader that falls behind loses its subscription only, and holds up nobody") {
+  ControlTest().run(overflows);
+}
+
+TEST_CASE("Times are RFC 3339, also before 1970") {
+  CHECK(rfc3339(0) == "1970-01-01T00:00:00.000Z");
+  CHECK(rfc3339(1'700'000'000'123'456'789) == "2023-11-14T22:13:20.123Z");
+  CHECK(rfc3339(-1) == "1969-12-31T23:59:59.999Z");
+}
+
+}  // namespace
+}  // namespace peer::control

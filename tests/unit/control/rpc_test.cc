@@ -1,0 +1,55 @@
+#include "control/rpc.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+namespace peer::control {
+namespace {
+
+int error_of(const std::string& text) {
+  const Line line = parse_line(text);
+  REQUIRE(line.calls.size() == 1);
+  return line.calls[0].error ? line.calls[0].error->code : 0;
+}
+
+TEST_CASE("A good line becomes a call; a call without an id is a notification") {
+  const Line line = parse_line(R"({"jsonrpc":"2.0","id":7,"method":"status","params":{"a":1}})");
+  REQUIRE(line.calls.size() == 1);
+  CHECK(!line.batch);
+  CHECK(!line.calls[0].error);
+  CHECK(!line.calls[0].notification);
+  CHECK(line.calls[0].id == 7);
+  CHECK(line.calls[0].method == "status");
+  CHECK(line.calls[0].params["a"] == 1);
+  CHECK(parse_line(R"({"jsonrpc":"2.0","method":"status"})").calls[0].notification);
+}
+
+TEST_CASE("Bad lines carry the error that the standard names") {
+  CHECK(error_of("") == kParseError);
+  CHECK(error_of("{") == kParseError);
+  CHECK(error_of("\"\xff\"") == kParseError);
+  CHECK(error_of("1") == kInvalidRequest);
+  CHECK(error_of("[]") == kInvalidRequest);
+  CHECK(error_of("{}") == kInvalidRequest);
+  CHECK(error_of(R"({"jsonrpc":"1.0","id":1,"method":"status"})") == kInvalidRequest);
+  CHECK(error_of(R"({"jsonrpc":"2.0","id":{},"method":"status"})") == kInvalidRequest);
+  CHECK(error_of(R"({"jsonrpc":"2.0","id":1,"method":5})") == kInvalidRequest);
+  CHECK(error_of(R"({"jsonrpc":"2.0","id":1,"method":"status","params":5})") == kInvalidParams);
+}
+
+TEST_CASE("A batch is its calls, the bad ones among them") {
+  const Line line = parse_line(R"([{"jsonrpc":"2.0","id":1,"method":"status"},1])");
+  CHECK(line.batch);
+  REQUIRE(line.calls.size() == 2);
+  CHECK(!line.calls[0].error);
+  CHECK(line.calls[1].error->code == kInvalidRequest);
+}
+
+TEST_CASE("Nesting is counted outside of strings") {
+  CHECK(nesting("1") == 0);
+  CHECK(nesting(R"({"a":[1,{}]})") == 3);
+  CHECK(nesting(R"({"a":"[[[[\"[["})") == 1);
+  CHECK(nesting("]]]][") == 1);
+}
+
+}  // namespace
+}  // namespace peer::control

@@ -1,0 +1,191 @@
+#include "control/server.h"
+
+#include <sys/stat.h>
+
+#include <memory>
+
+#include "control_fixture.h"
+
+namespace peer::control {
+namespace {
+
+constexpr const char* kStatus = R"({"jsonrpc":"2.0","id":1,"method":"status"})";
+
+rt::Task<void> answers_calls(ControlTest& test, ControlServer&) {
+  struct stat info{};
+  REQUIRE(stat(test.path.c_str(), &info) == 0);
+  CHECK((info.st_mode & 07777) == 0660);
+  TestClient client(test.executor, test.path);
+  const Json status = co_await client.call(kStatus);
+  CHECK(status["id"] == 1);
+  CHECK(status["result"]["name"] == "fake");
+  CHECK(status["result"]["version"] == "1.2.3");
+
+  const Json error =
+      co_await client.call(R"({"jsonrpc":"2.0","id":"x","method":"downloads.cancel","params":{"game":"g"}})");
+  CHECK(error["id"] == "x");
+  CHECK(error["error"]["code"] == -32000);
+  CHECK(error["error"]["data"]["code"] == "no_such_game");
+  const Json busy = co_await client.call(R"({"jsonrpc":"2.0","id":2,"method":"peers.list"})");
+  CHECK(busy["error"]["data"]["code"] == "busy");
+}
+
+TEST_CASE("Calls are answered, errors with their word") { ControlTest().run(answers_calls); }
+
+rt::Task<void> goes_on_after_bad_lines(ControlTest& test, ControlServer&) {
+  TestClient client(test.executor, test.path);
+  Json answer = co_await client.call("{nonsense");
+  CHECK(answer["error"]["code"] == -32700);
+  answer = co_await client.call("{}");
+  CHECK(answer["error"]["code"] == -32600);
+  answer = co_await client.call(R"({"jsonrpc":"2.0","id":1,"method":"no.such"})");
+  CHECK(answer["error"]["code"] == -32601);
+  answer = co_await client.call(R"({"jsonrpc":"2.0","id":1,"method":"games.show"})");
+  CHECK(answer["error"]["code"] == -32602);
+  answer = co_await client.call(R"({"jsonrpc":"2.0","id":1,"method":"games.show","params":{"game":5}})");
+  CHECK(answer["error"]["code"] == -32602);
+  answer = co_await client.call(R"({"jsonrpc":"2.0","id":1,"method":"status","params":{"more":5}})");
+  CHECK(answer["error"]["code"] == -32602);
+  // A notification has no answer: the next one is that of the call behind it.
+  co_await client.send("{\"jsonrpc\":\"2.0\",\"method\":\"no.such\"}\n");
+  answer = co_await client.call(kStatus);
+  CHECK(answer["result"]["name"] == "fake");
+}
+
+TEST_CASE("A bad line gets an error and the connection goes on") { ControlTest().run(goes_on_after_bad_lines); }
+
+rt::Task<void> closes_beyond_limits(ControlTest& test, ControlServer&) {
+  TestClient longer(test.executor, test.path);
+  Json answer = co_await longer.call(std::string(200'000, ' '));
+  CHECK(answer["error"]["code"] == -32600);
+  answer = co_await longer.read();
+  CHECK(answer.is_null());
+
+  TestClient deeper(test.executor, test.path);
+  answer = co_await deeper.call(std::string(33, '[') + std::string(33, ']'));
+  CHECK(answer["error"]["code"] == -32600);
+  answer = co_await deeper.read();
+  CHECK(answer.is_null());
+
+  // At the limits all is well.
+  TestClient client(test.executor, test.path);
+  std::string line = kStatus;
+  line.append(65536 - line.size(), ' ');
+  answer = co_await client.call(line);
+  CHECK(answer["result"]["name"] == "fake");
+  answer = co_await client.call(std::string(32, '[') + std::string(32, ']'));
+  CHECK(answer[0]["error"]["code"] == -32600);
+}
+
+TEST_CASE("A line too long or nested too deep is told so and closes the connection") {
+  ControlTest().run(closes_beyond_limits);
+}
+
+rt::Task<void> answers_batches(ControlTest& test, ControlServer&) {
+  TestClient client(test.executor, test.path);
+  co_await client.send(std::string("[") + kStatus + R"(,{"jsonrpc":"2.0","id":2,"method":"library.rescan"},)" +
+                       "{\"jsonrpc\":\"2.0\",\"method\":\"status\"}]\n");
+  while (test.kept.empty())
+    co_await rt::sleep_for(test.executor, std::chrono::milliseconds(1), rt::CancellationToken{});
+  test.kept[0](true);
+  const Json answer = co_await client.read();
+  REQUIRE(answer.size() == 2);
+  CHECK(answer[0]["id"] == 1);
+  CHECK(answer[1]["result"]["ok"] == true);
+}
+
+TEST_CASE("The answers of a batch come together, without those of notifications") {
+  ControlTest().run(answers_batches);
+}
+
+rt::Task<void> bounds_outstanding(ControlTest& test, ControlServer&) {
+  TestClient client(test.executor, test.path);
+  std::string many;
+  for (int i = 0; i < 100; ++i)
+    many += R"({"jsonrpc":"2.0","id":)" + std::to_string(i) +
+            R"(,"method":"library.rescan"})"
+            "\n";
+  co_await client.send(many);
+  // Another client is answered meanwhile, so the first one's lines have been looked at.
+  TestClient other(test.executor, test.path);
+  for (int i = 0; i < 20; ++i) {
+    const Json answer = co_await other.call(kStatus);
+    CHECK(answer["result"]["name"] == "fake");
+  }
+  CHECK(test.kept.size() == 32);
+  std::size_t answered = 0;
+  while (answered < 100) {
+    while (answered >= test.kept.size())
+      co_await rt::sleep_for(test.executor, std::chrono::milliseconds(1), rt::CancellationToken{});
+    test.kept[answered](true);
+    const Json answer = co_await client.read();
+    CHECK(answer["id"] == answered);
+    ++answered;
+    CHECK(test.kept.size() <= answered + 32);
+  }
+}
+
+TEST_CASE("A client has a bounded number of calls under way, and all are answered in the end") {
+  ControlTest().run(bounds_outstanding);
+}
+
+rt::Task<void> refuses_one_more(ControlTest& test, ControlServer&) {
+  std::vector<std::unique_ptr<TestClient>> clients;
+  for (std::size_t i = 0; i < ControlServer::kMaxClients; ++i) {
+    clients.push_back(std::make_unique<TestClient>(test.executor, test.path));
+    const Json answer = co_await clients.back()->call(kStatus);
+    CHECK(answer["result"]["name"] == "fake");
+  }
+  TestClient refused(test.executor, test.path);
+  Json answer = co_await refused.read();
+  CHECK(answer["error"]["message"].get<std::string>().find("too many clients") != std::string::npos);
+  answer = co_await refused.read();
+  CHECK(answer.is_null());
+  // The others do not notice; a place that becomes free is taken.
+  answer = co_await clients[0]->call(kStatus);
+  CHECK(answer["result"]["name"] == "fake");
+  clients.pop_back();
+  for (;;) {
+    TestClient again(test.executor, test.path);
+    answer = co_await again.call(kStatus);
+    if (answer.contains("result")) break;
+  }
+}
+
+TEST_CASE("More than 64 clients are told so") { ControlTest().run(refuses_one_more); }
+
+rt::Task<void> hears_after_half_close(ControlTest& test, ControlServer& server) {
+  TestClient client(test.executor, test.path);
+  Json answer = co_await client.call(R"({"jsonrpc":"2.0","id":1,"method":"events.subscribe"})");
+  CHECK(answer["result"]["seq"] == 0);
+  client.stop_sending();
+  server.publish(node::GamesUpdated{});
+  answer = co_await client.read();
+  CHECK(answer["params"]["event"] == "GamesUpdated");
+}
+
+TEST_CASE("A subscriber that has stopped sending still hears events") { ControlTest().run(hears_after_half_close); }
+
+TEST_CASE("The socket of a dead daemon is replaced, a living one's or another file never") {
+  ControlTest test;
+  std::filesystem::create_directories(test.directory + "/run");
+  const int dead = socket(AF_UNIX, SOCK_STREAM, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strcpy(address.sun_path, test.path.c_str());
+  REQUIRE(bind(dead, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  close(dead);
+  test.run([](ControlTest& t, ControlServer&) -> rt::Task<void> {
+    rt::Scope scope(t.executor, "second", rt::CancellationToken{});
+    ControlOptions options{t.path, "", [] { return std::int64_t{0}; }, Log{}};
+    ControlServer second(t.executor, scope, std::move(options));
+    const auto opened = second.open(t.peer());
+    REQUIRE(!opened);
+    CHECK(opened.error().code == ErrorCode::busy);
+    co_return;
+  });
+  CHECK(!std::filesystem::exists(test.path));
+}
+
+}  // namespace
+}  // namespace peer::control

@@ -1,0 +1,54 @@
+#include "text/format.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+namespace peer::ctl {
+namespace {
+
+TEST_CASE("Sizes as people read them") {
+  CHECK(human_bytes(0) == "0 B");
+  CHECK(human_bytes(999) == "999 B");
+  CHECK(human_bytes(1000) == "1.0 kB");
+  CHECK(human_bytes(999'999) == "1.0 MB");
+  CHECK(human_bytes(85'400'000) == "85 MB");
+  CHECK(human_bytes(3.26e9) == "3.3 GB");
+  CHECK(human_rate(11'200'000) == "11 MB/s");
+}
+
+TEST_CASE("Times as people read them") {
+  CHECK(human_seconds(0) == "0 s");
+  CHECK(human_seconds(0.42) == "0.4 s");
+  CHECK(human_seconds(59.4) == "59 s");
+  CHECK(human_seconds(59.6) == "1 min");
+  CHECK(human_seconds(200) == "3 min 20 s");
+  CHECK(human_seconds(7500) == "2 h 5 min");
+  CHECK(human_seconds(3600 * 76) == "3 d 4 h");
+}
+
+TEST_CASE("Tables are aligned, and what others chose cannot move the cursor") {
+  Table table({"A", "LONGER"});
+  table.row({"wide \u00fc", "x"});
+  table.row({"\x1b[2J", "y"});
+  const std::string text = table.text();
+  CHECK(text.find('\x1b') == std::string::npos);
+  CHECK(text.starts_with("A  "));
+}
+
+TEST_CASE("A progress line fits its width and shows 100 % only at the end") {
+  Progress progress;
+  progress.game = "demo";
+  progress.state = "downloading";
+  progress.total = 1000;
+  progress.done = 999.9;
+  progress.rate = 1e6;
+  progress.eta_s = 12;
+  progress.sources = 1;
+  CHECK(progress_line(progress, 200) == "demo:  99 %  1.0 kB of 1.0 kB  1.0 MB/s  12 s left  1 source");
+  CHECK(progress_line(progress, 10) == "demo:  99 ");
+  progress.state = "paused";
+  progress.error = "the disk is full";
+  CHECK(progress_line(progress, 200) == "demo: paused: the disk is full");
+}
+
+}  // namespace
+}  // namespace peer::ctl
