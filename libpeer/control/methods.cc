@@ -208,42 +208,32 @@ const std::vector<Method>& methods() {
 
 bool fits(const Json& value, Kind kind) {
   switch (kind) {
-    case Kind::text:
-      return value.is_string() && !value.get_ref<const std::string&>().empty();
+    case Kind::text: return value.is_string() && !value.get_ref<const std::string&>().empty();
     case Kind::texts:
       return value.is_array() && std::ranges::all_of(value, [](const Json& v) { return fits(v, Kind::text); });
     case Kind::count:
       return value.is_number_unsigned() || (value.is_number_integer() && value.get<std::int64_t>() >= 0);
-    case Kind::seconds:
-      return value.is_number() && std::isfinite(value.get<double>()) && value.get<double>() >= 0;
+    case Kind::seconds: return value.is_number() && std::isfinite(value.get<double>()) && value.get<double>() >= 0;
   }
   return false;
 }
 
 const char* describe(Kind kind) {
   switch (kind) {
-    case Kind::text:
-      return "a string that is not empty";
-    case Kind::texts:
-      return "an array of strings";
-    case Kind::count:
-      return "a whole number from 0";
-    case Kind::seconds:
-      return "a number of seconds from 0";
+    case Kind::text: return "a string that is not empty";
+    case Kind::texts: return "an array of strings";
+    case Kind::count: return "a whole number from 0";
+    case Kind::seconds: return "a number of seconds from 0";
   }
   return "";
 }
 
 Json schema(Kind kind) {
   switch (kind) {
-    case Kind::text:
-      return {{"type", "string"}, {"minLength", 1}};
-    case Kind::texts:
-      return {{"type", "array"}, {"items", schema(Kind::text)}};
-    case Kind::count:
-      return {{"type", "integer"}, {"minimum", 0}};
-    case Kind::seconds:
-      return {{"type", "number"}, {"minimum", 0}};
+    case Kind::text: return {{"type", "string"}, {"minLength", 1}};
+    case Kind::texts: return {{"type", "array"}, {"items", schema(Kind::text)}};
+    case Kind::count: return {{"type", "integer"}, {"minimum", 0}};
+    case Kind::seconds: return {{"type", "number"}, {"minimum", 0}};
   }
   return {};
 }

@@ -27,7 +27,8 @@ class DatagramReceiver {
  public:
   virtual ~DatagramReceiver() = default;
   /// One datagram (super-packets are already split). `local` has the address it came to; the port is the socket's.
-  virtual void on_datagram(const SocketAddress& local, const SocketAddress& remote, Ecn ecn, std::span<const std::uint8_t> data) = 0;
+  virtual void on_datagram(const SocketAddress& local, const SocketAddress& remote, Ecn ecn,
+                           std::span<const std::uint8_t> data) = 0;
   /// All datagrams of one turn have been given: time to send what they caused.
   virtual void on_burst_end() = 0;
   /// The socket takes data again after would_block.
@@ -40,7 +41,7 @@ class DatagramSocket {
  public:
   struct Stats {
     std::uint64_t datagrams_in = 0, datagrams_out = 0, bytes_in = 0, bytes_out = 0;
-    std::uint64_t dropped_by_kernel = 0;  ///< SO_RXQ_OVFL
+    std::uint64_t dropped_by_kernel = 0;                ///< SO_RXQ_OVFL
     std::uint32_t receive_buffer = 0, send_buffer = 0;  ///< bytes granted
     bool gso = false, gro = false;
   };
@@ -51,15 +52,15 @@ class DatagramSocket {
   virtual SocketAddress local_address() const = 0;
   /// Begins to receive; at most `kDatagramsPerTurn` datagrams a loop turn, empty ones counted.
   virtual void start(DatagramReceiver& receiver) = 0;
-  /// Sends `data` as datagrams of `segment` bytes each, the last perhaps shorter; at most max_segments() of them and kMaxSend bytes.
-  /// `local` chooses the source address (unspecified: the kernel does).
-  virtual SendStatus send(const SocketAddress& local, const SocketAddress& remote, Ecn ecn, std::span<const std::uint8_t> data,
-                          std::size_t segment) = 0;
+  /// Sends `data` as datagrams of `segment` bytes each, the last perhaps shorter; at most max_segments() of them and
+  /// kMaxSend bytes. `local` chooses the source address (unspecified: the kernel does).
+  virtual SendStatus send(const SocketAddress& local, const SocketAddress& remote, Ecn ecn,
+                          std::span<const std::uint8_t> data, std::size_t segment) = 0;
   /// How many datagrams one send() may carry: 1 without GSO.
   virtual std::size_t max_segments() const = 0;
   virtual Stats stats() const = 0;
-  /// Stops receiving and releases the port; returns when the last callback is over. Not cancellable. Once; a send() from then
-  /// on goes nowhere.
+  /// Stops receiving and releases the port; returns when the last callback is over. Not cancellable. Once; a send()
+  /// from then on goes nowhere.
   virtual rt::Task<void> close() = 0;
 };
 

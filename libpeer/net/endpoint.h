@@ -1,7 +1,7 @@
 // Endpoint: the Transport over QUIC and HTTP/3 (ngtcp2, nghttp3): client and server on one DatagramSocket.
 //
-// Datagrams are routed by connection id. Every connection has a scope below the endpoint's; run() is the outermost task: it
-// ends when cancelled, after every connection has been closed (CONNECTION_CLOSE sent) and every task joined.
+// Datagrams are routed by connection id. Every connection has a scope below the endpoint's; run() is the outermost
+// task: it ends when cancelled, after every connection has been closed (CONNECTION_CLOSE sent) and every task joined.
 #pragma once
 
 #include <memory>
@@ -44,7 +44,8 @@ class Endpoint final : public Transport {
   rt::Task<void> run(rt::CancellationToken token);
 
   SocketAddress local_address() const override;
-  rt::Task<Result<std::unique_ptr<Link>>> dial(SocketAddress address, std::optional<PeerId> expected, rt::CancellationToken token) override;
+  rt::Task<Result<std::unique_ptr<Link>>> dial(SocketAddress address, std::optional<PeerId> expected,
+                                               rt::CancellationToken token) override;
   rt::Task<void> serve(RequestHandler handler, rt::CancellationToken token) override;
   Stats stats() const;
 

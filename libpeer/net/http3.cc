@@ -36,16 +36,11 @@ bool parse(std::string_view text, T& out) {
 Error stream_error(std::uint64_t code) {
   switch (code) {
     case NGHTTP3_H3_NO_ERROR:
-    case NGHTTP3_H3_REQUEST_CANCELLED:
-      return {ErrorCode::refused, "the peer gave the request up"};
-    case NGHTTP3_H3_REQUEST_REJECTED:
-      return {ErrorCode::refused, "the peer takes no requests now"};
-    case NGHTTP3_H3_EXCESSIVE_LOAD:
-      return {ErrorCode::refused, "the peer found the request too large"};
-    case NGHTTP3_H3_MESSAGE_ERROR:
-      return {ErrorCode::invalid, "the message broke HTTP's rules"};
-    default:
-      return {ErrorCode::refused, "the peer reset the stream (code " + std::to_string(code) + ")"};
+    case NGHTTP3_H3_REQUEST_CANCELLED: return {ErrorCode::refused, "the peer gave the request up"};
+    case NGHTTP3_H3_REQUEST_REJECTED: return {ErrorCode::refused, "the peer takes no requests now"};
+    case NGHTTP3_H3_EXCESSIVE_LOAD: return {ErrorCode::refused, "the peer found the request too large"};
+    case NGHTTP3_H3_MESSAGE_ERROR: return {ErrorCode::invalid, "the message broke HTTP's rules"};
+    default: return {ErrorCode::refused, "the peer reset the stream (code " + std::to_string(code) + ")"};
   }
 }
 
@@ -100,17 +95,11 @@ struct Http3::Callbacks {
     }
     if (me.server_) {
       switch (token) {
-        case NGHTTP3_QPACK_TOKEN__METHOD:
-          s.request.method = v;
-          break;
-        case NGHTTP3_QPACK_TOKEN__PATH:
-          s.request.path = v;
-          break;
+        case NGHTTP3_QPACK_TOKEN__METHOD: s.request.method = v; break;
+        case NGHTTP3_QPACK_TOKEN__PATH: s.request.path = v; break;
         case NGHTTP3_QPACK_TOKEN__SCHEME:
-        case NGHTTP3_QPACK_TOKEN__AUTHORITY:
-          break;
-        default:
-          s.request.fields.push_back({std::string(n), std::string(v)});
+        case NGHTTP3_QPACK_TOKEN__AUTHORITY: break;
+        default: s.request.fields.push_back({std::string(n), std::string(v)});
       }
       return 0;
     }
@@ -283,9 +272,7 @@ ngtcp2_ssize Http3::write(ngtcp2_conn* quic, ngtcp2_path* path, ngtcp2_pkt_info*
         ngtcp2_conn_writev_stream(quic, path, info, out, size, &taken, flags, id,
                                   reinterpret_cast<const ngtcp2_vec*>(vectors), static_cast<std::size_t>(count), now);
     switch (written) {
-      case NGTCP2_ERR_STREAM_DATA_BLOCKED:
-        nghttp3_conn_block_stream(h3_, id);
-        continue;
+      case NGTCP2_ERR_STREAM_DATA_BLOCKED: nghttp3_conn_block_stream(h3_, id); continue;
       case NGTCP2_ERR_STREAM_SHUT_WR:
       case NGTCP2_ERR_STREAM_NOT_FOUND:
         nghttp3_conn_shutdown_stream_write(h3_, id);
@@ -294,8 +281,7 @@ ngtcp2_ssize Http3::write(ngtcp2_conn* quic, ngtcp2_path* path, ngtcp2_pkt_info*
           if (stream->stop) connection_.stop_later(streams_.at(id));
         }
         continue;
-      default:
-        break;
+      default: break;
     }
     if (taken >= 0 && (written >= 0 || written == NGTCP2_ERR_WRITE_MORE)) {
       const int result = nghttp3_conn_add_write_offset(h3_, id, static_cast<std::size_t>(taken));

@@ -1,4 +1,5 @@
-// Identity: a peer's key and self-signed certificate. The peer id is the SHA-256 of the certificate's public key (SPKI).
+// Identity: a peer's key and self-signed certificate. The peer id is the SHA-256 of the certificate's public key
+// (SPKI).
 #pragma once
 
 #include <memory>

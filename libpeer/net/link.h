@@ -1,4 +1,5 @@
-// Link: requests with streaming bodies over one connection to one peer. HTTP/3 in the daemon; the layers above see only this.
+// Link: requests with streaming bodies over one connection to one peer. HTTP/3 in the daemon; the layers above see only
+// this.
 //
 // 1. Everything belongs to the loop of its Transport; calls from other loops go through rt::call_on().
 // 2. Destroying a stream that is not complete resets it, both ways.
@@ -7,8 +8,8 @@
 //    `invalid` when it broke the protocol.
 #pragma once
 
-#include <cstddef>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -20,8 +21,8 @@
 #include "base/digest.h"
 #include "base/result.h"
 #include "net/address.h"
-#include "runtime/task.h"
 #include "runtime/cancellation.h"
+#include "runtime/task.h"
 
 namespace peer::net {
 
@@ -48,10 +49,11 @@ class BodyReader {
  public:
   virtual ~BodyReader() = default;
   /// Fills `into` whole unless the body ends first; returns how many bytes it wrote (0: the end). One reader at a time.
-  /// Bytes that arrive while a read waits are written straight into `into`, which must stay valid until the Task has ended.
-  /// Cancel: throws Cancelled; the stream is then good for nothing but destruction.
+  /// Bytes that arrive while a read waits are written straight into `into`, which must stay valid until the Task has
+  /// ended. Cancel: throws Cancelled; the stream is then good for nothing but destruction.
   virtual rt::Task<Result<std::size_t>> read(std::span<std::uint8_t> into, rt::CancellationToken token) = 0;
-  /// Tells the flow control that `bytes` which read() gave are done with (on disk, say): only now may the sender send as many more.
+  /// Tells the flow control that `bytes` which read() gave are done with (on disk, say): only now may the sender send
+  /// as many more.
   virtual void release(std::size_t bytes) = 0;
 };
 
@@ -63,7 +65,8 @@ class BodyWriter {
  public:
   virtual ~BodyWriter() = default;
   /// Queues the bytes; waits first while kMaxUnackedPerStream or more are queued or unacknowledged.
-  /// Fails: when the stream was reset or stopped by the other side, or the link failed. Cancel: throws Cancelled, nothing was queued.
+  /// Fails: when the stream was reset or stopped by the other side, or the link failed. Cancel: throws Cancelled,
+  /// nothing was queued.
   virtual rt::Task<Result<void>> write(SharedBytes bytes, rt::CancellationToken token) = 0;
   /// No more bytes: the end of the body. Idempotent.
   virtual void finish() = 0;
@@ -108,9 +111,10 @@ class Link {
   virtual ~Link() = default;
   virtual const std::optional<PeerId>& peer() const = 0;
   virtual SocketAddress remote_address() const = 0;
-  /// Sends a request; with `has_body` its writer() follows. Fails: as above, `busy` when the peer allows no more streams.
+  /// Sends a request; with `has_body` its writer() follows. Fails: as above, `busy` when the peer allows no more
+  /// streams.
   virtual rt::Task<Result<std::unique_ptr<ClientStream>>> request(const RequestHead& head, bool has_body,
-                                                                   rt::CancellationToken token) = 0;
+                                                                  rt::CancellationToken token) = 0;
   /// Closes with a reason the other side sees; open streams fail. Idempotent, does not wait.
   virtual void close(std::string_view reason) = 0;
   /// Waits until the link has ended, for whatever reason, and tells it. Several may wait.
@@ -118,8 +122,8 @@ class Link {
   virtual LinkStats stats() const = 0;
 };
 
-/// Serves one request; runs in the scope of its connection. What it throws resets that stream and closes that connection only.
-/// The token is requested when the stream is reset or its connection or the serving ends.
+/// Serves one request; runs in the scope of its connection. What it throws resets that stream and closes that
+/// connection only. The token is requested when the stream is reset or its connection or the serving ends.
 using RequestHandler = std::function<rt::Task<void>(ServerStream& stream, rt::CancellationToken token)>;
 
 /// One UDP port in both roles.
@@ -132,8 +136,8 @@ class Transport {
   /// Fails: unreachable within kDialTimeout, refused on a wrong id.
   virtual rt::Task<Result<std::unique_ptr<Link>>> dial(SocketAddress address, std::optional<PeerId> expected,
                                                        rt::CancellationToken token) = 0;
-  /// Accepts connections and serves their requests until cancelled; joins every handler. While nobody serves, new connections
-  /// and requests are refused; dialled links are not concerned.
+  /// Accepts connections and serves their requests until cancelled; joins every handler. While nobody serves, new
+  /// connections and requests are refused; dialled links are not concerned.
   virtual rt::Task<void> serve(RequestHandler handler, rt::CancellationToken token) = 0;
 };
 

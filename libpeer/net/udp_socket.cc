@@ -35,10 +35,8 @@ bool is_transient(int error) {
     case ENOMEM:
     case EPERM:
     case EACCES:
-    case EMSGSIZE:
-      return true;
-    default:
-      return false;
+    case EMSGSIZE: return true;
+    default: return false;
   }
 }
 

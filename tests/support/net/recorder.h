@@ -62,7 +62,8 @@ struct Recorder final : net::DatagramReceiver {
   }
   /// Fails the test if that many do not come.
   rt::Task<void> expect_datagrams(rt::Executor& executor, std::size_t count) {
-    const bool came = co_await until(executor, [this, count] { return datagrams.size() >= count; });
+    auto all = [this, count] { return datagrams.size() >= count; };
+    const bool came = co_await until(executor, all);
     INFO("received " << datagrams.size() << " datagrams of " << count);
     CHECK(came);
   }

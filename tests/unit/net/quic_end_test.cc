@@ -241,7 +241,7 @@ rt::Task<void> network_dies(Witness& witness, SimNetwork& network, QuicPair& pai
   co_await witness.ended.wait(kNever);
 }
 
-rt::Task<void> dial_and_cancel(QuicPair& pair, rt::CancellationToken token, bool& finished) {
+rt::Task<void> dial_and_cancel(QuicPair& pair, bool& finished, rt::CancellationToken token) {
   try {
     auto dialling = pair.client.endpoint().dial(pair.server.address(), pair.server.id(), token);
     auto link = co_await dialling;
@@ -274,7 +274,7 @@ rt::Task<void> dial_and_cancel(QuicPair& pair, rt::CancellationToken token, bool
 rt::Task<void> cancel_after(rt::Duration after, bool& finished, QuicPair& pair) {
   {
     rt::Deadline deadline(pair.executor, after, kNever);
-    auto trying = dial_and_cancel(pair, deadline.token(), finished);
+    auto trying = dial_and_cancel(pair, finished, deadline.token());
     co_await trying;
   }
   auto dialling = pair.link();

@@ -232,7 +232,8 @@ rt::Task<void> blocked_sender(rt::UvExecutor& executor, UdpOptions options) {
     const auto data = counting(1000, i);
     while (a->send({}, b->local_address(), Ecn::not_ect, data, 1000) == SendStatus::would_block) {
       ++blocked;
-      const bool came = co_await at_a.until(executor, [&] { return at_a.writable == blocked; });
+      auto writable = [&] { return at_a.writable == blocked; };
+      const bool came = co_await at_a.until(executor, writable);
       CHECK(came);
       if (!came) break;
     }

@@ -80,7 +80,8 @@ TEST_CASE("Cancelling the first in the queue lets the next one through", "[budge
 namespace {
 rt::Task<void> outlive(net::SharedBytes& kept) {
   transfer::SendBuffers buffers(transfer::SendBuffers::kBatchBytes);
-  kept = co_await buffers.take(transfer::SendBuffers::kBatchBytes, {});
+  const rt::CancellationToken never;
+  kept = co_await buffers.take(transfer::SendBuffers::kBatchBytes, never);
   CHECK(buffers.used() == transfer::SendBuffers::kBatchBytes);
 }
 }  // namespace
