@@ -10,6 +10,7 @@
 
 #include "control/server.h"
 #include "net/interfaces.h"
+#include "net/local_network.h"
 #include "net/resolver.h"
 #include "net/udp_socket.h"
 #include "peer/runtime.h"
@@ -97,6 +98,8 @@ node::PeerOptions peer_options(Machine& machine, net::Identity identity, std::un
   std::array<std::uint8_t, 16> instance{};
   machine.random->fill(instance);
   options.instance = to_hex(instance);
+  options.admit = [network = std::make_shared<net::LocalNetwork>(), clock = &machine.net.executor()](
+                      const net::SocketAddress& remote) { return network->contains(remote, clock->now()); };
   options.roots = config.roots;
   options.settle = config.settle;
   options.peers = config.peers;

@@ -30,6 +30,7 @@ bool Core::may_answer() {
 
 void Core::on_stranger(const ngtcp2_version_cid& ids, const SocketAddress& local, const SocketAddress& remote, Ecn ecn,
                        std::span<const std::uint8_t> data) {
+  if (options_.admit && !options_.admit(remote)) return;
   ngtcp2_pkt_hd header;
   if (ngtcp2_accept(&header, data.data(), data.size()) != 0) {
     if ((data[0] & 0x80U) == 0) reset_stateless(ids, local, remote, ecn, data);

@@ -4,6 +4,7 @@
 // task: it ends when cancelled, after every connection has been closed (CONNECTION_CLOSE sent) and every task joined.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "base/log.h"
@@ -25,7 +26,9 @@ struct EndpointOptions {
   std::uint64_t connection_window = 64 << 20;  ///< the same over all streams
   std::uint16_t largest_datagram = 8952;       ///< path MTU discovery tries nothing larger (UDP payload)
   std::size_t half_open = 64;                  ///< handshakes under way before clients must prove their address (Retry)
-  bool present_certificate = true;             ///< false: dials as a stranger, like any HTTP/3 client
+  /// Whether an address may connect at all; others get no answer. Empty: anyone. Called on the endpoint's loop.
+  std::function<bool(const SocketAddress& remote)> admit;
+  bool present_certificate = true;  ///< false: dials as a stranger, like any HTTP/3 client
   explicit EndpointOptions(Identity i, Random* r) : identity(std::move(i)), random(r) {}
 };
 

@@ -95,6 +95,7 @@ rt::Task<void> PeerMain::create_net_side() {
   auto create = [this](rt::CancellationToken) -> rt::Task<void> {
     net::EndpointOptions endpoint(options_.identity, environment_.net_random);
     endpoint.log = options_.log.named("quic");
+    endpoint.admit = options_.admit;
     net_side_ = std::make_unique<NetSide>(*environment_.net, std::move(options_.socket), std::move(endpoint),
                                           *environment_.disk, *environment_.workers, options_.log);
     return [](PeerMain& self) -> rt::Task<void> {

@@ -1,0 +1,16 @@
+#include "net/local_network.h"
+
+namespace peer::net {
+
+bool LocalNetwork::contains(const SocketAddress& address, rt::TimePoint now) {
+  if (address.is_local()) return true;
+  if (!ever_listed_ || now - listed_ >= kListInterval) {
+    // A failed listing keeps what was known.
+    if (auto found = lister_()) interfaces_ = std::move(*found);
+    listed_ = now;
+    ever_listed_ = true;
+  }
+  return is_on_link(interfaces_, address);
+}
+
+}  // namespace peer::net
