@@ -48,7 +48,7 @@ Progress Download::progress() const {
   Progress progress;
   progress.phase = phase_;
   progress.rate = rate_;
-  progress.bytes_reused = bytes_reused_;
+  progress.bytes_received = received_before_;
   for (const auto& [id, source] : sources_) {
     const std::uint64_t bytes =
         source.received_before + (source.received ? source.received->load(std::memory_order_relaxed) : 0);
@@ -177,7 +177,7 @@ rt::Task<DownloadOutcome> Download::prepare(rt::Scope& scope) {
   if (!opened) co_return failed(opened.error());
   staging_ = std::move(*opened);
   planner_.emplace(document_->manifest, staging_->have());
-  bytes_reused_ = planner_->bytes_had();
+  received_before_ = planner_->bytes_had();
   last_checkpoint_ = context_.control->now();
   co_return DownloadOutcome{};
 }
@@ -212,14 +212,20 @@ rt::Task<DownloadOutcome> Download::fetch_all(rt::Scope& scope) {
   co_return std::move(*result);
 }
 
-/// Starts a task for every listed peer that has none.
+/// Starts a task for every listed peer that has none, and stops those of peers that are no longer listed: the
+/// connection to a dead peer would be waited for much longer.
 void Download::refresh_sources(rt::Scope& scope) {
-  for (SourcePeer& peer : listed()) {
+  std::vector<SourcePeer> peers = listed();
+  for (const auto& [id, source] : sources_) {
+    if (source.running && std::ranges::find(peers, id, &SourcePeer::id) == peers.end()) source.stop->request();
+  }
+  for (SourcePeer& peer : peers) {
     Source& source = sources_[peer.id];
     if (source.running || source.excluded || context_.control->now() < source.not_before) continue;
     if (source.received) source.received_before += source.received->load();
     source.spans = std::make_shared<rt::Channel<Span>>(context_.net->executor(), kLanes * 2);
     source.received = std::make_shared<std::atomic<std::uint64_t>>(0);
+    source.stop = std::make_unique<rt::CancellationSource>(scope.token());
     source.running = true;
     SourceJob job(inbox_.sender());
     job.transport = context_.transport;
@@ -232,21 +238,19 @@ void Download::refresh_sources(rt::Scope& scope) {
     job.staging = staging_;
     job.spans = source.spans;
     job.received = source.received;
-    scope.spawn("source " + peer.name, source_task(peer.id, std::move(job), scope.token()));
+    scope.spawn("source " + peer.name, source_task(peer.id, std::move(job), source.stop->token()));
   }
 }
 
 rt::Task<void> Download::source_task(PeerId id, SourceJob job, rt::CancellationToken token) {
   const rt::Channel<SourceReport>::Sender reports = job.reports;
   auto start = [job](rt::CancellationToken t) { return run_source(job, t); };
-  std::optional<SourceEnded> ended;
+  SourceEnded ended{id, Blame::network, Error{ErrorCode::unreachable, id.brief() + " is no longer asked", 0}};
   try {
     ended = co_await rt::call_on(*context_.net, "source " + id.brief(), std::move(start), token);
   } catch (const rt::Cancelled&) {
-    if (!token.requested())
-      ended = SourceEnded{id, Blame::network, Error{ErrorCode::unreachable, "the network loop is ending", 0}};
   }
-  if (ended) reports.send_urgent(std::move(*ended));
+  reports.send_urgent(std::move(ended));
 }
 
 /// Hands out spans, as long as what is received but not durable stays within bounds.
@@ -339,7 +343,7 @@ rt::Task<void> Download::checkpoint_task(rt::CancellationToken token) {
 
 void Download::measure() {
   const Progress now = progress();
-  samples_.push_back({context_.control->now(), now.bytes_received});
+  samples_.push_back({context_.control->now(), now.bytes_received - received_before_});
   while (samples_.size() > 2 && samples_.back().at - samples_.front().at > kRateWindow)
     samples_.erase(samples_.begin());
   const double seconds = std::chrono::duration<double>(samples_.back().at - samples_.front().at).count();

@@ -88,6 +88,7 @@ class Download {
   struct Source {
     std::shared_ptr<rt::Channel<Span>> spans;
     std::shared_ptr<std::atomic<std::uint64_t>> received;
+    std::unique_ptr<rt::CancellationSource> stop;  ///< requested when the peer no longer offers the version
     std::vector<Span> outstanding;
     bool running = false;
     bool excluded = false;              ///< sent wrong data or lacks what it offered
@@ -128,7 +129,7 @@ class Download {
   std::map<PeerId, Source> sources_;
   std::optional<Error> fatal_;
   std::optional<Error> last_error_;
-  std::uint64_t bytes_reused_ = 0;
+  std::uint64_t received_before_ = 0;  ///< by earlier runs: what they left in the staging
   bool checkpointing_ = false;
   rt::TimePoint last_checkpoint_{};
 

@@ -252,21 +252,19 @@ class Daemon:
         return next((d for d in self.call("downloads.list")["downloads"] if d["game"] == game), None)
 
     def wait_bytes(self, game, bytes_done):
-        """Until that much is there; fails if the download is over by then."""
+        """Until that much is there; fails if all is by then. What became of an earlier download does not count."""
         def enough():
-            row = rpc.call("downloads.list")["downloads"]
-            row = next((d for d in row if d["game"] == game), None)
-            if row is None:
-                return False
-            assert row["state"] in ("queued", "downloading"), f"the download is {row['state']} too soon: {row}"
-            return row["bytes_done"] >= bytes_done
+            rows = rpc.call("downloads.list")["downloads"]
+            row = next((d for d in rows if d["game"] == game), {"state": "none"})
+            assert row["state"] not in ("verifying", "finished"), f"the download was too fast: {row}"
+            return row["state"] == "downloading" and row["bytes_done"] >= bytes_done
         with self.rpc() as rpc:
             wait_for(f"{self.name} has {bytes_done} bytes of {game}", enough, pause=0.005)
 
     def path(self, *parts):
         return os.path.join(self.library, *parts)
 
-    def signal(self, number):
+    def send_signal(self, number):
         os.kill(self.pid, number)
 
     def kill(self):
@@ -276,7 +274,7 @@ class Daemon:
     def stop(self, number=signal.SIGTERM):
         """Seconds that the clean stop took."""
         begin = time.monotonic()
-        self.signal(number)
+        self.send_signal(number)
         code = self.process.wait(timeout=PATIENCE)
         assert code == 0, f"{self.name}: exit code {code} after {signal.Signals(number).name}"
         return time.monotonic() - begin
