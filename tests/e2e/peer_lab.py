@@ -1,4 +1,4 @@
-"""What the end-to-end tests share: daemons (inside hosts of a small LAN where root allows), commands, waiting, trees.
+"""What the end-to-end tests share: daemons (inside hosts of a small LAN where root allows), commands, waiting.
 
 A test is a function test_x(lab). It waits for states, with a limit, never for a time. Everything it starts or makes
 belongs to its Lab, which ends and removes it, and shows the daemons' logs when the test has failed.
@@ -7,8 +7,6 @@ PEERD and PEERCTL name the programs under test.
 
 import collections
 import contextlib
-import ctypes
-import hashlib
 import json
 import os
 import random
@@ -16,7 +14,6 @@ import select
 import shutil
 import signal
 import socket
-import stat
 import string
 import subprocess
 import sys
@@ -252,12 +249,10 @@ class Daemon:
         return next((d for d in self.call("downloads.list")["downloads"] if d["game"] == game), None)
 
     def wait_bytes(self, game, bytes_done):
-        """Until that much is there; fails if all is by then. What became of an earlier download does not count."""
+        """Until that much is there. What became of an earlier download does not count."""
         def enough():
             rows = rpc.call("downloads.list")["downloads"]
-            row = next((d for d in rows if d["game"] == game), {"state": "none"})
-            assert row["state"] not in ("verifying", "finished"), f"the download was too fast: {row}"
-            return row["state"] == "downloading" and row["bytes_done"] >= bytes_done
+            return any(d["game"] == game and d["state"] == "downloading" and d["bytes_done"] >= bytes_done for d in rows)
         with self.rpc() as rpc:
             wait_for(f"{self.name} has {bytes_done} bytes of {game}", enough, pause=0.005)
 
@@ -342,90 +337,3 @@ def main(tests):
         print(f"{outcome} {test.__name__} {time.monotonic() - begin:.1f} s")
         outcomes[outcome] += 1
     sys.exit(1 if outcomes["FAILED"] else 0 if outcomes["passed"] else 77)
-
-
-# Trees
-
-
-def describe_tree(root):
-    """{relative path: what it is}: content, executable bit and time of files, target of symlinks."""
-    found = {}
-    base = os.fsencode(root)
-    for directory, directories, files in os.walk(base):
-        for name in directories + files:
-            path = os.path.join(directory, name)
-            key = os.fsdecode(os.path.relpath(path, base))
-            info = os.lstat(path)
-            if stat.S_ISLNK(info.st_mode):
-                found[key] = ("symlink", os.fsdecode(os.readlink(path)))
-            elif stat.S_ISDIR(info.st_mode):
-                found[key] = ("directory",)
-            elif stat.S_ISREG(info.st_mode):
-                with open(path, "rb") as file:
-                    digest = hashlib.file_digest(file, "blake2b").hexdigest()
-                found[key] = ("file", info.st_size, digest, bool(info.st_mode & 0o100), info.st_mtime_ns)
-            else:
-                found[key] = ("special",)
-    return found
-
-
-def assert_same_tree(original, copy, left_out=()):
-    """`left_out`: paths of the original that the copy must not have."""
-    want = describe_tree(original)
-    for path in left_out:
-        del want[path]
-    have = describe_tree(copy)
-    problems = [f"missing: {p!r}" for p in want.keys() - have.keys()]
-    problems += [f"not in the original: {p!r}" for p in have.keys() - want.keys()]
-    problems += [f"differs: {p!r}: {want[p]} became {have[p]}" for p in want.keys() & have.keys() if want[p] != have[p]]
-    assert not problems, f"{len(problems)} differences:\n" + "\n".join(sorted(problems)[:20])
-
-
-def write_file(path, data=b"", executable=False, time_ns=None):
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "wb") as file:
-        file.write(data)
-    if executable:
-        os.chmod(path, 0o755)
-    if time_ns is not None:
-        os.utime(path, ns=(time_ns, time_ns))
-
-
-def write_big_file(path, size, seed=1):
-    """Not compressible, no chunk twice."""
-    source = random.Random(seed)
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "wb") as file:
-        while size > 0:
-            file.write(source.randbytes(min(size, 4 << 20)))
-            size -= 4 << 20
-
-
-class FileOpens:
-    """Counts how often files (not directories) below a tree are opened while it exists; everybody's opens."""
-
-    IN_OPEN, IN_Q_OVERFLOW, IN_ISDIR = 0x20, 0x4000, 0x40000000
-
-    def __init__(self, root):
-        libc = ctypes.CDLL(None, use_errno=True)
-        self.fd = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-        for directory, _, _ in os.walk(root):
-            if libc.inotify_add_watch(self.fd, os.fsencode(directory), self.IN_OPEN) < 0:
-                raise Skipped(f"no inotify watch on {directory}: {os.strerror(ctypes.get_errno())}")
-        self.opened = set()
-
-    def paths(self):
-        while True:
-            try:
-                data = os.read(self.fd, 1 << 20)
-            except BlockingIOError:
-                return self.opened
-            while data:
-                watch, mask, _, length = (int.from_bytes(data[i:i + 4], sys.byteorder) for i in (0, 4, 8, 12))
-                assert not mask & self.IN_Q_OVERFLOW, "too many file events to count"
-                if not mask & self.IN_ISDIR:
-                    self.opened.add((watch, data[16:16 + length].rstrip(b"\0")))
-                data = data[16 + length:]
-
-    def close(self):
-        os.close(self.fd)
