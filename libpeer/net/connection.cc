@@ -59,8 +59,9 @@ int Connection::receive(const SocketAddress& local, const SocketAddress& remote,
     path.local.addr = reinterpret_cast<sockaddr*>(&other_local);
   }
   const ngtcp2_pkt_info info{.ecn = static_cast<std::uint8_t>(ecn)};
-  const int result =
-      ngtcp2_conn_read_pkt(quic_, &path, &info, data.data(), data.size(), Core::to_quic(core_->arrival()));
+  // A connection that was accepted in the middle of a burst is younger than the burst: its clock must not go back.
+  const ngtcp2_tstamp at = std::max(Core::to_quic(core_->arrival()), ngtcp2_conn_get_timestamp(quic_));
+  const int result = ngtcp2_conn_read_pkt(quic_, &path, &info, data.data(), data.size(), at);
   switch (result) {
     case 0: break;
     case NGTCP2_ERR_DRAINING: finish(remote_close(), {}, true); break;
