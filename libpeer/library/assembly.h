@@ -16,9 +16,10 @@ namespace peer::library {
 /// The chunk hashes of a scan's files, one entry a file.
 struct KnownChunks {
   std::vector<std::vector<Digest>> chunks;
-  std::vector<std::size_t> missing;  ///< the files without
-  std::uint64_t bytes = 0;           ///< size of the files with
-  bool stale_rows = false;           ///< the cache has files the scan has not
+  std::vector<std::size_t> missing;     ///< the files without
+  std::uint64_t bytes = 0;              ///< size of the files with
+  std::vector<std::size_t> other_bits;  ///< OfferedGame::other_bits
+  bool stale_rows = false;              ///< the cache has files the scan has not
 };
 
 KnownChunks match_cache(const ScannedGame& scan, std::vector<store::CachedFile> cached);
@@ -31,7 +32,7 @@ struct Comparison {
 Comparison compare(const ScannedGame& scan, const OfferedGame& offered);
 
 /// Fails: invalid, when the manifest breaks a rule or limit.
-Result<std::shared_ptr<const OfferedGame>> assemble(const ScannedGame& scan, std::vector<std::vector<Digest>> chunks);
+Result<std::shared_ptr<const OfferedGame>> assemble(const ScannedGame& scan, KnownChunks known);
 
 /// A manifest whose files were just put in place under `root`: checks that each is there in its size.
 /// Fails: disk_error, naming the first that is not.

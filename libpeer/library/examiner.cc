@@ -9,6 +9,8 @@ namespace peer::library {
 
 namespace {
 
+constexpr rt::Duration kMostSpared = std::chrono::seconds(30);
+
 std::vector<Problem> with_shadows(const Entry& entry, std::vector<Problem> problems) {
   for (const std::string& root : entry.shadowed_roots) {
     problems.push_back(
@@ -48,6 +50,21 @@ void Examiner::warn(const Result<void>& result) const {
 
 rt::Duration Examiner::rest() const { return std::max<rt::Duration>(parts_.options.settle, std::chrono::seconds(1)); }
 
+/// A look that has the turn. Touches that came meanwhile are followed afterwards.
+struct Examiner::UnderWay {
+  UnderWay(Examiner& s, Entry& e, rt::CancellationSource& source) noexcept : self(s), entry(e) {
+    entry.under_way = &source;
+  }
+  UnderWay(const UnderWay&) = delete;
+  UnderWay& operator=(const UnderWay&) = delete;
+  ~UnderWay() {
+    entry.under_way = nullptr;
+    if (entry.touches.due()) self.parts_.due_changed();
+  }
+  Examiner& self;
+  Entry& entry;
+};
+
 rt::Task<void> Examiner::look(std::shared_ptr<Entry> entry, bool patient, rt::CancellationToken token) {
   rt::Executor& executor = parts_.scope.executor();
   for (int tries = 0; tries < kPatience; ++tries) {
@@ -56,14 +73,7 @@ rt::Task<void> Examiner::look(std::shared_ptr<Entry> entry, bool patient, rt::Ca
       const Permit turn = co_await entry->turn.acquire(token);
       if (entry->gone) co_return;
       rt::CancellationSource stop(token);
-      struct UnderWay {
-        Entry& entry;
-        UnderWay(Entry& e, rt::CancellationSource& source) noexcept : entry(e) { entry.under_way = &source; }
-        UnderWay(const UnderWay&) = delete;
-        UnderWay& operator=(const UnderWay&) = delete;
-        ~UnderWay() { entry.under_way = nullptr; }
-      };
-      const UnderWay under_way(*entry, stop);
+      const UnderWay under_way(*this, *entry, stop);
       bool superseded = false;
       try {
         again = co_await examine(*entry, stop.token());
@@ -93,6 +103,7 @@ rt::Task<Examiner::Again> Examiner::examine(Entry& entry, rt::CancellationToken 
     const Permit permit = co_await looks_.acquire(token);
     const Result<Seen> seen = co_await scan(entry, token);
     if (!seen) co_return not_seen(entry, seen.error());
+    if (!seen->scan) co_return root_not_seen(entry, seen->root);
     scanned = seen->scan;
     if (scanned->unshareable || scanned->unreadable) {
       show(entry, describe(entry, *scanned, scanned->unshareable ? GameState::unshareable : GameState::damaged));
@@ -126,10 +137,11 @@ rt::Task<Examiner::Again> Examiner::examine(Entry& entry, rt::CancellationToken 
     // Reading may have taken hours: what was hashed is a version only if all of it is still there.
     const Result<Seen> after = co_await scan(entry, token);
     if (!after) co_return not_seen(entry, after.error());
+    if (!after->scan) co_return root_not_seen(entry, after->root);
     if (!same_contents(*after->scan, *scanned)) co_return rest();
     known = std::move(run.known);
   }
-  co_await offer(entry, scanned, std::move(known.chunks), token);
+  co_await offer(entry, scanned, std::move(known), token);
   if (stale_rows) co_await prune(entry, scanned, token);
   co_return std::nullopt;
 }
@@ -161,25 +173,43 @@ Examiner::Again Examiner::not_at_rest(Entry& entry, const ScannedGame& scan, boo
   return std::nullopt;
 }
 
-rt::Task<Result<Examiner::Seen>> Examiner::scan(const Entry& entry, rt::CancellationToken token) {
-  const auto job = [disk = &parts_.disk, root = entry.root, name = entry.name, now = parts_.options.wall_clock(),
+/// A root that fails once has not lost its games: they stay as they were, unless it goes on failing.
+Examiner::Again Examiner::root_not_seen(Entry& entry, const Error& error) {
+  if (error.system == ENOENT || error.system == ENOTDIR) return not_seen(entry, error);
+  if (++entry.root_failures < kRootTries) return parts_.options.retry;
+  return not_seen(entry, error);
+}
+
+rt::Task<Result<Examiner::Seen>> Examiner::scan(Entry& entry, rt::CancellationToken token) {
+  entry.touches.clear();
+  entry.unwatched_due.reset();
+  const rt::TimePoint begun = parts_.scope.executor().now();
+  const auto job = [disk = &parts_.disk, watcher = parts_.options.watcher, root = entry.root, name = entry.name,
+                    now = parts_.options.wall_clock(),
                     offered = entry.shown.offered](const rt::StopFlag& stop) -> Result<Seen> {
     if (const auto illegal = protocol::game_id_problem(name)) {
       ScannedGame game;
       game.unshareable = true;
       game.problems.push_back({protocol::printable(name), *illegal});
-      return Seen{std::make_shared<const ScannedGame>(std::move(game)), {}};
+      return Seen{std::make_shared<const ScannedGame>(std::move(game)), {}, {}};
     }
     const auto directory = disk->open(root, false, false);
-    if (!directory) return std::unexpected(directory.error());
-    Result<ScannedGame> game = scan_game(**directory, name, now, stop);
+    if (!directory) return Seen{nullptr, {}, directory.error()};
+    const std::unique_ptr<WatchWalk> walk = watcher != nullptr ? watcher->walk({root, name}) : nullptr;
+    Result<ScannedGame> game = scan_game(**directory, name, now, walk.get(), stop);
     if (!game) return std::unexpected(game.error());
-    Seen seen{std::make_shared<const ScannedGame>(std::move(*game)), {}};
+    Seen seen{std::make_shared<const ScannedGame>(std::move(*game)), {}, {}};
     if (offered) seen.comparison = compare(*seen.scan, *offered);
     return seen;
   };
   Result<Seen> seen = co_await rt::offload(parts_.workers, job, token);
   token.throw_if_requested();
+  const rt::TimePoint now = parts_.scope.executor().now();
+  entry.spared_until = now + std::min<rt::Duration>(kSpare * (now - begun), kMostSpared);
+  if (seen && seen->scan) {
+    entry.root_failures = 0;
+    if (seen->scan->unwatched) entry.unwatched_due = now + parts_.options.unwatched_interval;
+  }
   co_return seen;
 }
 
@@ -207,9 +237,9 @@ rt::Task<KnownChunks> Examiner::consult_cache(Entry& entry, std::shared_ptr<cons
   co_return known;
 }
 
-rt::Task<void> Examiner::offer(Entry& entry, std::shared_ptr<const ScannedGame> scan,
-                               std::vector<std::vector<Digest>> chunks, rt::CancellationToken token) {
-  const auto job = [&scan, &chunks](const rt::StopFlag&) { return assemble(*scan, std::move(chunks)); };
+rt::Task<void> Examiner::offer(Entry& entry, std::shared_ptr<const ScannedGame> scan, KnownChunks known,
+                               rt::CancellationToken token) {
+  const auto job = [&scan, &known](const rt::StopFlag&) { return assemble(*scan, std::move(known)); };
   const auto offered = co_await rt::offload(parts_.workers, job, token);
   token.throw_if_requested();
   LocalGame game = describe(entry, *scan, offered ? GameState::ready : GameState::unshareable);

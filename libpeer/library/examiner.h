@@ -4,6 +4,7 @@
 // Loop: the library's. Cancel: at every step between jobs; what was hashed by then is in the cache.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -20,6 +21,25 @@
 
 namespace peer::library {
 
+/// Reports of changes, gathered until there is a moment of quiet, though not for ever.
+class Touches {
+ public:
+  static constexpr rt::Duration kQuiet = std::chrono::milliseconds(200);
+  static constexpr rt::Duration kPatience = std::chrono::seconds(2);
+
+  void note(rt::TimePoint now) noexcept {
+    if (!due_) latest_ = now + kPatience;
+    due_ = std::min(now + kQuiet, latest_);
+  }
+  void clear() noexcept { due_.reset(); }
+  /// When to look; nothing: no report came.
+  const std::optional<rt::TimePoint>& due() const noexcept { return due_; }
+
+ private:
+  std::optional<rt::TimePoint> due_;
+  rt::TimePoint latest_{};
+};
+
 /// A game's directory as the library knows it.
 struct Entry {
   Entry(std::string n, std::string r);
@@ -34,6 +54,10 @@ struct Entry {
   Permits turn{1};                              ///< looks and adoptions come one after the other
   rt::CancellationSource* under_way = nullptr;  ///< the look that has the turn
   std::optional<rt::TimePoint> due;             ///< the next look
+  Touches touches;                              ///< since the latest scan began
+  rt::TimePoint spared_until{};                 ///< no touch is followed before: scans take a small part of the time
+  std::optional<rt::TimePoint> unwatched_due;   ///< the next look at a game that is not wholly watched
+  int root_failures = 0;                        ///< looks in a row that could not open the root
   std::uint64_t ahead = 0;                      ///< ScannedGame::ahead when it was last seen to change,
   rt::TimePoint ahead_since{};                  ///< and when that was
 };
@@ -44,6 +68,8 @@ class Examiner {
   static constexpr std::size_t kStreams = 2;       ///< files read at the same time in one root
   static constexpr std::size_t kHashingGames = 2;  ///< games hashed at the same time in one root
   static constexpr int kPatience = 4;              ///< looks of one patient call
+  static constexpr int kRootTries = 3;             ///< looks that fail at the root before a game counts as damaged
+  static constexpr int kSpare = 10;                ///< touches: a scan is followed by so many times its duration
   static constexpr std::int64_t kYoung =
       2'000'000'000;  ///< ns; a file changed so short before it was read is not cached
 
@@ -70,29 +96,32 @@ class Examiner {
  private:
   using Again = std::optional<rt::Duration>;  ///< when to look again; nothing: there is a verdict
   struct Seen {
-    std::shared_ptr<const ScannedGame> scan;
+    std::shared_ptr<const ScannedGame> scan;  ///< null: the root could not be opened, and says why
     Comparison comparison;
+    Error root{};
   };
   struct HashRun;
+  struct UnderWay;
   struct RootLimits {
     Permits games{kHashingGames};
     Permits streams{kStreams};
   };
 
   rt::Task<Again> examine(Entry& entry, rt::CancellationToken token);
-  rt::Task<Result<Seen>> scan(const Entry& entry, rt::CancellationToken token);
+  rt::Task<Result<Seen>> scan(Entry& entry, rt::CancellationToken token);
   rt::Task<KnownChunks> consult_cache(Entry& entry, std::shared_ptr<const ScannedGame> scan,
                                       rt::CancellationToken token);
   rt::Task<void> hash(HashRun& run, rt::CancellationToken token);
   static rt::Task<void> stream(Examiner* self, HashRun* run, rt::CancellationToken token);
   rt::Task<void> save(HashRun& run, rt::CancellationToken token);
   void take(HashRun& run, HashSlice slice);
-  rt::Task<void> offer(Entry& entry, std::shared_ptr<const ScannedGame> scan, std::vector<std::vector<Digest>> chunks,
+  rt::Task<void> offer(Entry& entry, std::shared_ptr<const ScannedGame> scan, KnownChunks known,
                        rt::CancellationToken token);
   rt::Task<void> prune(const Entry& entry, std::shared_ptr<const ScannedGame> scan, rt::CancellationToken token);
 
   Again not_at_rest(Entry& entry, const ScannedGame& scan, bool all_cached) const;
   Again not_seen(Entry& entry, const Error& error);
+  Again root_not_seen(Entry& entry, const Error& error);
   rt::Duration rest() const;
   LocalGame describe(const Entry& entry, const ScannedGame& scan, GameState state) const;
   void warn(const Result<void>& result) const;

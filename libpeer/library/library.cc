@@ -5,6 +5,7 @@
 
 #include "library/examiner.h"
 #include "library/scan.h"
+#include "library/watcher.h"
 #include "protocol/path.h"
 #include "runtime/sleep.h"
 
@@ -23,6 +24,11 @@ struct Library::Impl {
   void drop(const std::string& name);
   std::shared_ptr<Entry> entry_to_adopt(const std::string& name);
   rt::Duration begin_due(rt::Scope& looks);
+  std::optional<rt::TimePoint> next_look(const Entry& entry) const;
+  void touched(const Subject& subject);
+  rt::TimePoint listing_due() const {
+    return std::min(next_listing, root_touches.due().value_or(rt::TimePoint::max()));
+  }
   rt::Task<void> serve(rt::Scope& looks);
   void look_soon(Entry& entry) {
     entry.due = scope.executor().now();
@@ -39,8 +45,11 @@ struct Library::Impl {
   Catalogue catalogue{scope.executor()};
   std::map<std::string, std::shared_ptr<Entry>> games;  // by the directory's name
   std::uint64_t listings = 0;
-  std::set<std::string> reported;  // complaints of the last listing
-  rt::Event changed;               // something became due
+  std::set<std::string> reported;                     // complaints of the last listing
+  Touches root_touches;                               // since the latest listing began
+  rt::TimePoint next_listing = rt::TimePoint::max();  // besides the scans
+  rt::Duration retry = options.retry;                 // while a root fails
+  rt::Event changed;                                  // something became due
   Examiner examiner{{scope, disk, workers, store, store_thread, options, log, catalogue,
                      [this](Entry& entry) {
                        const auto at = games.find(entry.name);
@@ -61,17 +70,29 @@ void Library::Impl::drop(const std::string& name) {
   const std::shared_ptr<Entry> entry = at->second;
   entry->gone = true;
   if (entry->under_way != nullptr) entry->under_way->request();
+  if (options.watcher != nullptr) options.watcher->forget({entry->root, entry->name});
   catalogue.remove(entry->shown.id);
   games.erase(at);
 }
 
 rt::Task<void> Library::Impl::list(rt::CancellationToken token) {
   const std::uint64_t listing = ++listings;
-  const auto job = [this](const rt::StopFlag&) { return find_games(disk, options.roots); };
+  root_touches.clear();
+  const auto job = [this](const rt::StopFlag&) { return find_games(disk, options.roots, options.watcher); };
   const FoundGames found = co_await rt::offload(workers, job, token);
   token.throw_if_requested();
   apply(found, listing);
   report(found);
+  next_listing = rt::TimePoint::max();
+  if (options.watcher != nullptr && (found.unwatched || !found.failures.empty())) {
+    next_listing = rt::time_after(scope.executor(), options.unwatched_interval);
+  }
+  if (std::ranges::all_of(found.failures, &FailedRoot::gone)) {
+    retry = options.retry;
+  } else {
+    next_listing = std::min(next_listing, rt::time_after(scope.executor(), retry));
+    retry = std::min(2 * retry, options.scan_interval);
+  }
 }
 
 void Library::Impl::apply(const FoundGames& found, std::uint64_t listing) {
@@ -79,22 +100,28 @@ void Library::Impl::apply(const FoundGames& found, std::uint64_t listing) {
   for (const auto& [name, entry] : games) {
     const auto at = std::ranges::lower_bound(found.games, name, {}, &FoundGame::name);
     const bool here = at != found.games.end() && at->name == name && at->root == entry->root;
+    const bool unknown = std::ranges::any_of(
+        found.failures, [&](const FailedRoot& failed) { return failed.root == entry->root && !failed.gone(); });
     // One that was entered since may have come after the listing had passed its place.
-    if (!here && entry->since < listing) gone.push_back(name);
+    if (!here && !unknown && entry->since < listing) gone.push_back(name);
   }
   for (const std::string& name : gone) drop(name);
   for (const FoundGame& game : found.games) {
     const auto at = games.find(game.name);
     const bool fresh = at == games.end();
     const std::shared_ptr<Entry> entry = fresh ? enter(game.name, game.root) : at->second;
+    if (entry->root != game.root) continue;  // its own could not be read just now
     entry->shadowed_roots = game.shadowed_roots;
     if (fresh) examiner.show(*entry, entry->shown);
+    if (fresh || entry->root_failures > 0) look_soon(*entry);
   }
 }
 
 void Library::Impl::report(const FoundGames& found) {
   std::set<std::string> complaints;
-  for (const Error& failure : found.failures) complaints.insert("a library root cannot be read: " + failure.message);
+  for (const FailedRoot& failed : found.failures) {
+    complaints.insert("a library root cannot be read: " + failed.error.message);
+  }
   for (const FoundGame& game : found.games) {
     for (const std::string& root : game.shadowed_roots) {
       complaints.insert("'" + protocol::printable(game.name) + "' lies in " + game.root + " and in " + root +
@@ -107,16 +134,43 @@ void Library::Impl::report(const FoundGames& found) {
   reported = std::move(complaints);
 }
 
+std::optional<rt::TimePoint> Library::Impl::next_look(const Entry& entry) const {
+  std::optional<rt::TimePoint> next = entry.due;
+  if (entry.turn.taken()) return next;  // its end asks again
+  // A game that has to rest first, and offers nothing that might have to be withdrawn, gains nothing by earlier looks.
+  if (entry.due && !entry.shown.offered) return next;
+  if (entry.unwatched_due) next = std::min(next.value_or(rt::TimePoint::max()), *entry.unwatched_due);
+  if (entry.touches.due()) {
+    next = std::min(next.value_or(rt::TimePoint::max()), std::max(*entry.touches.due(), entry.spared_until));
+  }
+  return next;
+}
+
+void Library::Impl::touched(const Subject& subject) {
+  const rt::TimePoint now = scope.executor().now();
+  if (subject.game.empty()) {
+    root_touches.note(now);
+  } else {
+    const auto at = games.find(subject.game);
+    if (at == games.end() || at->second->root != subject.root) return;  // a listing finds what is new
+    at->second->touches.note(now);
+  }
+  changed.set();
+}
+
 rt::Duration Library::Impl::begin_due(rt::Scope& looks) {
   const rt::TimePoint now = scope.executor().now();
   rt::Duration wait = options.scan_interval;
   for (const auto& [name, entry] : games) {
-    if (!entry->due) continue;
-    if (*entry->due > now) {
-      wait = std::min(wait, *entry->due - now);
+    const std::optional<rt::TimePoint> due = next_look(*entry);
+    if (!due) continue;
+    if (*due > now) {
+      wait = std::min(wait, *due - now);
       continue;
     }
     entry->due.reset();
+    entry->touches.clear();
+    entry->unwatched_due.reset();
     looks.spawn("look at " + entry->shown.id, examiner.look(entry, false, looks.token()));
   }
   return wait;
@@ -126,6 +180,9 @@ rt::Task<void> Library::Impl::serve(rt::Scope& looks) {
   rt::Executor& executor = scope.executor();
   const rt::CancellationToken token = looks.token();
   rt::TimePoint next_scan = executor.now();
+  if (options.watcher != nullptr) {
+    looks.spawn("watch", options.watcher->run([this](const Subject& subject) { touched(subject); }, token));
+  }
   for (;;) {
     changed.reset();
     if (executor.now() >= next_scan) {
@@ -134,9 +191,11 @@ rt::Task<void> Library::Impl::serve(rt::Scope& looks) {
         if (!entry->turn.taken()) entry->due = executor.now();
       }
       next_scan = executor.now() + options.scan_interval;
+    } else if (executor.now() >= listing_due()) {
+      co_await list(token);
     }
     const rt::Duration due = begin_due(looks);
-    const rt::Duration wait = std::min(due, next_scan - executor.now());
+    const rt::Duration wait = std::min({due, next_scan - executor.now(), listing_due() - executor.now()});
     const auto woken = [this](rt::CancellationToken limited) { return changed.wait(limited); };
     co_await rt::with_timeout(executor, wait, woken, token);
   }
@@ -242,6 +301,7 @@ rt::Task<Result<void>> Library::adopt(std::string game, protocol::ManifestDocume
   shown.files = version->document->manifest.files.size();
   impl_->examiner.show(*entry, std::move(shown));
   impl_->catalogue.publish();
+  if (impl_->options.watcher != nullptr) impl_->touched({root, game});  // what is new is not watched yet
   co_return Result<void>();
 }
 

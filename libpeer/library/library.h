@@ -24,6 +24,8 @@
 
 namespace peer::library {
 
+class Watcher;
+
 enum class GameState { ready, hashing, downloading, modified, damaged, unshareable };
 std::string_view to_string(GameState state) noexcept;
 
@@ -37,6 +39,8 @@ struct OfferedGame {
   Digest version;
   std::shared_ptr<const protocol::ManifestDocument> document;
   std::vector<store::FileStamp> stamps;  ///< one a manifest file: as they were when hashed
+  /// The files, sorted, whose executable bit is not what this disk shows: its file system does not keep it.
+  std::vector<std::size_t> other_bits;
 };
 
 struct LocalGame {
@@ -64,6 +68,10 @@ struct LibraryOptions {
   std::vector<std::string> roots;  ///< absolute; the first receives downloads
   rt::Duration settle = std::chrono::seconds(5);
   rt::Duration scan_interval = std::chrono::minutes(5);
+  /// Tells of changes between the scans; must outlive the library. Null: there are only the scans.
+  Watcher* watcher = nullptr;
+  rt::Duration unwatched_interval = std::chrono::minutes(1);  ///< scans of what the watcher could not watch
+  rt::Duration retry = std::chrono::seconds(5);               ///< after a root could not be read
   /// The wall clock, for `settle` and for times in the future: ns since 1970.
   std::function<std::int64_t()> wall_clock;
 };

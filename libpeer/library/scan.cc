@@ -20,12 +20,14 @@ constexpr std::size_t kMaxProblems = 100;
 
 class Scan {
  public:
-  Scan(std::int64_t now, const rt::StopFlag& stop) : now_(now), stop_(stop) {}
+  Scan(std::int64_t now, WatchWalk* watch, const rt::StopFlag& stop) : now_(now), watch_(watch), stop_(stop) {}
 
   void run(Directory& top) {
+    watch(top);
     read_rules(top);
     std::string path;
     walk(top, path, 0);
+    if (watch_ != nullptr && !stop_.requested() && !full_) watch_->complete();
     std::ranges::sort(game_.files, {}, &ScannedFile::path);
     std::ranges::sort(game_.directories);
     std::ranges::sort(game_.symlinks, {}, &protocol::ManifestSymlink::path);
@@ -49,6 +51,11 @@ class Scan {
   ScannedGame& game() noexcept { return game_; }
 
  private:
+  /// Before anything in it is looked at.
+  void watch(const Directory& directory) {
+    if (watch_ != nullptr && !watch_->enter(directory.path())) game_.unwatched = true;
+  }
+
   void read_rules(Directory& top) {
     const auto info = top.info(kIgnoreFile);
     if (!info) return;
@@ -112,6 +119,7 @@ class Scan {
     note_times(*info);
     const auto directory = above.open_directory(name, false);
     if (!directory) return cannot_look(path, directory.error());
+    watch(**directory);
     if (!walk(**directory, path, depth + 1) && room()) game_.directories.push_back(path);
     return true;
   }
@@ -162,6 +170,7 @@ class Scan {
   std::size_t problems_ = 0;
   bool full_ = false;
   std::int64_t now_;
+  WatchWalk* watch_;
   const rt::StopFlag& stop_;
 };
 
@@ -169,12 +178,13 @@ class Scan {
 
 store::FileStamp stamp_of(const FileInfo& info) noexcept { return {info.size, info.mtime, info.ctime, info.inode}; }
 
-Result<ScannedGame> scan_game(Directory& root, const std::string& game, std::int64_t now, const rt::StopFlag& stop) {
+Result<ScannedGame> scan_game(Directory& root, const std::string& game, std::int64_t now, WatchWalk* watch,
+                              const rt::StopFlag& stop) {
   const auto entry = root.info(game);
   if (!entry) return std::unexpected(entry.error());
   const auto top = root.open_directory(game, true);
   if (!top) return std::unexpected(top.error());
-  Scan scan(now, stop);
+  Scan scan(now, watch, stop);
   if (entry->type == FileType::directory) scan.note_times(*entry);
   scan.run(**top);
   if (stop.requested()) return fail(ErrorCode::cancelled, "the scan was cancelled");
@@ -187,18 +197,25 @@ bool same_contents(const ScannedGame& a, const ScannedGame& b) {
                             [](const auto& x, const auto& y) { return x.path == y.path && x.target == y.target; });
 }
 
-FoundGames find_games(store::Disk& disk, const std::vector<std::string>& roots) {
+bool FailedRoot::gone() const noexcept { return error.system == ENOENT || error.system == ENOTDIR; }
+
+FoundGames find_games(store::Disk& disk, const std::vector<std::string>& roots, Watcher* watcher) {
   FoundGames found;
   std::map<std::string, FoundGame> by_name;
   for (const std::string& root : roots) {
+    if (watcher != nullptr) {
+      const auto walk = watcher->walk({root, ""});
+      if (!walk->enter(root)) found.unwatched = true;
+      walk->complete();
+    }
     const auto directory = disk.open(root, false, false);
     if (!directory) {
-      found.failures.push_back(directory.error());
+      found.failures.push_back({root, directory.error()});
       continue;
     }
     const auto entries = (*directory)->list();
     if (!entries) {
-      found.failures.push_back(entries.error());
+      found.failures.push_back({root, entries.error()});
       continue;
     }
     for (const DirectoryEntry& entry : *entries) {

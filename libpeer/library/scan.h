@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "library/library.h"
+#include "library/watcher.h"
 #include "protocol/manifest.h"
 #include "runtime/workers.h"
 #include "store/disk.h"
@@ -31,14 +32,16 @@ struct ScannedGame {
   std::vector<Problem> problems;
   bool unshareable = false;  ///< an illegal path, or too much; the problems say which
   bool unreadable = false;   ///< something could not be looked at; the problems say what
+  bool unwatched = false;    ///< a directory could not be watched
   std::uint64_t size = 0;
   std::int64_t newest = 0;  ///< the latest mtime or ctime that is not in the future, directories included
   std::uint64_t ahead = 0;  ///< 0: nothing lies in the future; else a mark that changes when what does so changes
 };
 
 /// Walks one game below `root`; the game itself may be a symlink. `now`: the wall clock.
-/// Cancel: `stop` makes it return early with a `cancelled` error. Fails: when the game's directory cannot be opened.
-Result<ScannedGame> scan_game(store::Directory& root, const std::string& game, std::int64_t now,
+/// `watch`: enters every directory that is listed; may be null. Cancel: `stop` makes it return early with a `cancelled`
+/// error. Fails: when the game's directory cannot be opened.
+Result<ScannedGame> scan_game(store::Directory& root, const std::string& game, std::int64_t now, WatchWalk* watch,
                               const rt::StopFlag& stop);
 
 bool same_contents(const ScannedGame& a, const ScannedGame& b);
@@ -50,12 +53,20 @@ struct FoundGame {
   std::vector<std::string> shadowed_roots;  ///< where else a game of that name lies, unused
 };
 
-struct FoundGames {
-  std::vector<FoundGame> games;  ///< sorted by name
-  std::vector<Error> failures;   ///< of roots that cannot be listed
+/// A root that could not be listed.
+struct FailedRoot {
+  std::string root;
+  Error error;
+  bool gone() const noexcept;  ///< there is no such directory; else its games may come back
 };
 
-/// Every game of every root; the first root that has a name wins it.
-FoundGames find_games(store::Disk& disk, const std::vector<std::string>& roots);
+struct FoundGames {
+  std::vector<FoundGame> games;  ///< sorted by name
+  std::vector<FailedRoot> failures;
+  bool unwatched = false;  ///< a root could not be watched
+};
+
+/// Every game of every root; the first root that has a name wins it. `watcher` may be null.
+FoundGames find_games(store::Disk& disk, const std::vector<std::string>& roots, Watcher* watcher);
 
 }  // namespace peer::library

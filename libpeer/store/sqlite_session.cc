@@ -20,6 +20,8 @@ constexpr std::array kSchema = {
     "CREATE TABLE downloads(game BLOB PRIMARY KEY, version BLOB NOT NULL, options BLOB NOT NULL,"
     "  position INTEGER NOT NULL);"
     "CREATE TABLE entries(key BLOB PRIMARY KEY, value BLOB NOT NULL);",
+    // -1: as the disk shows it.
+    "ALTER TABLE files ADD COLUMN executable INTEGER NOT NULL DEFAULT -1;",
 };
 
 Result<Session> open_session(const std::string& path) {
@@ -76,10 +78,12 @@ Result<void> Session::prepare() {
       {&find_game, "SELECT id FROM games WHERE root = ? AND game = ?"},
       {&add_game, "INSERT INTO games(root, game) VALUES(?, ?) RETURNING id"},
       {&drop_game, "DELETE FROM games WHERE root = ? AND game = ?"},
-      {&load_files, "SELECT path, size, mtime, ctime, inode, chunks FROM files WHERE game = ?"},
+      {&load_files, "SELECT path, size, mtime, ctime, inode, chunks, executable FROM files WHERE game = ?"},
       {&save_file,
-       "INSERT INTO files(game, path, size, mtime, ctime, inode, chunks) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) "
-       "ON CONFLICT(game, path) DO UPDATE SET size = ?3, mtime = ?4, ctime = ?5, inode = ?6, chunks = ?7"},
+       "INSERT INTO files(game, path, size, mtime, ctime, inode, chunks, executable) VALUES(?1, ?2, ?3, ?4, ?5, ?6, "
+       "?7, ?8) "
+       "ON CONFLICT(game, path) DO UPDATE SET size = ?3, mtime = ?4, ctime = ?5, inode = ?6, chunks = ?7, "
+       "executable = ?8"},
       {&list_paths, "SELECT rowid, path FROM files WHERE game = ?"},
       {&drop_file, "DELETE FROM files WHERE rowid = ?"},
       {&downloads, "SELECT game, version, options, position FROM downloads ORDER BY position, game"},

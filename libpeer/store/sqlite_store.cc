@@ -151,6 +151,7 @@ class SqliteStore final : public Store {
       if (chunks.size() % sizeof(Digest) != 0) return session.db.failed(SQLITE_CORRUPT);
       file.chunks.resize(chunks.size() / sizeof(Digest));
       if (!chunks.empty()) std::memcpy(file.chunks.data(), chunks.data(), chunks.size());
+      if (row.integer(6) >= 0) file.executable = row.integer(6) > 0;
     }
     if (code != SQLITE_DONE) return session.db.failed(code);
     return files;
@@ -177,6 +178,7 @@ class SqliteStore final : public Store {
       row.bind(5, file.stamp.ctime);
       row.bind(6, static_cast<std::int64_t>(file.stamp.inode));
       row.bind(7, as_bytes(file.chunks));
+      row.bind(8, file.executable ? std::int64_t{*file.executable} : std::int64_t{-1});
       if (Result<void> saved = run(session, row); !saved) return saved;
     }
     return {};

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,6 +30,8 @@ struct CachedFile {
   std::string path;  ///< relative to the game
   FileStamp stamp;
   std::vector<Digest> chunks;
+  /// Set where the file system does not keep the executable bit that the file was installed with.
+  std::optional<bool> executable{};
 };
 
 /// A download that was asked for and is not over.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "library/library.h"
+#include "library/watcher.h"
 #include "runtime/manual_executor.h"
 #include "runtime/sleep.h"
 #include "support/run_task.h"
@@ -45,6 +46,7 @@ struct Machine {
   std::optional<std::int64_t> file_time;
   std::int64_t clock_error = 0;
   std::vector<std::string> log;
+  Watcher* watcher = nullptr;
 };
 
 /// One life of the library on it.
@@ -53,6 +55,7 @@ struct Life {
     LibraryOptions options;
     options.roots = m.roots;
     options.wall_clock = [&m] { return m.wall(); };
+    options.watcher = m.watcher;
     const LogSink sink = [&m](LogLevel, std::string_view, const std::string& line) { m.log.push_back(line); };
     library.emplace(scope, m.disk, m.workers, *m.store, m.store_thread, options, Log(sink, "library"));
     library->on_change([this](bool offered) {

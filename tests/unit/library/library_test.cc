@@ -259,11 +259,32 @@ TEST_CASE("library: a root that cannot be read is said once, and its games come 
   machine.disk.on_call([](std::string_view operation, const std::string& path, std::uint64_t) {
     return operation == "open" && path == "/more" ? EIO : 0;
   });
-  machine.executor.advance(20min);
-  CHECK(life.library->snapshot()->games.empty());
+  SECTION("for a moment: nothing changes") {
+    const int changes = life.changes;
+    machine.executor.advance(5min + 1s);
+    CHECK(machine.log.size() == 1);
+    machine.disk.on_call(nullptr);
+    machine.executor.advance(20s);
+    CHECK(life.changes <= changes + 1);
+    CHECK(life.offers == 1);
+  }
+  SECTION("for long") {
+    machine.executor.advance(20min);
+    CHECK(life.state("g") == GameState::damaged);
+    CHECK_FALSE(life.game("g")->offered);
+    machine.disk.on_call(nullptr);
+    machine.executor.advance(5min);
+  }
+  SECTION("because it is gone") {
+    machine.disk.on_call([](std::string_view operation, const std::string& path, std::uint64_t) {
+      return operation == "open" && path == "/more" ? ENOENT : 0;
+    });
+    machine.executor.advance(6min);
+    CHECK(life.library->snapshot()->games.empty());
+    machine.disk.on_call(nullptr);
+    machine.executor.advance(5min);
+  }
   CHECK(machine.log.size() == 1);
-  machine.disk.on_call(nullptr);
-  machine.executor.advance(5min);
   CHECK(life.state("g") == GameState::ready);
   CHECK(life.library->bytes_read() == 1);
 }
@@ -343,6 +364,29 @@ TEST_CASE("library: an adopted download is offered without reading it") {
     next.start_and_run(1s);
     CHECK(next.version("h") == version);
     CHECK(next.library->bytes_read() == 0);
+  }
+  SECTION("on a file system without executable bits") {
+    machine.disk.set_executable("/games/donor/d/f", true);
+    machine.disk.set_executable("/games/donor/empty", true);
+    REQUIRE(life.rescan("donor"));
+    const protocol::ManifestDocument runnable = *life.game("donor")->offered->document;
+    CHECK(life.version("donor") != version);
+    machine.disk.write("/games/h/d/f", content(2 << 20, 'd'));
+    machine.disk.write("/games/h/empty", "");
+    REQUIRE(test::run_sync(machine.executor, life.library->adopt("h", runnable, life.scope.token())));
+    machine.executor.advance(10min);
+    CHECK(life.version("h") == life.version("donor"));
+    life.stop();
+    Life next(machine);
+    next.start_and_run(1s);
+    CHECK(next.version("h") == next.version("donor"));
+    next.stop();
+    machine.disk.write("/games/h/d/f", content(2 << 20, 'e'));  // what is no longer the installed file is as it looks
+    machine.executor.advance(1min);
+    Life third(machine);
+    third.start_and_run(1s);
+    CHECK_FALSE(third.game("h")->offered->document->manifest.files[0].executable);
+    CHECK(third.game("h")->offered->document->manifest.files[1].executable);
   }
   SECTION("not what was installed") {
     machine.disk.write("/games/h/d/f", "short");

@@ -12,7 +12,7 @@ constexpr std::int64_t kNow = 1'000'000;
 
 ScannedGame scan(test::MemoryDisk& disk, const std::string& game) {
   const auto root = *disk.open("/r", false, false);
-  auto scanned = scan_game(*root, game, kNow, rt::StopFlag());
+  auto scanned = scan_game(*root, game, kNow, nullptr, rt::StopFlag());
   REQUIRE(scanned);
   return std::move(*scanned);
 }
@@ -175,7 +175,7 @@ TEST_CASE("scan: the games of all roots; the first root wins, dot names and file
   disk.write("/elsewhere/game/f", "x");
   disk.write("/s/both/f", "x");
   disk.write("/s/only/f", "x");
-  const FoundGames found = find_games(disk, {"/r", "/missing", "/s"});
+  const FoundGames found = find_games(disk, {"/r", "/missing", "/s"}, nullptr);
   REQUIRE(found.games.size() == 3);
   CHECK(found.games[0].name == "both");
   CHECK(found.games[0].root == "/r");
@@ -183,7 +183,7 @@ TEST_CASE("scan: the games of all roots; the first root wins, dot names and file
   CHECK(found.games[1].name == "linked");
   CHECK(found.games[2].name == "only");
   REQUIRE(found.failures.size() == 1);
-  CHECK(found.failures[0].message.find("/missing") != std::string::npos);
+  CHECK(found.failures[0].error.message.find("/missing") != std::string::npos);
 }
 
 }  // namespace peer::library

@@ -1,0 +1,64 @@
+// A watcher that tells what the test says, and remembers what it was asked to watch.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "library/watcher.h"
+#include "runtime/event.h"
+
+namespace peer::test {
+
+class FakeWatcher final : public library::Watcher {
+ public:
+  using Subject = library::Subject;
+
+  std::unique_ptr<library::WatchWalk> walk(const Subject& subject) override {
+    ++walks;
+    return std::make_unique<Walk>(*this, subject);
+  }
+  void forget(const Subject& subject) override { watched.erase(subject); }
+  rt::Task<void> run(std::function<void(const Subject&)> changed, rt::CancellationToken token) override {
+    struct Stop {
+      FakeWatcher& self;
+      ~Stop() { self.changed_ = nullptr; }
+    };
+    const Stop stop{*this};
+    changed_ = std::move(changed);
+    rt::Event never;
+    co_await never.wait(token);
+  }
+
+  bool running() const { return changed_ != nullptr; }
+  void tell(const std::string& root, const std::string& game) const { changed_({root, game}); }
+
+  std::map<Subject, std::set<std::string>> watched;
+  std::size_t walks = 0;
+  std::function<bool(const std::string& path)> refuse = [](const std::string&) { return false; };
+
+ private:
+  class Walk final : public library::WatchWalk {
+   public:
+    Walk(FakeWatcher& watcher, Subject subject) : watcher_(watcher), subject_(std::move(subject)) {}
+    bool enter(const std::string& path) override {
+      if (watcher_.refuse(path)) return false;
+      entered_.insert(path);
+      watcher_.watched[subject_].insert(path);
+      return true;
+    }
+    void complete() override { watcher_.watched[subject_] = entered_; }
+
+   private:
+    FakeWatcher& watcher_;
+    const Subject subject_;
+    std::set<std::string> entered_;
+  };
+
+  std::function<void(const Subject&)> changed_;
+};
+
+}  // namespace peer::test

@@ -1,0 +1,296 @@
+// The kernel's watches on real directories, alone and under a library. Conditions are waited for, never times.
+#include "library/inotify_watcher.h"
+
+#include <catch2/catch_test_macros.hpp>
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+#include <set>
+
+#include "library/library.h"
+#include "library/watch_table.h"
+#include "runtime/sleep.h"
+#include "runtime/thread_workers.h"
+#include "support/run_task.h"
+#include "support/store/temp_directory.h"
+
+namespace peer::library {
+namespace {
+
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+
+void write(const fs::path& path, const std::string& content) {
+  fs::create_directories(path.parent_path());
+  std::ofstream(path) << content;
+}
+
+/// Waits until `holds`; a test that never gets there fails.
+rt::Task<void> until(rt::Executor& executor, std::function<bool()> holds) {
+  for (int i = 0; i < 6000 && !holds(); ++i) co_await rt::sleep_for(executor, 5ms, rt::CancellationToken());
+  CHECK(holds());
+}
+
+/// A watcher that runs, and what it told. The kernel's queue is in order: once a mark has been told, so has all that
+/// was done before it.
+struct Told {
+  Told(rt::UvExecutor& e, std::string m) : executor(e), marks(std::move(m)) {}
+  rt::UvExecutor& executor;
+  const std::string marks;  // a directory that is watched as a subject of its own
+  int mark = 0;
+  std::set<Subject> subjects;
+  rt::Task<void> expect(std::set<Subject> wanted) {
+    const Subject seen{marks, "marks"};
+    fs::create_directory(marks + "/" + std::to_string(++mark));  // one event
+    co_await until(executor, [&] { return subjects.contains(seen); });
+    subjects.erase(seen);
+    CHECK(subjects == wanted);
+    subjects.clear();
+  }
+};
+
+using Script = std::function<rt::Task<void>(Watcher&, Told&, std::string)>;
+
+rt::Task<void> play(rt::UvExecutor& executor, Script script) {
+  const test::TempDirectory directory;
+  const auto watcher = inotify_watcher(executor, Log());
+  const test::TempDirectory marks;
+  Told told(executor, marks.path());
+  CHECK(watcher->walk({marks.path(), "marks"})->enter(marks.path()));
+  rt::Scope scope(executor, "test", rt::CancellationToken());
+  scope.spawn("watch", watcher->run([&told](const Subject& s) { told.subjects.insert(s); }, scope.token()));
+  co_await script(*watcher, told, directory.path());
+  scope.request_stop();
+  co_await scope.join();
+}
+
+void on_uv(Script script) {
+  test::run_on_uv([&](rt::UvExecutor& executor) { return play(executor, script); });
+}
+
+void enter(Watcher& watcher, const Subject& subject, const std::vector<std::string>& paths) {
+  const auto walk = watcher.walk(subject);
+  for (const std::string& path : paths) CHECK(walk->enter(path));
+  walk->complete();
+}
+
+rt::Task<void> all_kinds(Watcher& watcher, Told& told, std::string root) {
+  const Subject g{root, "g"};
+  const Subject r{root, ""};
+  write(root + "/g/d/f", "one");
+  enter(watcher, r, {root});
+  enter(watcher, g, {root + "/g", root + "/g/d"});
+  write(root + "/g/d/new", "x");
+  co_await told.expect({g});
+  write(root + "/g/d/f", "two");
+  co_await told.expect({g});
+  fs::permissions(root + "/g/d/f", fs::perms::owner_all);
+  co_await told.expect({g});
+  fs::remove(root + "/g/d/f");
+  co_await told.expect({g});
+  fs::rename(root + "/g/d", root + "/g/e");
+  co_await told.expect({g});
+  write(root + "/g/e/still", "the same directory");
+  co_await told.expect({g});
+  fs::create_directory(root + "/h");
+  co_await told.expect({r, {root, "h"}});
+  fs::create_directory(root + "/.hidden");
+  write(root + "/.hidden/f", "x");
+  fs::rename(root + "/h", root + "/.hidden/h");
+  co_await told.expect({r, {root, "h"}});
+  fs::create_directory_symlink(root + "/g", root + "/link");
+  co_await told.expect({r, {root, "link"}});
+  fs::remove_all(root + "/g");
+  co_await told.expect({g, r});
+}
+
+rt::Task<void> moved_and_shared(Watcher& watcher, Told& told, std::string root) {
+  const Subject a{root, "a"};
+  const Subject b{root, "b"};
+  fs::create_directories(root + "/a/d");
+  fs::create_directories(root + "/b");
+  fs::create_directory_symlink(root + "/a", root + "/c");
+  enter(watcher, a, {root + "/a", root + "/a/d"});
+  enter(watcher, {root, "c"}, {root + "/c"});
+  enter(watcher, b, {root + "/b"});
+  write(root + "/a/f", "x");
+  co_await told.expect({a, {root, "c"}});
+  fs::rename(root + "/a/d", root + "/b/d");
+  co_await told.expect({a, b, {root, "c"}});
+  // Its new owner first, then the old one, which must not take the watch away.
+  enter(watcher, b, {root + "/b", root + "/b/d"});
+  enter(watcher, a, {root + "/a"});
+  write(root + "/b/d/f", "x");
+  co_await told.expect({b});
+  watcher.forget(a);
+  write(root + "/a/g", "x");
+  co_await told.expect({{root, "c"}});
+  watcher.forget({root, "c"});
+  write(root + "/a/h", "x");
+  write(root + "/b/h", "x");
+  co_await told.expect({b});
+  const auto walk = watcher.walk(b);
+  watcher.forget(b);
+  CHECK_FALSE(walk->enter(root + "/b"));
+  CHECK(watcher.walk(b)->enter(root + "/no-such-directory"));
+}
+
+/// A library on real disks, with a watcher whose periodic scans would come too late.
+struct Home {
+  explicit Home(rt::UvExecutor& e, InotifyCalls calls = InotifyCalls::system()) : executor(e) {
+    const LogSink sink = [this](LogLevel level, std::string_view, const std::string& line) {
+      const std::lock_guard lock(mutex);
+      if (level >= LogLevel::warn) warnings.push_back(line);
+    };
+    watcher = inotify_watcher(executor, Log(sink, "library"), std::move(calls));
+    options.roots = {directory / "games"};
+    options.settle = 50ms;
+    options.scan_interval = 24h;
+    options.unwatched_interval = 24h;
+    options.watcher = watcher.get();
+    options.wall_clock = [] {
+      return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count();
+    };
+    fs::create_directories(games());
+  }
+  fs::path games() const { return options.roots.front(); }
+  const LocalGame* ready(const std::string& id) const {
+    const LocalGame* game = library->snapshot()->find(id);
+    return game != nullptr && game->state == GameState::ready ? game : nullptr;
+  }
+  std::size_t files(const std::string& id) const {
+    const LocalGame* game = ready(id);
+    return game != nullptr ? game->files : 0;
+  }
+
+  rt::UvExecutor& executor;
+  test::TempDirectory directory;
+  std::unique_ptr<store::Disk> disk = store::posix_disk();
+  std::unique_ptr<store::Store> store = *store::open_sqlite_store(":memory:", Log());
+  rt::ThreadWorkers workers{"test-work", 4};
+  rt::ThreadWorkers store_thread{"test-store", 1};
+  std::mutex mutex;
+  std::vector<std::string> warnings;
+  std::unique_ptr<Watcher> watcher;
+  LibraryOptions options;
+  Library* library = nullptr;
+};
+
+rt::Task<void> live(Home* home, std::function<rt::Task<void>(Home&)> script) {
+  rt::Scope scope(home->executor, "test", rt::CancellationToken());
+  Library library(scope, *home->disk, home->workers, *home->store, home->store_thread, home->options, Log());
+  home->library = &library;
+  scope.spawn("LocalMonitor", library.run(scope.token()));
+  co_await script(*home);
+  scope.request_stop();
+  co_await scope.join();
+}
+
+rt::Task<void> add_change_remove(Home& home) {
+  const fs::path games = home.games();
+  co_await until(home.executor, [&] { return home.files("g") == 1; });
+  const Digest first = home.ready("g")->offered->version;
+  const std::uint64_t revision = home.library->snapshot()->revision;
+  write(games / "g/deep/er/f", "a new directory's file");
+  co_await until(home.executor, [&] { return home.files("g") == 2; });
+  write(games / "g/deep/er/f2", "a file in a directory that was new");
+  co_await until(home.executor, [&] { return home.files("g") == 3; });
+  fs::remove_all(games / "g/deep");
+  co_await until(home.executor, [&] { return home.files("g") == 1; });
+  CHECK(home.ready("g")->offered->version == first);
+  write(games / "h/f", "a new game");
+  co_await until(home.executor, [&] { return home.files("h") == 1; });
+  CHECK(home.library->snapshot()->revision >= revision + 4);
+  fs::create_directory_symlink(home.directory / "elsewhere", games / "linked");
+  co_await until(home.executor, [&] { return home.files("linked") == 1; });
+  write(home.directory / "elsewhere/more", "below the symlink");
+  co_await until(home.executor, [&] { return home.files("linked") == 2; });
+  fs::rename(games / "h", games / "renamed");
+  co_await until(home.executor,
+                 [&] { return home.files("renamed") == 1 && home.library->snapshot()->find("h") == nullptr; });
+  fs::remove_all(games / "renamed");
+  fs::remove(games / "linked");
+  co_await until(home.executor, [&] { return home.library->snapshot()->games.size() == 1; });
+}
+
+rt::Task<void> work_home(rt::UvExecutor& executor) {
+  Home home(executor);
+  write(home.games() / "g/f", "one");
+  write(home.directory / "elsewhere/f", "one");
+  co_await live(&home, add_change_remove);
+  CHECK(home.warnings.empty());
+}
+
+rt::Task<void> without_watches(Home& home) {
+  co_await until(home.executor, [&] { return home.files("g") == 1 && home.files("h") == 1; });
+  write(home.games() / "g/f2", "found by scans alone");
+  write(home.games() / "new/f", "found by scans alone");
+  co_await until(home.executor, [&] { return home.files("g") == 2 && home.files("new") == 1; });
+}
+
+rt::Task<void> refuse(rt::UvExecutor& executor, int error, bool already_open) {
+  InotifyCalls calls = InotifyCalls::system();
+  if (already_open) {
+    calls.add = [error](int, const char*, std::uint32_t) {
+      errno = error;
+      return -1;
+    };
+  } else {
+    calls.open = [error] {
+      errno = error;
+      return -1;
+    };
+  }
+  Home home(executor, std::move(calls));
+  home.options.unwatched_interval = 20ms;
+  write(home.games() / "g/f", "one");
+  write(home.games() / "h/f", "one");
+  co_await live(&home, without_watches);
+  REQUIRE(home.warnings.size() == 1);
+  CHECK(home.warnings[0].find(error == ENOSPC ? "max_user_watches" : "max_user_instances") != std::string::npos);
+}
+
+}  // namespace
+
+TEST_CASE("inotify: every kind of change is told, for its subject alone") { on_uv(all_kinds); }
+
+TEST_CASE("inotify: directories that move between games or are two games'") { on_uv(moved_and_shared); }
+
+TEST_CASE("inotify: a library follows games as they are added, changed, renamed and removed") {
+  test::run_on_uv(work_home);
+}
+
+TEST_CASE("inotify: without watches the library says so once and scans") {
+  test::run_on_uv([](rt::UvExecutor& executor) { return refuse(executor, ENOSPC, true); });
+  test::run_on_uv([](rt::UvExecutor& executor) { return refuse(executor, EMFILE, false); });
+}
+
+TEST_CASE("watch table: a watch that ends while it is being entered is added again") {
+  int next = 1;
+  std::set<int> removed;
+  WatchTable* self = nullptr;
+  WatchTable table(
+      [&](const std::string& path) {
+        if (path == "/gone") return -ENOENT;
+        if (next == 1) self->ended(1);  // the kernel's word overtakes the answer
+        return next++;
+      },
+      [&](int watch) { removed.insert(watch); });
+  self = &table;
+  const auto holder = table.begin({"/r", "g"});
+  CHECK(table.enter(*holder, "/r/g") == 0);
+  CHECK(table.holders_of(1).empty());
+  CHECK(table.holders_of(2) == std::vector<Subject>{{"/r", "g"}});
+  CHECK(table.enter(*holder, "/gone") == ENOENT);
+  CHECK(table.enter(*holder, "/r/g/d") == 0);
+  CHECK(table.size() == 2);
+  CHECK(table.all() == std::vector<Subject>{{"/r", "g"}});
+  const auto again = table.begin({"/r", "g"});
+  table.complete(*again);
+  CHECK(removed == std::set<int>{2, 3});
+  CHECK(table.size() == 0);
+}
+
+}  // namespace peer::library
