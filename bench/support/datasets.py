@@ -27,10 +27,10 @@ def package(cache, name):
 
 
 def random_file(cache, size):
-    game = cache / "games" / f"random-{size}"
+    game = cache / "games" / f"random-{size / GIB:g}GiB"
     if game.is_dir():
         return game
-    unfinished = cache / "games" / f".random-{size}"
+    unfinished = cache / "games" / f".random-{size / GIB:g}GiB"
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     with open(unfinished / "data.bin", "wb") as file:

@@ -11,7 +11,7 @@ def ratio(a, b):
 
 
 def medians(document):
-    """game -> tool -> figures; under "peerd/libtorrent" the medians of the ratios of each round's pair."""
+    """game -> tool -> figures; under "peerd/libtorrent..." the medians of the ratios of each round's pair."""
     result = {}
     for game in document["games"]:
         rows = {}
@@ -28,9 +28,9 @@ def medians(document):
                 "peak_rss": {side: median([r["peak_rss"].get(side) for r in runs]) for side in ("sender", "receiver")},
                 "identical": not any(r["differences"] for r in runs),
             }
-        if {"peerd", "libtorrent"} <= rows.keys():
-            pairs = list(zip(rows["peerd"], rows["libtorrent"]))
-            figures["peerd/libtorrent"] = {
+        for other in [tool for tool in rows if tool.startswith("libtorrent") and "peerd" in rows]:
+            pairs = list(zip(rows["peerd"], rows[other]))
+            figures[f"peerd/{other}"] = {
                 "seconds": median([ratio(a["seconds"], b["seconds"]) for a, b in pairs]),
                 "cpu": median([ratio(total(a["cpu"]), total(b["cpu"])) for a, b in pairs]),
                 "peak_anon": {side: median([ratio(a["peak_anon"].get(side), b["peak_anon"].get(side))
@@ -64,7 +64,7 @@ def markdown(document):
         counts = document["games"][game]
         title = f"{game}: {counts['files']:,} files, {counts['bytes'] / 1e6:,.0f} MB"
         for tool, row in figures.items():
-            if tool == "peerd/libtorrent":
+            if tool.startswith("peerd/"):
                 lines.append(f"| | **{tool}** | **{cell(row['seconds'], digits=3)}** | | **{cell(row['cpu'], digits=2)}** | "
                              f"{both(row['peak_anon'], digits=2)} | | |")
                 continue

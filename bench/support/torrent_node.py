@@ -3,8 +3,8 @@
 python3-libtorrent, so Debian's python3.
 
 usage: torrent_node.py create GAME_DIR TORRENT FORMAT      FORMAT: v1, v2 or hybrid
-       torrent_node.py seed TORRENT PARENT_DIR ADDRESS PORT
-       torrent_node.py leech TORRENT PARENT_DIR ADDRESS PORT SEED_ADDRESS SEED_PORT
+       torrent_node.py seed SETTINGS TORRENT PARENT_DIR ADDRESS PORT      SETTINGS: default or tuned
+       torrent_node.py leech SETTINGS TORRENT PARENT_DIR ADDRESS PORT SEED_ADDRESS SEED_PORT
 A seed prints "ready". A leech prints "connected" when it begins (libtorrent connects only once a second: that wait is no
 part of a download between peers that know each other), and "done". The end of input ends both.
 """
@@ -32,15 +32,16 @@ def create(game, torrent, form):
         out.write(lt.bencode(made.generate()))
 
 
-def session(address, port):
-    """Direct plain TCP only, without limits meant for a home connection; the library's own high-performance preset."""
-    settings = lt.high_performance_seed()
+def session(kind, address, port):
+    """Plain TCP, found by nobody. "tuned" adds the library's own high-performance preset and longer queues."""
+    settings = lt.high_performance_seed() if kind == "tuned" else {}
+    if kind == "tuned":
+        settings.update({"hashing_threads": 2, "max_out_request_queue": 1500, "max_queued_disk_bytes": 64 << 20})
     settings.update({
         "listen_interfaces": f"{address}:{port}",
         "enable_dht": False, "enable_lsd": False, "enable_upnp": False, "enable_natpmp": False,
         "enable_outgoing_utp": False, "enable_incoming_utp": False,
         "out_enc_policy": 2, "in_enc_policy": 2,  # plain
-        "hashing_threads": 2, "max_out_request_queue": 1500, "max_queued_disk_bytes": 64 << 20,
         "alert_mask": lt.alert.category_t.status_notification | lt.alert.category_t.error_notification
         | lt.alert.category_t.storage_notification | lt.alert.category_t.connect_notification,
     })
@@ -66,8 +67,8 @@ def wait_for(ses, alert):
 
 
 def main():
-    role, torrent, parent, address, port = sys.argv[1:6]
-    ses = session(address, port)
+    role, kind, torrent, parent, address, port = sys.argv[1:7]
+    ses = session(kind, address, port)
     plain = lt.torrent_flags.default_flags & ~lt.torrent_flags.auto_managed & ~lt.torrent_flags.paused
     if role == "seed":
         handle = add(ses, torrent, parent, plain)  # checks its files now, not at the first request
@@ -76,7 +77,7 @@ def main():
         print("ready", flush=True)
     else:
         handle = add(ses, torrent, parent, plain)
-        handle.connect_peer((sys.argv[6], int(sys.argv[7])))
+        handle.connect_peer((sys.argv[7], int(sys.argv[8])))
         wait_for(ses, lt.peer_connect_alert)
         print("connected", flush=True)
         wait_for(ses, lt.torrent_finished_alert)
