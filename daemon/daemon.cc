@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "control/server.h"
+#include "library/inotify_watcher.h"
 #include "net/interfaces.h"
 #include "net/local_network.h"
 #include "net/resolver.h"
@@ -56,6 +57,7 @@ struct Machine {
   rt::ThreadWorkers& resolver_threads = *new rt::ThreadWorkers("resolver", kResolverThreads);
   std::unique_ptr<net::Resolver> resolver = net::system_resolver(resolver_threads);
   rt::UvExecutor executor;
+  std::unique_ptr<library::Watcher> watcher = library::inotify_watcher(executor, options.log.named("library"));
   rt::LoopThread net{"net"};
   rt::Scope control{executor, "control", rt::CancellationToken{}};
   /// Last: its callbacks hold the peer's handle, and with it scopes below those above.
@@ -92,6 +94,7 @@ node::PeerOptions peer_options(Machine& machine, net::Identity identity, std::un
   options.environment.net_random = machine.random.get();  // the system's is thread-safe
   options.environment.resolver = machine.resolver.get();
   options.environment.wall_clock = wall_clock;
+  options.environment.watcher = machine.watcher.get();
   options.addresses = reachable(socket->local_address(), config.interfaces);
   options.socket = std::move(socket);
   options.name = config.name.empty() ? host_name() : config.name;

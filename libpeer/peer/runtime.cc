@@ -138,6 +138,7 @@ void PeerMain::create_parts(rt::Scope& work) {
   library_options.roots = options_.roots;
   library_options.settle = options_.settle;
   library_options.wall_clock = environment_.wall_clock;
+  library_options.watcher = environment_.watcher;
   library_ = std::make_unique<library::Library>(*root_, *environment_.disk, *environment_.workers, *environment_.store,
                                                 *environment_.store_thread, std::move(library_options),
                                                 options_.log.named("library"));

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/random.h"
+#include "library/watcher.h"
 #include "net/datagram_socket.h"
 #include "net/identity.h"
 #include "net/resolver.h"
@@ -36,6 +37,7 @@ struct PeerEnvironment {
   Random* net_random = nullptr;  ///< net loop's; may be the same object only if both are one loop
   net::Resolver* resolver = nullptr;
   std::function<std::int64_t()> wall_clock;  ///< ns since 1970
+  library::Watcher* watcher = nullptr;       ///< of the library's directories; null: they are scanned from time to time
 };
 
 struct PeerOptions {
