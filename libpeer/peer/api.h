@@ -160,6 +160,15 @@ struct ListTasks {
 struct Shutdown {
   using Reply = bool;
 };
+#if PEERD_TEST_HOOKS
+enum class ServiceFault { throws, hangs, ends };
+/// Makes a service fail where it stands. One that hangs does nothing any more and ignores its cancellation.
+struct FailService {
+  using Reply = bool;
+  std::string service;  ///< as in ServiceStatus
+  ServiceFault how = ServiceFault::throws;
+};
+#endif
 
 /// A command with the function that takes its answer: called once, on the control loop; `cancelled` if the runtime
 /// stops first.
@@ -172,6 +181,9 @@ struct Request {
 using Command =
     std::variant<Request<GetStatus>, Request<ListGames>, Request<ShowGame>, Request<ListPeers>, Request<ConnectPeer>,
                  Request<DisconnectPeer>, Request<StartDownload>, Request<ListDownloads>, Request<CancelDownload>,
+#if PEERD_TEST_HOOKS
+                 Request<FailService>,
+#endif
                  Request<Rescan>, Request<ListTasks>, Request<Shutdown>>;
 
 }  // namespace peer::node

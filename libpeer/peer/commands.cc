@@ -22,52 +22,101 @@ Result<bool> acknowledged(const Result<void>& done) {
 
 rt::Task<void> PeerMain::run_commands(rt::Scope& work, rt::CancellationToken token) {
   std::exception_ptr failure;
-  bool closed = false;
   try {
     for (;;) {
+      token.throw_if_requested();
       std::optional<Command> command = co_await commands_.receive(token);
-      closed = !command;
-      if (closed) break;
+      if (!command) break;  // nobody is left who could send one
       dispatch(std::move(*command), work);
     }
   } catch (...) {
     failure = std::current_exception();
   }
+  refuse_commands();
+  if (token.requested()) co_return;
+  fail_runtime("commands", failure ? rt::describe(failure) : "the command channel closed without a shutdown");
+}
+
+/// From here on; those who have asked already are told.
+void PeerMain::refuse_commands() {
   commands_.close();
   while (std::optional<Command> late = commands_.try_receive()) refuse(*late);
-  if (closed) fail_runtime("commands", "the command channel closed without a shutdown");
-  if (failure) std::rethrow_exception(failure);
 }
 
 void PeerMain::dispatch(Command command, rt::Scope& work) {
-  if (auto* get_status = std::get_if<Request<GetStatus>>(&command)) {
-    get_status->reply(status());
-  } else if (auto* list_games = std::get_if<Request<ListGames>>(&command)) {
-    list_games->reply(games());
-  } else if (auto* show = std::get_if<Request<ShowGame>>(&command)) {
-    work.spawn("show " + show->command.game, show_game(std::move(*show), work.token()));
-  } else if (auto* list_peers = std::get_if<Request<ListPeers>>(&command)) {
-    list_peers->reply(peers_->list());
-  } else if (auto* connect = std::get_if<Request<ConnectPeer>>(&command)) {
-    work.spawn("connect " + connect->command.address, connect_peer(std::move(*connect), work.token()));
-  } else if (auto* disconnect = std::get_if<Request<DisconnectPeer>>(&command)) {
-    const Result<void> done = peers_->disconnect(disconnect->command.peer);
-    disconnect->reply(acknowledged(done));
-  } else if (auto* start = std::get_if<Request<StartDownload>>(&command)) {
-    start->reply(downloads_->start(start->command));
-  } else if (auto* list = std::get_if<Request<ListDownloads>>(&command)) {
-    list->reply(downloads_->list());
-  } else if (auto* cancel = std::get_if<Request<CancelDownload>>(&command)) {
-    cancel->reply(downloads_->cancel(cancel->command.game));
-  } else if (auto* scan = std::get_if<Request<Rescan>>(&command)) {
-    work.spawn("rescan", rescan(std::move(*scan), work.token()));
-  } else if (auto* tasks = std::get_if<Request<ListTasks>>(&command)) {
-    work.spawn("list tasks", list_tasks(std::move(*tasks), work.token()));
-  } else if (auto* shutdown = std::get_if<Request<Shutdown>>(&command)) {
-    shutdown->reply(true);
-    request_shutdown();
-  }
+  std::visit([&](auto& request) { take(std::move(request), work); }, command);
 }
+
+/// What a command's work throws is that command's failure.
+template <class C, class F>
+void PeerMain::answer_now(Request<C>& request, F work) {
+  Result<typename C::Reply> answer = fail(ErrorCode::internal, "the command failed");
+  try {
+    answer = work();
+  } catch (const std::exception& e) {
+    answer = fail(ErrorCode::internal, std::string("the command failed: ") + e.what());
+  }
+  request.reply(std::move(answer));
+}
+
+template <class C>
+rt::Task<void> PeerMain::answer(Request<C> request, Handler<C> handler, rt::CancellationToken token) {
+  Result<typename C::Reply> answer = fail(ErrorCode::cancelled, "the daemon is stopping");
+  try {
+    Task<C> work = (this->*handler)(std::move(request.command), token);
+    answer = co_await work;
+  } catch (const rt::Cancelled&) {
+    if (!token.requested()) answer = fail(ErrorCode::internal, "the command was cancelled");
+  } catch (const std::exception& e) {
+    answer = fail(ErrorCode::internal, std::string("the command failed: ") + e.what());
+  }
+  request.reply(std::move(answer));
+}
+
+void PeerMain::take(Request<GetStatus> request, rt::Scope&) {
+  answer_now(request, [this] { return status(); });
+}
+void PeerMain::take(Request<ListGames> request, rt::Scope&) {
+  answer_now(request, [this] { return games(); });
+}
+void PeerMain::take(Request<ListPeers> request, rt::Scope&) {
+  answer_now(request, [this] { return peers_->list(); });
+}
+void PeerMain::take(Request<DisconnectPeer> request, rt::Scope&) {
+  answer_now(request, [&] { return acknowledged(peers_->disconnect(request.command.peer)); });
+}
+void PeerMain::take(Request<StartDownload> request, rt::Scope&) {
+  answer_now(request, [&] { return downloads_->start(request.command); });
+}
+void PeerMain::take(Request<ListDownloads> request, rt::Scope&) {
+  answer_now(request, [this] { return downloads_->list(); });
+}
+void PeerMain::take(Request<CancelDownload> request, rt::Scope&) {
+  answer_now(request, [&] { return downloads_->cancel(request.command.game); });
+}
+void PeerMain::take(Request<ShowGame> request, rt::Scope& work) {
+  std::string name = "show " + request.command.game;
+  work.spawn(std::move(name), answer(std::move(request), &PeerMain::find_game, work.token()));
+}
+void PeerMain::take(Request<ConnectPeer> request, rt::Scope& work) {
+  std::string name = "connect " + request.command.address;
+  work.spawn(std::move(name), answer(std::move(request), &PeerMain::connect_peer, work.token()));
+}
+void PeerMain::take(Request<Rescan> request, rt::Scope& work) {
+  work.spawn("rescan", answer(std::move(request), &PeerMain::rescan, work.token()));
+}
+void PeerMain::take(Request<ListTasks> request, rt::Scope& work) {
+  work.spawn("list tasks", answer(std::move(request), &PeerMain::list_tasks, work.token()));
+}
+void PeerMain::take(Request<Shutdown> request, rt::Scope&) {
+  request.reply(true);
+  request_shutdown();
+}
+#if PEERD_TEST_HOOKS
+void PeerMain::take(Request<FailService> request, rt::Scope&) {
+  answer_now(request, [&] { return fail_service(request.command); });
+}
+#endif
 
 Status PeerMain::status() const {
   Status status;
@@ -109,30 +158,16 @@ std::vector<GameInfo> PeerMain::games() const {
   return list;
 }
 
-// A task of a command: it answers, whatever happens.
-rt::Task<void> PeerMain::connect_peer(Request<ConnectPeer> request, rt::CancellationToken token) {
-  Result<PeerInfo> answer = fail(ErrorCode::cancelled, "the daemon is stopping");
-  try {
-    answer = co_await peers_->connect(request.command.address, token);
-  } catch (const rt::Cancelled&) {
-    if (!token.requested()) throw;
-  }
-  request.reply(std::move(answer));
+rt::Task<Result<PeerInfo>> PeerMain::connect_peer(ConnectPeer command, rt::CancellationToken token) {
+  return peers_->connect(std::move(command.address), std::move(token));
 }
 
-rt::Task<void> PeerMain::rescan(Request<Rescan> request, rt::CancellationToken token) {
-  Result<bool> answer = fail(ErrorCode::cancelled, "the daemon is stopping");
-  try {
-    const Result<void> done = co_await library_->rescan(request.command.game, token);
-    answer = acknowledged(done);
-  } catch (const rt::Cancelled&) {
-    if (!token.requested()) throw;
-  }
-  request.reply(std::move(answer));
+rt::Task<Result<bool>> PeerMain::rescan(Rescan command, rt::CancellationToken token) {
+  const Result<void> done = co_await library_->rescan(std::move(command.game), token);
+  co_return acknowledged(done);
 }
 
-rt::Task<void> PeerMain::list_tasks(Request<ListTasks> request, rt::CancellationToken token) {
-  Result<std::vector<TaskInfo>> answer = fail(ErrorCode::cancelled, "the daemon is stopping");
+rt::Task<Result<std::vector<TaskInfo>>> PeerMain::list_tasks(ListTasks, rt::CancellationToken token) {
   const auto collect = [](std::vector<TaskInfo>& all) {
     return [&all](const std::string& task, const std::string& scope) { all.push_back({task, scope}); };
   };
@@ -143,27 +178,12 @@ rt::Task<void> PeerMain::list_tasks(Request<ListTasks> request, rt::Cancellation
       co_return all;
     }(*net, collect);
   };
-  try {
-    std::vector<TaskInfo> all;
-    // In simulation both loops are one, and so are the scopes' names; the net loop's are told apart by their root.
-    if (environment_.net != environment_.control)
-      all = co_await rt::call_on(*environment_.net, "list tasks", std::move(on_net), token);
-    root_->visit(collect(all));
-    answer = std::move(all);
-  } catch (const rt::Cancelled&) {
-    if (!token.requested()) throw;
-  }
-  request.reply(std::move(answer));
-}
-
-rt::Task<void> PeerMain::show_game(Request<ShowGame> request, rt::CancellationToken token) {
-  Result<GameDetails> answer = fail(ErrorCode::cancelled, "the daemon is stopping");
-  try {
-    answer = co_await find_game(request.command, token);
-  } catch (const rt::Cancelled&) {
-    if (!token.requested()) throw;
-  }
-  request.reply(std::move(answer));
+  std::vector<TaskInfo> all;
+  // In simulation both loops are one: then everything stands below the control loop's root, which visits it all.
+  if (environment_.net != environment_.control)
+    all = co_await rt::call_on(*environment_.net, "list tasks", std::move(on_net), token);
+  root_->visit(collect(all));
+  co_return all;
 }
 
 /// The version asked for, else the one here, else the default choice; a remote one's files come from a peer that has

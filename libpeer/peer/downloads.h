@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -50,6 +51,7 @@ class Downloads {
 
   /// Takes up what the last run left; each waits until a peer appears.
   rt::Task<void> restore(rt::CancellationToken token);
+  /// Who offers what, or what is here, is no longer as it was.
   void sources_changed();
 
   /// From here on nothing more is said of any download. stop() follows.
@@ -66,12 +68,19 @@ class Downloads {
     std::uint64_t size = 0;
     bool here = false;  ///< installed already
   };
+  Result<std::set<PeerId>> resolve(const std::vector<std::string>& names) const;
   Result<Choice> choose(const StartDownload& command) const;
   bool installed(const std::string& game, const Digest& version) const;
+  // download_task.cc
   rt::Task<void> run(std::shared_ptr<Active> active, rt::CancellationToken token);
-  rt::Task<void> run_in_turn(std::shared_ptr<Active> active, rt::CancellationToken token);
+  rt::Task<void> run_in_turn(Active& active, Guard& guard, rt::CancellationToken token);
+  rt::Task<void> fetch(Active& active, rt::CancellationToken token);
   rt::Task<void> wait_turn(Active& active, rt::CancellationToken token);
   rt::Task<void> wait_for_version(Active& active, rt::CancellationToken token);
+  bool choose_remote(Active& active) const;
+  bool offered(const Active& active) const;
+  void enter(std::shared_ptr<Active> active);
+  static void decide(Active& active, DownloadEvent::Kind kind, std::optional<Error> error);
   rt::Task<void> persist(std::string game, std::optional<Digest> version, rt::CancellationToken token);
   DownloadInfo info(const Active& active) const;
   void tell(Active& active, DownloadEvent::Kind kind);

@@ -18,6 +18,12 @@ rt::Task<void> NetSide::serve(SessionContext sessions, rt::CancellationToken tok
 }
 
 rt::Task<void> NetSide::handle(SessionContext sessions, net::ServerStream& stream, rt::CancellationToken token) {
+  if (!accepting_) {
+    net::ResponseHead busy;
+    busy.status = 503;
+    (void)stream.respond(busy, false);
+    co_return;
+  }
   const net::RequestHead& head = stream.request();
   const auto route = protocol::parse_route(head.method, head.path);
   if (!route) {

@@ -20,8 +20,11 @@ class NetSide {
 
   /// The endpoint's outermost task. Fails: throws when the socket breaks.
   rt::Task<void> run(rt::CancellationToken token) { return endpoint_.run(token); }
-  /// The service QuicServer: accepts and serves. Where sessions report to is given here.
+  /// Serves until cancelled: what is under way goes on whether new requests are accepted or not. Where sessions report
+  /// to is given here.
   rt::Task<void> serve(SessionContext sessions, rt::CancellationToken token);
+  /// While not accepting, new requests are answered 503.
+  void set_accepting(bool accepting) noexcept { accepting_ = accepting; }
 
   net::Transport& transport() noexcept { return endpoint_; }
   transfer::Seeder& seeder() noexcept { return seeder_; }
@@ -31,6 +34,7 @@ class NetSide {
 
   net::Endpoint endpoint_;
   transfer::Seeder seeder_;
+  bool accepting_ = false;
 };
 
 }  // namespace peer::node

@@ -1,12 +1,21 @@
 #include "peer/peer_table.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "protocol/limits.h"
 
 namespace peer::node {
 
 PeerEntry& PeerTable::obtain(const PeerId& id) {
+  if (peers_.size() >= kMaxListedPeers && !peers_.contains(id)) {
+    auto oldest = peers_.end();
+    for (auto each = peers_.begin(); each != peers_.end(); ++each) {
+      if (each->second.state == PeerState::connected) continue;
+      if (oldest == peers_.end() || each->second.last_seen < oldest->second.last_seen) oldest = each;
+    }
+    if (oldest != peers_.end()) peers_.erase(oldest);
+  }
   PeerEntry& entry = peers_[id];
   entry.id = id;
   return entry;
@@ -39,31 +48,34 @@ Result<PeerId> PeerTable::resolve(const std::string& text) const {
 }
 
 PeerTable::Applied PeerTable::apply(PeerEntry& entry, const protocol::LibraryUpdate& update) {
-  bool changed = false;
-  if (update.base == 0) {
-    changed = !entry.games.empty();
-    entry.games.clear();
-  } else if (update.base > entry.revision) {
-    return Applied::gap;
-  } else if (update.revision < entry.revision) {
-    return Applied::unchanged;  // an old one, told twice
+  std::optional<PartialUpdate>& incoming = entry.incoming;
+  const bool continues = incoming && update.base == incoming->base && update.revision == incoming->revision;
+  if (!continues) {
+    incoming.reset();
+    if (update.base > entry.revision) return Applied::gap;
+    const bool snapshot = update.base == 0;
+    if (!snapshot && update.revision < entry.revision) return Applied::unchanged;  // an old one, told twice
+    incoming.emplace();
+    incoming->base = snapshot ? update.revision : update.base;
+    incoming->revision = update.revision;
+    if (!snapshot) incoming->games = entry.games;
   }
   for (const protocol::GameSummary& game : update.games) {
-    const auto held = entry.games.find(game.id);
-    if (held != entry.games.end() && held->second == game) continue;
-    if (held == entry.games.end() && entry.games.size() >= protocol::kMaxGamesPerPeer) continue;
-    entry.games[game.id] = game;
-    changed = true;
+    if (incoming->games.size() < protocol::kMaxGamesPerPeer || incoming->games.contains(game.id))
+      incoming->games[game.id] = game;
   }
-  for (const std::string& id : update.removed) changed = entry.games.erase(id) > 0 || changed;
-  entry.revision = update.revision;
-  if (update.last) {
-    std::vector<protocol::GameSummary> games;
-    games.reserve(entry.games.size());
-    for (const auto& [id, game] : entry.games) games.push_back(game);
-    entry.digest = protocol::library_digest(games);
-    if (entry.digest != update.digest) return Applied::gap;
-  }
+  for (const std::string& id : update.removed) incoming->games.erase(id);
+  if (!update.last) return Applied::unchanged;
+
+  const PartialUpdate whole = *std::exchange(incoming, std::nullopt);
+  std::vector<protocol::GameSummary> games;
+  games.reserve(whole.games.size());
+  for (const auto& [id, game] : whole.games) games.push_back(game);
+  if (protocol::library_digest(games) != update.digest) return Applied::gap;
+  const bool changed = entry.games != whole.games;
+  entry.games = whole.games;
+  entry.revision = whole.revision;
+  entry.digest = update.digest;
   return changed ? Applied::changed : Applied::unchanged;
 }
 
@@ -88,10 +100,10 @@ std::map<std::string, std::vector<RemoteVersion>> PeerTable::catalogue() const {
   return all;
 }
 
-std::vector<RemoteVersion> PeerTable::versions(const std::string& game) const {
+std::vector<RemoteVersion> PeerTable::versions(const std::string& game, const std::set<PeerId>& from) const {
   std::vector<RemoteVersion> found;
   for (const auto& [id, entry] : peers_) {
-    if (entry.state != PeerState::connected) continue;
+    if (entry.state != PeerState::connected || (!from.empty() && !from.contains(id))) continue;
     const auto held = entry.games.find(game);
     if (held != entry.games.end()) add(found, held->second, id);
   }

@@ -19,6 +19,15 @@ namespace peer::node {
 
 /// An unreachable peer stays listed this long.
 inline constexpr rt::Duration kForgetAfter = std::chrono::minutes(10);
+/// Listed at most; beyond it the one not heard of for longest gives way, as long as it is not connected.
+inline constexpr std::size_t kMaxListedPeers = 4096;
+
+/// A library update of several parts, until the last one is there: nothing of it counts before.
+struct PartialUpdate {
+  std::uint64_t base = 0;  ///< that the next part must have
+  std::uint64_t revision = 0;
+  std::map<std::string, protocol::GameSummary> games;
+};
 
 struct PeerEntry {
   PeerId id;
@@ -30,6 +39,7 @@ struct PeerEntry {
   std::uint64_t revision = 0;  ///< of its library, as known here; 0: nothing known
   Digest digest;
   std::map<std::string, protocol::GameSummary> games;
+  std::optional<PartialUpdate> incoming;
   std::optional<SessionId> session;
   std::optional<double> rtt_ms;
   rt::TimePoint last_seen{};
@@ -37,6 +47,7 @@ struct PeerEntry {
 
 class PeerTable final : public transfer::SourceList {
  public:
+  /// Adds it if it is not there; other entries' references stay good unless that one is not connected.
   PeerEntry& obtain(const PeerId& id);
   PeerEntry* find(const PeerId& id);
   const PeerEntry* find(const PeerId& id) const;
@@ -49,12 +60,14 @@ class PeerTable final : public transfer::SourceList {
   Result<PeerId> resolve(const std::string& text) const;
 
   enum class Applied { unchanged, changed, gap };
-  /// Applies an update, or tells that it does not fit what is known (then the library is to be asked for anew).
+  /// Takes an update in, as a whole once its last part is there; or tells that it does not fit what is known (then the
+  /// library is to be asked for anew, and what was known stays).
   static Applied apply(PeerEntry& entry, const protocol::LibraryUpdate& update);
 
   /// Every version of every game that connected peers offer.
   std::map<std::string, std::vector<RemoteVersion>> catalogue() const;
-  std::vector<RemoteVersion> versions(const std::string& game) const;
+  /// Of one game, as `from` offer it; empty: all.
+  std::vector<RemoteVersion> versions(const std::string& game, const std::set<PeerId>& from) const;
 
   std::vector<transfer::SourcePeer> sources(const std::string& game, const Digest& version) const override;
 

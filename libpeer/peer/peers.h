@@ -4,6 +4,7 @@
 // Loop: control.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -72,11 +73,17 @@ class Peers {
     bool inbound = false;
     net::SocketAddress remote;
     rt::Channel<protocol::SessionMessage>::Sender out;
+    std::uint64_t dial = 0;
+    std::shared_ptr<std::atomic<std::size_t>> backlog;
+    rt::TimePoint opened{};
     bool greeted = false;    ///< its Hello was accepted
+    bool closed = false;     ///< by us: nothing it says counts any more
     std::uint64_t told = 0;  ///< our revision that it knows or is being told
-    rt::TimePoint last_sent{};
     rt::TimePoint ping_sent{};
-    rt::TimePoint library_asked{};
+    std::uint64_t ping_nonce = 0;
+    std::optional<rt::TimePoint> library_asked;
+    double answers_left = 0;  ///< a token bucket for its library requests
+    rt::TimePoint answered{};
   };
   struct Static {
     std::string address;
@@ -84,32 +91,48 @@ class Peers {
     PeerState state = PeerState::connecting;
     std::string error;
     bool started = false;
-    std::optional<net::SocketAddress> dialling;
-    bool greeted = false;  ///< the session to `dialling` came to a Hello
+    std::uint64_t dial = 0;        ///< the session being dialled; 0: none
+    bool greeted = false;          ///< it came to a Hello
+    std::optional<Error> verdict;  ///< why that one is not kept
+    rt::Event kick;                ///< do not wait for the next attempt
   };
 
+  // peers.cc
+  void take_in(SessionReport report);
   void on_report(SessionReport report);
   void on_opened(SessionOpened opened);
   void on_closed(const SessionClosed& closed);
-  void on_message(SessionId id, Session& session, protocol::SessionMessage message);
-  void on_hello(SessionId id, Session& session, protocol::Hello hello);
-  Static* dialled_by(const Session& session);
-  void on_update(Session& session, PeerEntry& entry, const protocol::LibraryUpdate& update);
   void send(Session& session, protocol::SessionMessage message);
-  void ping(Session& session);
   void send_updates(Session& session, std::uint64_t since);
   void close(SessionId id);
   void lose(PeerEntry& entry, PeerEvent::Kind kind);
-  void check_liveness();
-  protocol::Hello hello() const;
+  bool has_successor(const PeerId& peer) const;
   void emit(PeerEvent::Kind kind, const PeerEntry& entry);
+  void wake_waiters();
   void catalogue_changed();
-  PeerInfo info(const PeerEntry& entry) const;
-
-  rt::Task<void> keep_static(Static& target, rt::CancellationToken token);
-  rt::Task<Error> dial_once(Static& target, rt::CancellationToken token);
-  rt::Task<Error> hold_session(net::SocketAddress address, rt::CancellationToken token);
   rt::Task<void> announce_catalogue(rt::CancellationToken token);
+  // peer_messages.cc
+  protocol::Hello hello() const;
+  void on_message(SessionId id, Session& session, protocol::SessionMessage message);
+  void on_refusal(SessionId id, Session& session, const protocol::Refusal& refusal);
+  void on_hello(SessionId id, Session& session, protocol::Hello hello);
+  bool acceptable(SessionId id, Session& session, const protocol::Hello& hello);
+  bool keeps_other(const PeerEntry& entry, const Session& session) const;
+  void learn_addresses(PeerEntry& entry, const Session& session, const protocol::Hello& hello) const;
+  void on_library_request(SessionId id, Session& session, const protocol::LibraryRequest& request);
+  void on_update(Session& session, PeerEntry& entry, const protocol::LibraryUpdate& update);
+  void ask_library(Session& session, std::uint64_t since);
+  // liveness.cc
+  void ping(Session& session);
+  void check_liveness();
+  // static_peers.cc
+  Static* dialled_by(const Session& session);
+  bool connected(const Static& target) const;
+  PeerInfo info(const PeerEntry& entry) const;
+  rt::Task<void> keep_static(Static& target, rt::CancellationToken token);
+  rt::Task<void> wait_retry(Static& target, rt::Duration delay, rt::CancellationToken token);
+  rt::Task<Error> dial_once(Static& target, rt::CancellationToken token);
+  rt::Task<Error> hold_session(net::SocketAddress address, std::uint64_t dial, rt::CancellationToken token);
 
   rt::Scope& control_;
   rt::Scope& net_;
@@ -121,6 +144,7 @@ class Peers {
   LibraryLog library_;
   std::map<SessionId, Session> sessions_;
   std::vector<std::unique_ptr<Static>> statics_;
+  std::uint64_t next_dial_ = 1;
   rt::Event statics_changed_;
   rt::Event changed_;  ///< a peer came or went: set and reset for its waiters
   rt::Event catalogue_dirty_;

@@ -17,27 +17,32 @@ struct PeerRuntimeHandle::State {
   rt::Event stopped;
 };
 
+/// Held by every handle and sender: with the last of them the command channel closes.
+struct CommandSender::Lease {
+  explicit Lease(rt::Channel<Command>::Sender c) : channel(std::move(c)) {}
+  Lease(const Lease&) = delete;
+  Lease& operator=(const Lease&) = delete;
+  ~Lease() { channel.close(); }
+  rt::Channel<Command>::Sender channel;
+};
+
 namespace {
 /// Keeps the state alive while its task runs.
 rt::Task<void> run_to_end(std::shared_ptr<PeerRuntimeHandle::State> state) {
-  co_await state->main.run();
-  state->stopped.set();
+  try {
+    co_await state->main.run();
+    state->stopped.set();
+  } catch (const std::exception& e) {
+    state->main.crashed(e.what());
+  }
 }
 
 rt::Task<bool> wait_for(rt::Event& event, rt::CancellationToken token) {
   co_await event.wait(token);
   co_return true;
 }
-}  // namespace
 
-CommandSender PeerRuntimeHandle::sender() const { return CommandSender(state_->commands.sender()); }
-
-void PeerRuntimeHandle::shutdown() const {
-  state_->control.post([state = state_] { state->main.request_shutdown(); });
-}
-
-rt::Task<RuntimeExit> PeerRuntimeHandle::wait_stopped(rt::CancellationToken token) const {
-  const std::shared_ptr<State> state = state_;
+rt::Task<RuntimeExit> wait_for_end(std::shared_ptr<PeerRuntimeHandle::State> state, rt::CancellationToken token) {
   co_await state->main.stopping().wait(token);
   auto stopped = [state](rt::CancellationToken t) { return wait_for(state->stopped, t); };
   const auto in_time =
@@ -47,12 +52,27 @@ rt::Task<RuntimeExit> PeerRuntimeHandle::wait_stopped(rt::CancellationToken toke
   if (!in_time) exit.overran = state->main.alive();
   co_return exit;
 }
+}  // namespace
+
+PeerRuntimeHandle::PeerRuntimeHandle(std::shared_ptr<State> state)
+    : state_(std::move(state)), lease_(std::make_shared<CommandSender::Lease>(state_->commands.sender())) {}
+
+rt::Channel<Command>::Sender PeerRuntimeHandle::channel() const { return state_->commands.sender(); }
+
+void PeerRuntimeHandle::shutdown() const {
+  state_->control.post([state = state_] { state->main.request_shutdown(); });
+}
+
+rt::Task<RuntimeExit> PeerRuntimeHandle::wait_stopped(rt::CancellationToken token) const {
+  return wait_for_end(state_, std::move(token));
+}
 
 PeerRuntimeHandle start_peer(PeerOptions options) {
   rt::Scope& control = *options.environment.control;
   auto state = std::make_shared<PeerRuntimeHandle::State>(std::move(options), control.executor());
-  control.spawn("peer", run_to_end(state));
-  return PeerRuntimeHandle(std::move(state));
+  PeerRuntimeHandle handle(state);
+  control.spawn("peer", run_to_end(std::move(state)));
+  return handle;
 }
 
 PeerMain::PeerMain(PeerOptions options, rt::Channel<Command>& commands)
@@ -62,7 +82,8 @@ PeerMain::PeerMain(PeerOptions options, rt::Channel<Command>& commands)
       commands_(commands),
       started_(environment_.control->executor().now()),
       inbox_stop_(endpoint_stop_.token()),
-      services_stop_(inbox_stop_.token()),
+      serving_stop_(inbox_stop_.token()),
+      services_stop_(serving_stop_.token()),
       stop_(services_stop_.token()),
       root_(std::make_unique<rt::Scope>(*environment_.control, "runtime", endpoint_stop_.token())) {}
 
@@ -119,20 +140,6 @@ rt::Task<void> PeerMain::destroy_net_side() {
   co_await rt::call_on(*environment_.net, "close endpoint", std::move(destroy), rt::CancellationToken());
 }
 
-rt::Task<void> PeerMain::run_endpoint(rt::CancellationToken token) {
-  auto start = [this](rt::CancellationToken t) { return net_side_->run(t); };
-  std::string error;
-  try {
-    co_await rt::call_on(*environment_.net, "endpoint", std::move(start), token);
-    if (!token.requested()) error = "the endpoint ended";
-  } catch (const rt::Cancelled&) {
-    if (!token.requested()) error = "the endpoint was cancelled";
-  } catch (const std::exception& e) {
-    error = e.what();
-  }
-  if (!error.empty()) fail_runtime("QuicServer", error);
-}
-
 void PeerMain::create_parts(rt::Scope& work) {
   library::LibraryOptions library_options;
   library_options.roots = options_.roots;
@@ -181,6 +188,7 @@ void PeerMain::create_parts(rt::Scope& work) {
 
   library_->on_change([this](bool offered) {
     offered_changed_ = offered_changed_ || offered;
+    if (offered) downloads_->sources_changed();  // a download may turn out to be done
     library_changed_.set();
   });
 }
@@ -204,33 +212,49 @@ rt::Task<void> PeerMain::repair_library() {
 }
 
 rt::Task<void> PeerMain::run() {
-  co_await repair_library();
-  co_await create_net_side();
+  std::string error;
+  try {
+    co_await repair_library();
+    co_await create_net_side();
+  } catch (const std::exception& e) {
+    error = e.what();
+  }
+  if (!error.empty()) {
+    stop_without_network(error);
+    co_return;
+  }
   {
     rt::Scope endpoint(*root_, "endpoint", endpoint_stop_.token());
-    endpoint.spawn("endpoint", run_endpoint(endpoint.token()));
     rt::Scope work(*root_, "work", stop_.token());
     create_parts(work);
     rt::Scope inbox(*root_, "sessions", inbox_stop_.token());
-    inbox.spawn("inbox", peers_->run_inbox(inbox.token()));
+    rt::Scope farewell(*root_, "farewell", inbox_stop_.token());
+    rt::Scope serving(*root_, "serving", serving_stop_.token());
     rt::Scope required(*root_, "required services", services_stop_.token());
     rt::Scope services(*root_, "services", services_stop_.token());
+    endpoint.spawn("endpoint", run_on_network(
+                                   "endpoint", [this](rt::CancellationToken t) { return net_side_->run(std::move(t)); },
+                                   endpoint.token()));
+    inbox.spawn("inbox", run_inbox(inbox.token()));
+    auto serve = [this](rt::CancellationToken t) { return net_side_->serve(peers_->session_context(), std::move(t)); };
+    serving.spawn("serving", run_on_network("serving", std::move(serve), serving.token()));
     start_services(required, services);
-    services.spawn("announce library", tell_library(services.token()));
     work.spawn("commands", run_commands(work, work.token()));
     work.spawn("restore downloads", downloads_->restore(work.token()));
-    if (!stopping_.is_set()) {
-      ready_ = true;
-      emit(RuntimeReady{});
-    }
+    if (!stopping_.is_set()) emit(RuntimeReady{});
 
     co_await stopping_.wait(rt::CancellationToken());
+    downloads_->fall_silent();
+    farewell.spawn("goodbye", say_goodbye());
     co_await join_reporting(work);
     co_await downloads_->stop();
-    co_await say_goodbye();
+    work_over_.set();
+    co_await join_reporting(farewell);
     services_stop_.request();
     co_await join_reporting(required);
     co_await join_reporting(services);
+    serving_stop_.request();
+    co_await join_reporting(serving);
     inbox_stop_.request();
     co_await join_reporting(inbox);
     downloads_.reset();
@@ -244,14 +268,22 @@ rt::Task<void> PeerMain::run() {
   log_.info("stopped");
 }
 
+void PeerMain::stop_without_network(const std::string& error) {
+  fail_runtime("QuicServer", error);
+  refuse_commands();
+  root_.reset();
+}
+
+/// When the downloads have ended; a disk that does not let them end holds the goodbyes back only so long, and a network
+/// that is dead does not use the time that closing needs.
 rt::Task<void> PeerMain::say_goodbye() {
-  // A network that is dead must not use the time that closing needs.
-  rt::Deadline deadline(root_->executor(), options_.shutdown_timeout / 2, rt::CancellationToken());
-  try {
-    co_await peers_->say_goodbye(deadline.token());
-  } catch (const rt::Cancelled&) {
-    log_.debug("not every peer took the goodbye in time");
-  }
+  const rt::CancellationToken never;
+  auto work_over = [this](rt::CancellationToken t) { return work_over_.wait(std::move(t)); };
+  co_await rt::with_timeout(root_->executor(), options_.shutdown_timeout / 5, std::move(work_over), never);
+  auto goodbye = [this](rt::CancellationToken t) { return peers_->say_goodbye(std::move(t)); };
+  const bool taken =
+      co_await rt::with_timeout(root_->executor(), options_.shutdown_timeout / 2, std::move(goodbye), never);
+  if (!taken) log_.debug("not every peer took the goodbye in time");
 }
 
 std::vector<std::string> PeerMain::alive() const {
@@ -260,85 +292,6 @@ std::vector<std::string> PeerMain::alive() const {
   root_->visit([&](const std::string& task, const std::string& scope) { names.push_back(scope + "/" + task); });
   if (names.empty()) names.emplace_back("endpoint/close");
   return names;
-}
-
-/// Notes in the status when the service begins to run, again.
-rt::Service PeerMain::watched(const std::string& name, rt::Service service) {
-  return [this, name, service = std::move(service)](rt::CancellationToken token) {
-    services_[name].state = "running";
-    return service(std::move(token));
-  };
-}
-
-void PeerMain::start_services(rt::Scope& required, rt::Scope& services) {
-  const auto start = [this](rt::Scope& scope, const std::string& name, const std::string& policy_name,
-                            rt::Policy policy, rt::Service service) {
-    services_[name] = ServiceStatus{name, policy_name, "running", 0};
-    rt::spawn_supervised(scope, name, watched(name, std::move(service)), policy,
-                         [this](const rt::ServiceExit& exit) { service_ended(exit); });
-  };
-  start(required, "QuicServer", "required", rt::Required{}, [this](rt::CancellationToken t) { return quic_server(t); });
-  start(services, "Discovery", "restart", rt::Restart{5s},
-        [this](rt::CancellationToken t) { return peers_->run_static(t); });
-  start(services, "Liveness", "restart", rt::Restart{5s},
-        [this](rt::CancellationToken t) { return peers_->run_liveness(t); });
-  start(services, "LocalMonitor", "best-effort", rt::BestEffort{},
-        [this](rt::CancellationToken t) { return library_->run(t); });
-}
-
-void PeerMain::service_ended(const rt::ServiceExit& exit) {
-  ServiceStatus& status = services_[exit.name];
-  const std::string error = rt::describe(exit.error);
-  if (exit.stopping) {
-    if (exit.error) log_.warn(exit.name + " failed while stopping: " + error);
-    status.state = "stopped";
-    return;
-  }
-  if (status.policy == "restart") {
-    status.state = "restarting";
-    ++status.restarts;
-    log_.warn(exit.name + " ended (" + error + "): it runs again in 5 s");
-    emit(ServiceRestarted{exit.name, error, status.restarts});
-    return;
-  }
-  status.state = "failed";
-  if (status.policy == "required") {
-    fail_runtime(exit.name, error);
-  } else {
-    log_.warn(exit.name + " ended: " + error + "; everything else goes on without it");
-  }
-}
-
-rt::Task<void> PeerMain::quic_server(rt::CancellationToken token) {
-  auto serve = [this](rt::CancellationToken t) { return net_side_->serve(peers_->session_context(), t); };
-  co_await rt::call_on(*environment_.net, "serve", std::move(serve), token);
-}
-
-/// What is offered goes to the seeder first and to the peers then: nobody is told of what cannot be served yet.
-rt::Task<void> PeerMain::tell_library(rt::CancellationToken token) {
-  protocol::Hello self;
-  self.id = options_.identity.id();
-  self.name = options_.name;
-  self.instance = options_.instance;
-  self.addresses = options_.addresses;
-  for (;;) {
-    library_changed_.reset();
-    const bool offered = std::exchange(offered_changed_, false);
-    const auto snapshot = library_->snapshot();
-    if (offered) {
-      self.revision = snapshot->revision;
-      self.digest = snapshot->digest;
-      auto tell = [this, snapshot, document = protocol::peer_document(self)](rt::CancellationToken) {
-        net_side_->seeder().set_snapshot(snapshot);
-        net_side_->seeder().set_peer_document(document);
-        return []() -> rt::Task<void> { co_return; }();
-      };
-      co_await rt::call_on(*environment_.net, "new library", std::move(tell), token);
-      peers_->set_library(snapshot->summaries());
-    }
-    if (snapshot->revision != 0 || !snapshot->games.empty()) emit(LocalLibraryChanged{});
-    co_await library_changed_.wait(token);
-  }
 }
 
 }  // namespace peer::node

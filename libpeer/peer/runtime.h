@@ -60,6 +60,9 @@ struct PeerOptions {
   std::function<bool(const net::SocketAddress& remote)> admit;
   EventSink on_event;
   Log log;
+#if PEERD_TEST_HOOKS
+  rt::Event* end_of_hang = nullptr;  ///< what a service that was told to hang waits for; null: for ever
+#endif
 
   explicit PeerOptions(net::Identity i) : identity(std::move(i)) {}
 };
@@ -70,10 +73,10 @@ struct RuntimeExit {
   std::vector<std::string> overran;  ///< tasks that had not ended when the shutdown time was over; empty: a clean end
 };
 
-/// Sends commands; any thread, copyable.
+/// Sends commands; any thread, copyable. When the last sender and the last handle have gone nobody can ask for anything
+/// any more: unless it is stopping, the runtime fails.
 class CommandSender {
  public:
-  explicit CommandSender(rt::Channel<Command>::Sender channel) : channel_(std::move(channel)) {}
   /// False (with no reply) when the runtime takes no more commands, or too many are waiting.
   template <class C>
   bool send(C command, std::function<void(Result<typename C::Reply>)> reply) const {
@@ -81,23 +84,33 @@ class CommandSender {
   }
 
  private:
+  friend class PeerRuntimeHandle;
+  struct Lease;
+  CommandSender(rt::Channel<Command>::Sender channel, std::shared_ptr<Lease> lease)
+      : channel_(std::move(channel)), lease_(std::move(lease)) {}
+
   rt::Channel<Command>::Sender channel_;
+  std::shared_ptr<Lease> lease_;
 };
 
 /// Usable from any thread, copyable.
 class PeerRuntimeHandle {
  public:
-  CommandSender sender() const;
+  CommandSender sender() const { return CommandSender(channel(), lease_); }
   /// Begins the clean stop. Idempotent, does not wait.
   void shutdown() const;
-  /// Waits for the end: within shutdown_timeout of shutdown() or of a Required failure. Loop: the control loop's.
+  /// Waits for the end: within shutdown_timeout of shutdown() or of a Required failure. Does not keep the handle alive.
+  /// Loop: the control loop's.
   rt::Task<RuntimeExit> wait_stopped(rt::CancellationToken token) const;
 
   struct State;
-  explicit PeerRuntimeHandle(std::shared_ptr<State> state) : state_(std::move(state)) {}
+  explicit PeerRuntimeHandle(std::shared_ptr<State> state);
 
  private:
+  rt::Channel<Command>::Sender channel() const;
+
   std::shared_ptr<State> state_;
+  std::shared_ptr<CommandSender::Lease> lease_;
 };
 
 /// Loop: the control loop's.

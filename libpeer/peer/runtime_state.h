@@ -19,7 +19,7 @@ namespace peer::node {
 inline constexpr std::size_t kMaxWaitingCommands = 1024;
 
 // The scopes nest, and so does shutdown; each is joined only after all inside it have ended:
-//   endpoint ⊃ inbox (sees the goodbyes through) ⊃ services ⊃ work (commands, downloads)
+//   endpoint ⊃ inbox (sees the goodbyes through) ⊃ serving ⊃ services ⊃ work (commands, downloads)
 class PeerMain {
  public:
   PeerMain(PeerOptions options, rt::Channel<Command>& commands);
@@ -28,6 +28,8 @@ class PeerMain {
   rt::Task<void> run();
   /// Idempotent; does not wait.
   void request_shutdown();
+  /// run() threw: a bug or exhaustion. Nothing can be relied on; the shutdown's deadline ends it.
+  void crashed(const std::string& error) { fail_runtime("runtime", error); }
   bool failed() const noexcept { return failed_; }
   rt::Duration shutdown_timeout() const noexcept { return options_.shutdown_timeout; }
   /// Set once the stop has begun.
@@ -36,31 +38,73 @@ class PeerMain {
   std::vector<std::string> alive() const;
 
  private:
+  // runtime.cc
   rt::Task<void> repair_library();
   rt::Task<void> create_net_side();
   rt::Task<void> destroy_net_side();
   void create_parts(rt::Scope& work);
-  void start_services(rt::Scope& required, rt::Scope& services);
-  rt::Task<void> run_endpoint(rt::CancellationToken token);
-  rt::Task<void> quic_server(rt::CancellationToken token);
-  rt::Task<void> tell_library(rt::CancellationToken token);
+  void stop_without_network(const std::string& error);
   rt::Task<void> say_goodbye();
   rt::Task<void> join_reporting(rt::Scope& scope);
-  rt::Service watched(const std::string& name, rt::Service service);
-  void service_ended(const rt::ServiceExit& exit);
   void fail_runtime(const std::string& component, const std::string& error);
   void begin_stop();
   void emit(const Event& event);
 
+  // services.cc
+  void start_services(rt::Scope& required, rt::Scope& services);
+  rt::Service watched(const std::string& name, rt::Service service);
+  void service_ended(const rt::ServiceExit& exit);
+  rt::Task<void> run_on_network(std::string name, rt::Service service, rt::CancellationToken token);
+  rt::Task<void> run_inbox(rt::CancellationToken token);
+  rt::Task<void> quic_server(rt::CancellationToken token);
+  rt::Task<void> set_accepting(bool accepting, rt::CancellationToken token);
+  rt::Task<void> tell_library(rt::CancellationToken token);
+  rt::Task<void> tell_network(std::shared_ptr<const library::Snapshot> snapshot, rt::CancellationToken token);
+
+#if PEERD_TEST_HOOKS
+  // faults.cc
+  struct Fault {
+    rt::CancellationSource* stop = nullptr;  ///< of the run under way
+    std::optional<ServiceFault> how;
+  };
+  rt::Task<void> run_failing(std::string name, rt::Service service, rt::CancellationToken token);
+  Result<bool> fail_service(const FailService& command);
+  std::map<std::string, Fault> faults_;
+#endif
+
+  // commands.cc
+  template <class C>
+  using Task = rt::Task<Result<typename C::Reply>>;
+  template <class C>
+  using Handler = Task<C> (PeerMain::*)(C command, rt::CancellationToken token);
   rt::Task<void> run_commands(rt::Scope& work, rt::CancellationToken token);
+  void refuse_commands();
   void dispatch(Command command, rt::Scope& work);
+  template <class C, class F>
+  void answer_now(Request<C>& request, F work);
+  template <class C>
+  rt::Task<void> answer(Request<C> request, Handler<C> handler, rt::CancellationToken token);
+  void take(Request<GetStatus> request, rt::Scope& work);
+  void take(Request<ListGames> request, rt::Scope& work);
+  void take(Request<ShowGame> request, rt::Scope& work);
+  void take(Request<ListPeers> request, rt::Scope& work);
+  void take(Request<ConnectPeer> request, rt::Scope& work);
+  void take(Request<DisconnectPeer> request, rt::Scope& work);
+  void take(Request<StartDownload> request, rt::Scope& work);
+  void take(Request<ListDownloads> request, rt::Scope& work);
+  void take(Request<CancelDownload> request, rt::Scope& work);
+  void take(Request<Rescan> request, rt::Scope& work);
+  void take(Request<ListTasks> request, rt::Scope& work);
+  void take(Request<Shutdown> request, rt::Scope& work);
+#if PEERD_TEST_HOOKS
+  void take(Request<FailService> request, rt::Scope& work);
+#endif
   Status status() const;
   std::vector<GameInfo> games() const;
-  rt::Task<void> list_tasks(Request<ListTasks> request, rt::CancellationToken token);
-  rt::Task<void> show_game(Request<ShowGame> request, rt::CancellationToken token);
-  rt::Task<Result<GameDetails>> find_game(ShowGame command, rt::CancellationToken token);
-  rt::Task<void> connect_peer(Request<ConnectPeer> request, rt::CancellationToken token);
-  rt::Task<void> rescan(Request<Rescan> request, rt::CancellationToken token);
+  Task<ListTasks> list_tasks(ListTasks command, rt::CancellationToken token);
+  Task<ShowGame> find_game(ShowGame command, rt::CancellationToken token);
+  Task<ConnectPeer> connect_peer(ConnectPeer command, rt::CancellationToken token);
+  Task<Rescan> rescan(Rescan command, rt::CancellationToken token);
 
   PeerOptions options_;
   PeerEnvironment& environment_;
@@ -69,10 +113,14 @@ class PeerMain {
   rt::TimePoint started_;
   rt::CancellationSource endpoint_stop_;
   rt::CancellationSource inbox_stop_;
+  rt::CancellationSource serving_stop_;
   rt::CancellationSource services_stop_;
   rt::CancellationSource stop_;      ///< the innermost: requested by shutdown and by a Required failure
   std::unique_ptr<rt::Scope> root_;  ///< gone after run(): the loops' scopes may end before this object
   rt::Event stopping_;
+  rt::Event work_over_;
+  rt::Event network_over_;  ///< endpoint or serving ended by themselves
+  std::string network_error_;
   std::map<std::string, ServiceStatus> services_;
   std::unique_ptr<NetSide> net_side_;  ///< made, used and destroyed on the net loop
   net::Transport* transport_ = nullptr;
@@ -83,7 +131,6 @@ class PeerMain {
   bool offered_changed_ = true;
   std::string listen_;
   bool failed_ = false;
-  bool ready_ = false;
 };
 
 }  // namespace peer::node

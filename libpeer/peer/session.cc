@@ -12,7 +12,7 @@ namespace peer::node {
 namespace {
 
 using Outgoing = rt::Channel<protocol::SessionMessage>;
-using namespace std::chrono_literals;
+constexpr rt::Duration kBehindWait = std::chrono::milliseconds(5);
 
 struct Session {
   const SessionContext& context;
@@ -20,6 +20,7 @@ struct Session {
   net::BodyReader& reader;
   net::BodyWriter& writer;
   Outgoing outgoing;
+  std::shared_ptr<std::atomic<std::size_t>> backlog = std::make_shared<std::atomic<std::size_t>>(0);
   rt::Event reader_ended;
   Error reason{ErrorCode::unreachable, "the session ended", 0};
 
@@ -66,9 +67,13 @@ rt::Task<void> read_loop(Session& session, rt::CancellationToken token) {
     }
     if (!*message) continue;
     const bool goodbye = std::holds_alternative<protocol::Goodbye>(**message);
-    // A control loop that is behind holds the reading back, and flow control the sender.
+    // A control loop that is behind holds the reading back, and flow control the sender. Each for itself: one who
+    // floods does not fill the inbox for all.
+    rt::Executor& executor = session.context.net->executor();
+    while (session.backlog->load() >= kMaxBacklog) co_await rt::sleep_for(executor, kBehindWait, token);
+    session.backlog->fetch_add(1);
     while (!session.context.reports.try_send(SessionReceived{session.id, **message})) {
-      co_await rt::sleep_for(session.context.net->executor(), 5ms, token);
+      co_await rt::sleep_for(executor, kBehindWait, token);
     }
     if (goodbye) {
       session.reason = Error{ErrorCode::unreachable, "the other side said goodbye", 0};
@@ -97,9 +102,10 @@ rt::Task<void> write_until_end(Session& session, rt::Scope& scope) {
     frame->reserve(text.size() + 4);
     for (int shift = 24; shift >= 0; shift -= 8) frame->push_back(static_cast<std::uint8_t>(text.size() >> shift));
     frame->insert(frame->end(), text.begin(), text.end());
-    const Result<void> written = co_await session.writer.write(std::move(frame), token);
-    if (!written) {
-      session.reason = written.error();
+    auto write = [&session, frame](rt::CancellationToken t) { return session.writer.write(frame, std::move(t)); };
+    const auto written = co_await rt::with_timeout(scope.executor(), kWriteWait, std::move(write), token);
+    if (!written || !*written) {
+      session.reason = written ? written->error() : Error{ErrorCode::unreachable, "the other side does not read", 0};
       scope.request_stop();
       co_return;
     }
@@ -117,10 +123,12 @@ rt::Task<void> write_until_end(Session& session, rt::Scope& scope) {
   scope.request_stop();
 }
 
+/// `dial` is 0 for an inbound one.
 rt::Task<Error> run_session(const SessionContext& context, net::BodyReader& reader, net::BodyWriter& writer,
-                            PeerId peer, net::SocketAddress remote, bool inbound, rt::CancellationToken token) {
+                            PeerId peer, net::SocketAddress remote, std::uint64_t dial, rt::CancellationToken token) {
   Session session(context, reader, writer);
-  context.reports.send_urgent(SessionOpened{session.id, peer, inbound, remote, session.outgoing.sender()});
+  SessionOpened opened{session.id, peer, dial == 0, remote, session.outgoing.sender(), dial, session.backlog};
+  context.reports.send_urgent(std::move(opened));
   std::exception_ptr failure;
   {
     rt::Scope scope(*context.net, "session " + peer.brief(), token);
@@ -140,8 +148,8 @@ rt::Task<Error> run_session(const SessionContext& context, net::BodyReader& read
 }  // namespace
 
 rt::Task<Error> dial_session(SessionContext context, net::Transport* transport, net::SocketAddress address,
-                             std::optional<PeerId> expected, rt::CancellationToken token) {
-  auto dialled = co_await transport->dial(address, expected, token);
+                             std::uint64_t dial, rt::CancellationToken token) {
+  auto dialled = co_await transport->dial(address, std::nullopt, token);
   if (!dialled) co_return dialled.error();
   const std::unique_ptr<net::Link> link = std::move(*dialled);
   net::RequestHead head;
@@ -150,14 +158,16 @@ rt::Task<Error> dial_session(SessionContext context, net::Transport* transport, 
   auto opened = co_await link->request(head, true, token);
   if (!opened) co_return opened.error();
   const std::unique_ptr<net::ClientStream> stream = std::move(*opened);
-  const auto response = co_await stream->response(token);
-  if (!response) co_return response.error();
-  if (response->status != 200 || !link->peer()) {
-    co_return Error{ErrorCode::refused,
-                    address.to_string() + " answered " + std::to_string(response->status) + " to a session", 0};
+  auto answer = [&stream](rt::CancellationToken t) { return stream->response(std::move(t)); };
+  const auto response = co_await rt::with_timeout(context.net->executor(), kAnswerWait, std::move(answer), token);
+  if (!response) co_return Error{ErrorCode::unreachable, address.to_string() + " does not answer to a session", 0};
+  if (!*response) co_return response->error();
+  const int status = (*response)->status;
+  if (status != 200 || !link->peer()) {
+    const ErrorCode code = status == 503 ? ErrorCode::unreachable : ErrorCode::refused;
+    co_return Error{code, address.to_string() + " answered " + std::to_string(status) + " to a session", 0};
   }
-  Error reason =
-      co_await run_session(context, stream->reader(), stream->writer(), *link->peer(), address, false, token);
+  Error reason = co_await run_session(context, stream->reader(), stream->writer(), *link->peer(), address, dial, token);
   link->close("session over");
   co_return reason;
 }
@@ -170,7 +180,7 @@ rt::Task<void> accept_session(SessionContext context, net::ServerStream& stream,
     co_return;
   }
   if (!stream.respond(net::ResponseHead{}, true)) co_return;
-  co_await run_session(context, stream.reader(), stream.writer(), *stream.peer(), stream.remote_address(), true, token);
+  co_await run_session(context, stream.reader(), stream.writer(), *stream.peer(), stream.remote_address(), 0, token);
 }
 
 }  // namespace peer::node

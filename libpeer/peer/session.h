@@ -25,6 +25,9 @@ struct SessionOpened {
   bool inbound;
   net::SocketAddress remote;
   rt::Channel<protocol::SessionMessage>::Sender out;
+  std::uint64_t dial;  ///< the number that dial_session() was given; 0 for an inbound one
+  /// Messages reported and not yet taken in; who takes one in counts down.
+  std::shared_ptr<std::atomic<std::size_t>> backlog;
 };
 struct SessionReceived {
   SessionId session;
@@ -49,10 +52,17 @@ struct SessionContext {
 inline constexpr rt::Duration kGoodbyeWait = std::chrono::milliseconds(500);
 /// Frames waiting to be sent to one peer; more mean that it does not read.
 inline constexpr std::size_t kOutgoingFrames = 256;
+/// Nor does one that has not let a frame go out for so long.
+inline constexpr rt::Duration kWriteWait = std::chrono::seconds(10);
+/// For the answer to the session's request.
+inline constexpr rt::Duration kAnswerWait = std::chrono::seconds(5);
+/// Frames of one peer that the control loop has not taken in yet; then its sending is held back. A frame may have
+/// protocol::kMaxFrameBytes.
+inline constexpr std::size_t kMaxBacklog = 8;
 
-/// Dials, opens the session and runs it to its end; returns why it ended.
+/// Dials, opens the session and runs it to its end; returns why it ended. `dial` comes back in SessionOpened.
 rt::Task<Error> dial_session(SessionContext context, net::Transport* transport, net::SocketAddress address,
-                             std::optional<PeerId> expected, rt::CancellationToken token);
+                             std::uint64_t dial, rt::CancellationToken token);
 
 /// Serves POST /v1/session.
 rt::Task<void> accept_session(SessionContext context, net::ServerStream& stream, rt::CancellationToken token);

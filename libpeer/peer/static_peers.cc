@@ -58,20 +58,27 @@ rt::Task<void> Peers::run_static(rt::CancellationToken token) {
   } catch (...) {
     failure = std::current_exception();
   }
+  for (const auto& target : statics_) target->started = false;  // for the next run
   scope.request_stop();
-  co_await scope.join();
-  for (const auto& target : statics_) target->started = false;
+  co_await scope.join();  // a failed child is the reason of the cancellation above, and is what is told
   if (failure) std::rethrow_exception(failure);
+}
+
+Peers::Static* Peers::dialled_by(const Session& session) {
+  if (session.dial == 0) return nullptr;
+  const auto found = std::ranges::find_if(statics_, [&](const auto& each) { return each->dial == session.dial; });
+  return found == statics_.end() ? nullptr : found->get();
+}
+
+bool Peers::connected(const Static& target) const {
+  const PeerEntry* entry = target.id ? table_.find(*target.id) : nullptr;
+  return entry != nullptr && entry->state == PeerState::connected;
 }
 
 rt::Task<void> Peers::keep_static(Static& target, rt::CancellationToken token) {
   rt::Duration delay = kFirstDelay;
   for (;;) {
-    const auto connected = [&] {
-      const PeerEntry* entry = target.id ? table_.find(*target.id) : nullptr;
-      return entry != nullptr && entry->session.has_value();
-    };
-    if (connected()) {
+    if (connected(target)) {
       target.state = PeerState::connected;
       delay = kFirstDelay;
       co_await changed_.wait(token);
@@ -80,19 +87,27 @@ rt::Task<void> Peers::keep_static(Static& target, rt::CancellationToken token) {
     const rt::TimePoint began = control_.executor().now();
     target.state = PeerState::connecting;
     const Error error = co_await dial_once(target, token);
-    if (connected()) continue;  // this session was a second one
-    const PeerEntry* entry = target.id ? table_.find(*target.id) : nullptr;
-    const bool refused = error.code == ErrorCode::refused || (entry != nullptr && entry->state == PeerState::refused);
-    target.state = refused ? PeerState::refused : PeerState::unreachable;
+    if (connected(target)) continue;  // this session was a second one
+    target.state = error.code == ErrorCode::refused ? PeerState::refused : PeerState::unreachable;
     target.error = error.message;
     if (control_.executor().now() - began > kLongestDelay) delay = kFirstDelay;  // it had been connected
-    changed_.set();
-    changed_.reset();
+    wake_waiters();
     log_.debug(target.address + ": " + error.message);
     const auto spread =
         static_cast<std::int64_t>(options_.random->below(static_cast<std::uint64_t>(delay.count() / 4 + 1)));
-    co_await rt::sleep_for(control_.executor(), delay + rt::Duration(spread), token);
+    co_await wait_retry(target, delay + rt::Duration(spread), token);
     delay = std::min(delay * 2, kLongestDelay);
+  }
+}
+
+/// Until the time for the next attempt, or somebody asks for it.
+rt::Task<void> Peers::wait_retry(Static& target, rt::Duration delay, rt::CancellationToken token) {
+  rt::Deadline deadline(control_.executor(), delay, token);
+  target.kick.reset();
+  try {
+    co_await target.kick.wait(deadline.token());
+  } catch (const rt::Cancelled&) {
+    if (token.requested()) throw;
   }
 }
 
@@ -104,20 +119,31 @@ rt::Task<Error> Peers::dial_once(Static& target, rt::CancellationToken token) {
   if (!addresses) co_return addresses.error();
   Error last{ErrorCode::unreachable, target.address + " has no address", 0};
   for (const net::SocketAddress& address : *addresses) {
-    target.dialling = address;  // on_hello() learns from it whom this leads to
+    target.dial = next_dial_++;  // on_hello() learns from it whom this leads to
     target.greeted = false;
-    last = co_await hold_session(address, token);
-    target.dialling.reset();
+    target.verdict.reset();
+    last = co_await hold_session(address, target.dial, token);
+    target.dial = 0;
+    if (target.verdict) co_return *std::exchange(target.verdict, std::nullopt);
     if (target.greeted) break;  // the other addresses lead to the same peer
   }
   co_return last;
 }
 
-rt::Task<Error> Peers::hold_session(net::SocketAddress address, rt::CancellationToken token) {
-  auto start = [context = context_, transport = options_.transport, address](rt::CancellationToken t) {
-    return dial_session(context, transport, address, std::nullopt, t);
+/// What goes wrong in one session is that session's end, not Discovery's.
+rt::Task<Error> Peers::hold_session(net::SocketAddress address, std::uint64_t dial, rt::CancellationToken token) {
+  auto start = [context = context_, transport = options_.transport, address, dial](rt::CancellationToken t) {
+    return dial_session(context, transport, address, dial, t);
   };
-  Error reason = co_await rt::call_on(net_, "session to " + address.to_string(), std::move(start), token);
+  Error reason{ErrorCode::internal, "the session failed", 0};
+  try {
+    reason = co_await rt::call_on(net_, "session to " + address.to_string(), std::move(start), token);
+  } catch (const rt::Cancelled&) {
+    throw;
+  } catch (const std::exception& e) {
+    reason.message = std::string("the session failed: ") + e.what();
+    log_.error(address.to_string() + ": " + reason.message);
+  }
   co_return reason;
 }
 
@@ -127,16 +153,18 @@ rt::Task<Result<PeerInfo>> Peers::connect(std::string address, rt::CancellationT
   add_static(address);
   const auto found = std::ranges::find_if(statics_, [&](const auto& each) { return each->address == address; });
   Static& target = **found;
-  if (target.state == PeerState::unreachable || target.state == PeerState::refused)
+  if (!connected(target)) {
     target.state = PeerState::connecting;
+    target.kick.set();
+  }
   rt::Deadline deadline(control_.executor(), kConnectAnswer, token);
   for (;;) {
-    const PeerEntry* entry = target.id ? table_.find(*target.id) : nullptr;
-    if (entry != nullptr && entry->state == PeerState::connected) co_return info(*entry);
+    if (connected(target)) co_return info(*table_.find(*target.id));
     if (target.state == PeerState::refused) co_return fail(ErrorCode::refused, address + " refused: " + target.error);
     if (target.state == PeerState::unreachable || deadline.expired()) {
+      const std::string why = target.error.empty() ? "" : " (" + target.error + ")";
       co_return fail(ErrorCode::unreachable,
-                     address + " does not answer (" + target.error + "); it is tried again and again from now on");
+                     address + " does not answer" + why + "; it is tried again and again from now on");
     }
     try {
       co_await changed_.wait(deadline.token());

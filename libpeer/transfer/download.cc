@@ -15,6 +15,8 @@ constexpr rt::Duration kCheckpointInterval = 1s;
 constexpr rt::Duration kTick = 250ms;
 constexpr rt::Duration kRateWindow = 3s;
 constexpr rt::Duration kRetryDelay = 1s;
+/// Spans in a row that a source fails to bring: then its connection is given up and it is left alone for kRetryDelay.
+constexpr unsigned kMaxFailures = 3;
 
 std::string megabytes(std::uint64_t bytes) { return std::to_string((bytes + 999'999) / 1'000'000) + " MB"; }
 
@@ -129,7 +131,7 @@ rt::Task<std::optional<DownloadOutcome>> Download::obtain_document(rt::Scope& sc
       }
     }
     if (!next) {
-      if (peers.empty() && !wait_) co_return peers_gone();
+      if (peers.empty() && !waiting()) co_return peers_gone();
       if (!peers.empty() && last_error_ && last_error_->code != ErrorCode::unreachable) co_return failed(*last_error_);
       // Everyone was tried and none answered: again, until they answer or are gone.
       tried.clear();
@@ -202,10 +204,7 @@ rt::Task<DownloadOutcome> Download::fetch_all(rt::Scope& scope) {
   } catch (...) {
     failure = std::current_exception();
   }
-  for (auto& [id, source] : sources_) {
-    if (source.spans) source.spans->close();
-  }
-  if (!planner_->complete()) sources.request_stop();
+  sources.request_stop();  // also when all is there: nobody waits for a source that is still being dialled
   co_await sources.join();
   if (failure) std::rethrow_exception(failure);
   if (!result) result.emplace();
@@ -249,6 +248,8 @@ rt::Task<void> Download::source_task(PeerId id, SourceJob job, rt::CancellationT
   try {
     ended = co_await rt::call_on(*context_.net, "source " + id.brief(), std::move(start), token);
   } catch (const rt::Cancelled&) {
+  } catch (const std::exception& e) {
+    ended.error = Error{ErrorCode::internal, "fetching from " + id.brief() + " failed: " + e.what(), 0};
   }
   reports.send_urgent(std::move(ended));
 }
@@ -287,7 +288,9 @@ void Download::handle(SourceReport report) {
   if (auto* progress = std::get_if<SpanProgress>(&report)) {
     for (std::uint64_t i = 0; i < progress->count; ++i) planner_->had(progress->first + i);
   } else if (auto* done = std::get_if<SpanDone>(&report)) {
-    std::erase(sources_[done->source].outstanding, done->span);
+    Source& source = sources_[done->source];
+    std::erase(source.outstanding, done->span);
+    source.failures = 0;
   } else if (auto* span = std::get_if<SpanFailed>(&report)) {
     Source& source = sources_[span->source];
     give_back(source, span->span);
@@ -295,16 +298,19 @@ void Download::handle(SourceReport report) {
     if (span->blame == Blame::local) fatal_ = span->error;
     if (span->blame == Blame::content || span->blame == Blame::missing) {
       source.excluded = true;
-      source.spans->close();
+      source.stop->request();  // nothing more of it is wanted, what is under way included
       context_.log.warn(game_ + ": no longer asking " + span->source.brief() + ": " + span->error.message);
+    } else if (++source.failures >= kMaxFailures) {
+      source.stop->request();
     }
   } else if (auto* ended = std::get_if<SourceEnded>(&report)) {
     Source& source = sources_[ended->source];
     source.running = false;
     source.not_before = context_.control->now() + kRetryDelay;
-    for (const Span& span : source.outstanding) planner_->returned(span);
+    for (const Span& each : source.outstanding) planner_->returned(each);
     source.outstanding.clear();
-    last_error_ = ended->error;
+    source.failures = 0;
+    if (!source.excluded) last_error_ = ended->error;  // else it is known better
     context_.log.debug(game_ + ": " + ended->error.message);
   } else if (auto* broken = std::get_if<StagingFailed>(&report)) {
     fatal_ = broken->error;
@@ -324,7 +330,7 @@ std::optional<DownloadOutcome> Download::verdict() const {
     const auto found = sources_.find(peer.id);
     any_hope = any_hope || found == sources_.end() || !found->second.excluded;
   }
-  if (any_hope || wait_) return std::nullopt;
+  if (any_hope || waiting()) return std::nullopt;
   if (any_listed && last_error_) return failed(*last_error_);
   return peers_gone();
 }

@@ -81,8 +81,8 @@ class Download {
   Progress progress() const;
   /// Only these peers may serve it; empty: any.
   void restrict_to(std::set<PeerId> peers) { only_ = std::move(peers); }
-  /// No source left is no end while this says so.
-  void wait_for_sources(bool wait) { wait_ = wait; }
+  /// No source left is no end before then.
+  void wait_for_sources(rt::TimePoint until) { wait_until_ = until; }
 
  private:
   struct Source {
@@ -92,6 +92,7 @@ class Download {
     std::vector<Span> outstanding;
     bool running = false;
     bool excluded = false;              ///< sent wrong data or lacks what it offered
+    unsigned failures = 0;              ///< spans in a row that came to nothing, the connection being whole
     rt::TimePoint not_before{};         ///< after a failed connection
     std::uint64_t received_before = 0;  ///< by earlier connections
   };
@@ -111,6 +112,7 @@ class Download {
   void handle(SourceReport report);
   void give_back(Source& source, const Span& span);
   std::optional<DownloadOutcome> verdict() const;
+  bool waiting() const { return context_.control->now() < wait_until_; }
   void measure();
 
   rt::Scope& parent_;
@@ -119,7 +121,7 @@ class Download {
   Digest version_;
   std::function<void()> on_progress_;
   std::set<PeerId> only_;
-  bool wait_ = false;
+  rt::TimePoint wait_until_ = rt::TimePoint::min();
   rt::Channel<SourceReport> inbox_;
 
   Phase phase_ = Phase::waiting;

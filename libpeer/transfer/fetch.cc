@@ -167,8 +167,9 @@ rt::Task<Result<std::shared_ptr<const protocol::ManifestDocument>>> fetch_manife
   const auto response = co_await stream->response(token);
   if (!response) co_return std::unexpected(response.error());
   if (response->status != 200) {
-    co_return fail(ErrorCode::no_peer_has_it, job.peer.name + " answered " + std::to_string(response->status) +
-                                                  " for the manifest of " + job.game);
+    const ErrorCode code = response->status >= 500 ? ErrorCode::unreachable : ErrorCode::no_peer_has_it;
+    co_return fail(
+        code, job.peer.name + " answered " + std::to_string(response->status) + " for the manifest of " + job.game);
   }
   if (!response->content_length || *response->content_length > protocol::kMaxManifestBytes) {
     co_return fail(ErrorCode::invalid,

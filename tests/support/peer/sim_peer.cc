@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "support/peer/seeded_identity.h"
 #include "support/run_task.h"
 
 namespace peer::test {
@@ -31,9 +32,8 @@ struct Details {
   }
 };
 
-rt::Task<void> watch(node::PeerRuntimeHandle handle, node::RuntimeExit& exit, bool& stopped,
-                     rt::CancellationToken token) {
-  exit = co_await handle.wait_stopped(token);
+rt::Task<void> watch(rt::Task<node::RuntimeExit> end, node::RuntimeExit& exit, bool& stopped) {
+  exit = co_await end;
   stopped = true;
 }
 }  // namespace
@@ -60,25 +60,35 @@ SimPeer::SimPeer(SimWorld& world, std::string peer_name, const std::string& ip)
       address(ip + ":" + std::to_string(net::kDefaultPort)),
       world_(world),
       seed_(mix(world.seed, name)),
-      identity_(*net::Identity::generate()),
+      identity_(seeded_identity(mix(seed_, "identity"))),
       random_(seeded_random(mix(seed_, "random"))) {
   disk.set_clock([&world] { return world.wall_clock(); });
   disk.make_directories("/library");
   workers_ = std::make_unique<rt::ManualWorkers>(world.executor, mix(seed_, "workers"), 2ms);
-  store_thread_ = std::make_unique<rt::ManualWorkers>(world.executor, mix(seed_, "store"), 500us);
+  store_thread_ = std::make_unique<rt::ManualWorkers>(world.executor, mix(seed_, "store"), 0s);
   store_ = std::move(*store::open_sqlite_store(":memory:", Log()));
   resolver_ = net::system_resolver(*workers_);
 }
 
 SimPeer::~SimPeer() { stop(); }
 
+void SimPeer::crash(std::uint64_t seed) {
+  const auto host = *net::SocketAddress::parse(address);
+  world_.network.cut(host);
+  disk.power_cut(seed);
+  stop();
+  events_.clear();
+  world_.network.restore(host);
+}
+
 void SimPeer::stop() {
   if (!stopped_) {
-    request_shutdown();
+    if (handle_) request_shutdown();
     world_.run_until([this] { return stopped_; }, 10s);
   }
   if (!scope_) return;
   // Whatever overran its shutdown still ends before the test does.
+  end_of_hang_.set();
   world_.run_until([this] { return scope_->empty(); }, 1min);
   run_sync(world_.executor, scope_->join());
   handle_.reset();
@@ -107,7 +117,12 @@ void SimPeer::start(Options options) {
   peer.peers = options.peers;
   peer.ping = options.ping;
   peer.lost = options.lost;
+  peer.shutdown_timeout = options.shutdown_timeout;
+  peer.parallel_downloads = options.parallel;
   peer.reserve = 0;
+#if PEERD_TEST_HOOKS
+  peer.end_of_hang = &end_of_hang_;
+#endif
   peer.on_event = [this](const node::Event& event) {
     const auto now =
         std::chrono::duration_cast<std::chrono::milliseconds>(world_.executor.now().time_since_epoch()).count();
@@ -116,8 +131,10 @@ void SimPeer::start(Options options) {
                            std::visit(Details{}, event));
   };
   stopped_ = false;
+  exit_ = {};
+  end_of_hang_.reset();
   handle_ = node::start_peer(std::move(peer));
-  scope_->spawn("watch", watch(*handle_, exit_, stopped_, never_->token()));
+  scope_->spawn("watch", watch(handle_->wait_stopped(never_->token()), exit_, stopped_));
 }
 
 std::size_t SimPeer::count(std::string_view event) const {

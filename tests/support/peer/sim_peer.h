@@ -40,6 +40,8 @@ class SimPeer {
     rt::Duration settle = std::chrono::milliseconds(100);
     rt::Duration ping = std::chrono::seconds(10);
     rt::Duration lost = std::chrono::seconds(25);
+    rt::Duration shutdown_timeout = std::chrono::seconds(2);
+    std::size_t parallel = 3;
     Options() = default;
   };
 
@@ -48,7 +50,12 @@ class SimPeer {
   /// Stops it, if it runs.
   ~SimPeer();
 
+  /// Also again, after it has stopped: disk, store and identity stay.
   void start(Options options);
+  /// Ends it as a power cut would, for its disk and for the others; events are counted anew.
+  void crash(std::uint64_t seed);
+  /// Shuts down if need be and waits until every task has ended.
+  void stop();
   void request_shutdown() { handle_->shutdown(); }
   bool stopped() const noexcept { return stopped_; }
   const node::RuntimeExit& exit() const noexcept { return exit_; }
@@ -68,8 +75,15 @@ class SimPeer {
   const std::string name;
   const std::string address;
 
+  const PeerId& id() const noexcept { return identity_.id(); }
+  node::PeerRuntimeHandle& handle() { return *handle_; }
+  /// Lets go of the handle and of all it could be asked with.
+  void drop_handle() { handle_.reset(); }
+  /// Tasks that live, of both loops.
+  std::size_t tasks() const { return scope_ ? scope_->size() : 0; }
+  bool workers_idle() const { return workers_->outstanding() == 0 && store_thread_->outstanding() == 0; }
+
  private:
-  void stop();
   SimWorld& world_;
   std::uint64_t seed_;
   net::Identity identity_;
@@ -82,6 +96,7 @@ class SimPeer {
   std::unique_ptr<rt::Scope> scope_;
   std::optional<node::PeerRuntimeHandle> handle_;
   std::vector<std::string> events_;
+  rt::Event end_of_hang_;
   node::RuntimeExit exit_;
   bool stopped_ = true;
   unsigned starts_ = 0;

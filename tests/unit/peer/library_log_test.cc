@@ -71,7 +71,7 @@ TEST_CASE("a delta that builds on what is not known here is a gap") {
   CHECK(PeerTable::apply(entry, log.updates_since(known)[0]) == PeerTable::Applied::gap);
 }
 
-TEST_CASE("a large library goes out in parts") {
+TEST_CASE("a large library goes out in parts, of which nothing counts before the last") {
   LibraryLog log;
   std::vector<protocol::GameSummary> games;
   for (std::size_t i = 0; i < protocol::kMaxGamesPerUpdate * 2 + 5; ++i)
@@ -82,7 +82,42 @@ TEST_CASE("a large library goes out in parts") {
   CHECK(parts[2].last);
   CHECK_FALSE(parts[1].last);
   PeerEntry entry;
-  for (const auto& part : parts) CHECK(PeerTable::apply(entry, part) == PeerTable::Applied::changed);
+  entry.games["old"] = game("old", 1);
+  CHECK(PeerTable::apply(entry, parts[0]) == PeerTable::Applied::unchanged);
+  CHECK(PeerTable::apply(entry, parts[1]) == PeerTable::Applied::unchanged);
+  CHECK(entry.games.contains("old"));
+  CHECK(PeerTable::apply(entry, parts[2]) == PeerTable::Applied::changed);
   CHECK(entry.games.size() == games.size());
   CHECK(entry.digest == log.digest());
+}
+
+TEST_CASE("a large delta goes out in parts too, and a part that is missing makes a gap") {
+  LibraryLog log;
+  log.set({game("a", 1)});
+  PeerEntry entry;
+  CHECK(PeerTable::apply(entry, log.updates_since(0)[0]) == PeerTable::Applied::changed);
+  const std::uint64_t known = entry.revision;
+  std::vector<protocol::GameSummary> games = {game("a", 2)};
+  for (std::size_t i = 0; i < protocol::kMaxGamesPerUpdate + 5; ++i) games.push_back(game("b" + std::to_string(i), 1));
+  log.set(games);
+  const auto parts = log.updates_since(known);
+  REQUIRE(parts.size() == 2);
+  CHECK(PeerTable::apply(entry, parts[1]) == PeerTable::Applied::gap);
+  CHECK(entry.games.size() == 1);
+  CHECK(entry.revision == known);
+  CHECK(PeerTable::apply(entry, parts[0]) == PeerTable::Applied::unchanged);
+  CHECK(PeerTable::apply(entry, parts[1]) == PeerTable::Applied::changed);
+  CHECK(entry.digest == log.digest());
+}
+
+TEST_CASE("an update whose digest does not fit is a gap, and what was known stays") {
+  LibraryLog log;
+  log.set({game("a", 1)});
+  PeerEntry entry;
+  PeerTable::apply(entry, log.updates_since(0)[0]);
+  log.set({});
+  auto update = log.updates_since(0)[0];
+  update.digest.bytes[0] ^= 1;
+  CHECK(PeerTable::apply(entry, update) == PeerTable::Applied::gap);
+  CHECK(entry.games.size() == 1);
 }

@@ -53,10 +53,11 @@ TEST_CASE("versions of a game are listed side by side with who holds them") {
   PeerEntry& gone = connected(table, 4, "d");
   gone.games["quake"] = {"quake", version(3), 20, 2, 300};
   gone.state = PeerState::unreachable;
-  const auto versions = table.versions("quake");
+  const auto versions = table.versions("quake", {});
   REQUIRE(versions.size() == 2);
   CHECK(versions[0].peers.size() == 2);
   CHECK(versions[0].modified == 200);
+  CHECK(table.versions("quake", {id(3), id(4)}).size() == 1);
   CHECK(table.sources("quake", version(1)).size() == 2);
   CHECK(table.sources("quake", version(3)).empty());
 }
@@ -72,4 +73,21 @@ TEST_CASE("the default version: newest, then most peers, then the lowest hash; t
   CHECK(choose_version(peers, kNow)->version == version(2));
   const std::vector<RemoteVersion> hash = {offer(9, 100, 2), offer(2, 100, 2)};
   CHECK(choose_version(hash, kNow)->version == version(2));
+}
+
+TEST_CASE(
+    "strangers do not make the table grow without end: who is gone for longest gives way, never who is connected") {
+  PeerTable table;
+  connected(table, 1, "here");
+  PeerId stranger = id(2);
+  for (std::size_t i = 0; i < kMaxListedPeers + 10; ++i) {
+    stranger.bytes[0] = static_cast<std::uint8_t>(i >> 8);
+    stranger.bytes[1] = static_cast<std::uint8_t>(i);
+    PeerEntry& entry = table.obtain(stranger);
+    entry.state = PeerState::refused;
+    entry.last_seen = rt::TimePoint(std::chrono::seconds(i + 1));
+  }
+  CHECK(table.all().size() == kMaxListedPeers);
+  CHECK(table.find(id(1)) != nullptr);
+  CHECK(table.find(stranger) != nullptr);
 }

@@ -1,0 +1,210 @@
+// One download's task, from the queue to its end.
+#include <algorithm>
+#include <utility>
+
+#include "peer/downloads_state.h"
+#include "runtime/sleep.h"
+
+namespace peer::node {
+
+namespace {
+constexpr std::size_t kMaxPast = 200;
+
+Error internal_error(const std::string& game, const std::string& what) {
+  return Error{ErrorCode::internal, "the download of " + game + " failed: " + what, 0};
+}
+}  // namespace
+
+Downloads::Guard::Guard(Downloads& downloads, std::shared_ptr<Active> active)
+    : downloads_(downloads), active_(std::move(active)) {}
+
+Downloads::Guard::~Guard() {
+  if (active_->download) active_->progress = active_->download->progress();
+  active_->download.reset();
+  if (running_) --downloads_.running_;
+  if (!downloads_.stopping_) {
+    if (downloads_.past_.size() >= kMaxPast) downloads_.past_.erase(downloads_.past_.begin());
+    downloads_.past_.insert_or_assign(active_->game, downloads_.info(*active_));
+  }
+  downloads_.active_.erase(active_->game);
+  downloads_.turn_.set();
+}
+
+void Downloads::Guard::count_as_running() {
+  running_ = true;
+  ++downloads_.running_;
+}
+
+/// How it ends; told once the tables are clear, so that whoever hears of it may start it again.
+void Downloads::decide(Active& active, DownloadEvent::Kind kind, std::optional<Error> error) {
+  switch (kind) {
+    case DownloadEvent::Kind::finished: active.state = DownloadState::finished; break;
+    case DownloadEvent::Kind::cancelled: active.state = DownloadState::cancelled; break;
+    case DownloadEvent::Kind::all_peers_gone: active.state = DownloadState::peers_gone; break;
+    default: active.state = DownloadState::failed; break;
+  }
+  active.ending = kind;
+  active.error = std::move(error);
+}
+
+rt::Task<void> Downloads::run(std::shared_ptr<Active> active, rt::CancellationToken token) {
+  {
+    Guard guard(*this, active);
+    std::string failure;
+    try {
+      co_await run_in_turn(*active, guard, token);
+    } catch (const rt::Cancelled&) {
+      if (!token.requested()) failure = "a stray cancellation";
+    } catch (const std::exception& e) {
+      failure = e.what();  // a bug or exhaustion: this download's end, not that of the others
+    }
+    if (!active->ending && !failure.empty()) {
+      decide(*active, DownloadEvent::Kind::failed, internal_error(active->game, failure));
+      log_.error(active->error->message);
+    } else if (!active->ending && active->cancelled) {
+      decide(*active, DownloadEvent::Kind::cancelled, std::nullopt);
+    }
+  }
+  // Cut off by shutdown: nothing is said of it, and the next start begins it again.
+  if (!active->ending || stopping_) co_return;
+  if (active->begun || *active->ending == DownloadEvent::Kind::failed) tell(*active, *active->ending);
+  if (active->version_known) co_await persist(active->game, std::nullopt, rt::CancellationToken());
+}
+
+rt::Task<void> Downloads::run_in_turn(Active& active, Guard& guard, rt::CancellationToken token) {
+  token.throw_if_requested();
+  if (active.wait || active.restored) co_await wait_for_version(active, token);
+  if (active.version_known && installed(active.game, active.version)) {
+    decide(active, DownloadEvent::Kind::finished, std::nullopt);  // published, but the last run could not say so
+    co_return;
+  }
+  if (!active.version_known || !offered(active)) {
+    decide(active, DownloadEvent::Kind::failed,
+           Error{ErrorCode::no_peer_has_it, "no peer with " + active.game + " appeared in time", 0});
+    co_return;
+  }
+  co_await persist(active.game, active.version, token);
+  co_await wait_turn(active, token);
+  guard.count_as_running();
+  co_await fetch(active, token);
+}
+
+rt::Task<void> Downloads::fetch(Active& active, rt::CancellationToken token) {
+  active.state = DownloadState::downloading;
+  active.began = scope_.executor().now();
+  active.begun = true;
+  active.download =
+      std::make_unique<transfer::Download>(scope_, options_.context, active.game, active.version,
+                                           [this, &active] { tell(active, DownloadEvent::Kind::progress); });
+  active.download->restrict_to(active.from);
+  if (active.wait) active.download->wait_for_sources(active.wait_until);
+  turn_.set();  // the next in line may be first now
+  log_.info("download of " + active.game + " " + active.version.brief() + " begins");
+  tell(active, DownloadEvent::Kind::begin);
+
+  transfer::DownloadOutcome outcome = co_await active.download->run(token);
+  switch (outcome.kind) {
+    case transfer::DownloadOutcome::Kind::finished: {
+      const Result<void> adopted =
+          co_await options_.library->adopt(active.game, *outcome.document, rt::CancellationToken());
+      if (!adopted) log_.warn(active.game + " is complete but not offered yet: " + adopted.error().message);
+      log_.info("download of " + active.game + " is complete");
+      decide(active, DownloadEvent::Kind::finished, std::nullopt);
+      break;
+    }
+    case transfer::DownloadOutcome::Kind::failed:
+      log_.error("download of " + active.game + " failed: " + outcome.error->message);
+      decide(active, DownloadEvent::Kind::failed, std::move(outcome.error));
+      break;
+    case transfer::DownloadOutcome::Kind::peers_gone: {
+      Error gone{ErrorCode::peers_gone, "every peer with " + active.game + " went away; what was received is kept", 0};
+      log_.warn("download of " + active.game + ": " + gone.message);
+      decide(active, DownloadEvent::Kind::all_peers_gone, std::move(gone));
+      break;
+    }
+  }
+}
+
+rt::Task<void> Downloads::wait_turn(Active& active, rt::CancellationToken token) {
+  active.in_line = true;
+  for (;;) {
+    const bool first = std::ranges::all_of(active_, [&](const auto& each) {
+      const Active& other = *each.second;
+      return !other.in_line || other.position >= active.position;
+    });
+    if (first && running_ < options_.parallel) break;
+    turn_.reset();
+    co_await turn_.wait(token);
+  }
+  active.in_line = false;
+}
+
+bool Downloads::offered(const Active& active) const {
+  const std::vector<RemoteVersion> versions = options_.table->versions(active.game, active.from);
+  return std::ranges::find(versions, active.version, &RemoteVersion::version) != versions.end();
+}
+
+/// For one that does not know its version yet: the default choice of those it may take.
+bool Downloads::choose_remote(Active& active) const {
+  std::vector<RemoteVersion> versions = options_.table->versions(active.game, active.from);
+  std::erase_if(versions, [&](const RemoteVersion& each) {
+    return active.wanted && !each.version.hex().starts_with(*active.wanted);
+  });
+  const RemoteVersion* chosen = choose_version(versions, options_.wall_clock());
+  if (chosen == nullptr) return false;
+  active.version = chosen->version;
+  active.version_known = true;
+  active.size = chosen->size;
+  return true;
+}
+
+/// Until somebody offers the game, or the time is over.
+rt::Task<void> Downloads::wait_for_version(Active& active, rt::CancellationToken token) {
+  for (;;) {
+    if (active.version_known ? offered(active) || installed(active.game, active.version) : choose_remote(active))
+      co_return;
+    const rt::TimePoint now = scope_.executor().now();
+    if (now >= active.wait_until) co_return;
+    rt::Deadline deadline(scope_.executor(), active.wait_until - now, token);
+    table_changed_.reset();
+    try {
+      co_await table_changed_.wait(deadline.token());
+    } catch (const rt::Cancelled&) {
+      if (token.requested()) throw;
+    }
+  }
+}
+
+rt::Task<void> Downloads::persist(std::string game, std::optional<Digest> version, rt::CancellationToken token) {
+  auto save = [store = options_.store, game, version](const rt::StopFlag&) {
+    if (!version) return store->remove_download(game);
+    store::StoredDownload row;
+    row.game = game;
+    row.version = *version;
+    return store->put_download(row);
+  };
+  const Result<void> saved = co_await rt::offload(*options_.store_thread, std::move(save), token);
+  if (!saved) log_.warn("the list of downloads could not be saved: " + saved.error().message);
+}
+
+rt::Task<void> Downloads::restore(rt::CancellationToken token) {
+  auto load = [store = options_.store](const rt::StopFlag&) { return store->downloads(); };
+  const auto rows = co_await rt::offload(*options_.store_thread, std::move(load), token);
+  token.throw_if_requested();
+  if (!rows) {
+    log_.warn("the downloads of the last run could not be read: " + rows.error().message);
+    co_return;
+  }
+  for (const store::StoredDownload& row : *rows) {
+    if (active_.contains(row.game)) continue;
+    auto active = std::make_shared<Active>(scope_.token());
+    active->game = row.game;
+    active->version = row.version;
+    active->version_known = true;
+    active->restored = true;
+    log_.info("download of " + row.game + " goes on when a peer with it appears");
+    enter(std::move(active));
+  }
+}
+
+}  // namespace peer::node

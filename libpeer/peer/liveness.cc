@@ -1,0 +1,59 @@
+// The service Liveness: pings the idle, drops the silent, forgets the long gone.
+#include <algorithm>
+#include <vector>
+
+#include "peer/peers.h"
+#include "runtime/sleep.h"
+
+namespace peer::node {
+
+using namespace std::chrono_literals;
+
+rt::Task<void> Peers::run_liveness(rt::CancellationToken token) {
+  const rt::Duration tick = std::max<rt::Duration>(std::min(options_.ping, options_.lost) / 5, 50ms);
+  for (;;) {
+    co_await rt::sleep_for(control_.executor(), tick, token);
+    check_liveness();
+  }
+}
+
+void Peers::ping(Session& session) {
+  session.ping_sent = control_.executor().now();
+  session.ping_nonce = options_.random->below(UINT64_MAX);
+  send(session, protocol::Ping{session.ping_nonce});
+}
+
+void Peers::check_liveness() {
+  const rt::TimePoint now = control_.executor().now();
+  for (const auto& [id, session] : sessions_) {
+    if (!session.greeted && !session.closed && now - session.opened >= options_.lost) close(id);  // no Hello
+  }
+  std::vector<PeerId> silent;
+  std::vector<PeerId> forgotten;
+  for (auto& [id, entry] : table_.all()) {
+    const bool late = now - entry.last_seen >= options_.lost;
+    if (!entry.session) {
+      if (entry.state == PeerState::connected && late) silent.push_back(id);  // its other session said nothing
+      const bool is_static = std::ranges::any_of(statics_, [&](const auto& each) { return each->id == id; });
+      if (!is_static && now - entry.last_seen > kForgetAfter) forgotten.push_back(id);
+      continue;
+    }
+    const auto found = sessions_.find(*entry.session);
+    if (found == sessions_.end() || late) {
+      silent.push_back(id);
+      continue;
+    }
+    Session& session = found->second;
+    const bool idle = now - entry.last_seen >= options_.ping;
+    const bool waiting = session.ping_sent != rt::TimePoint{} && now - session.ping_sent < options_.ping;
+    if (idle && !waiting) ping(session);
+  }
+  for (const PeerId& id : silent) {
+    PeerEntry& entry = *table_.find(id);
+    if (entry.session) close(*entry.session);
+    lose(entry, PeerEvent::Kind::lost);
+  }
+  for (const PeerId& id : forgotten) table_.erase(id);
+}
+
+}  // namespace peer::node
