@@ -36,7 +36,8 @@ def medians(document):
                 "peak_anon": {side: median([ratio(a["peak_anon"].get(side), b["peak_anon"].get(side))
                                             for a, b in pairs]) for side in ("sender", "receiver")},
             }
-        result[game] = figures
+        if figures:
+            result[game] = figures
     return result
 
 
