@@ -50,7 +50,7 @@ void Examiner::warn(const Result<void>& result) const {
 
 rt::Duration Examiner::rest() const { return std::max<rt::Duration>(parts_.options.settle, std::chrono::seconds(1)); }
 
-/// A look that has the turn. Touches that came meanwhile are followed afterwards.
+/// A look that has the turn. What came up meanwhile is followed afterwards.
 struct Examiner::UnderWay {
   UnderWay(Examiner& s, Entry& e, rt::CancellationSource& source) noexcept : self(s), entry(e) {
     entry.under_way = &source;
@@ -59,7 +59,7 @@ struct Examiner::UnderWay {
   UnderWay& operator=(const UnderWay&) = delete;
   ~UnderWay() {
     entry.under_way = nullptr;
-    if (entry.touches.due()) self.parts_.due_changed();
+    if (entry.touches.due() || entry.unwatched_due) self.parts_.due_changed();
   }
   Examiner& self;
   Entry& entry;

@@ -3,6 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 #include <cerrno>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <mutex>
@@ -252,6 +253,21 @@ rt::Task<void> refuse(rt::UvExecutor& executor, int error, bool already_open) {
   CHECK(home.warnings[0].find(error == ENOSPC ? "max_user_watches" : "max_user_instances") != std::string::npos);
 }
 
+rt::Task<void> deep_down(Home& home) {
+  co_await until(home.executor, [&] { return home.files("g") == 1; });
+  write(home.games() / "g/1/2/3/4/5/more", "not watched");
+  co_await until(home.executor, [&] { return home.files("g") == 2; });
+}
+
+rt::Task<void> run_out(rt::UvExecutor& executor) {
+  Home home(executor);
+  home.options.unwatched_interval = 20ms;
+  write(home.games() / "g/1/2/3/4/5/f", "one");
+  co_await live(&home, deep_down);
+  REQUIRE(home.warnings.size() == 1);
+  CHECK(home.warnings[0].find("max_user_watches") != std::string::npos);
+}
+
 }  // namespace
 
 TEST_CASE("inotify: every kind of change is told, for its subject alone") { on_uv(all_kinds); }
@@ -265,6 +281,20 @@ TEST_CASE("inotify: a library follows games as they are added, changed, renamed 
 TEST_CASE("inotify: without watches the library says so once and scans") {
   test::run_on_uv([](rt::UvExecutor& executor) { return refuse(executor, ENOSPC, true); });
   test::run_on_uv([](rt::UvExecutor& executor) { return refuse(executor, EMFILE, false); });
+}
+
+TEST_CASE("run by the next test: too few watches", "[.][inotify-limit]") { test::run_on_uv(run_out); }
+
+TEST_CASE("inotify: a real shortage of watches") {
+  // The limit is one of the user namespace, and what runs here already must not feel it.
+  const std::string in_namespace = "unshare --user --map-root-user sh -c ";
+  if (std::system((in_namespace + "'echo 4 > /proc/sys/user/max_inotify_watches' 2> /dev/null").c_str()) != 0) {
+    SKIP("no user namespace may be made here");
+  }
+  const std::string self = fs::read_symlink("/proc/self/exe");
+  const std::string command = in_namespace + "'echo 4 > /proc/sys/user/max_inotify_watches && exec \"" + self +
+                              "\" \"[inotify-limit]\" > /dev/null'";
+  CHECK(std::system(command.c_str()) == 0);
 }
 
 TEST_CASE("watch table: a watch that ends while it is being entered is added again") {

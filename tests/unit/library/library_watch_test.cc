@@ -158,6 +158,18 @@ TEST_CASE("library watch: what cannot be watched is scanned every minute") {
   CHECK(life.version("h") != h);
 }
 
+TEST_CASE("library watch: a game that is not wholly watched is looked at though nothing else wakes the library") {
+  Watched machine;
+  machine.fake.refuse = [](const std::string& path) { return path == "/games/g/d"; };
+  Life life(machine);
+  life.start_and_run(1s);
+  machine.live();
+  machine.disk.write("/games/g/d/more", "more");
+  machine.executor.advance(70s);
+  CHECK(life.state("g") == GameState::ready);
+  CHECK(life.game("g")->files == 3);
+}
+
 TEST_CASE("library watch: a game that was put in place is watched") {
   Watched machine;
   Life life(machine);
