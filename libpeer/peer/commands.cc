@@ -73,8 +73,8 @@ rt::Task<void> PeerMain::answer(Request<C> request, Handler<C> handler, rt::Canc
   request.reply(std::move(answer));
 }
 
-void PeerMain::take(Request<GetStatus> request, rt::Scope&) {
-  answer_now(request, [this] { return status(); });
+void PeerMain::take(Request<GetStatus> request, rt::Scope& work) {
+  work.spawn("status", answer(std::move(request), &PeerMain::count_status, work.token()));
 }
 void PeerMain::take(Request<ListGames> request, rt::Scope&) {
   answer_now(request, [this] { return games(); });
@@ -127,7 +127,6 @@ Status PeerMain::status() const {
   status.listen.push_back(listen_);
   for (const char* name : {"QuicServer", "Discovery", "Liveness", "LocalMonitor"})
     status.services.push_back(services_.at(name));
-  status.tasks = root_->size();
   status.peers = peers_->table().connected();
   status.games = library_->snapshot()->summaries().size();
   status.downloads = downloads_->active();
@@ -167,23 +166,30 @@ rt::Task<Result<bool>> PeerMain::rescan(Rescan command, rt::CancellationToken to
   co_return acknowledged(done);
 }
 
-rt::Task<Result<std::vector<TaskInfo>>> PeerMain::list_tasks(ListTasks, rt::CancellationToken token) {
-  const auto collect = [](std::vector<TaskInfo>& all) {
-    return [&all](const std::string& task, const std::string& scope) { all.push_back({task, scope}); };
-  };
-  auto on_net = [net = environment_.net, collect](rt::CancellationToken) {
-    return [](rt::Scope& scope, decltype(collect) into) -> rt::Task<std::vector<TaskInfo>> {
-      std::vector<TaskInfo> all;
-      scope.visit(into(all));
-      co_return all;
-    }(*net, collect);
-  };
-  std::vector<TaskInfo> all;
-  // In simulation both loops are one: then everything stands below the control loop's root, which visits it all.
-  if (environment_.net != environment_.control)
-    all = co_await rt::call_on(*environment_.net, "list tasks", std::move(on_net), token);
-  root_->visit(collect(all));
+/// Of both loops. In simulation they are one: then everything stands below the one root.
+rt::Task<std::vector<TaskInfo>> PeerMain::tasks(rt::CancellationToken token) const {
+  auto on_net = [net = environment_.net](rt::CancellationToken) { return tasks_below(*net); };
+  auto all = co_await rt::call_on(*environment_.net, "list tasks", std::move(on_net), token);
+  if (environment_.net == environment_.control) co_return all;
+  root_->visit([&](const std::string& task, const std::string& scope) { all.push_back({task, scope}); });
   co_return all;
+}
+
+rt::Task<std::vector<TaskInfo>> PeerMain::tasks_below(const rt::Scope& scope) {
+  std::vector<TaskInfo> all;
+  scope.visit([&](const std::string& task, const std::string& parent) { all.push_back({task, parent}); });
+  co_return all;
+}
+
+rt::Task<Result<std::vector<TaskInfo>>> PeerMain::list_tasks(ListTasks, rt::CancellationToken token) {
+  co_return co_await tasks(token);
+}
+
+rt::Task<Result<Status>> PeerMain::count_status(GetStatus, rt::CancellationToken token) {
+  const std::vector<TaskInfo> all = co_await tasks(token);
+  Status counted = status();
+  counted.tasks = all.size();
+  co_return counted;
 }
 
 /// The version asked for, else the one here, else the default choice; a remote one's files come from a peer that has

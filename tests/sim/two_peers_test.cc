@@ -2,20 +2,13 @@
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
-#include "support/peer/sim_peer.h"
+#include "scenario.h"
 
 using namespace peer;
 using namespace peer::test;
 using namespace std::chrono_literals;
 
 namespace {
-
-/// Repeatable bytes that compress badly.
-std::string content(std::uint64_t seed, std::size_t size) {
-  std::string bytes(size, '\0');
-  seeded_random(seed)->fill({reinterpret_cast<std::uint8_t*>(bytes.data()), bytes.size()});
-  return bytes;
-}
 
 void make_game(MemoryDisk& disk, const std::string& path) {
   for (int i = 0; i < 300; ++i) {

@@ -1,0 +1,301 @@
+// Downloads between several peers: who dies, who lies, who waits, what survives a crash.
+#include <algorithm>
+#include <catch2/catch_test_macros.hpp>
+
+#include "scenario.h"
+
+using namespace peer;
+using namespace peer::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+net::SocketAddress host(const SimPeer& peer) { return *net::SocketAddress::parse(peer.address); }
+
+node::DownloadInfo only_download(SimPeer& peer) {
+  const auto all = peer.ask(node::ListDownloads{}).value();
+  REQUIRE(all.size() == 1);
+  return all[0];
+}
+
+/// `leech` knows every seed, and the game is offered by all of them.
+bool meet(SimWorld& world, SimPeer& leech, std::initializer_list<SimPeer*> seeds) {
+  SimPeer::Options options;
+  for (SimPeer* seed : seeds) {
+    make_small_game(seed->disk, "/library/game", 12'000'000);
+    seed->disk.set_mtime("/library/game/big.pak", 1'700'000'000'000'000'000);
+    for (int i = 0; i < 5; ++i)
+      seed->disk.set_mtime("/library/game/data/file" + std::to_string(i), 1'700'000'000'000'000'000);
+    seed->start({});
+    options.peers.push_back(seed->address);
+  }
+  leech.start(options);
+  return world.run_until(
+      [&] {
+        const auto games = leech.ask(node::ListGames{}).value();
+        return games.size() == 1 && games[0].remote.size() == 1 && games[0].remote[0].peers.size() == seeds.size();
+      },
+      30s);
+}
+
+bool received(SimWorld& world, SimPeer& leech, std::uint64_t bytes) {
+  return world.run_until([&] { return only_download(leech).bytes_received >= bytes; }, 1min);
+}
+
+}  // namespace
+
+TEST_CASE("two seeds, one dies in the middle: the result is the same") {
+  SimWorld world(41);
+  world.network.set_conditions(slow_link());
+  SimPeer one(world, "one", "10.0.0.1");
+  SimPeer two(world, "two", "10.0.0.2");
+  SimPeer leech(world, "leech", "10.0.0.3");
+  REQUIRE(meet(world, leech, {&one, &two}));
+  REQUIRE(leech.ask(download_of("game")).has_value());
+  REQUIRE(received(world, leech, 3'000'000));
+  one.crash(1);
+  REQUIRE(world.run_until([&] { return terminal_events(leech) > 0; }, 2min));
+  CHECK(leech.count("DownloadGameFilesFinished") == 1);
+  CHECK(leech.disk.tree("/library/game") == two.disk.tree("/library/game"));
+  CHECK(leech.disk.read("/library/game/big.pak") == two.disk.read("/library/game/big.pak"));
+  CHECK(only_download(leech).sources.size() == 2);
+}
+
+TEST_CASE("two seeds, one lies: it is no longer asked, and the result is the same") {
+  SimWorld world(42);
+  world.network.set_conditions(slow_link());
+  SimPeer liar(world, "liar", "10.0.0.1");
+  SimPeer honest(world, "honest", "10.0.0.2");
+  SimPeer leech(world, "leech", "10.0.0.3");
+  REQUIRE(meet(world, leech, {&liar, &honest}));
+  for (std::uint64_t at = 0; at < 12'000'000; at += 100'000) liar.disk.corrupt("/library/game/big.pak", at, "lies");
+  REQUIRE(leech.ask(download_of("game")).has_value());
+  REQUIRE(world.run_until([&] { return terminal_events(leech) > 0; }, 2min));
+  CHECK(leech.count("DownloadGameFilesFinished") == 1);
+  CHECK(leech.disk.read("/library/game/big.pak") == honest.disk.read("/library/game/big.pak"));
+  const auto info = only_download(leech);
+  // At most what was under way when the first lie was found came from the liar.
+  for (const auto& source : info.sources) {
+    if (source.id == liar.id()) CHECK(source.bytes < 9'000'000);
+  }
+}
+
+TEST_CASE("a lone seed that lies: the download fails, saying why, and nothing of it is in the library") {
+  SimWorld world(43);
+  SimPeer liar(world, "liar", "10.0.0.1");
+  SimPeer leech(world, "leech", "10.0.0.3");
+  REQUIRE(meet(world, leech, {&liar}));
+  liar.disk.corrupt("/library/game/big.pak", 5'000'000, "lies");
+  REQUIRE(leech.ask(download_of("game")).has_value());
+  REQUIRE(world.run_until([&] { return terminal_events(leech) > 0; }, 2min));
+  CHECK(leech.count("DownloadGameFilesFailed") == 1);
+  CHECK_FALSE(leech.disk.exists("/library/game"));
+  const auto info = only_download(leech);
+  REQUIRE(info.error.has_value());
+  CHECK(info.error->message.find("no longer asked") == std::string::npos);
+}
+
+TEST_CASE("all peers gone is told once and alone: after a goodbye, and after a death without one") {
+  for (const bool politely : {true, false}) {
+    SimWorld world(44);
+    world.network.set_conditions(slow_link());
+    SimPeer seed(world, "seed", "10.0.0.1");
+    SimPeer leech(world, "leech", "10.0.0.3");
+    REQUIRE(meet(world, leech, {&seed}));
+    REQUIRE(leech.ask(download_of("game")).has_value());
+    REQUIRE(received(world, leech, 2'000'000));
+    const auto before = world.executor.now();
+    if (politely) {
+      seed.request_shutdown();
+    } else {
+      world.network.cut(host(seed));
+    }
+    REQUIRE(world.run_until([&] { return terminal_events(leech) > 0; }, 2min));
+    CHECK(world.executor.now() - before < (politely ? rt::Duration(3s) : rt::Duration(32s)));
+    world.executor.advance(10s);
+    CHECK(terminal_events(leech) == 1);
+    CHECK(leech.count("DownloadGameFilesAllPeersGone") == 1);
+    CHECK(leech.count(politely ? "PeerGoodbye" : "PeerLost") == 1);
+    CHECK(leech.ask(node::GetStatus{})->downloads == 0);
+    CHECK(only_download(leech).state == node::DownloadState::peers_gone);
+  }
+}
+
+TEST_CASE("with a wait the loss of all peers is no end before the time is over") {
+  SimWorld world(45);
+  world.network.set_conditions(slow_link());
+  SimPeer seed(world, "seed", "10.0.0.1");
+  SimPeer leech(world, "leech", "10.0.0.3");
+  REQUIRE(meet(world, leech, {&seed}));
+  node::StartDownload start = download_of("game");
+  start.wait = 2min;
+  REQUIRE(leech.ask(start).has_value());
+  REQUIRE(received(world, leech, 2'000'000));
+  seed.crash(3);
+  SECTION("it comes back") {
+    world.executor.advance(50s);
+    CHECK(terminal_events(leech) == 0);
+    seed.start({});
+    REQUIRE(world.run_until([&] { return terminal_events(leech) > 0; }, 2min));
+    CHECK(leech.count("DownloadGameFilesFinished") == 1);
+  }
+  SECTION("it does not") {
+    world.executor.advance(100s);
+    CHECK(terminal_events(leech) == 0);
+    REQUIRE(world.run_until([&] { return terminal_events(leech) > 0; }, 30s));
+    CHECK(leech.count("DownloadGameFilesAllPeersGone") == 1);
+  }
+}
+
+TEST_CASE("a download may wait for a game nobody has: in that version, from that moment") {
+  SimWorld world(46);
+  SimPeer seed(world, "seed", "10.0.0.1");
+  SimPeer leech(world, "leech", "10.0.0.3");
+  leech.start(knowing(seed.address));
+  CHECK(leech.ask(download_of("game")).error().code == ErrorCode::no_such_game);
+  node::StartDownload start = download_of("game");
+  start.wait = 1min;
+  SECTION("it comes") {
+    REQUIRE(leech.ask(start)->state == node::DownloadState::queued);
+    world.executor.advance(20s);
+    make_small_game(seed.disk, "/library/game", 100'000);
+    seed.start({});
+    REQUIRE(world.run_until([&] { return terminal_events(leech) > 0; }, 1min));
+    CHECK(leech.count("DownloadGameFilesFinished") == 1);
+  }
+  SECTION("another version comes") {
+    start.version = "0123456789abcdef";
+    REQUIRE(leech.ask(start)->state == node::DownloadState::queued);
+    make_small_game(seed.disk, "/library/game", 100'000);
+    seed.start({});
+    world.executor.advance(50s);
+    CHECK(only_download(leech).state == node::DownloadState::queued);
+    world.executor.advance(20s);
+    CHECK(only_download(leech).state == node::DownloadState::failed);
+    CHECK(only_download(leech).error->code == ErrorCode::no_peer_has_it);
+    CHECK(leech.count("DownloadGameFilesBegin") == 0);
+  }
+  SECTION("cancelled before") {
+    REQUIRE(leech.ask(start).has_value());
+    node::CancelDownload cancel;
+    cancel.game = "game";
+    REQUIRE(leech.ask(cancel).has_value());
+    world.executor.advance(1s);
+    CHECK(only_download(leech).state == node::DownloadState::cancelled);
+    CHECK(terminal_events(leech) == 0);
+    CHECK(leech.ask(start).has_value());  // and it may be asked for again
+  }
+}
+
+TEST_CASE("one that waits for its peer does not hold up those behind it") {
+  SimWorld world(47);
+  SimPeer seed(world, "seed", "10.0.0.1");
+  SimPeer leech(world, "leech", "10.0.0.3");
+  REQUIRE(meet(world, leech, {&seed}));
+  node::StartDownload waiting = download_of("elsewhere");
+  waiting.wait = 1h;
+  REQUIRE(leech.ask(waiting).has_value());
+  REQUIRE(leech.ask(download_of("game")).has_value());
+  REQUIRE(world.run_until([&] { return leech.count("DownloadGameFilesFinished") == 1; }, 1min));
+}
+
+TEST_CASE("downloads take turns in the order they were asked for") {
+  SimWorld world(48);
+  SimPeer seed(world, "seed", "10.0.0.1");
+  SimPeer leech(world, "leech", "10.0.0.3");
+  for (const char* game : {"d", "c", "b", "a"}) make_small_game(seed.disk, std::string("/library/") + game, 2'000'000);
+  seed.start({});
+  SimPeer::Options options = knowing(seed.address);
+  options.parallel = 1;
+  leech.start(options);
+  REQUIRE(world.run_until([&] { return leech.ask(node::ListGames{})->size() == 4; }, 10s));
+  for (const char* game : {"c", "b", "d", "a"}) REQUIRE(leech.ask(download_of(game)).has_value());
+  node::CancelDownload cancel;
+  cancel.game = "b";
+  REQUIRE(leech.ask(cancel).has_value());
+  REQUIRE(world.run_until([&] { return leech.count("DownloadGameFilesFinished") == 3; }, 1min));
+  CHECK(terminal_events(leech) == 3);  // "b" had not begun
+  std::string order;
+  for (const std::string& line : world.trace) {
+    const auto at = line.find(" leech DownloadGameFilesBegin ");
+    if (at != std::string::npos) order += line[at + 30];
+  }
+  CHECK(order == "cda");
+}
+
+TEST_CASE("a download that is cancelled ends once, and begins where it was") {
+  SimWorld world(49);
+  world.network.set_conditions(slow_link());
+  SimPeer seed(world, "seed", "10.0.0.1");
+  SimPeer leech(world, "leech", "10.0.0.3");
+  REQUIRE(meet(world, leech, {&seed}));
+  REQUIRE(leech.ask(download_of("game")).has_value());
+  REQUIRE(received(world, leech, 5'000'000));
+  node::CancelDownload cancel;
+  cancel.game = "game";
+  REQUIRE(leech.ask(cancel).has_value());
+  REQUIRE(world.run_until([&] { return leech.count("DownloadGameFilesCancelled") == 1; }, 100ms));
+  CHECK_FALSE(leech.ask(cancel).has_value());
+  world.executor.advance(1s);
+  CHECK(terminal_events(leech) == 1);
+  CHECK(leech.ask(node::GetStatus{})->downloads == 0);
+  REQUIRE(leech.ask(download_of("game")).has_value());
+  REQUIRE(world.run_until([&] { return leech.count("DownloadGameFilesFinished") == 1; }, 1min));
+  const auto info = only_download(leech);
+  CHECK(info.sources.at(0).bytes < 9'000'000);
+  CHECK(leech.disk.read("/library/game/big.pak") == seed.disk.read("/library/game/big.pak"));
+}
+
+TEST_CASE("cut off by a stop or by a power cut, nothing is said of it, and the next start begins it again") {
+  for (const bool politely : {true, false}) {
+    SimWorld world(50);
+    world.network.set_conditions(slow_link());
+    SimPeer seed(world, "seed", "10.0.0.1");
+    SimPeer leech(world, "leech", "10.0.0.3");
+    REQUIRE(meet(world, leech, {&seed}));
+    REQUIRE(leech.ask(download_of("game")).has_value());
+    REQUIRE(received(world, leech, 5'000'000));
+    if (politely) {
+      leech.stop();
+      CHECK(leech.exit().overran.empty());
+      CHECK(terminal_events(leech) == 0);
+      CHECK(seed.count("PeerGoodbye") == 1);
+    } else {
+      leech.crash(9);
+    }
+    CHECK_FALSE(leech.disk.exists("/library/game"));
+    world.network.cut(host(seed));
+    leech.start(knowing(seed.address));
+    world.executor.advance(30s);
+    CHECK(only_download(leech).state == node::DownloadState::queued);
+    CHECK(terminal_events(leech) == 0);
+    const auto begun = leech.count("DownloadGameFilesBegin");
+    world.network.restore(host(seed));
+    REQUIRE(world.run_until([&] { return terminal_events(leech) > 0; }, 2min));
+    CHECK(leech.count("DownloadGameFilesFinished") == 1);
+    CHECK(leech.count("DownloadGameFilesBegin") == begun + 1);
+    CHECK(leech.disk.read("/library/game/big.pak") == seed.disk.read("/library/game/big.pak"));
+    // And it is off the list.
+    leech.stop();
+    leech.start(knowing(seed.address));
+    world.executor.advance(10s);
+    CHECK(leech.ask(node::ListDownloads{})->empty());
+  }
+}
+
+TEST_CASE("only the peers that were named are asked") {
+  SimWorld world(51);
+  SimPeer one(world, "one", "10.0.0.1");
+  SimPeer two(world, "two", "10.0.0.2");
+  SimPeer leech(world, "leech", "10.0.0.3");
+  REQUIRE(meet(world, leech, {&one, &two}));
+  node::StartDownload start = download_of("game");
+  start.from = {"nobody"};
+  CHECK_FALSE(leech.ask(start).has_value());
+  start.from = {"two"};
+  REQUIRE(leech.ask(start).has_value());
+  REQUIRE(world.run_until([&] { return leech.count("DownloadGameFilesFinished") == 1; }, 1min));
+  const auto info = only_download(leech);
+  REQUIRE(info.sources.size() == 1);
+  CHECK(info.sources[0].id == two.id());
+}

@@ -1,0 +1,49 @@
+// Games and shorthands of the simulations.
+#pragma once
+
+#include <string>
+
+#include "support/peer/sim_peer.h"
+
+namespace peer::test {
+
+/// Repeatable bytes that compress badly.
+inline std::string content(std::uint64_t seed, std::size_t size) {
+  std::string bytes(size, '\0');
+  seeded_random(seed)->fill({reinterpret_cast<std::uint8_t*>(bytes.data()), bytes.size()});
+  return bytes;
+}
+
+/// One file of that size and a few small ones.
+inline void make_small_game(MemoryDisk& disk, const std::string& path, std::size_t size) {
+  disk.write(path + "/big.pak", content(size, size));
+  for (int i = 0; i < 5; ++i) disk.write(path + "/data/file" + std::to_string(i), content(i, 100 + i * 37));
+}
+
+inline SimPeer::Options knowing(const std::string& address) {
+  SimPeer::Options options;
+  options.peers = {address};
+  return options;
+}
+
+inline node::StartDownload download_of(const std::string& game) {
+  node::StartDownload start;
+  start.game = game;
+  return start;
+}
+
+/// How many of the events that end a download were told.
+inline std::size_t terminal_events(const SimPeer& peer) {
+  return peer.count("DownloadGameFilesFinished") + peer.count("DownloadGameFilesFailed") +
+         peer.count("DownloadGameFilesCancelled") + peer.count("DownloadGameFilesAllPeersGone");
+}
+
+/// A network at 4 MB/s, so that a download takes a while.
+inline LinkConditions slow_link() {
+  LinkConditions conditions;
+  conditions.delay = std::chrono::milliseconds(1);
+  conditions.bandwidth = 4'000'000;
+  return conditions;
+}
+
+}  // namespace peer::test

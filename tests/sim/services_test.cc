@@ -1,0 +1,222 @@
+// Services, their policies, and how a runtime ends.
+#include <catch2/catch_test_macros.hpp>
+
+#include "scenario.h"
+#include "support/run_task.h"
+
+using namespace peer;
+using namespace peer::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+const node::ServiceStatus& service(const node::Status& status, const std::string& name) {
+  for (const auto& each : status.services) {
+    if (each.name == name) return each;
+  }
+  FAIL("no service " << name);
+  return status.services.front();
+}
+
+void check_clean(SimWorld& world, SimPeer& peer) {
+  REQUIRE(world.run_until([&] { return peer.stopped(); }, 3s));
+  CHECK(peer.exit().overran.empty());
+  peer.stop();
+  CHECK(peer.tasks() == 0);
+  CHECK(peer.workers_idle());
+  CHECK(peer.disk.open_files() == 0);
+  CHECK(peer.disk.open_directories() == 0);
+}
+
+}  // namespace
+
+TEST_CASE("shutdown is seen through wait_stopped, and leaves nothing behind") {
+  SimWorld world(1);
+  SimPeer peer(world, "peer", "10.0.0.1");
+  peer.start({});
+  REQUIRE(world.run_until([&] { return peer.count("RuntimeReady") == 1; }, 5s));
+  const auto status = peer.ask(node::GetStatus{});
+  REQUIRE(status.has_value());
+  for (const auto& each : status->services) CHECK(each.state == "running");
+  CHECK(service(*status, "QuicServer").policy == "required");
+  CHECK(service(*status, "Discovery").policy == "restart");
+  CHECK(service(*status, "Liveness").policy == "restart");
+  CHECK(service(*status, "LocalMonitor").policy == "best-effort");
+  const auto tasks = peer.ask(node::ListTasks{});
+  REQUIRE(tasks.has_value());
+  CHECK(tasks->size() == status->tasks);
+  peer.request_shutdown();
+  check_clean(world, peer);
+  CHECK_FALSE(peer.exit().failed);
+  CHECK(peer.count("ShuttingDown") == 1);
+  CHECK(peer.count("RuntimeFailed") == 0);
+  CHECK(world.executor.timers() == 0);
+}
+
+TEST_CASE("a runtime that is told to stop before it has begun stops") {
+  SimWorld world(2);
+  SimPeer peer(world, "peer", "10.0.0.1");
+  peer.start({});
+  peer.request_shutdown();
+  check_clean(world, peer);
+  CHECK(peer.count("RuntimeReady") == 0);
+}
+
+TEST_CASE("who asks a stopped runtime is refused or told so") {
+  SimWorld world(3);
+  SimPeer peer(world, "peer", "10.0.0.1");
+  peer.start({});
+  REQUIRE(world.run_until([&] { return peer.count("RuntimeReady") == 1; }, 5s));
+  std::optional<ErrorCode> answer;
+  const node::CommandSender sender = peer.handle().sender();
+  node::ConnectPeer connect;
+  connect.address = "10.0.0.9";
+  sender.send(connect,
+              [&](Result<node::PeerInfo> reply) { answer = reply ? ErrorCode::internal : reply.error().code; });
+  world.executor.advance(10ms);
+  CHECK_FALSE(answer);
+  peer.request_shutdown();
+  check_clean(world, peer);
+  CHECK(answer == ErrorCode::cancelled);
+  CHECK_FALSE(sender.send(node::GetStatus{}, [](Result<node::Status>) { FAIL("no answer comes"); }));
+}
+
+TEST_CASE("the end of the command channel is a failure, unless the runtime is stopping") {
+  SimWorld world(4);
+  SimPeer peer(world, "peer", "10.0.0.1");
+  peer.start({});
+  REQUIRE(world.run_until([&] { return peer.count("RuntimeReady") == 1; }, 5s));
+  std::optional<node::CommandSender> sender = peer.handle().sender();
+  SECTION("without shutdown") {
+    peer.drop_handle();
+    world.executor.advance(1s);
+    CHECK_FALSE(peer.stopped());  // somebody can still ask
+    sender.reset();
+    check_clean(world, peer);
+    CHECK(peer.exit().failed);
+    CHECK(peer.count("RuntimeFailed") == 1);
+  }
+  SECTION("after shutdown") {
+    peer.request_shutdown();
+    peer.drop_handle();
+    sender.reset();
+    check_clean(world, peer);
+    CHECK_FALSE(peer.exit().failed);
+    CHECK(peer.count("RuntimeFailed") == 0);
+  }
+}
+
+#if PEERD_TEST_HOOKS
+
+namespace {
+bool fail_service(SimPeer& peer, const std::string& name, node::ServiceFault how) {
+  node::FailService command;
+  command.service = name;
+  command.how = how;
+  return peer.ask(command).has_value();
+}
+}  // namespace
+
+TEST_CASE("a Required service that fails ends the runtime, goodbyes included, whoever had dialled") {
+  for (const auto how : {node::ServiceFault::throws, node::ServiceFault::ends}) {
+    SimWorld world(5);
+    SimPeer failing(world, "failing", "10.0.0.1");
+    SimPeer inbound(world, "inbound", "10.0.0.2");
+    SimPeer outbound(world, "outbound", "10.0.0.3");
+    outbound.start({});
+    failing.start(knowing(outbound.address));
+    inbound.start(knowing(failing.address));
+    REQUIRE(world.run_until([&] { return failing.count("PeerConnected") == 2; }, 10s));
+    CHECK(fail_service(failing, "QuicServer", how));
+    check_clean(world, failing);
+    CHECK(failing.exit().failed);
+    CHECK(failing.count("RuntimeFailed") == 1);
+    CHECK(failing.count("ShuttingDown") == 1);
+    world.executor.advance(1s);
+    for (SimPeer* other : {&inbound, &outbound}) {
+      CHECK(other->count("PeerGoodbye") == 1);
+      CHECK(other->count("PeerLost") == 0);
+    }
+  }
+}
+
+TEST_CASE("a Required service that hangs is named when the shutdown's time is over, and the goodbyes are out") {
+  SimWorld world(6);
+  SimPeer failing(world, "failing", "10.0.0.1");
+  SimPeer other(world, "other", "10.0.0.2");
+  failing.start({});
+  other.start(knowing(failing.address));
+  REQUIRE(world.run_until([&] { return failing.count("PeerConnected") == 1; }, 10s));
+  CHECK(fail_service(failing, "QuicServer", node::ServiceFault::hangs));
+  world.executor.advance(10s);
+  CHECK(failing.count("RuntimeFailed") == 0);
+  failing.request_shutdown();
+  REQUIRE(world.run_until([&] { return failing.stopped(); }, 2100ms));
+  CHECK_FALSE(failing.exit().failed);
+  REQUIRE(failing.exit().overran.size() >= 1);
+  bool named = false;
+  for (const auto& each : failing.exit().overran) named = named || each == "required services/QuicServer";
+  CHECK(named);
+  CHECK(other.count("PeerGoodbye") == 1);
+}
+
+TEST_CASE("a Restart service runs again after 5 s, until shutdown is asked for") {
+  for (const std::string name : {"Discovery", "Liveness"}) {
+    SimWorld world(7);
+    SimPeer peer(world, "peer", "10.0.0.1");
+    SimPeer other(world, "other", "10.0.0.2");
+    other.start({});
+    peer.start(knowing(other.address));
+    REQUIRE(world.run_until([&] { return peer.count("PeerConnected") == 1; }, 10s));
+    for (std::uint64_t round = 1; round <= 3; ++round) {
+      CHECK(fail_service(peer, name, round == 2 ? node::ServiceFault::ends : node::ServiceFault::throws));
+      world.executor.advance(100ms);
+      CHECK(peer.count("ServiceRestarted") == round);
+      const auto down = peer.ask(node::GetStatus{});
+      CHECK(service(*down, name).state == "restarting");
+      CHECK(service(*down, name).restarts == round);
+      CHECK_FALSE(fail_service(peer, name, node::ServiceFault::throws));
+      world.executor.advance(4800ms);
+      CHECK(service(*peer.ask(node::GetStatus{}), name).state == "restarting");
+      world.executor.advance(200ms);
+      CHECK(service(*peer.ask(node::GetStatus{}), name).state == "running");
+    }
+    // Discovery takes up its peers again; Liveness lost none.
+    REQUIRE(world.run_until([&] { return peer.ask(node::GetStatus{})->peers == 1; }, 10s));
+    CHECK(fail_service(peer, name, node::ServiceFault::throws));
+    world.executor.advance(1s);
+    peer.request_shutdown();
+    check_clean(world, peer);
+    CHECK(peer.count("ServiceRestarted") == 4);
+    CHECK(peer.count("RuntimeFailed") == 0);
+  }
+}
+
+TEST_CASE("a BestEffort service ends alone") {
+  SimWorld world(8);
+  SimPeer peer(world, "peer", "10.0.0.1");
+  SimPeer other(world, "other", "10.0.0.2");
+  make_small_game(peer.disk, "/library/game", 300'000);
+  peer.start({});
+  other.start(knowing(peer.address));
+  REQUIRE(world.run_until([&] { return other.count("GamesUpdated") >= 1; }, 10s));
+  CHECK(fail_service(peer, "LocalMonitor", node::ServiceFault::throws));
+  world.executor.advance(20s);
+  CHECK(service(*peer.ask(node::GetStatus{}), "LocalMonitor").state == "failed");
+  CHECK(peer.count("ServiceRestarted") == 0);
+  REQUIRE(other.ask(download_of("game")).has_value());
+  REQUIRE(world.run_until([&] { return terminal_events(other) == 1; }, 1min));
+  CHECK(other.count("DownloadGameFilesFinished") == 1);
+  peer.request_shutdown();
+  check_clean(world, peer);
+}
+
+TEST_CASE("an unknown service cannot be made to fail") {
+  SimWorld world(9);
+  SimPeer peer(world, "peer", "10.0.0.1");
+  peer.start({});
+  world.executor.advance(1s);
+  CHECK_FALSE(fail_service(peer, "Nonsense", node::ServiceFault::throws));
+}
+
+#endif

@@ -1,0 +1,254 @@
+// How peers meet, know each other again, and part.
+#include <algorithm>
+#include <catch2/catch_test_macros.hpp>
+
+#include "protocol/limits.h"
+#include "scenario.h"
+#include "support/peer/raw_peer.h"
+
+using namespace peer;
+using namespace peer::test;
+using namespace std::chrono_literals;
+
+namespace {
+net::SocketAddress host(const SimPeer& peer) { return *net::SocketAddress::parse(peer.address); }
+std::vector<node::PeerInfo> peers_of(SimPeer& peer) { return peer.ask(node::ListPeers{}).value(); }
+}  // namespace
+
+TEST_CASE("two peers that dial each other at once end with one session, and nobody is lost on the way") {
+  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+    INFO("seed " << seed);
+    SimWorld world(seed);
+    LinkConditions conditions;
+    conditions.delay = 3ms;
+    conditions.jitter = 5ms;
+    conditions.loss = seed % 3 == 0 ? 0.1 : 0;
+    world.network.set_conditions(conditions);
+    SimPeer a(world, "a", "10.0.0.1");
+    SimPeer b(world, "b", "10.0.0.2");
+    a.start(knowing(b.address));
+    b.start(knowing(a.address));
+    REQUIRE(world.run_until([&] { return a.count("PeerConnected") + b.count("PeerConnected") >= 2; }, 20s));
+    world.executor.advance(40s);
+    for (SimPeer* peer : {&a, &b}) {
+      CHECK(peer->count("PeerDiscovered") == 1);
+      CHECK(peer->count("PeerConnected") == 1);
+      CHECK(peer->count("PeerLost") == 0);
+      const auto listed = peers_of(*peer);
+      REQUIRE(listed.size() == 1);
+      CHECK(listed[0].state == node::PeerState::connected);
+      CHECK(listed[0].rtt_ms.has_value());
+      std::size_t sessions = 0;
+      for (const auto& task : peer->ask(node::ListTasks{}).value()) {
+        sessions += task.name == "read" && task.parent.starts_with("session ") ? 1 : 0;
+      }
+      CHECK(sessions == 1);
+    }
+  }
+}
+
+TEST_CASE("a peer that restarted is recognised: lost once, connected again, with its new library") {
+  SimWorld world(21);
+  SimPeer seed(world, "seed", "10.0.0.1");
+  SimPeer other(world, "other", "10.0.0.2");
+  make_small_game(seed.disk, "/library/old", 100'000);
+  other.start({});
+  seed.start(knowing(other.address));
+  REQUIRE(world.run_until([&] { return other.count("GamesUpdated") >= 1; }, 10s));
+  seed.crash(5);
+  seed.disk.remove("/library/old");
+  make_small_game(seed.disk, "/library/new", 100'000);
+  seed.start(knowing(other.address));
+  REQUIRE(world.run_until([&] { return other.count("PeerConnected") == 2; }, 10s));
+  world.executor.advance(5s);
+  CHECK(other.count("PeerLost") == 1);
+  CHECK(other.count("PeerGoodbye") == 0);
+  CHECK(other.count("PeerDiscovered") == 1);
+  const auto games = other.ask(node::ListGames{}).value();
+  REQUIRE(games.size() == 1);
+  CHECK(games[0].id == "new");
+}
+
+TEST_CASE("the daemon's own address is refused and never listed") {
+  SimWorld world(22);
+  SimPeer peer(world, "peer", "10.0.0.1");
+  peer.start({});
+  world.executor.advance(1s);
+  node::ConnectPeer connect;
+  connect.address = peer.address;
+  const auto answer = peer.ask(connect);
+  REQUIRE_FALSE(answer.has_value());
+  CHECK(answer.error().code == ErrorCode::refused);
+  CHECK(answer.error().message.find("itself") != std::string::npos);
+  CHECK(peers_of(peer).empty());
+  CHECK(peer.count("PeerConnected") == 0);
+}
+
+TEST_CASE("connect answers when the peer is there, at once also while a long retry is waited for") {
+  SimWorld world(23);
+  SimPeer a(world, "a", "10.0.0.1");
+  SimPeer b(world, "b", "10.0.0.2");
+  a.start(knowing(b.address));
+  world.executor.advance(3min);  // the retries have become rare
+  b.start({});
+  node::ConnectPeer connect;
+  connect.address = b.address;
+  const auto before = world.executor.now();
+  const auto answer = a.ask(connect);
+  REQUIRE(answer.has_value());
+  CHECK(answer->state == node::PeerState::connected);
+  CHECK(answer->name == "b");
+  CHECK(world.executor.now() - before < 1s);
+}
+
+TEST_CASE("a silent peer is lost after `lost`, told once, its games go at once; a static one comes back by itself") {
+  SimWorld world(24);
+  SimPeer a(world, "a", "10.0.0.1");
+  SimPeer b(world, "b", "10.0.0.2");
+  make_small_game(b.disk, "/library/game", 10'000);
+  SimPeer::Options options = knowing(b.address);
+  options.ping = 2s;
+  options.lost = 6s;
+  b.start({});
+  a.start(options);
+  REQUIRE(world.run_until([&] { return a.count("GamesUpdated") == 1; }, 10s));
+  world.executor.advance(1min);
+  CHECK(a.count("PeerLost") == 0);  // quiet, but it answers pings
+  world.network.partition(host(a), host(b));
+  world.executor.advance(5s);
+  CHECK(a.count("PeerLost") == 0);
+  REQUIRE(world.run_until([&] { return a.count("PeerLost") == 1; }, 4s));
+  CHECK(a.ask(node::ListGames{}).value().empty());
+  CHECK(peers_of(a)[0].state == node::PeerState::unreachable);
+  world.executor.advance(2min);
+  CHECK(a.count("PeerLost") == 1);
+  world.network.heal(host(a), host(b));
+  REQUIRE(world.run_until([&] { return a.count("PeerConnected") == 2; }, 1min));
+  CHECK(a.count("PeerDiscovered") == 1);
+  REQUIRE(world.run_until([&] { return a.ask(node::ListGames{}).value().size() == 1; }, 5s));
+}
+
+TEST_CASE("a change of the library reaches the peers, also one that came while they were shaking hands") {
+  SimWorld world(25);
+  SimPeer seed(world, "seed", "10.0.0.1");
+  seed.start({});
+  world.executor.advance(1s);
+  RawPeer raw(world, "10.0.0.9", seed.address);
+  REQUIRE(raw.open());
+  REQUIRE(world.run_until([&] { return raw.count<protocol::Hello>() == 1; }, 5s));
+  make_small_game(seed.disk, "/library/game", 10'000);
+  seed.ask(node::Rescan{});
+  world.executor.advance(2s);
+  CHECK(raw.count<protocol::LibraryUpdate>() == 0);
+  raw.send(raw.hello());
+  REQUIRE(world.run_until([&] { return raw.count<protocol::LibraryUpdate>() == 1; }, 5s));
+}
+
+TEST_CASE("a session without a Hello, or with a wrong one, is ended") {
+  SimWorld world(26);
+  SimPeer peer(world, "peer", "10.0.0.1");
+  peer.start({});
+  world.executor.advance(1s);
+  RawPeer raw(world, "10.0.0.9", peer.address);
+  REQUIRE(raw.open());
+  SECTION("none at all") {
+    world.executor.advance(20s);
+    CHECK_FALSE(raw.over());
+    REQUIRE(world.run_until([&] { return raw.over(); }, 15s));
+  }
+  SECTION("something else first") {
+    raw.send(protocol::Ping{1});
+    REQUIRE(world.run_until([&] { return raw.over(); }, 2s));
+    CHECK(raw.count<protocol::Pong>() == 0);
+  }
+  SECTION("another id than the certificate's") {
+    protocol::Hello hello = raw.hello();
+    hello.id.bytes[3] ^= 1;
+    raw.send(hello);
+    REQUIRE(world.run_until([&] { return raw.over(); }, 2s));
+    CHECK(raw.count<protocol::Refusal>() == 1);
+  }
+  SECTION("another protocol") {
+    protocol::Hello hello = raw.hello();
+    hello.protocol = 2;
+    raw.send(hello);
+    REQUIRE(world.run_until([&] { return raw.over(); }, 2s));
+    CHECK(raw.count<protocol::Refusal>() == 1);
+    CHECK(peers_of(peer).at(0).state == node::PeerState::refused);
+  }
+  CHECK(peer.count("PeerConnected") == 0);
+}
+
+TEST_CASE("a ping goes out only to a peer that is idle, and any message counts as life") {
+  SimWorld world(27);
+  SimPeer peer(world, "peer", "10.0.0.1");
+  peer.start({});
+  world.executor.advance(1s);
+  RawPeer raw(world, "10.0.0.9", peer.address);
+  REQUIRE(raw.open());
+  raw.send(raw.hello());
+  REQUIRE(world.run_until([&] { return raw.count<protocol::Ping>() == 1; }, 2s));  // the first one: the round trip
+  for (int i = 0; i < 60; ++i) {
+    raw.send(protocol::Ping{7});
+    world.executor.advance(1s);
+  }
+  CHECK(raw.count<protocol::Ping>() == 1);
+  CHECK(raw.count<protocol::Pong>() == 60);
+  world.executor.advance(20s);
+  CHECK(raw.count<protocol::Ping>() == 2);
+  CHECK(peer.count("PeerLost") == 0);
+  world.executor.advance(10s);
+  CHECK(peer.count("PeerLost") == 1);
+}
+
+TEST_CASE("who asks for the library without end, or answers with digests that never fit, does not run in circles") {
+  SimWorld world(28);
+  SimPeer peer(world, "peer", "10.0.0.1");
+  peer.start({});
+  world.executor.advance(1s);
+  RawPeer raw(world, "10.0.0.9", peer.address);
+  REQUIRE(raw.open());
+  raw.send(raw.hello());
+  REQUIRE(world.run_until([&] { return peer.count("PeerConnected") == 1; }, 2s));
+  SECTION("requests") {
+    for (int i = 0; i < 200; ++i) raw.send(protocol::LibraryRequest{0});
+    REQUIRE(world.run_until([&] { return raw.over(); }, 5s));
+    CHECK(raw.count<protocol::LibraryUpdate>() <= 20);
+  }
+  SECTION("digests") {
+    for (int i = 0; i < 100; ++i) {
+      protocol::LibraryUpdate update;
+      update.revision = 5;
+      raw.send(update);
+      world.executor.advance(100ms);
+    }
+    CHECK(raw.count<protocol::LibraryRequest>() <= 6);
+    CHECK(peer.count("PeerLost") == 0);
+  }
+}
+
+TEST_CASE("one who floods is held back, and others are heard") {
+  SimWorld world(29);
+  SimPeer peer(world, "peer", "10.0.0.1");
+  SimPeer other(world, "other", "10.0.0.2");
+  peer.start({});
+  world.executor.advance(1s);
+  RawPeer raw(world, "10.0.0.9", peer.address);
+  REQUIRE(raw.open());
+  raw.send(raw.hello());
+  protocol::LibraryUpdate update;
+  update.revision = 5;
+  update.last = false;
+  for (std::size_t i = 0; i < protocol::kMaxGamesPerUpdate; ++i) {
+    protocol::GameSummary game;
+    game.id = "game" + std::to_string(i);
+    update.games.push_back(game);
+  }
+  for (int i = 0; i < 100; ++i) raw.send(update);
+  other.start(knowing(peer.address));
+  REQUIRE(world.run_until([&] { return other.count("PeerConnected") == 1; }, 5s));
+  peer.request_shutdown();
+  REQUIRE(world.run_until([&] { return peer.stopped(); }, 3s));
+  CHECK(peer.exit().overran.empty());
+  CHECK(world.run_until([&] { return other.count("PeerGoodbye") == 1; }, 1s));
+}
