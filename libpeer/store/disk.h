@@ -47,6 +47,7 @@ class File {
   virtual Result<void> allocate(std::uint64_t size) = 0;
   virtual Result<void> truncate(std::uint64_t size) = 0;
   virtual Result<void> set_mtime(std::int64_t nanoseconds) = 0;
+  /// Where the file system keeps no such bit, nothing happens: info() tells.
   virtual Result<void> set_executable(bool executable) = 0;
   /// Data and the metadata needed to read it are durable. A failure is final for this file: never retry.
   virtual Result<void> sync() = 0;

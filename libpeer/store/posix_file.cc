@@ -97,7 +97,10 @@ class PosixFile final : public File {
     // Whoever may read may then also run it.
     mode = executable ? mode | ((mode & 0444) >> 2) : mode & ~static_cast<mode_t>(0111);
     if (mode == (status.st_mode & 07777)) return {};
-    return check(::fchmod(fd_.get(), mode));
+    if (::fchmod(fd_.get(), mode) == 0) return {};
+    // FAT shows one mode for all files and refuses another; so do shares and FUSE without permissions.
+    if ((errno == EPERM || errno == EOPNOTSUPP) && !stable_inodes_) return {};
+    return fail_errno(errno, path_);
   }
 
   Result<void> sync() override { return check(::fdatasync(fd_.get())); }
