@@ -12,8 +12,8 @@ namespace {
 
 void add_commands(CLI::App& app, Arguments& arguments, std::string& wait) {
   const auto command = [&](const char* name, const char* help) { return app.add_subcommand(name, help); };
-  const auto subject = [&](CLI::App* sub, const char* what, bool required) {
-    sub->add_option(what, arguments.subject)->required(required);
+  const auto subject = [&](CLI::App* sub, const char* what, bool required, const char* help = "") {
+    sub->add_option(what, arguments.subject, help)->required(required);  // CLI11 takes no punctuation in `what`
   };
   const auto list = [](CLI::App* sub, const char* flag, std::vector<std::string>& into, const char* type,
                        const char* help) {
@@ -28,7 +28,8 @@ void add_commands(CLI::App& app, Arguments& arguments, std::string& wait) {
   subject(show, "GAME", true);
   show->add_option("--version", arguments.version, "of this version: 8 digits or more")->type_name("V");
   command("peers", "the peers known");
-  subject(command("connect", "connect to a peer, and stay so until the daemon ends"), "HOST[:PORT]", true);
+  subject(command("connect", "connect to a peer, and stay so until the daemon ends"), "HOST", true,
+          "HOST[:PORT]: a name or an address");
   subject(command("disconnect", "say goodbye to a peer"), "PEER", true);
 
   CLI::App* download = command("download", "download a game and wait for its end");
