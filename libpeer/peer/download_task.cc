@@ -74,6 +74,10 @@ rt::Task<void> Downloads::run(std::shared_ptr<Active> active, rt::CancellationTo
 rt::Task<void> Downloads::run_in_turn(Active& active, Guard& guard, rt::CancellationToken token) {
   token.throw_if_requested();
   if (active.wait || active.restored) co_await wait_for_version(active, token);
+  const auto snapshot = options_.library->snapshot();
+  const library::LocalGame* local = snapshot->find(active.game);
+  active.in_line = local == nullptr || local->state != library::GameState::hashing;  // hashing holds up nobody else
+  co_await settle_version(active, token);
   if (active.version_known && installed(active.game, active.version)) {
     decide(active, DownloadEvent::Kind::finished, std::nullopt);  // published, but the last run could not say so
     co_return;
@@ -87,6 +91,20 @@ rt::Task<void> Downloads::run_in_turn(Active& active, Guard& guard, rt::Cancella
   co_await wait_turn(active, token);
   guard.count_as_running();
   co_await fetch(active, token);
+}
+
+/// A download that comes early must neither fetch again what is here, only not looked at yet, nor replace it by
+/// something older.
+rt::Task<void> Downloads::settle_version(Active& active, rt::CancellationToken token) {
+  const auto snapshot = options_.library->snapshot();
+  const library::LocalGame* local = snapshot->find(active.game);
+  if (local != nullptr && local->state != library::GameState::hashing) co_return;
+  const Result<void> looked = co_await options_.library->rescan(active.game, token);
+  if (!looked || active.pinned) co_return;
+  const Result<Choice> choice = choose(active.game, active.wanted, active.from);
+  if (!choice) co_return;
+  active.version = choice->version;
+  active.size = choice->size;
 }
 
 rt::Task<void> Downloads::fetch(Active& active, rt::CancellationToken token) {
@@ -201,6 +219,7 @@ rt::Task<void> Downloads::restore(rt::CancellationToken token) {
     active->game = row.game;
     active->version = row.version;
     active->version_known = true;
+    active->pinned = true;
     active->restored = true;
     log_.info("download of " + row.game + " goes on when a peer with it appears");
     enter(std::move(active));

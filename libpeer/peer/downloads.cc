@@ -94,13 +94,12 @@ Result<std::set<PeerId>> Downloads::resolve(const std::vector<std::string>& name
   return peers;
 }
 
-Result<Downloads::Choice> Downloads::choose(const StartDownload& command) const {
+Result<Downloads::Choice> Downloads::choose(const std::string& game, const std::optional<std::string>& version,
+                                            const std::set<PeerId>& from) const {
   const auto snapshot = options_.library->snapshot();
-  const library::LocalGame* local = snapshot->find(command.game);
+  const library::LocalGame* local = snapshot->find(game);
   const library::OfferedGame* installed = local != nullptr ? local->offered.get() : nullptr;
-  const Result<std::set<PeerId>> from = resolve(command.from);
-  if (!from) return std::unexpected(from.error());
-  std::vector<RemoteVersion> offered = options_.table->versions(command.game, *from);
+  std::vector<RemoteVersion> offered = options_.table->versions(game, from);
   if (installed != nullptr) {
     auto same = std::ranges::find(offered, installed->version, &RemoteVersion::version);
     if (same == offered.end()) {
@@ -108,24 +107,24 @@ Result<Downloads::Choice> Downloads::choose(const StartDownload& command) const 
     }
   }
   const RemoteVersion* chosen = nullptr;
-  if (command.version) {
-    for (const RemoteVersion& version : offered) {
-      if (!version.version.hex().starts_with(*command.version)) continue;
+  if (version) {
+    for (const RemoteVersion& each : offered) {
+      if (!each.version.hex().starts_with(*version)) continue;
       if (chosen != nullptr)
-        return fail(ErrorCode::invalid, "version " + *command.version + " is not unique: give more digits");
-      chosen = &version;
+        return fail(ErrorCode::invalid, "version " + *version + " is not unique: give more digits");
+      chosen = &each;
     }
     if (chosen == nullptr) {
-      return fail(ErrorCode::no_peer_has_it, "no connected peer has version " + *command.version + " of " +
-                                                 command.game + ": 'peerctl games' lists what there is");
+      return fail(ErrorCode::no_peer_has_it, "no connected peer has version " + *version + " of " + game +
+                                                 ": 'peerctl games' lists what there is");
     }
   } else {
     chosen = choose_version(offered, options_.wall_clock());
   }
   if (chosen == nullptr) {
     return fail(local != nullptr ? ErrorCode::no_peer_has_it : ErrorCode::no_such_game,
-                local != nullptr ? command.game + " is here but not ready, and no connected peer has it"
-                                 : "no game " + protocol::printable(command.game) +
+                local != nullptr ? game + " is here but not ready, and no connected peer has it"
+                                 : "no game " + protocol::printable(game) +
                                        " here or on any connected peer: 'peerctl games' lists what there is");
   }
   return Choice{chosen->version, chosen->size, installed != nullptr && installed->version == chosen->version};
@@ -150,7 +149,9 @@ Result<DownloadInfo> Downloads::start(const StartDownload& command) {
     }
     if (active.version_known) return info(active);
   }
-  const Result<Choice> choice = choose(command);
+  const Result<std::set<PeerId>> from = resolve(command.from);
+  if (!from) return std::unexpected(from.error());
+  const Result<Choice> choice = choose(command.game, command.version, *from);
   const bool wait = command.wait && *command.wait > rt::Duration::zero();
   const bool may_wait = wait && (choice || choice.error().code == ErrorCode::no_such_game ||
                                  choice.error().code == ErrorCode::no_peer_has_it);
@@ -170,9 +171,10 @@ Result<DownloadInfo> Downloads::start(const StartDownload& command) {
     active->version = choice->version;
     active->version_known = true;
     active->size = choice->size;
+    active->pinned = command.version.has_value();
   }
-  if (const auto from = resolve(command.from)) active->from = *from;
-  if (!choice) active->wanted = command.version;
+  active->from = *from;
+  active->wanted = command.version;
   if (wait) {
     active->wait = true;
     active->wait_until = rt::time_after(scope_.executor(), *command.wait);

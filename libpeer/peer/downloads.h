@@ -69,7 +69,8 @@ class Downloads {
     bool here = false;  ///< installed already
   };
   Result<std::set<PeerId>> resolve(const std::vector<std::string>& names) const;
-  Result<Choice> choose(const StartDownload& command) const;
+  Result<Choice> choose(const std::string& game, const std::optional<std::string>& version,
+                        const std::set<PeerId>& from) const;
   bool installed(const std::string& game, const Digest& version) const;
   // download_task.cc
   rt::Task<void> run(std::shared_ptr<Active> active, rt::CancellationToken token);
@@ -77,6 +78,7 @@ class Downloads {
   rt::Task<void> fetch(Active& active, rt::CancellationToken token);
   rt::Task<void> wait_turn(Active& active, rt::CancellationToken token);
   rt::Task<void> wait_for_version(Active& active, rt::CancellationToken token);
+  rt::Task<void> settle_version(Active& active, rt::CancellationToken token);
   bool choose_remote(Active& active) const;
   bool offered(const Active& active) const;
   void enter(std::shared_ptr<Active> active);

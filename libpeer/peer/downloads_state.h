@@ -14,7 +14,8 @@ struct Downloads::Active {
   std::string game;
   Digest version;
   bool version_known = false;
-  std::optional<std::string> wanted;  ///< the version's prefix, while it waits for one to appear
+  bool pinned = false;                ///< that version and no other
+  std::optional<std::string> wanted;  ///< a version's prefix
   std::set<PeerId> from;              ///< only these; empty: any
   bool wait = false;                  ///< no peer is no end, until the time is over
   rt::TimePoint wait_until = rt::TimePoint::max();

@@ -299,3 +299,26 @@ TEST_CASE("only the peers that were named are asked") {
   REQUIRE(info.sources.size() == 1);
   CHECK(info.sources[0].id == two.id());
 }
+
+TEST_CASE("what is here but not looked at yet is not fetched again, nor replaced by something older") {
+  for (const bool same : {true, false}) {
+    SimWorld world(52);
+    SimPeer seed(world, "seed", "10.0.0.1");
+    SimPeer leech(world, "leech", "10.0.0.3");
+    for (SimPeer* peer : {&seed, &leech}) {
+      peer->disk.write("/library/game/file", same ? "content" : "content of " + peer->name);
+      peer->disk.set_mtime("/library/game/file", peer == &seed ? 1'700'000'000'000'000'000 : 1'700'000'001'000'000'000);
+    }
+    seed.start({});
+    SimPeer::Options options = knowing(seed.address);
+    options.settle = 20s;  // so the leech's own is not offered for a while
+    leech.start(options);
+    REQUIRE(world.run_until([&] { return leech.count("GamesUpdated") == 1; }, 10s));
+    REQUIRE(leech.ask(download_of("game")).has_value());
+    world.executor.advance(30s);
+    CHECK(leech.count("DownloadGameFilesBegin") == 0);
+    CHECK(only_download(leech).state == node::DownloadState::finished);
+    CHECK_FALSE(leech.disk.exists("/library/.peerd/replaced/game"));
+    CHECK(leech.disk.read("/library/game/file") == (same ? "content" : "content of leech"));
+  }
+}
