@@ -54,7 +54,7 @@ void live(SimWorld& world, SimPeer& stays, std::size_t peers, Random& random, rt
     } else {
       peer.crash(crash++);
     }
-    world.executor.advance(time / 200);
+    world.executor.advance(1min);
   }
 }
 
