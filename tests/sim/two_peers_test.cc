@@ -83,3 +83,25 @@ TEST_CASE("the same seed gives the same trace of events") {
   conditions.reorder = 0.01;
   CHECK(transfer(11, conditions).trace == transfer(11, conditions).trace);
 }
+
+TEST_CASE("three peers that all dial each other, too, repeat their trace for the same seed") {
+  const auto live = [] {
+    SimWorld world(13);
+    SimPeer a(world, "a", "10.0.0.1");
+    SimPeer b(world, "b", "10.0.0.2");
+    SimPeer c(world, "c", "10.0.0.3");
+    for (SimPeer* peer : {&a, &b}) make_small_game(peer->disk, "/library/game", 3'000'000);
+    for (SimPeer* peer : {&a, &b, &c}) {
+      SimPeer::Options options;
+      for (const SimPeer* other : {&a, &b, &c}) {
+        if (other != peer) options.peers.push_back(other->address);
+      }
+      peer->start(options);
+    }
+    REQUIRE(world.run_until([&] { return c.count("GamesUpdated") > 0; }, 1min));
+    REQUIRE(c.ask(download_of("game")).has_value());
+    REQUIRE(world.run_until([&] { return c.count("DownloadGameFilesFinished") == 1; }, 1min));
+    return world.trace;
+  };
+  CHECK(live() == live());
+}
