@@ -41,10 +41,15 @@ struct Told {
   const std::string marks;  // a directory that is watched as a subject of its own
   int mark = 0;
   std::set<Subject> subjects;
-  rt::Task<void> expect(std::set<Subject> wanted) {
+  template <class... S>
+  rt::Task<void> expect(S... wanted) {
+    return expect_all(std::set<Subject>{wanted...});
+  }
+  rt::Task<void> expect_all(std::set<Subject> wanted) {
     const Subject seen{marks, "marks"};
     fs::create_directory(marks + "/" + std::to_string(++mark));  // one event
-    co_await until(executor, [&] { return subjects.contains(seen); });
+    const auto marked = [this, &seen] { return subjects.contains(seen); };
+    co_await until(executor, marked);
     subjects.erase(seen);
     CHECK(subjects == wanted);
     subjects.clear();
@@ -78,37 +83,40 @@ void enter(Watcher& watcher, const Subject& subject, const std::vector<std::stri
 
 rt::Task<void> all_kinds(Watcher& watcher, Told& told, std::string root) {
   const Subject g{root, "g"};
+  const Subject h{root, "h"};
+  const Subject link{root, "link"};
   const Subject r{root, ""};
   write(root + "/g/d/f", "one");
   enter(watcher, r, {root});
   enter(watcher, g, {root + "/g", root + "/g/d"});
   write(root + "/g/d/new", "x");
-  co_await told.expect({g});
+  co_await told.expect(g);
   write(root + "/g/d/f", "two");
-  co_await told.expect({g});
+  co_await told.expect(g);
   fs::permissions(root + "/g/d/f", fs::perms::owner_all);
-  co_await told.expect({g});
+  co_await told.expect(g);
   fs::remove(root + "/g/d/f");
-  co_await told.expect({g});
+  co_await told.expect(g);
   fs::rename(root + "/g/d", root + "/g/e");
-  co_await told.expect({g});
+  co_await told.expect(g);
   write(root + "/g/e/still", "the same directory");
-  co_await told.expect({g});
+  co_await told.expect(g);
   fs::create_directory(root + "/h");
-  co_await told.expect({r, {root, "h"}});
+  co_await told.expect(r, h);
   fs::create_directory(root + "/.hidden");
   write(root + "/.hidden/f", "x");
   fs::rename(root + "/h", root + "/.hidden/h");
-  co_await told.expect({r, {root, "h"}});
+  co_await told.expect(r, h);
   fs::create_directory_symlink(root + "/g", root + "/link");
-  co_await told.expect({r, {root, "link"}});
+  co_await told.expect(r, link);
   fs::remove_all(root + "/g");
-  co_await told.expect({g, r});
+  co_await told.expect(g, r);
 }
 
 rt::Task<void> moved_and_shared(Watcher& watcher, Told& told, std::string root) {
   const Subject a{root, "a"};
   const Subject b{root, "b"};
+  const Subject c{root, "c"};
   fs::create_directories(root + "/a/d");
   fs::create_directories(root + "/b");
   fs::create_directory_symlink(root + "/a", root + "/c");
@@ -116,21 +124,21 @@ rt::Task<void> moved_and_shared(Watcher& watcher, Told& told, std::string root) 
   enter(watcher, {root, "c"}, {root + "/c"});
   enter(watcher, b, {root + "/b"});
   write(root + "/a/f", "x");
-  co_await told.expect({a, {root, "c"}});
+  co_await told.expect(a, c);
   fs::rename(root + "/a/d", root + "/b/d");
-  co_await told.expect({a, b, {root, "c"}});
+  co_await told.expect(a, b, c);
   // Its new owner first, then the old one, which must not take the watch away.
   enter(watcher, b, {root + "/b", root + "/b/d"});
   enter(watcher, a, {root + "/a"});
   write(root + "/b/d/f", "x");
-  co_await told.expect({b});
+  co_await told.expect(b);
   watcher.forget(a);
   write(root + "/a/g", "x");
-  co_await told.expect({{root, "c"}});
+  co_await told.expect(c);
   watcher.forget({root, "c"});
   write(root + "/a/h", "x");
   write(root + "/b/h", "x");
-  co_await told.expect({b});
+  co_await told.expect(b);
   const auto walk = watcher.walk(b);
   watcher.forget(b);
   CHECK_FALSE(walk->enter(root + "/b"));
@@ -151,10 +159,11 @@ rt::Task<void> overflow(Watcher& watcher, Told& told, std::string root) {
   REQUIRE(limit > 0);
   // The loop does not run meanwhile; equal events in a row would count once.
   for (int i = 0; i <= limit; ++i) fs::permissions(root + "/a/f" + std::to_string(i % 2), fs::perms::owner_all);
-  co_await until(told.executor, [&] { return told.subjects.contains(b); });
+  const auto b_told = [&] { return told.subjects.contains(b); };
+  co_await until(told.executor, b_told);
   CHECK(told.subjects.contains(a));
   told.subjects.clear();
-  co_await told.expect({});
+  co_await told.expect();
 }
 
 /// A library on real disks, with a watcher whose periodic scans would come too late.
@@ -180,6 +189,10 @@ struct Home {
   const LocalGame* ready(const std::string& id) const {
     const LocalGame* game = library->snapshot()->find(id);
     return game != nullptr && game->state == GameState::ready ? game : nullptr;
+  }
+  rt::Task<void> until_files(std::string id, std::size_t count) {
+    const auto there = [this, &id, count] { return files(id) == count; };
+    co_await until(executor, there);
   }
   std::size_t files(const std::string& id) const {
     const LocalGame* game = ready(id);
@@ -211,29 +224,30 @@ rt::Task<void> live(Home* home, std::function<rt::Task<void>(Home&)> script) {
 
 rt::Task<void> add_change_remove(Home& home) {
   const fs::path games = home.games();
-  co_await until(home.executor, [&] { return home.files("g") == 1; });
+  co_await home.until_files("g", 1);
   const Digest first = home.ready("g")->offered->version;
   const std::uint64_t revision = home.library->snapshot()->revision;
   write(games / "g/deep/er/f", "a new directory's file");
-  co_await until(home.executor, [&] { return home.files("g") == 2; });
+  co_await home.until_files("g", 2);
   write(games / "g/deep/er/f2", "a file in a directory that was new");
-  co_await until(home.executor, [&] { return home.files("g") == 3; });
+  co_await home.until_files("g", 3);
   fs::remove_all(games / "g/deep");
-  co_await until(home.executor, [&] { return home.files("g") == 1; });
+  co_await home.until_files("g", 1);
   CHECK(home.ready("g")->offered->version == first);
   write(games / "h/f", "a new game");
-  co_await until(home.executor, [&] { return home.files("h") == 1; });
+  co_await home.until_files("h", 1);
   CHECK(home.library->snapshot()->revision >= revision + 4);
   fs::create_directory_symlink(home.directory / "elsewhere", games / "linked");
-  co_await until(home.executor, [&] { return home.files("linked") == 1; });
+  co_await home.until_files("linked", 1);
   write(home.directory / "elsewhere/more", "below the symlink");
-  co_await until(home.executor, [&] { return home.files("linked") == 2; });
+  co_await home.until_files("linked", 2);
   fs::rename(games / "h", games / "renamed");
-  co_await until(home.executor,
-                 [&] { return home.files("renamed") == 1 && home.library->snapshot()->find("h") == nullptr; });
+  const auto renamed = [&] { return home.files("renamed") == 1 && home.library->snapshot()->find("h") == nullptr; };
+  co_await until(home.executor, renamed);
   fs::remove_all(games / "renamed");
   fs::remove(games / "linked");
-  co_await until(home.executor, [&] { return home.library->snapshot()->games.size() == 1; });
+  const auto one_left = [&] { return home.library->snapshot()->games.size() == 1; };
+  co_await until(home.executor, one_left);
 }
 
 rt::Task<void> work_home(rt::UvExecutor& executor) {
@@ -245,10 +259,12 @@ rt::Task<void> work_home(rt::UvExecutor& executor) {
 }
 
 rt::Task<void> without_watches(Home& home) {
-  co_await until(home.executor, [&] { return home.files("g") == 1 && home.files("h") == 1; });
+  co_await home.until_files("g", 1);
+  co_await home.until_files("h", 1);
   write(home.games() / "g/f2", "found by scans alone");
   write(home.games() / "new/f", "found by scans alone");
-  co_await until(home.executor, [&] { return home.files("g") == 2 && home.files("new") == 1; });
+  co_await home.until_files("g", 2);
+  co_await home.until_files("new", 1);
 }
 
 rt::Task<void> refuse(rt::UvExecutor& executor, int error, bool already_open) {
@@ -274,9 +290,9 @@ rt::Task<void> refuse(rt::UvExecutor& executor, int error, bool already_open) {
 }
 
 rt::Task<void> deep_down(Home& home) {
-  co_await until(home.executor, [&] { return home.files("g") == 1; });
+  co_await home.until_files("g", 1);
   write(home.games() / "g/1/2/3/4/5/more", "not watched");
-  co_await until(home.executor, [&] { return home.files("g") == 2; });
+  co_await home.until_files("g", 2);
 }
 
 rt::Task<void> run_out(rt::UvExecutor& executor) {

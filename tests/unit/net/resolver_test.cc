@@ -1,5 +1,7 @@
 #include "net/resolver.h"
 
+#include <netdb.h>
+
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <condition_variable>
@@ -62,6 +64,9 @@ TEST_CASE("what can be no name is refused before any look-up") {
 }
 
 TEST_CASE("names are looked up on a worker") {
+  addrinfo* known = nullptr;
+  if (getaddrinfo("localhost", nullptr, nullptr, &known) != 0) SKIP("this machine knows no localhost");
+  freeaddrinfo(known);
   rt::ManualExecutor executor;
   rt::ManualWorkers workers(executor, 1, 1ms);
   const auto resolver = peer::net::system_resolver(workers);
