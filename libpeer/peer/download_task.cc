@@ -88,8 +88,7 @@ rt::Task<void> Downloads::run_in_turn(Active& active, Guard& guard, rt::Cancella
     co_return;
   }
   co_await persist(active.game, active.version, token);
-  co_await wait_turn(active, token);
-  guard.count_as_running();
+  co_await wait_turn(active, guard, token);
   co_await fetch(active, token);
 }
 
@@ -116,7 +115,6 @@ rt::Task<void> Downloads::fetch(Active& active, rt::CancellationToken token) {
                                            [this, &active] { tell(active, DownloadEvent::Kind::progress); });
   active.download->restrict_to(active.from);
   if (active.wait) active.download->wait_for_sources(active.wait_until);
-  turn_.set();  // the next in line may be first now
   log_.info("download of " + active.game + " " + active.version.brief() + " begins");
   tell(active, DownloadEvent::Kind::begin);
 
@@ -143,7 +141,7 @@ rt::Task<void> Downloads::fetch(Active& active, rt::CancellationToken token) {
   }
 }
 
-rt::Task<void> Downloads::wait_turn(Active& active, rt::CancellationToken token) {
+rt::Task<void> Downloads::wait_turn(Active& active, Guard& guard, rt::CancellationToken token) {
   active.in_line = true;
   for (;;) {
     const bool first = std::ranges::all_of(active_, [&](const auto& each) {
@@ -154,7 +152,10 @@ rt::Task<void> Downloads::wait_turn(Active& active, rt::CancellationToken token)
     turn_.reset();
     co_await turn_.wait(token);
   }
+  // Taken in the same step as it was found free: all that wait are woken at once.
+  guard.count_as_running();
   active.in_line = false;
+  turn_.set();  // the next may be first now
 }
 
 bool Downloads::offered(const Active& active) const {

@@ -76,7 +76,7 @@ class Downloads {
   rt::Task<void> run(std::shared_ptr<Active> active, rt::CancellationToken token);
   rt::Task<void> run_in_turn(Active& active, Guard& guard, rt::CancellationToken token);
   rt::Task<void> fetch(Active& active, rt::CancellationToken token);
-  rt::Task<void> wait_turn(Active& active, rt::CancellationToken token);
+  rt::Task<void> wait_turn(Active& active, Guard& guard, rt::CancellationToken token);
   rt::Task<void> wait_for_version(Active& active, rt::CancellationToken token);
   rt::Task<void> settle_version(Active& active, rt::CancellationToken token);
   bool choose_remote(Active& active) const;

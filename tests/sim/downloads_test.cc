@@ -223,6 +223,27 @@ TEST_CASE("downloads take turns in the order they were asked for") {
   CHECK(order == "cda");
 }
 
+TEST_CASE("no more downloads run at once than are allowed, also when several places come free together") {
+  SimWorld world(51);
+  SimPeer seed(world, "seed", "10.0.0.1");
+  SimPeer leech(world, "leech", "10.0.0.3");
+  const std::vector<std::string> games = {"a", "b", "c", "d", "e", "f", "g"};
+  for (const std::string& game : games) make_small_game(seed.disk, "/library/" + game, 1'000'000);
+  seed.start({});
+  SimPeer::Options options = knowing(seed.address);
+  options.parallel = 2;
+  leech.start(options);
+  REQUIRE(world.run_until([&] { return leech.ask(node::ListGames{})->size() == games.size(); }, 10s));
+  for (const std::string& game : games) REQUIRE(leech.ask(download_of(game)).has_value());
+  REQUIRE(world.run_until([&] { return leech.count("DownloadGameFilesFinished") == games.size(); }, 1min));
+  int running = 0;
+  for (const std::string& line : world.trace) {
+    if (line.find(" leech DownloadGameFilesBegin ") != std::string::npos) ++running;
+    if (line.find(" leech DownloadGameFilesFinished ") != std::string::npos) --running;
+    CHECK(running <= 2);
+  }
+}
+
 TEST_CASE("a download that is cancelled ends once, and begins where it was") {
   SimWorld world(49);
   world.network.set_conditions(slow_link());
