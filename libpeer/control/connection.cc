@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "base/json_depth.h"
+
 namespace peer::control {
 
 Connection::Connection(ServerContext context) : context_(context) {
@@ -82,7 +84,7 @@ void Connection::answer_fatally(std::string message) {
 }
 
 void Connection::answer_line(const std::string& text) {
-  if (nesting(text) > kMaxDepth) {
+  if (json_depth(text) > kMaxDepth) {
     return answer_fatally("a line nests at most " + std::to_string(kMaxDepth) + " deep");
   }
   // The answers of one line; they go out together when the last is there.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/json_depth.h"
+
 namespace peer::control {
 namespace {
 
@@ -47,25 +49,6 @@ RpcError to_rpc(const Error& error) { return {kOwnError, error.message, std::str
 
 std::unexpected<RpcError> invalid_params(std::string message) {
   return std::unexpected(RpcError{kInvalidParams, std::move(message), "invalid"});
-}
-
-std::size_t nesting(std::string_view text) noexcept {
-  std::size_t depth = 0, deepest = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      if (c == '"') in_string = false;
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '[' || c == '{') {
-      deepest = std::max(deepest, ++depth);
-    } else if ((c == ']' || c == '}') && depth > 0) {
-      --depth;
-    }
-  }
-  return deepest;
 }
 
 Line parse_line(std::string_view text) {

@@ -51,9 +51,6 @@ struct Line {
   std::vector<Call> calls;
 };
 
-/// How deep the arrays and objects in `text` nest, counted without parsing it.
-std::size_t nesting(std::string_view text) noexcept;
-
 /// Never fails: what is wrong stands in the calls.
 Line parse_line(std::string_view text);
 

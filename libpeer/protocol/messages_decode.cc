@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/json_depth.h"
 #include "protocol/limits.h"
 #include "protocol/messages.h"
 #include "protocol/path.h"
@@ -14,27 +15,6 @@ using nlohmann::json;
 
 std::unexpected<Error> invalid(const std::string& why) {
   return fail(ErrorCode::invalid, "a message is refused: " + why);
-}
-
-// Before anything is built from it: how deep the brackets go. Wrong JSON gets some number.
-std::size_t json_depth(std::string_view text) {
-  std::size_t depth = 0;
-  std::size_t deepest = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      if (c == '"') in_string = false;
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '[' || c == '{') {
-      deepest = std::max(deepest, ++depth);
-    } else if ((c == ']' || c == '}') && depth > 0) {
-      --depth;
-    }
-  }
-  return deepest;
 }
 
 Result<json> parse(std::string_view text) {

@@ -2,6 +2,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include "base/json_depth.h"
+
 namespace peer::control {
 namespace {
 
@@ -45,10 +47,10 @@ TEST_CASE("A batch is its calls, the bad ones among them") {
 }
 
 TEST_CASE("Nesting is counted outside of strings") {
-  CHECK(nesting("1") == 0);
-  CHECK(nesting(R"({"a":[1,{}]})") == 3);
-  CHECK(nesting(R"({"a":"[[[[\"[["})") == 1);
-  CHECK(nesting("]]]][") == 1);
+  CHECK(json_depth("1") == 0);
+  CHECK(json_depth(R"({"a":[1,{}]})") == 3);
+  CHECK(json_depth(R"({"a":"[[[[\"[["})") == 1);
+  CHECK(json_depth("]]]][") == 1);
 }
 
 }  // namespace
