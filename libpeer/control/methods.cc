@@ -98,6 +98,24 @@ void show_game(MethodContext& context, const Json& params, Answer answer) {
       [](const node::GameDetails& details) { return to_json(details); });
 }
 
+#if PEERD_TEST_HOOKS
+void fail_service(MethodContext& context, const Json& params, Answer answer) {
+  node::FailService command;
+  command.service = *text_of(params, "service");
+  const std::string how = *text_of(params, "how");
+  if (how == "throw") {
+    command.how = node::ServiceFault::throws;
+  } else if (how == "hang") {
+    command.how = node::ServiceFault::hangs;
+  } else if (how == "end") {
+    command.how = node::ServiceFault::ends;
+  } else {
+    return answer(invalid_params("how must be throw, hang or end"));
+  }
+  ask(context, std::move(command), std::move(answer), done);
+}
+#endif
+
 void subscribe(MethodContext& context, const Json& params, Answer answer) {
   std::vector<std::string> only = texts_of(params, "only");
   for (const std::string& name : only) {
@@ -197,6 +215,13 @@ const std::vector<Method>& methods() {
        {},
        "{ok}",
        [](Ctx& c, const Json&, Answer a) { ask(c, node::Shutdown{}, std::move(a), done); }},
+#if PEERD_TEST_HOOKS
+      {"debug.fail",
+       "Makes a service fail where it stands; only in test builds",
+       {{"service", Kind::text, true}, {"how", Kind::text, true}},
+       "{ok}",
+       fail_service},
+#endif
       {"rpc.discover",
        "This document",
        {},

@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "protocol/path.h"
+
 namespace peer::node {
 
 /// Runs the service; told to fail, stops it first and then does what a failing one would do.
@@ -34,7 +36,12 @@ rt::Task<void> PeerMain::run_failing(std::string name, rt::Service service, rt::
 
 Result<bool> PeerMain::fail_service(const FailService& command) {
   const auto found = faults_.find(command.service);
-  if (found == faults_.end()) return fail(ErrorCode::invalid, "there is no service " + command.service);
+  if (found == faults_.end()) {
+    std::string known;
+    for (const auto& [name, fault] : faults_) known += (known.empty() ? "" : ", ") + name;
+    return fail(ErrorCode::invalid,
+                "there is no service " + protocol::printable(command.service) + ": these can fail: " + known);
+  }
   if (found->second.stop == nullptr) return fail(ErrorCode::busy, command.service + " is not running now");
   found->second.how = command.how;
   found->second.stop->request();

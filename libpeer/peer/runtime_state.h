@@ -17,6 +17,8 @@
 namespace peer::node {
 
 inline constexpr std::size_t kMaxWaitingCommands = 1024;
+/// For the net loop to name its tasks when the shutdown's time is over.
+inline constexpr rt::Duration kNamingWait = std::chrono::milliseconds(50);
 
 // The scopes nest, and so does shutdown; each is joined only after all inside it have ended:
 //   endpoint ⊃ inbox (sees the goodbyes through) ⊃ serving ⊃ services ⊃ work (commands, downloads)
@@ -34,8 +36,9 @@ class PeerMain {
   rt::Duration shutdown_timeout() const noexcept { return options_.shutdown_timeout; }
   /// Set once the stop has begun.
   rt::Event& stopping() noexcept { return stopping_; }
-  /// Names of what still runs; for the deadline's log.
-  std::vector<std::string> alive() const;
+  /// "scope/task" of what still runs, on both loops; for the deadline's log. Takes kNamingWait at most: a net loop that
+  /// does not answer is named instead of its tasks.
+  rt::Task<std::vector<std::string>> alive() const;
 
  private:
   // runtime.cc
@@ -46,6 +49,7 @@ class PeerMain {
   void stop_without_network(const std::string& error);
   rt::Task<void> say_goodbye();
   rt::Task<void> join_reporting(rt::Scope& scope);
+  rt::Task<std::vector<std::string>> alive_on_net() const;
   void fail_runtime(const std::string& component, const std::string& error);
   void begin_stop();
   void emit(const Event& event);
