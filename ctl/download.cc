@@ -110,7 +110,11 @@ class Follower {
     if (now < next_poll_) return std::nullopt;
     next_poll_ = now + std::chrono::seconds(1);
     auto list = session_.call("downloads.list");
-    if (!list) return list.error();
+    if (!list) {
+      // A daemon that is stopping takes no more commands: the end of its connection is what tells.
+      const bool stopping = list.error().code == "busy" || list.error().code == "cancelled";
+      return stopping ? std::nullopt : std::optional(list.error());
+    }
     for (Json& download : list->at("downloads")) {
       if (download.at("game") == session_.arguments.subject) entry_ = std::move(download);
     }
