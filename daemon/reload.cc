@@ -18,6 +18,8 @@ std::string differences(const Config& now, const Config& then) {
   compare("network.listen", now.listen, then.listen);
   compare("network.peers", now.peers, then.peers);
   compare("network.interfaces", now.interfaces, then.interfaces);
+  compare("network.ignore", now.ignored_interfaces, then.ignored_interfaces);
+  compare("discovery.mdns", now.mdns, then.mdns);
   compare("downloads.parallel", now.parallel, then.parallel);
   compare("downloads.reserve", now.reserve, then.reserve);
   compare("liveness.ping", now.ping, then.ping);

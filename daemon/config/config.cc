@@ -103,6 +103,7 @@ const std::map<std::string, Key, std::less<>>& keys() {
       {"network.listen", {[](Config& c, Node n) { return take_text(c.listen, n); }}},
       {"network.peers", {[](Config& c, Node n) { return take_texts(c.peers, n); }}},
       {"network.interfaces", {[](Config& c, Node n) { return take_texts(c.interfaces, n); }}},
+      {"network.ignore", {[](Config& c, Node n) { return take_texts(c.ignored_interfaces, n); }}},
       {"network.threads",
        {[](Config&, Node n) {
           std::uint64_t unused = 0;

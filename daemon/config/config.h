@@ -21,7 +21,8 @@ struct Config {
   Duration settle = std::chrono::seconds(5);
   std::string listen = "[::]:24747";
   std::vector<std::string> peers;
-  std::vector<std::string> interfaces;
+  std::vector<std::string> interfaces;          ///< to use; none: all that can be meant
+  std::vector<std::string> ignored_interfaces;  ///< not to use in any case
   bool mdns = true;
   std::uint64_t parallel = 3;
   std::uint64_t reserve = 256'000'000;

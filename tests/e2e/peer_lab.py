@@ -154,7 +154,9 @@ class Lan:
 
 
 class Daemon:
-    def __init__(self, lab, name, host=None, peers=(), config="", arguments=(), listen=None):
+    def __init__(self, lab, name, host=None, peers=(), config="", arguments=(), listen=None, mdns=None):
+        """`mdns`: the address of the D-Bus system bus by which it finds avahi-daemon; none: it does without."""
+        self.mdns = mdns
         self.lab, self.name, self.host = lab, name, host or Host()
         self.directory = os.path.join(lab.directory, name)
         self.library = os.path.join(self.directory, "games")
@@ -174,13 +176,14 @@ class Daemon:
     def command(self):
         peers = [word for peer in self.peers for word in ("--peer", getattr(peer, "address", peer))]
         return self.host.command([PEERD, "--config", self.config, "--library", self.library, "--state", self.state,
-                                  "--socket", self.socket, "--listen", self.listen, "--name", self.name, "--no-mdns",
-                                  *peers, *self.arguments])
+                                  "--socket", self.socket, "--listen", self.listen, "--name", self.name,
+                                  *([] if self.mdns else ["--no-mdns"]), *peers, *self.arguments])
 
     def start(self):
         """Returns when it answers commands."""
         with open(self.log, "a") as log:
-            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stderr=log, env=self.lab.env)
+            env = dict(self.lab.env, DBUS_SYSTEM_BUS_ADDRESS=self.mdns) if self.mdns else self.lab.env
+            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stderr=log, env=env)
         wait_for(f"{self.name} answers", self._answers)
         return self
 

@@ -1,0 +1,41 @@
+// AvahiDiscovery: Discovery through avahi-daemon.
+//
+// Avahi's client blocks on D-Bus, so it has a thread and a loop of its own: between it and the control loop go posted
+// messages only. A daemon that is missing, restarts or hangs is told of once and tried again for ever, with back-off.
+// Cancel: the thread is asked to stop; one that sits in a D-Bus call has its socket shut down; one that even then does
+// not end is abandoned: it owns all it touches and reaches nobody any more.
+#pragma once
+
+#include <memory>
+
+#include "base/log.h"
+#include "discovery/discovery.h"
+#include "discovery/interface_filter.h"
+#include "runtime/scope.h"
+
+namespace peer::discovery {
+
+class AvahiDiscovery final : public Discovery {
+ public:
+  AvahiDiscovery(rt::Executor& control, InterfaceFilter interfaces, Log log);
+  ~AvahiDiscovery() override;
+
+  rt::Task<void> run(Record self, std::uint16_t port, std::function<void(Event)> tell,
+                     rt::CancellationToken token) override;
+  void set_revision(std::uint64_t revision) override;
+  void prefer(const PeerId& id) override;
+  void network_changed() override;
+
+ private:
+  class Thread;
+  rt::Task<void> serve(Thread& thread, const std::function<void(Event)>& tell, rt::CancellationToken token);
+  rt::Task<void> stop(Thread& thread);
+
+  rt::Executor& control_;
+  const InterfaceFilter interfaces_;
+  const Log log_;
+  std::shared_ptr<Thread> thread_;  ///< of the run under way
+  std::weak_ptr<Thread> abandoned_;
+};
+
+}  // namespace peer::discovery

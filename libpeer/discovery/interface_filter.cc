@@ -1,0 +1,28 @@
+#include "discovery/interface_filter.h"
+
+#include <algorithm>
+
+namespace peer::discovery {
+
+namespace {
+bool listed(const std::vector<std::string>& names, std::string_view name) {
+  return std::ranges::any_of(names, [name](std::string_view each) {
+    if (each.ends_with('*')) return name.starts_with(each.substr(0, each.size() - 1));
+    return name == each;
+  });
+}
+}  // namespace
+
+bool InterfaceFilter::wants(std::string_view name) const {
+  if (listed(ignore, name)) return false;
+  return only.empty() ? !net::is_ignored_interface(name) : listed(only, name);
+}
+
+std::vector<net::InterfaceAddress> InterfaceFilter::usable(std::vector<net::InterfaceAddress> all) const {
+  std::erase_if(all, [this](const net::InterfaceAddress& each) {
+    return !each.up || each.address.is_unspecified() || !wants(each.name);
+  });
+  return all;
+}
+
+}  // namespace peer::discovery

@@ -1,0 +1,115 @@
+#include "discovery/network_monitor.h"
+
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include <array>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "net/interfaces.h"
+#include "runtime/event.h"
+#include "runtime/sleep.h"
+
+namespace peer::discovery {
+
+namespace {
+
+/// An interface that comes up brings its addresses one by one.
+constexpr rt::Duration kQuiet = std::chrono::milliseconds(100);
+
+class NetlinkMonitor final : public NetworkMonitor {
+ public:
+  NetlinkMonitor(rt::UvExecutor& executor, Log log) : executor_(executor), log_(std::move(log)) {}
+  ~NetlinkMonitor() override { PEER_CHECK(fd_ < 0); }
+
+  rt::Task<void> run(std::function<void()> changed, rt::CancellationToken token) override;
+
+ private:
+  bool open();
+  void drain() noexcept;
+  rt::Task<void> serve(const std::function<void()>& changed, rt::CancellationToken token);
+
+  rt::UvExecutor& executor_;
+  const Log log_;
+  int fd_ = -1;
+  uv_poll_t poll_{};
+  rt::Event readable_;
+  rt::Event closed_;
+};
+
+bool NetlinkMonitor::open() {
+  fd_ = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+  sockaddr_nl address{};
+  address.nl_family = AF_NETLINK;
+  address.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR;
+  if (fd_ >= 0 && ::bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return true;
+  log_.warn("changes of the network's interfaces cannot be seen: " + std::generic_category().message(errno));
+  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+  return false;
+}
+
+rt::Task<void> NetlinkMonitor::run(std::function<void()> changed, rt::CancellationToken token) {
+  PEER_CHECK(fd_ < 0);
+  if (!open()) {
+    rt::Event never;
+    co_await never.wait(token);
+  }
+  PEER_CHECK(uv_poll_init(executor_.loop(), &poll_, fd_) == 0);
+  poll_.data = this;
+  std::exception_ptr end;
+  try {
+    co_await serve(changed, token);
+  } catch (...) {
+    end = std::current_exception();
+  }
+  closed_.reset();
+  uv_close(reinterpret_cast<uv_handle_t*>(&poll_),
+           [](uv_handle_t* handle) { static_cast<NetlinkMonitor*>(handle->data)->closed_.set(); });
+  co_await closed_.wait(rt::CancellationToken());
+  ::close(std::exchange(fd_, -1));
+  std::rethrow_exception(end);
+}
+
+rt::Task<void> NetlinkMonitor::serve(const std::function<void()>& changed, rt::CancellationToken token) {
+  const auto on_readable = [](uv_poll_t* poll, int, int) noexcept {
+    static_cast<void>(uv_poll_stop(poll));
+    static_cast<NetlinkMonitor*>(poll->data)->readable_.set();
+  };
+  auto known = net::interface_addresses();
+  for (;;) {
+    readable_.reset();
+    PEER_CHECK(uv_poll_start(&poll_, UV_READABLE, on_readable) == 0);
+    co_await readable_.wait(token);
+    co_await rt::sleep_for(executor_, kQuiet, token);
+    drain();
+    // Much is said that changes nothing: lifetimes of addresses, counters.
+    auto now = net::interface_addresses();
+    if (!now || (known && *now == *known)) continue;
+    known = std::move(now);
+    changed();
+  }
+}
+
+/// What it says does not matter, nor whether some was lost: the interfaces are listed anew.
+void NetlinkMonitor::drain() noexcept {
+  std::array<char, 8192> buffer;
+  for (int reads = 0; reads < 256; ++reads) {
+    const ssize_t got = ::recv(fd_, buffer.data(), buffer.size(), 0);
+    if (got < 0 && errno != EINTR && errno != ENOBUFS) return;
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<NetworkMonitor> netlink_monitor(rt::UvExecutor& executor, Log log) {
+  return std::make_unique<NetlinkMonitor>(executor, std::move(log));
+}
+
+}  // namespace peer::discovery

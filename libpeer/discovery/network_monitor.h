@@ -1,0 +1,24 @@
+// NetworkMonitor: tells when the machine's interfaces or addresses have changed. The seam: netlink in the daemon.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "base/log.h"
+#include "runtime/cancellation.h"
+#include "runtime/task.h"
+#include "runtime/uv_executor.h"
+
+namespace peer::discovery {
+
+class NetworkMonitor {
+ public:
+  virtual ~NetworkMonitor() = default;
+  /// Calls `changed` after each change, a burst being one, until cancelled. One run at a time.
+  virtual rt::Task<void> run(std::function<void()> changed, rt::CancellationToken token) = 0;
+};
+
+/// Loop: `executor`'s. Where netlink cannot be used it says so and never tells anything.
+std::unique_ptr<NetworkMonitor> netlink_monitor(rt::UvExecutor& executor, Log log);
+
+}  // namespace peer::discovery

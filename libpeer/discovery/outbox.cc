@@ -1,0 +1,94 @@
+#include "discovery/outbox.h"
+
+#include <utility>
+
+namespace peer::discovery {
+
+void Outbox::notify() {
+  if (reader_ == nullptr || std::exchange(notified_, true)) return;
+  reader_->post([self = shared_from_this()] { self->filled_.set(); });
+}
+
+void Outbox::put(const PeerId& id, const std::optional<Found>& found) {
+  const std::lock_guard lock(mutex_);
+  if (reader_ == nullptr) return;
+  if (!found && !told_.contains(id)) {
+    changes_.erase(id);  // it came and went unseen
+    return;
+  }
+  changes_[id] = found;
+  notify();
+}
+
+void Outbox::set_state(const std::optional<std::string>& unavailable) {
+  const std::lock_guard lock(mutex_);
+  state_ = unavailable;
+  notify();
+}
+
+void Outbox::end(std::string error) {
+  const std::lock_guard lock(mutex_);
+  ended_ = true;
+  error_ = std::move(error);
+  notify();
+}
+
+rt::Task<void> Outbox::wait(rt::CancellationToken token) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!notified_) filled_.reset();
+  }
+  co_await filled_.wait(token);
+}
+
+std::vector<Event> Outbox::take() {
+  const std::lock_guard lock(mutex_);
+  notified_ = false;
+  filled_.reset();
+  std::vector<Event> events;
+  for (auto& [id, found] : std::exchange(changes_, {})) {
+    if (found) {
+      told_.insert(id);
+      events.emplace_back(std::move(*found));
+    } else {
+      told_.erase(id);
+      events.emplace_back(Lost{id});
+    }
+  }
+  // A state that came back to what was told in the meantime is no news; of a trouble only its beginning is.
+  if (auto state = std::exchange(state_, std::nullopt)) {
+    if (!told_state_ || told_state_->has_value() != state->has_value()) {
+      told_state_ = *state;
+      if (*state)
+        events.emplace_back(Unavailable{**state});
+      else
+        events.insert(events.begin(), Event(Available{}));
+    }
+  }
+  return events;
+}
+
+rt::Task<void> Outbox::wait_end(rt::CancellationToken token) {
+  while (!ended()) {
+    co_await wait(token);
+    take();
+  }
+}
+
+bool Outbox::ended() const {
+  const std::lock_guard lock(mutex_);
+  return ended_;
+}
+
+std::string Outbox::error() const {
+  const std::lock_guard lock(mutex_);
+  return error_;
+}
+
+void Outbox::close() {
+  const std::lock_guard lock(mutex_);
+  reader_ = nullptr;
+  changes_.clear();
+}
+
+}  // namespace peer::discovery
