@@ -113,6 +113,7 @@ bool Connection::write() {
       }
     }
   }
+  if (http3_ && http3_->end_burst() != 0) return false;
   // Pacing counts from here: a burst is a millisecond's worth, so that timers need not be finer than that.
   if (done > 0) ngtcp2_conn_update_pkt_tx_time(quic_, core_->now());
   return more;

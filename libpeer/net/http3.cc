@@ -14,7 +14,6 @@
 namespace peer::net {
 namespace {
 
-constexpr std::size_t kVectors = 16;
 constexpr std::size_t kFieldOverhead = 32;  // as RFC 9114 counts
 
 std::string_view view(nghttp3_rcbuf* buffer) {
@@ -255,42 +254,70 @@ int Http3::unblocked(std::int64_t id) {
 
 void Http3::streams_allowed(std::uint64_t total) { nghttp3_conn_set_max_client_streams_bidi(h3_, total); }
 
+// What nghttp3 offers is spread over as many packets as it fills: asking again for each would cost as much as a packet.
+int Http3::next_outgoing() {
+  out_ = {};
+  const nghttp3_ssize count = nghttp3_conn_writev_stream(h3_, &out_.id, &out_.fin, out_.vectors, kVectors);
+  if (count < 0) return failed(count);
+  out_.count = static_cast<std::size_t>(count);
+  return 0;
+}
+
+int Http3::settle_outgoing() {
+  if (out_.id < 0) return 0;
+  const int result = nghttp3_conn_add_write_offset(h3_, out_.id, out_.taken);
+  out_ = {};
+  return result == 0 ? 0 : failed(result);
+}
+
+void Http3::Outgoing::take(std::size_t bytes) {
+  taken += bytes;
+  while (first < count && bytes >= vectors[first].len) bytes -= vectors[first++].len;
+  if (bytes == 0) return;
+  vectors[first].base += bytes;
+  vectors[first].len -= bytes;
+}
+
 ngtcp2_ssize Http3::write(ngtcp2_conn* quic, ngtcp2_path* path, ngtcp2_pkt_info* info, std::uint8_t* out,
                           std::size_t size, ngtcp2_tstamp now) {
   for (;;) {
-    std::int64_t id = -1;
-    int fin = 0;
-    nghttp3_vec vectors[kVectors];
-    nghttp3_ssize count = 0;
-    if (ngtcp2_conn_get_max_data_left(quic) > 0) {
-      count = nghttp3_conn_writev_stream(h3_, &id, &fin, vectors, kVectors);
-      if (count < 0) return failed(count);
+    int result = 0;
+    if (ngtcp2_conn_get_max_data_left(quic) == 0) {
+      result = settle_outgoing();
+    } else if (out_.id < 0) {
+      result = next_outgoing();
     }
-    const std::uint32_t flags = NGTCP2_WRITE_STREAM_FLAG_MORE | (fin != 0 ? NGTCP2_WRITE_STREAM_FLAG_FIN : 0U);
+    if (result != 0) return result;
+    const std::uint32_t flags = NGTCP2_WRITE_STREAM_FLAG_MORE | (out_.fin != 0 ? NGTCP2_WRITE_STREAM_FLAG_FIN : 0U);
     ngtcp2_ssize taken = -1;
-    const ngtcp2_ssize written =
-        ngtcp2_conn_writev_stream(quic, path, info, out, size, &taken, flags, id,
-                                  reinterpret_cast<const ngtcp2_vec*>(vectors), static_cast<std::size_t>(count), now);
-    switch (written) {
-      case NGTCP2_ERR_STREAM_DATA_BLOCKED: nghttp3_conn_block_stream(h3_, id); continue;
-      case NGTCP2_ERR_STREAM_SHUT_WR:
-      case NGTCP2_ERR_STREAM_NOT_FOUND:
-        nghttp3_conn_shutdown_stream_write(h3_, id);
-        if (Stream* stream = find(id)) {
-          stream->write_failed({ErrorCode::refused, "the peer wants no more of this stream"});
-          if (stream->stop) connection_.stop_later(streams_.at(id));
-        }
+    const ngtcp2_ssize written = ngtcp2_conn_writev_stream(
+        quic, path, info, out, size, &taken, flags, out_.id,
+        reinterpret_cast<const ngtcp2_vec*>(out_.vectors + out_.first), out_.count - out_.first, now);
+    if (written == NGTCP2_ERR_STREAM_DATA_BLOCKED || written == NGTCP2_ERR_STREAM_SHUT_WR ||
+        written == NGTCP2_ERR_STREAM_NOT_FOUND) {
+      const std::int64_t id = out_.id;
+      if ((result = settle_outgoing()) != 0) return result;
+      if (written == NGTCP2_ERR_STREAM_DATA_BLOCKED) {
+        nghttp3_conn_block_stream(h3_, id);
         continue;
-      default: break;
+      }
+      nghttp3_conn_shutdown_stream_write(h3_, id);
+      if (Stream* stream = find(id)) {
+        stream->write_failed({ErrorCode::refused, "the peer wants no more of this stream"});
+        if (stream->stop) connection_.stop_later(streams_.at(id));
+      }
+      continue;
     }
     if (taken >= 0 && (written >= 0 || written == NGTCP2_ERR_WRITE_MORE)) {
-      const int result = nghttp3_conn_add_write_offset(h3_, id, static_cast<std::size_t>(taken));
-      if (result != 0) return failed(result);
+      out_.take(static_cast<std::size_t>(taken));
+      if (out_.first == out_.count && (result = settle_outgoing()) != 0) return result;
     }
     if (written == NGTCP2_ERR_WRITE_MORE) continue;
     return written;
   }
 }
+
+int Http3::end_burst() { return settle_outgoing(); }
 
 Result<std::shared_ptr<Stream>> Http3::request(ngtcp2_conn* quic, const RequestHead& head, bool has_body,
                                                const std::string& authority) {

@@ -35,9 +35,11 @@ class Http3 {
   int reset(std::int64_t id, std::uint64_t code);
   int unblocked(std::int64_t id);
   void streams_allowed(std::uint64_t total);
-  /// One packet, by ngtcp2_conn_writev_stream.
+  /// One packet, by ngtcp2_conn_writev_stream. After the last of a burst comes end_burst(), before anything else is
+  /// done.
   ngtcp2_ssize write(ngtcp2_conn* quic, ngtcp2_path* path, ngtcp2_pkt_info* info, std::uint8_t* out, std::size_t size,
                      ngtcp2_tstamp now);
+  int end_burst();
 
   Result<std::shared_ptr<Stream>> request(ngtcp2_conn* quic, const RequestHead& head, bool has_body,
                                           const std::string& authority);
@@ -53,12 +55,26 @@ class Http3 {
 
  private:
   struct Callbacks;
+  static constexpr std::size_t kVectors = 16;
+  /// What nghttp3 offered of one stream, and how much of it has left in this burst.
+  struct Outgoing {
+    std::int64_t id = -1;
+    int fin = 0;
+    nghttp3_vec vectors[kVectors];
+    std::size_t first = 0;
+    std::size_t count = 0;
+    std::size_t taken = 0;
+    void take(std::size_t bytes);
+  };
+  int next_outgoing();
+  int settle_outgoing();
   int failed(nghttp3_ssize code);
   Stream* find(std::int64_t id) const;
 
   Connection& connection_;
   const bool server_;
   nghttp3_conn* h3_ = nullptr;
+  Outgoing out_;
   std::map<std::int64_t, std::shared_ptr<Stream>> streams_;
 };
 

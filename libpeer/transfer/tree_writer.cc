@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <utility>
 
 namespace peer::transfer {
@@ -65,10 +66,15 @@ Result<TreeWriter::DirectoryPtr> TreeWriter::enter(store::Directory& parent, std
 
 Result<std::vector<bool>> TreeWriter::survey() {
   std::vector<bool> whole(document_->manifest.files.size());
+  std::optional<std::string_view> missing;  // the files of one directory follow each other
   for (std::size_t i = 0; i < whole.size(); ++i) {
     const auto [parent_path, name] = split(entry(i).path);
+    if (parent_path == missing) continue;
     const auto parent = directory(parent_path, false);
-    if (!parent && is_missing(parent.error())) continue;
+    if (!parent && is_missing(parent.error())) {
+      missing = parent_path;
+      continue;
+    }
     if (!parent) return std::unexpected(parent.error());
     const auto info = (*parent)->info(name);
     if (!info && is_missing(info.error())) continue;
