@@ -264,13 +264,15 @@ int Http3::next_outgoing() {
 }
 
 int Http3::settle_outgoing() {
-  if (out_.id < 0) return 0;
-  const int result = nghttp3_conn_add_write_offset(h3_, out_.id, out_.taken);
-  out_ = {};
+  const Outgoing over = std::exchange(out_, {});
+  // An offset of nothing would tell nghttp3 that a mere end of the stream was taken.
+  if (!over.accepted) return 0;
+  const int result = nghttp3_conn_add_write_offset(h3_, over.id, over.taken);
   return result == 0 ? 0 : failed(result);
 }
 
 void Http3::Outgoing::take(std::size_t bytes) {
+  accepted = true;
   taken += bytes;
   while (first < count && bytes >= vectors[first].len) bytes -= vectors[first++].len;
   if (bytes == 0) return;

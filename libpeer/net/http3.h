@@ -64,6 +64,7 @@ class Http3 {
     std::size_t first = 0;
     std::size_t count = 0;
     std::size_t taken = 0;
+    bool accepted = false;  ///< something of it was taken, be it only the end of the stream
     void take(std::size_t bytes);
   };
   int next_outgoing();
