@@ -34,7 +34,7 @@ void Peers::check_liveness() {
     const bool late = now - entry.last_seen >= options_.lost;
     if (!entry.session) {
       if (entry.state == PeerState::connected && late) silent.push_back(id);  // its other session said nothing
-      const bool is_static = std::ranges::any_of(statics_, [&](const auto& each) { return each->id == id; });
+      const bool is_static = std::ranges::any_of(targets_, [&](const auto& each) { return each->id == id; });
       if (!is_static && now - entry.last_seen > kForgetAfter) forgotten.push_back(id);
       continue;
     }

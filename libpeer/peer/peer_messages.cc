@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "peer/peers.h"
+#include "protocol/limits.h"
 #include "protocol/path.h"
 
 namespace peer::node {
@@ -56,6 +57,8 @@ void Peers::on_message(SessionId id, Session& session, protocol::SessionMessage 
     on_library_request(id, session, *request);
   } else if (auto* update = std::get_if<protocol::LibraryUpdate>(&message)) {
     on_update(session, *entry, *update);
+  } else if (auto* hints = std::get_if<protocol::PeerHints>(&message)) {
+    on_hints(session, *hints);
   } else if (std::get_if<protocol::Goodbye>(&message) != nullptr) {
     lose(*entry, PeerEvent::Kind::goodbye);
   }
@@ -64,10 +67,9 @@ void Peers::on_message(SessionId id, Session& session, protocol::SessionMessage 
 void Peers::on_refusal(SessionId id, Session& session, const protocol::Refusal& refusal) {
   const std::string reason = protocol::printable(refusal.reason);
   log_.warn(session.remote.to_string() + " refused: " + reason);
-  if (Static* target = dialled_by(session); target != nullptr && !target->verdict) {
-    target->id = session.peer;
-    target->greeted = true;
-    target->verdict = Error{ErrorCode::refused, reason, 0};
+  if (Dial* dial = dial_of(session); dial != nullptr && !dial->verdict) {
+    met(*dial, session.peer);
+    dial->verdict = Error{ErrorCode::refused, reason, 0};
   }
   if (session.peer != options_.self) {
     PeerEntry& entry = table_.obtain(session.peer);
@@ -98,7 +100,7 @@ bool Peers::acceptable(SessionId id, Session& session, const protocol::Hello& he
   } else {
     return true;
   }
-  if (Static* target = dialled_by(session)) target->verdict = Error{ErrorCode::refused, reason, 0};
+  if (Dial* dial = dial_of(session)) dial->verdict = Error{ErrorCode::refused, reason, 0};
   send(session, protocol::Refusal{reason});
   close(id);
   return false;
@@ -116,12 +118,19 @@ bool Peers::keeps_other(const PeerEntry& entry, const Session& session) const {
   return held_is_ours != this_is_ours && held_is_ours == ours_win;
 }
 
-void Peers::on_hello(SessionId id, Session& session, protocol::Hello hello) {
-  Static* const target = dialled_by(session);
-  if (target != nullptr) {
-    target->id = session.peer;
-    target->greeted = true;
+/// Who answered a dial is known now, and with it whom a target leads to.
+void Peers::met(Dial& dial, const PeerId& peer) {
+  dial.id = peer;
+  dial.greeted = true;
+  dial.settled.set();
+  for (const auto& target : targets_) {
+    if (target->dial.get() == &dial) target->id = peer;
   }
+}
+
+void Peers::on_hello(SessionId id, Session& session, protocol::Hello hello) {
+  Dial* const dial = dial_of(session);
+  if (dial != nullptr) met(*dial, session.peer);
   if (!acceptable(id, session, hello)) return;
 
   PeerEntry* const before = table_.find(session.peer);
@@ -143,20 +152,36 @@ void Peers::on_hello(SessionId id, Session& session, protocol::Hello hello) {
   entry.state = PeerState::connected;
   entry.last_seen = control_.executor().now();
   entry.incoming.reset();
-  entry.found_by.insert(session.inbound ? "inbound" : "static");
-  if (target != nullptr) target->state = PeerState::connected;
+  entry.found_by.insert(dial == nullptr ? "inbound" : dial->found_by);
   learn_addresses(entry, session, hello);
+  for (const auto& target : targets_) {
+    if (target->id != session.peer || target->gone) continue;
+    target->state = PeerState::connected;
+    entry.found_by.insert(target->found_by);
+    add_addresses(entry, target->addresses);
+  }
   if (!known) {
     log_.info(entry.name + " (" + entry.id.brief() + ") is connected");
     if (is_new) emit(PeerEvent::Kind::discovered, entry);
     emit(PeerEvent::Kind::connected, entry);
   }
   wake_waiters();
+  peers_changed_.set();
   if (replaced && *replaced != id) close(*replaced);
-  if (entry.revision != hello.revision || entry.digest != hello.digest) ask_library(session, entry.revision);
+  const bool had_games = !entry.games.empty();
+  const bool up_to_date = PeerTable::recall_library(entry, hello, restarted);
+  if (!had_games && !entry.games.empty()) catalogue_changed();
+  if (!up_to_date) ask_library(session, entry.revision);
   // It knows our revision from our Hello; what has changed since then it is told, as from here on.
   if (session.told != library_.revision()) send_updates(session, session.told);
   ping(session);  // the round trip is known from the start
+}
+
+void Peers::add_addresses(PeerEntry& entry, const std::vector<net::SocketAddress>& addresses) {
+  for (const net::SocketAddress& address : addresses) {
+    if (entry.addresses.size() >= protocol::kMaxAddressesPerPeer) return;
+    if (std::ranges::find(entry.addresses, address) == entry.addresses.end()) entry.addresses.push_back(address);
+  }
 }
 
 /// Its listeners as it names them; behind each, its port at the address we see, which is where a peer that cannot know

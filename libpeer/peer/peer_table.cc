@@ -47,6 +47,31 @@ Result<PeerId> PeerTable::resolve(const std::string& text) const {
               text + " fits " + std::to_string(matches.size()) + " peers: give more digits of the id");
 }
 
+void PeerTable::forget_library(PeerEntry& entry) {
+  if (entry.revision != 0) {
+    entry.remembered = RememberedLibrary{entry.revision, entry.digest, std::exchange(entry.games, {})};
+  }
+  entry.games.clear();
+  entry.digest = protocol::library_digest({});
+  entry.revision = 0;
+  entry.incoming.reset();
+}
+
+bool PeerTable::recall_library(PeerEntry& entry, const protocol::Hello& hello, bool restarted) {
+  if (std::optional<RememberedLibrary> old = std::exchange(entry.remembered, std::nullopt)) {
+    const bool same = old->digest == hello.digest;
+    const bool grown = !restarted && old->revision <= hello.revision;
+    if (same || grown) {
+      entry.games = std::move(old->games);
+      entry.digest = old->digest;
+      entry.revision = old->revision;
+    }
+  }
+  if (entry.digest != hello.digest) return false;
+  entry.revision = hello.revision;
+  return true;
+}
+
 PeerTable::Applied PeerTable::apply(PeerEntry& entry, const protocol::LibraryUpdate& update) {
   std::optional<PartialUpdate>& incoming = entry.incoming;
   const bool continues = incoming && update.base == incoming->base && update.revision == incoming->revision;

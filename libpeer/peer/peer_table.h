@@ -29,6 +29,13 @@ struct PartialUpdate {
   std::map<std::string, protocol::GameSummary> games;
 };
 
+/// The library of a peer that was lost: should it come back unchanged, nothing is to be fetched again.
+struct RememberedLibrary {
+  std::uint64_t revision = 0;
+  Digest digest;
+  std::map<std::string, protocol::GameSummary> games;
+};
+
 struct PeerEntry {
   PeerId id;
   std::string name;
@@ -37,8 +44,9 @@ struct PeerEntry {
   std::vector<net::SocketAddress> addresses;  ///< of its listeners
   std::string instance;
   std::uint64_t revision = 0;  ///< of its library, as known here; 0: nothing known
-  Digest digest;
+  Digest digest = protocol::library_digest({});
   std::map<std::string, protocol::GameSummary> games;
+  std::optional<RememberedLibrary> remembered;
   std::optional<PartialUpdate> incoming;
   std::optional<SessionId> session;
   std::optional<double> rtt_ms;
@@ -63,6 +71,12 @@ class PeerTable final : public transfer::SourceList {
   /// Takes an update in, as a whole once its last part is there; or tells that it does not fit what is known (then the
   /// library is to be asked for anew, and what was known stays).
   static Applied apply(PeerEntry& entry, const protocol::LibraryUpdate& update);
+
+  /// It is no longer connected: what it offers is gone, but remembered.
+  static void forget_library(PeerEntry& entry);
+  /// It is back, with that Hello. What is remembered holds again if it is what the Hello speaks of, or can become so by
+  /// a delta. False: the library is to be asked for, from the entry's revision on.
+  static bool recall_library(PeerEntry& entry, const protocol::Hello& hello, bool restarted);
 
   /// Every version of every game that connected peers offer.
   std::map<std::string, std::vector<RemoteVersion>> catalogue() const;

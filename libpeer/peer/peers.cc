@@ -42,14 +42,17 @@ PeerInfo Peers::info(const PeerEntry& entry) const {
 std::vector<PeerInfo> Peers::list() const {
   std::vector<PeerInfo> all;
   for (const auto& [id, entry] : table_.all()) all.push_back(info(entry));
-  for (const auto& target : statics_) {
-    if (target->id && (table_.find(*target->id) != nullptr || *target->id == options_.self)) continue;
+  for (const auto& target : targets_) {
+    if (target->gone || (target->id && (table_.find(*target->id) != nullptr || *target->id == options_.self))) continue;
     PeerInfo unknown;
-    unknown.id = target->id;
     unknown.name = target->address;
-    unknown.addresses.push_back(target->address);
+    if (target->addresses.empty()) {
+      unknown.id = target->id;
+      unknown.addresses.push_back(target->address);
+    }
+    for (const net::SocketAddress& address : target->addresses) unknown.addresses.push_back(address.to_string());
     unknown.state = target->state;
-    unknown.found_by.emplace_back("static");
+    unknown.found_by.push_back(target->found_by);
     all.push_back(std::move(unknown));
   }
   return all;
@@ -82,12 +85,16 @@ rt::Task<void> Peers::announce_catalogue(rt::CancellationToken token) {
 rt::Task<void> Peers::run_inbox(rt::CancellationToken token) {
   rt::Scope scope(control_, "peers", token);
   scope.spawn("catalogue", announce_catalogue(scope.token()));
+  scope.spawn("exchange", share_when_changed(scope.token()));
+  dialled_ = &scope;
+  targets_changed_.set();
   std::exception_ptr failure;
   try {
     while (auto report = co_await inbox_.receive(scope.token())) take_in(std::move(*report));
   } catch (...) {
     failure = std::current_exception();
   }
+  dialled_ = nullptr;
   scope.request_stop();
   co_await scope.join();
   if (failure) std::rethrow_exception(failure);
@@ -111,7 +118,9 @@ void Peers::on_report(SessionReport report) {
     const auto session = sessions_.find(received->session);
     if (session == sessions_.end()) return;
     session->second.backlog->fetch_sub(1);
-    if (!session->second.closed) on_message(session->first, session->second, std::move(received->message));
+    // A Goodbye counts even if its session has ended already, so that an answer to what came before could not be sent.
+    const bool goodbye = std::holds_alternative<protocol::Goodbye>(received->message);
+    if (goodbye || !session->second.closed) on_message(session->first, session->second, std::move(received->message));
   } else if (auto* closed = std::get_if<SessionClosed>(&report)) {
     on_closed(*closed);
   }
@@ -122,6 +131,7 @@ void Peers::on_opened(SessionOpened opened) {
                   std::move(opened.out), opened.dial,    std::move(opened.backlog)};
   session.opened = control_.executor().now();
   Session& held = sessions_.emplace(opened.session, std::move(session)).first->second;
+  if (Dial* dial = dial_of(held)) contact_made(*dial);
   sessions_over_.reset();
   if (leaving_) {
     close(opened.session);
@@ -159,9 +169,7 @@ void Peers::lose(PeerEntry& entry, PeerEvent::Kind kind) {
   const bool was_connected = entry.state == PeerState::connected;
   const bool had_games = !entry.games.empty();
   entry.session.reset();
-  entry.games.clear();
-  entry.incoming.reset();
-  entry.revision = 0;
+  PeerTable::forget_library(entry);
   entry.rtt_ms.reset();
   entry.state = PeerState::unreachable;
   if (was_connected && !leaving_) {

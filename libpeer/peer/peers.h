@@ -5,9 +5,11 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -52,10 +54,17 @@ class Peers {
   rt::Task<void> run_inbox(rt::CancellationToken token);
   /// The service Liveness: pings the idle, drops the silent, forgets the long gone.
   rt::Task<void> run_liveness(rt::CancellationToken token);
-  /// The service Discovery: dials the static peers, for ever, with back-off.
+  /// The service Discovery, as far as it dials: the static peers for ever with back-off, those that mDNS names for as
+  /// long as it does, and once whoever other peers name. Sessions that come of it go on when it ends.
   rt::Task<void> run_static(rt::CancellationToken token);
 
   void add_static(const std::string& address);
+  /// What mDNS says of a peer: every address known now; none: no record names it any more. Nothing of it is proven.
+  void set_found(const PeerId& id, const std::string& name, std::vector<net::SocketAddress> addresses);
+  /// This machine's addresses are others now: sessions are probed, and whoever is to be dialled is dialled at once.
+  void network_changed(std::vector<std::string> addresses);
+  /// Of what this peer offers, as it is announced.
+  std::uint64_t revision() const noexcept { return library_.revision(); }
   /// Dials now; answers with the peer as it then is.
   rt::Task<Result<PeerInfo>> connect(std::string address, rt::CancellationToken token);
   /// Says goodbye to one peer.
@@ -84,17 +93,39 @@ class Peers {
     std::optional<rt::TimePoint> library_asked;
     double answers_left = 0;  ///< a token bucket for its library requests
     rt::TimePoint answered{};
+    std::set<PeerId> named_to;  ///< peers that it was told of
+    std::set<PeerId> named_by;  ///< peers that it told of
   };
-  struct Static {
-    std::string address;
-    std::optional<PeerId> id;  ///< once known
+  /// One attempt to reach a peer, and the session that comes of it. Whoever began it may be gone before it is over.
+  struct Dial {
+    std::uint64_t number = 0;
+    std::string found_by;
+    bool counted = false;          ///< among the contacts with strangers under way
+    std::optional<PeerId> id;      ///< who answered
+    bool greeted = false;          ///< it came to a Hello
+    std::optional<Error> verdict;  ///< why the session is not kept
+    Error reason{ErrorCode::unreachable, "the daemon is stopping", 0};
+    rt::Event settled;  ///< greeted or over
+    rt::Event over;
+  };
+  /// A peer to be kept connected.
+  struct Target {
+    std::string found_by;                       ///< static or mdns
+    std::string address;                        ///< HOST[:PORT] of a static one; for mdns its name
+    std::vector<net::SocketAddress> addresses;  ///< that mDNS tells
+    std::optional<PeerId> id;                   ///< static: once known; mdns: as claimed
     PeerState state = PeerState::connecting;
     std::string error;
     bool started = false;
-    std::uint64_t dial = 0;        ///< the session being dialled; 0: none
-    bool greeted = false;          ///< it came to a Hello
-    std::optional<Error> verdict;  ///< why that one is not kept
-    rt::Event kick;                ///< do not wait for the next attempt
+    bool gone = false;   ///< no record names it any more
+    bool ended = false;  ///< and its task has ended
+    std::shared_ptr<Dial> dial;
+    rt::Event kick;  ///< do not wait for the next attempt
+  };
+  /// Whom another peer named.
+  struct Hint {
+    PeerId id;
+    std::vector<net::SocketAddress> addresses;
   };
 
   // peers.cc
@@ -115,24 +146,45 @@ class Peers {
   protocol::Hello hello() const;
   void on_message(SessionId id, Session& session, protocol::SessionMessage message);
   void on_refusal(SessionId id, Session& session, const protocol::Refusal& refusal);
+  void met(Dial& dial, const PeerId& peer);
   void on_hello(SessionId id, Session& session, protocol::Hello hello);
   bool acceptable(SessionId id, Session& session, const protocol::Hello& hello);
   bool keeps_other(const PeerEntry& entry, const Session& session) const;
   void learn_addresses(PeerEntry& entry, const Session& session, const protocol::Hello& hello) const;
+  static void add_addresses(PeerEntry& entry, const std::vector<net::SocketAddress>& addresses);
   void on_library_request(SessionId id, Session& session, const protocol::LibraryRequest& request);
   void on_update(Session& session, PeerEntry& entry, const protocol::LibraryUpdate& update);
   void ask_library(Session& session, std::uint64_t since);
   // liveness.cc
   void ping(Session& session);
   void check_liveness();
+  // dialling.cc
+  Dial* dial_of(const Session& session);
+  std::shared_ptr<Dial> begin_dial(const net::SocketAddress& address, std::optional<PeerId> expected,
+                                   const std::string& found_by, bool counted);
+  rt::Task<void> hold_session(net::SocketAddress address, std::optional<PeerId> expected, std::shared_ptr<Dial> dial,
+                              rt::CancellationToken token);
+  void contact_made(Dial& dial);
+  rt::Task<void> wait_contact(rt::CancellationToken token);
+  bool is_connected(const PeerId& id) const;
   // static_peers.cc
-  Static* dialled_by(const Session& session);
-  bool connected(const Static& target) const;
+  bool connected(const Target& target) const { return target.id && is_connected(*target.id); }
   PeerInfo info(const PeerEntry& entry) const;
-  rt::Task<void> keep_static(Static& target, rt::CancellationToken token);
-  rt::Task<void> wait_retry(Static& target, rt::Duration delay, rt::CancellationToken token);
-  rt::Task<Error> dial_once(Static& target, rt::CancellationToken token);
-  rt::Task<Error> hold_session(net::SocketAddress address, std::uint64_t dial, rt::CancellationToken token);
+  void start_targets(rt::Scope& scope);
+  rt::Task<void> keep(Target& target, rt::CancellationToken token);
+  rt::Task<void> keep_connected(Target& target, rt::CancellationToken token);
+  rt::Task<void> wait_retry(Target& target, rt::Duration delay, rt::CancellationToken token);
+  bool refused_by_peer(const Target& target) const;
+  rt::Task<Error> dial_once(Target& target, rt::CancellationToken token);
+  // network_change.cc
+  rt::Task<void> probe_sessions(rt::CancellationToken token);
+  // exchange.cc
+  static std::optional<protocol::PeerHint> hint_about(const PeerEntry& entry, const Session& to);
+  void share_peers();
+  rt::Task<void> share_when_changed(rt::CancellationToken token);
+  void on_hints(Session& session, const protocol::PeerHints& hints);
+  rt::Task<void> run_hints(rt::Scope& scope);
+  rt::Task<void> try_hint(Hint hint, rt::CancellationToken token);
 
   rt::Scope& control_;
   rt::Scope& net_;
@@ -143,10 +195,18 @@ class Peers {
   PeerTable table_;
   LibraryLog library_;
   std::map<SessionId, Session> sessions_;
-  std::vector<std::unique_ptr<Static>> statics_;
+  std::vector<std::unique_ptr<Target>> targets_;
+  rt::Event targets_changed_;
+  rt::Scope* dialled_ = nullptr;  ///< where dials run; none before the inbox runs and after
+  std::map<std::uint64_t, std::shared_ptr<Dial>> dials_;
   std::uint64_t next_dial_ = 1;
-  rt::Event statics_changed_;
-  rt::Event changed_;  ///< a peer came or went: set and reset for its waiters
+  std::size_t contacts_ = 0;  ///< with strangers, under way
+  rt::Event contact_free_;
+  std::deque<Hint> hints_;
+  std::set<PeerId> hinted_;  ///< waiting, or being tried
+  rt::Event hints_changed_;
+  rt::Event peers_changed_;  ///< somebody is to be told of somebody
+  rt::Event changed_;        ///< a peer came or went: set and reset for its waiters
   rt::Event catalogue_dirty_;
   rt::Event sessions_over_;
   bool leaving_ = false;

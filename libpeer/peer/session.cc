@@ -148,8 +148,8 @@ rt::Task<Error> run_session(const SessionContext& context, net::BodyReader& read
 }  // namespace
 
 rt::Task<Error> dial_session(SessionContext context, net::Transport* transport, net::SocketAddress address,
-                             std::uint64_t dial, rt::CancellationToken token) {
-  auto dialled = co_await transport->dial(address, std::nullopt, token);
+                             std::optional<PeerId> expected, std::uint64_t dial, rt::CancellationToken token) {
+  auto dialled = co_await transport->dial(address, expected, token);
   if (!dialled) co_return dialled.error();
   const std::unique_ptr<net::Link> link = std::move(*dialled);
   net::RequestHead head;

@@ -60,9 +60,10 @@ inline constexpr rt::Duration kAnswerWait = std::chrono::seconds(5);
 /// protocol::kMaxFrameBytes.
 inline constexpr std::size_t kMaxBacklog = 8;
 
-/// Dials, opens the session and runs it to its end; returns why it ended. `dial` comes back in SessionOpened.
+/// Dials, opens the session and runs it to its end; returns why it ended. `dial` comes back in SessionOpened. Fails:
+/// refused if it is not the peer that is `expected`.
 rt::Task<Error> dial_session(SessionContext context, net::Transport* transport, net::SocketAddress address,
-                             std::uint64_t dial, rt::CancellationToken token);
+                             std::optional<PeerId> expected, std::uint64_t dial, rt::CancellationToken token);
 
 /// Serves POST /v1/session.
 rt::Task<void> accept_session(SessionContext context, net::ServerStream& stream, rt::CancellationToken token);

@@ -1,9 +1,9 @@
-// The service Discovery, as far as it concerns peers that were named: dialled for ever, with back-off.
+// The service Discovery, as far as it dials: peers that were named are dialled for ever, with back-off; those that mDNS
+// names for as long as it does.
 #include <algorithm>
 #include <utility>
 
 #include "peer/peers.h"
-#include "runtime/call_on.h"
 #include "runtime/sleep.h"
 
 namespace peer::node {
@@ -13,6 +13,10 @@ using namespace std::chrono_literals;
 namespace {
 constexpr rt::Duration kFirstDelay = 1s;
 constexpr rt::Duration kLongestDelay = 30s;
+/// One that refused is not asked again soon.
+constexpr rt::Duration kRefusedDelay = 5min;
+/// Two that see each other at the same time: the higher id leaves the dialling to the lower for so long.
+constexpr rt::Duration kYield = 2s;
 constexpr rt::Duration kConnectAnswer = 10s;
 
 struct HostPort {
@@ -37,47 +41,86 @@ Result<HostPort> split(const std::string& text) {
 }  // namespace
 
 void Peers::add_static(const std::string& address) {
-  if (std::ranges::any_of(statics_, [&](const auto& each) { return each->address == address; })) return;
-  statics_.push_back(std::make_unique<Static>());
-  statics_.back()->address = address;
-  statics_changed_.set();
+  const auto known = [&](const auto& each) { return each->found_by == "static" && each->address == address; };
+  if (std::ranges::any_of(targets_, known)) return;
+  targets_.push_back(std::make_unique<Target>());
+  targets_.back()->found_by = "static";
+  targets_.back()->address = address;
+  targets_changed_.set();
+}
+
+void Peers::set_found(const PeerId& id, const std::string& name, std::vector<net::SocketAddress> addresses) {
+  if (id == options_.self) return;
+  const auto found =
+      std::ranges::find_if(targets_, [&](const auto& each) { return each->found_by == "mdns" && each->id == id; });
+  Target* target = found == targets_.end() ? nullptr : found->get();
+  if (addresses.empty()) {
+    if (target == nullptr) return;
+    target->gone = true;
+    target->kick.set();
+    wake_waiters();
+    return;
+  }
+  if (target == nullptr) {
+    targets_.push_back(std::make_unique<Target>());
+    target = targets_.back().get();
+    target->found_by = "mdns";
+    target->id = id;
+  }
+  target->address = name;
+  const bool moved = std::exchange(target->addresses, std::move(addresses)) != target->addresses;
+  target->gone = false;
+  if (std::exchange(target->ended, false)) target->started = false;
+  if (moved) target->kick.set();
+  if (PeerEntry* entry = table_.find(id); entry != nullptr && entry->state == PeerState::connected) {
+    entry->found_by.insert("mdns");
+    add_addresses(*entry, target->addresses);
+  }
+  targets_changed_.set();
 }
 
 rt::Task<void> Peers::run_static(rt::CancellationToken token) {
   rt::Scope scope(control_, "Discovery", token);
+  for (const auto& target : targets_) target->started = false;
+  scope.spawn("hints", run_hints(scope));
   std::exception_ptr failure;
   try {
     for (;;) {
-      statics_changed_.reset();
-      for (const auto& target : statics_) {
-        if (!std::exchange(target->started, true))
-          scope.spawn("dial " + target->address, keep_static(*target, scope.token()));
-      }
-      co_await statics_changed_.wait(scope.token());
+      targets_changed_.reset();
+      start_targets(scope);
+      co_await targets_changed_.wait(scope.token());
     }
   } catch (...) {
     failure = std::current_exception();
   }
-  for (const auto& target : statics_) target->started = false;  // for the next run
   scope.request_stop();
   co_await scope.join();  // a failed child is the reason of the cancellation above, and is what is told
   if (failure) std::rethrow_exception(failure);
 }
 
-Peers::Static* Peers::dialled_by(const Session& session) {
-  if (session.dial == 0) return nullptr;
-  const auto found = std::ranges::find_if(statics_, [&](const auto& each) { return each->dial == session.dial; });
-  return found == statics_.end() ? nullptr : found->get();
+void Peers::start_targets(rt::Scope& scope) {
+  std::erase_if(targets_, [](const auto& each) { return each->gone && (each->ended || !each->started); });
+  if (dialled_ == nullptr) return;  // the inbox sets targets_changed_ when it runs
+  for (const auto& target : targets_) {
+    if (!std::exchange(target->started, true)) {
+      scope.spawn("dial " + target->address, keep(*target, scope.token()));
+    }
+  }
 }
 
-bool Peers::connected(const Static& target) const {
-  const PeerEntry* entry = target.id ? table_.find(*target.id) : nullptr;
-  return entry != nullptr && entry->state == PeerState::connected;
+rt::Task<void> Peers::keep(Target& target, rt::CancellationToken token) {
+  co_await keep_connected(target, token);
+  target.ended = true;
+  targets_changed_.set();
 }
 
-rt::Task<void> Peers::keep_static(Static& target, rt::CancellationToken token) {
+/// Until nobody names it any more.
+rt::Task<void> Peers::keep_connected(Target& target, rt::CancellationToken token) {
   rt::Duration delay = kFirstDelay;
-  for (;;) {
+  if (target.id && *target.id < options_.self && !connected(target)) co_await wait_retry(target, kYield, token);
+  // What an earlier run of the service began may be under way still.
+  if (const std::shared_ptr<Dial> dial = target.dial; dial && !connected(target)) co_await dial->settled.wait(token);
+  while (!target.gone) {
     if (connected(target)) {
       target.state = PeerState::connected;
       delay = kFirstDelay;
@@ -88,20 +131,28 @@ rt::Task<void> Peers::keep_static(Static& target, rt::CancellationToken token) {
     target.state = PeerState::connecting;
     const Error error = co_await dial_once(target, token);
     if (connected(target)) continue;  // this session was a second one
-    target.state = error.code == ErrorCode::refused ? PeerState::refused : PeerState::unreachable;
+    const bool refused = error.code == ErrorCode::refused;
+    target.state = refused ? PeerState::refused : PeerState::unreachable;
     target.error = error.message;
     if (control_.executor().now() - began > kLongestDelay) delay = kFirstDelay;  // it had been connected
     wake_waiters();
     log_.debug(target.address + ": " + error.message);
+    const rt::Duration pause = refused && refused_by_peer(target) ? kRefusedDelay : delay;
     const auto spread =
-        static_cast<std::int64_t>(options_.random->below(static_cast<std::uint64_t>(delay.count() / 4 + 1)));
-    co_await wait_retry(target, delay + rt::Duration(spread), token);
+        static_cast<std::int64_t>(options_.random->below(static_cast<std::uint64_t>(pause.count() / 4 + 1)));
+    co_await wait_retry(target, pause + rt::Duration(spread), token);
     delay = std::min(delay * 2, kLongestDelay);
   }
 }
 
+/// And not only somebody else at an address that is out of date.
+bool Peers::refused_by_peer(const Target& target) const {
+  const PeerEntry* entry = target.id ? table_.find(*target.id) : nullptr;
+  return target.found_by == "static" || (entry != nullptr && entry->state == PeerState::refused);
+}
+
 /// Until the time for the next attempt, or somebody asks for it.
-rt::Task<void> Peers::wait_retry(Static& target, rt::Duration delay, rt::CancellationToken token) {
+rt::Task<void> Peers::wait_retry(Target& target, rt::Duration delay, rt::CancellationToken token) {
   rt::Deadline deadline(control_.executor(), delay, token);
   target.kick.reset();
   try {
@@ -112,47 +163,39 @@ rt::Task<void> Peers::wait_retry(Static& target, rt::Duration delay, rt::Cancell
 }
 
 /// Resolves, dials each address and stays for as long as the session lasts.
-rt::Task<Error> Peers::dial_once(Static& target, rt::CancellationToken token) {
-  const Result<HostPort> where = split(target.address);
-  if (!where) co_return where.error();
-  const auto addresses = co_await options_.resolver->resolve(where->host, where->port, token);
-  if (!addresses) co_return addresses.error();
+rt::Task<Error> Peers::dial_once(Target& target, rt::CancellationToken token) {
   Error last{ErrorCode::unreachable, target.address + " has no address", 0};
-  for (const net::SocketAddress& address : *addresses) {
-    target.dial = next_dial_++;  // on_hello() learns from it whom this leads to
-    target.greeted = false;
-    target.verdict.reset();
-    last = co_await hold_session(address, target.dial, token);
-    target.dial = 0;
-    if (target.verdict) co_return *std::exchange(target.verdict, std::nullopt);
-    if (target.greeted) break;  // the other addresses lead to the same peer
+  std::vector<net::SocketAddress> addresses = target.addresses;
+  std::optional<PeerId> expected = target.id;
+  if (target.found_by == "static") {
+    const Result<HostPort> where = split(target.address);
+    if (!where) co_return where.error();
+    const auto resolved = co_await options_.resolver->resolve(where->host, where->port, token);
+    if (!resolved) co_return resolved.error();
+    addresses = *resolved;
+    expected.reset();  // whoever is there now
+  }
+  const bool stranger = expected && table_.find(*expected) == nullptr;
+  for (const net::SocketAddress& address : addresses) {
+    if (stranger) co_await wait_contact(token);
+    // Kept in the target: a later run of the service finds the session that this one began.
+    const std::shared_ptr<Dial> dial = begin_dial(address, expected, target.found_by, stranger);
+    target.dial = dial;
+    co_await dial->over.wait(token);
+    target.dial.reset();
+    last = dial->verdict.value_or(dial->reason);
+    if (dial->greeted) break;  // the other addresses lead to the same peer
   }
   co_return last;
-}
-
-/// What goes wrong in one session is that session's end, not Discovery's.
-rt::Task<Error> Peers::hold_session(net::SocketAddress address, std::uint64_t dial, rt::CancellationToken token) {
-  auto start = [context = context_, transport = options_.transport, address, dial](rt::CancellationToken t) {
-    return dial_session(context, transport, address, dial, t);
-  };
-  Error reason{ErrorCode::internal, "the session failed", 0};
-  try {
-    reason = co_await rt::call_on(net_, "session to " + address.to_string(), std::move(start), token);
-  } catch (const rt::Cancelled&) {
-    throw;
-  } catch (const std::exception& e) {
-    reason.message = std::string("the session failed: ") + e.what();
-    log_.error(address.to_string() + ": " + reason.message);
-  }
-  co_return reason;
 }
 
 rt::Task<Result<PeerInfo>> Peers::connect(std::string address, rt::CancellationToken token) {
   const Result<HostPort> where = split(address);
   if (!where) co_return std::unexpected(where.error());
   add_static(address);
-  const auto found = std::ranges::find_if(statics_, [&](const auto& each) { return each->address == address; });
-  Static& target = **found;
+  const auto found = std::ranges::find_if(
+      targets_, [&](const auto& each) { return each->found_by == "static" && each->address == address; });
+  Target& target = **found;
   if (!connected(target)) {
     target.state = PeerState::connecting;
     target.kick.set();

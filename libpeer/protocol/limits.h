@@ -19,6 +19,9 @@ inline constexpr std::size_t kMaxGamesPerPeer = 10'000;
 inline constexpr std::size_t kMaxGamesPerUpdate =
     1'000;  ///< games and removals; fits a frame whatever their ids; more come in parts
 inline constexpr std::size_t kMaxAddressesPerPeer = 32;
+inline constexpr std::size_t kMaxHintsPerMessage = 64;   ///< other peers that one message names
+inline constexpr std::size_t kMaxHintsPerSession = 256;  ///< and that one session names in all
+inline constexpr std::size_t kMaxHintAddresses = 8;
 inline constexpr std::size_t kMaxNameBytes = 64;
 inline constexpr std::size_t kMaxReasonBytes = 256;       ///< of a Goodbye or a Refusal
 inline constexpr std::size_t kMaxJsonDepth = 8;           ///< of a message, later versions' fields included

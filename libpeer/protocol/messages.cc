@@ -53,6 +53,13 @@ struct ToJson {
   json operator()(const Pong& m) const { return {{"type", "pong"}, {"nonce", m.nonce}}; }
   json operator()(const Goodbye& m) const { return {{"type", "goodbye"}, {"reason", reason_text(m.reason)}}; }
   json operator()(const Refusal& m) const { return {{"type", "refusal"}, {"reason", reason_text(m.reason)}}; }
+  json operator()(const PeerHints& m) const {
+    json peers = json::array();
+    for (const PeerHint& hint : m.peers) {
+      peers.push_back({{"id", hint.id.hex()}, {"name", hint.name}, {"addresses", hint.addresses}});
+    }
+    return {{"type", "peers"}, {"peers", std::move(peers)}};
+  }
 };
 
 constexpr std::uint8_t kDigestMagic[] = {'P', 'D', 'L', 'B', 1};

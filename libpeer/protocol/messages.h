@@ -1,8 +1,8 @@
 // The messages of a session: the one control stream of a pair of peers, POST /v1/session, JSON frames both ways.
 //
 // Order: each side sends Hello first. Equal digests exchange nothing more; otherwise each asks with LibraryRequest for
-// what it lacks and gets LibraryUpdates. Afterwards updates come as deltas by revision, Ping and Pong when idle,
-// Goodbye last.
+// what it lacks and gets LibraryUpdates. Afterwards updates come as deltas by revision, PeerHints when others come,
+// Ping and Pong when idle, Goodbye last.
 #pragma once
 
 #include <cstdint>
@@ -68,7 +68,19 @@ struct Refusal {
   std::string reason;
 };
 
-using SessionMessage = std::variant<Hello, LibraryRequest, LibraryUpdate, Ping, Pong, Goodbye, Refusal>;
+/// Somebody else who is there. Nothing of it is proven.
+struct PeerHint {
+  PeerId id;
+  std::string name;
+  std::vector<std::string> addresses;  ///< "ip:port" of its listeners
+  bool operator==(const PeerHint&) const = default;
+};
+/// Whom the sender is connected with, as far as it has not said so in this session.
+struct PeerHints {
+  std::vector<PeerHint> peers;
+};
+
+using SessionMessage = std::variant<Hello, LibraryRequest, LibraryUpdate, Ping, Pong, Goodbye, Refusal, PeerHints>;
 
 /// One frame's payload: JSON. On the wire 4 bytes of length, big-endian, stand before it.
 std::string encode(const SessionMessage& message);

@@ -121,22 +121,33 @@ bool made_of(std::string_view text, std::string_view others, std::size_t most) {
   });
 }
 
-Hello read_hello(Fields& fields) {
-  Hello hello;
-  hello.id = fields.bytes32<PeerId>("id");
-  hello.name = fields.text("name");
-  if (auto problem = name_problem(hello.name)) fields.wrong("name", *problem);
-  hello.protocol = static_cast<std::uint32_t>(fields.number("protocol", UINT32_MAX));
-  hello.instance = fields.text("instance");
-  if (!made_of(hello.instance, "-_.", 64)) fields.wrong("instance", "is not 1 to 64 letters, digits, '-', '_' or '.'");
-  for (const json& address : fields.array("addresses", kMaxAddressesPerPeer)) {
+std::vector<std::string> read_addresses(Fields& fields, std::size_t most) {
+  std::vector<std::string> addresses;
+  for (const json& address : fields.array("addresses", most)) {
     const auto* text = address.get_ptr<const std::string*>();
     if (text == nullptr || !made_of(*text, ".:[]%-_", 80)) {
       fields.wrong("addresses", "has one that is not \"ip:port\"");
       break;
     }
-    hello.addresses.push_back(*text);
+    addresses.push_back(*text);
   }
+  return addresses;
+}
+
+std::string read_name(Fields& fields) {
+  std::string name = fields.text("name");
+  if (auto problem = name_problem(name)) fields.wrong("name", *problem);
+  return name;
+}
+
+Hello read_hello(Fields& fields) {
+  Hello hello;
+  hello.id = fields.bytes32<PeerId>("id");
+  hello.name = read_name(fields);
+  hello.protocol = static_cast<std::uint32_t>(fields.number("protocol", UINT32_MAX));
+  hello.instance = fields.text("instance");
+  if (!made_of(hello.instance, "-_.", 64)) fields.wrong("instance", "is not 1 to 64 letters, digits, '-', '_' or '.'");
+  hello.addresses = read_addresses(fields, kMaxAddressesPerPeer);
   hello.revision = fields.number("revision", UINT64_MAX);
   hello.digest = fields.bytes32<Digest>("digest");
   return hello;
@@ -188,6 +199,23 @@ std::string read_reason(Fields& fields) {
   return reason;
 }
 
+PeerHints read_hints(Fields& outer) {
+  PeerHints hints;
+  for (const json& object : outer.array("peers", kMaxHintsPerMessage)) {
+    Fields fields(object);
+    PeerHint hint;
+    hint.id = fields.bytes32<PeerId>("id");
+    hint.name = read_name(fields);
+    hint.addresses = read_addresses(fields, kMaxHintAddresses);
+    if (!fields.ok()) {
+      outer.wrong("peers:", fields.problem());
+      break;
+    }
+    hints.peers.push_back(std::move(hint));
+  }
+  return hints;
+}
+
 std::optional<SessionMessage> read_message(const std::string& type, Fields& fields) {
   if (type == "hello") return read_hello(fields);
   if (type == "library_request") return LibraryRequest{fields.number("since", UINT64_MAX)};
@@ -196,6 +224,7 @@ std::optional<SessionMessage> read_message(const std::string& type, Fields& fiel
   if (type == "pong") return Pong{fields.number("nonce", UINT64_MAX)};
   if (type == "goodbye") return Goodbye{read_reason(fields)};
   if (type == "refusal") return Refusal{read_reason(fields)};
+  if (type == "peers") return read_hints(fields);
   return std::nullopt;
 }
 

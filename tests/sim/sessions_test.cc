@@ -201,6 +201,183 @@ TEST_CASE("a ping goes out only to a peer that is idle, and any message counts a
   CHECK(peer.count("PeerLost") == 1);
 }
 
+TEST_CASE("a goodbye counts, though what was asked before it can no longer be answered") {
+  for (std::uint64_t seed = 40; seed < 48; ++seed) {
+    SimWorld world(seed);
+    SimPeer peer(world, "peer", "10.0.0.1");
+    peer.start({});
+    world.executor.advance(1s);
+    RawPeer raw(world, "10.0.0.9", peer.address);
+    REQUIRE(raw.open());
+    raw.send(raw.hello());
+    REQUIRE(world.run_until([&] { return peer.count("PeerConnected") == 1; }, 2s));
+    for (std::uint64_t i = 0; i < seed - 40; ++i) raw.send(protocol::Ping{i});
+    raw.send(protocol::Goodbye{"leaving"});
+    world.executor.advance(2s);
+    CHECK(peer.count("PeerGoodbye") == 1);
+    CHECK(peer.count("PeerLost") == 0);
+  }
+}
+
+namespace {
+/// RawPeer's Hello with a library of so many games.
+protocol::Hello hello_with(const RawPeer& raw, std::uint64_t revision,
+                           const std::vector<protocol::GameSummary>& games) {
+  protocol::Hello hello = raw.hello();
+  hello.revision = revision;
+  hello.digest = protocol::library_digest(games);
+  return hello;
+}
+protocol::LibraryUpdate update_to(std::uint64_t base, std::uint64_t revision,
+                                  std::vector<protocol::GameSummary> changed,
+                                  const std::vector<protocol::GameSummary>& all) {
+  protocol::LibraryUpdate update;
+  update.base = base;
+  update.revision = revision;
+  update.digest = protocol::library_digest(all);
+  update.games = std::move(changed);
+  return update;
+}
+std::uint64_t asked_since(const RawPeer& raw) {
+  for (auto message = raw.received.rbegin(); message != raw.received.rend(); ++message) {
+    if (const auto* request = std::get_if<protocol::LibraryRequest>(&*message)) return request->since;
+  }
+  return UINT64_MAX;
+}
+}  // namespace
+
+TEST_CASE("equal digests exchange nothing more; a known revision is asked to be gone on from, an unknown one from 0") {
+  SimWorld world(50);
+  SimPeer peer(world, "peer", "10.0.0.1");
+  peer.start({});
+  world.executor.advance(1s);
+  std::vector<protocol::GameSummary> games(2);
+  games[0].id = "a";
+  games[1].id = "b";
+  const auto seen = [&] { return peer.ask(node::ListGames{}).value().size(); };
+  const auto meet = [&](RawPeer& raw, protocol::Hello hello) {
+    REQUIRE(raw.open());
+    raw.send(std::move(hello));
+    world.executor.advance(1s);
+  };
+  {
+    RawPeer raw(world, "10.0.0.9", peer.address);
+    meet(raw, hello_with(raw, 4, {}));
+    CHECK(raw.count<protocol::LibraryRequest>() == 0);  // both have nothing
+    raw.send(update_to(4, 5, games, games));
+    world.executor.advance(1s);
+    CHECK(raw.count<protocol::LibraryRequest>() == 0);
+    CHECK(seen() == 2);
+    raw.send(update_to(4, 5, games, games));  // again
+    world.executor.advance(1s);
+    CHECK(seen() == 2);
+    CHECK(peer.count("GamesUpdated") == 1);
+  }
+  REQUIRE(world.run_until([&] { return peer.count("PeerLost") == 1; }, 1min));
+  CHECK(seen() == 0);
+  SECTION("the same library, another address") {
+    RawPeer raw(world, "10.0.0.10", peer.address, "10.0.0.9");
+    meet(raw, hello_with(raw, 5, games));
+    CHECK(raw.count<protocol::LibraryRequest>() == 0);
+    CHECK(seen() == 2);
+    CHECK(peers_of(peer).size() == 1);
+  }
+  SECTION("the same library after a restart") {
+    RawPeer raw(world, "10.0.0.9", peer.address);
+    protocol::Hello hello = hello_with(raw, 1, games);
+    hello.instance = "2";
+    meet(raw, hello);
+    CHECK(raw.count<protocol::LibraryRequest>() == 0);
+    CHECK(seen() == 2);
+  }
+  SECTION("a later revision") {
+    RawPeer raw(world, "10.0.0.9", peer.address);
+    std::vector<protocol::GameSummary> more = games;
+    more.emplace_back().id = "c";
+    meet(raw, hello_with(raw, 7, more));
+    CHECK(asked_since(raw) == 5);
+    raw.send(update_to(5, 7, {more[2]}, more));
+    world.executor.advance(1s);
+    CHECK(seen() == 3);
+    CHECK(raw.count<protocol::LibraryRequest>() == 1);
+  }
+  SECTION("another library after a restart") {
+    RawPeer raw(world, "10.0.0.9", peer.address);
+    protocol::Hello hello = hello_with(raw, 9, {games[0]});
+    hello.instance = "2";
+    meet(raw, hello);
+    CHECK(asked_since(raw) == 0);
+    CHECK(seen() == 0);
+    raw.send(update_to(0, 9, {games[0]}, {games[0]}));
+    world.executor.advance(1s);
+    CHECK(seen() == 1);
+  }
+}
+
+TEST_CASE("a burst of changes is one event") {
+  SimWorld world(51);
+  SimPeer peer(world, "peer", "10.0.0.1");
+  peer.start({});
+  world.executor.advance(1s);
+  RawPeer raw(world, "10.0.0.9", peer.address);
+  REQUIRE(raw.open());
+  raw.send(raw.hello());
+  REQUIRE(world.run_until([&] { return peer.count("PeerConnected") == 1; }, 2s));
+  std::vector<protocol::GameSummary> games;
+  for (std::uint64_t i = 0; i < 50; ++i) {
+    games.emplace_back().id = "game" + std::to_string(100 + i);
+    raw.send(update_to(i + 1, i + 2, {games.back()}, games));
+  }
+  world.executor.advance(2s);
+  CHECK(peer.ask(node::ListGames{}).value().size() == 50);
+  CHECK(peer.count("GamesUpdated") == 1);
+}
+
+TEST_CASE("one that refused is remembered and not asked again soon") {
+  SimWorld world(52);
+  SimPeer peer(world, "peer", "10.0.0.1");
+  peer.start({});
+  world.executor.advance(1s);
+  {
+    RawPeer raw(world, "10.0.0.9", peer.address);
+    REQUIRE(raw.open());
+    protocol::Hello hello = raw.hello();
+    hello.protocol = 2;
+    raw.send(hello);
+    REQUIRE(world.run_until([&] { return raw.over(); }, 2s));
+  }
+  const auto state = [&] {
+    const auto listed = peers_of(peer);
+    return listed.empty() ? node::PeerState::connecting : listed[0].state;
+  };
+  CHECK(state() == node::PeerState::refused);
+  world.executor.advance(9min);
+  CHECK(state() == node::PeerState::refused);
+  world.executor.advance(2min);
+  CHECK(peers_of(peer).empty());
+}
+
+TEST_CASE("a peer that timed out stays listed for ten minutes, one that said goodbye goes at once") {
+  SimWorld world(53);
+  SimPeer peer(world, "peer", "10.0.0.1");
+  SimPeer dies(world, "dies", "10.0.0.2");
+  SimPeer leaves(world, "leaves", "10.0.0.3");
+  peer.start({});
+  dies.start(knowing(peer.address));
+  leaves.start(knowing(peer.address));
+  REQUIRE(world.run_until([&] { return peer.count("PeerConnected") == 2; }, 10s));
+  leaves.stop();
+  world.executor.advance(100ms);
+  CHECK(peers_of(peer).size() == 1);
+  dies.crash(1);
+  REQUIRE(world.run_until([&] { return peer.count("PeerLost") == 1; }, 1min));
+  CHECK(peers_of(peer).at(0).state == node::PeerState::unreachable);
+  world.executor.advance(9min);
+  CHECK(peers_of(peer).size() == 1);
+  world.executor.advance(2min);
+  CHECK(peers_of(peer).empty());
+}
+
 TEST_CASE("who asks for the library without end, or answers with digests that never fit, does not run in circles") {
   SimWorld world(28);
   SimPeer peer(world, "peer", "10.0.0.1");

@@ -84,7 +84,7 @@ class Generator {
   }
 
   protocol::SessionMessage message() {
-    switch (below(7)) {
+    switch (below(8)) {
       case 0: {
         protocol::Hello hello;
         hello.id = bytes32<PeerId>();
@@ -113,6 +113,15 @@ class Generator {
       case 3: return protocol::Ping{any64()};
       case 4: return protocol::Pong{any64()};
       case 5: return protocol::Goodbye{component()};
+      case 6: {
+        protocol::PeerHints hints;
+        for (auto n = below(4); n > 0; --n) {
+          protocol::PeerHint hint{bytes32<PeerId>(), component(), {}};
+          for (auto a = below(4); a > 0; --a) hint.addresses.push_back("10.0.0." + std::to_string(below(255)) + ":1");
+          hints.peers.push_back(std::move(hint));
+        }
+        return hints;
+      }
       default: return protocol::Refusal{component()};
     }
   }

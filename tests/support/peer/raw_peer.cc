@@ -13,9 +13,9 @@ net::EndpointOptions options_of(const net::Identity& identity, Random& random) {
 std::uint64_t seed_of(const std::string& ip) { return std::hash<std::string>{}(ip); }
 }  // namespace
 
-RawPeer::RawPeer(SimWorld& world, const std::string& ip, const std::string& target)
+RawPeer::RawPeer(SimWorld& world, const std::string& ip, const std::string& target, const std::string& who)
     : world_(world),
-      identity_(seeded_identity(seed_of(ip))),
+      identity_(seeded_identity(seed_of(who.empty() ? ip : who))),
       random_(seeded_random(seed_of(ip))),
       tasks_(world.executor, "raw " + ip, stop_.token()),
       endpoint_task_(world.executor, "raw endpoint " + ip, endpoint_stop_.token()),
@@ -37,7 +37,7 @@ RawPeer::~RawPeer() {
 
 rt::Task<void> RawPeer::run_session(net::SocketAddress target) {
   node::SessionContext context(&net_, reports_.sender());
-  co_await node::dial_session(context, &endpoint_, target, 1, tasks_.token());
+  co_await node::dial_session(context, &endpoint_, target, std::nullopt, 1, tasks_.token());
   over_ = true;
 }
 

@@ -14,8 +14,8 @@ namespace peer::test {
 
 class RawPeer {
  public:
-  /// Dials `target` from `ip` and opens a session.
-  RawPeer(SimWorld& world, const std::string& ip, const std::string& target);
+  /// Dials `target` from `ip` and opens a session. `who`: the same word, the same identity; by default its address is.
+  RawPeer(SimWorld& world, const std::string& ip, const std::string& target, const std::string& who = "");
   ~RawPeer();
 
   /// Waits until the session is open.

@@ -86,6 +86,28 @@ TEST_CASE("the small messages") {
   CHECK(std::get<Refusal>(read(encode(SessionMessage(Refusal{""})))).reason.empty());
 }
 
+TEST_CASE("hints go there and back, within their limits") {
+  PeerHints hints;
+  PeerHint hint;
+  hint.id.bytes.fill(7);
+  hint.name = "Ada";
+  for (std::size_t i = 0; i < kMaxHintAddresses; ++i) hint.addresses.push_back("10.0.0.1:" + std::to_string(i + 1));
+  hints.peers.assign(kMaxHintsPerMessage, hint);
+  const std::string text = encode(SessionMessage(hints));
+  CHECK(text.starts_with(R"({"peers":[{"addresses":["10.0.0.1:1",)"));
+  CHECK(std::get<PeerHints>(read(text)).peers == hints.peers);
+  CHECK(std::get<PeerHints>(read(R"({"type":"peers","peers":[]})")).peers.empty());
+  hints.peers.push_back(hint);
+  CHECK_FALSE(decode_text(encode(SessionMessage(hints))));
+  hints.peers.assign(1, hint);
+  hints.peers[0].addresses.push_back("10.0.0.1:99");
+  CHECK_FALSE(decode_text(encode(SessionMessage(hints))));
+  hints.peers.assign(1, hint);
+  hints.peers[0].addresses[0] = "http://example";
+  CHECK_FALSE(decode_text(encode(SessionMessage(hints))));
+  CHECK_FALSE(decode_text(R"({"type":"peers","peers":[{"id":"00","name":"a","addresses":[]}]})"));
+}
+
 TEST_CASE("a reason from anywhere still makes a legal message") {
   const auto reason = [](std::string text) {
     return std::get<Goodbye>(read(encode(SessionMessage(Goodbye{std::move(text)})))).reason;
