@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "control/server.h"
+#include "discovery/avahi_discovery.h"
 #include "library/inotify_watcher.h"
 #include "net/interfaces.h"
 #include "net/local_network.h"
@@ -58,6 +59,9 @@ struct Machine {
   std::unique_ptr<net::Resolver> resolver = net::system_resolver(resolver_threads);
   rt::UvExecutor executor;
   std::unique_ptr<library::Watcher> watcher = library::inotify_watcher(executor, options.log.named("library"));
+  std::unique_ptr<discovery::Discovery> discovery;  ///< none: mDNS is not wanted
+  std::unique_ptr<discovery::NetworkMonitor> network =
+      discovery::netlink_monitor(executor, options.log.named("discovery"));
   rt::LoopThread net{"net"};
   rt::Scope control{executor, "control", rt::CancellationToken{}};
   /// Last: its callbacks hold the peer's handle, and with it scopes below those above.
@@ -68,17 +72,37 @@ rt::Task<Result<std::unique_ptr<net::DatagramSocket>>> bind(uv_loop_t* loop, net
   co_return net::bind_udp(loop, address, log);
 }
 
+/// The interfaces to use: as configured, and of a socket that listens on one address only that address's.
+discovery::InterfaceFilter used_interfaces(const net::SocketAddress& bound, const Config& config) {
+  discovery::InterfaceFilter filter{config.interfaces, config.ignored_interfaces};
+  if (bound.is_unspecified()) return filter;
+  const auto all = net::interface_addresses();
+  if (!all) return filter;
+  for (const net::InterfaceAddress& each : *all) {
+    if (each.address.with_port(bound.port()) == bound) filter.only = {each.name};
+  }
+  return filter;
+}
+
 /// "ip:port" of every way to reach a socket that listens on all interfaces.
-std::vector<std::string> reachable(const net::SocketAddress& bound, const std::vector<std::string>& interfaces) {
+std::vector<std::string> reachable(const net::SocketAddress& bound, const discovery::InterfaceFilter& interfaces) {
   std::vector<std::string> addresses;
   auto all = net::interface_addresses();
   if (!bound.is_unspecified() || !all) return addresses;
-  for (const net::InterfaceAddress& found : net::usable_addresses(std::move(*all), interfaces)) {
+  for (const net::InterfaceAddress& found : interfaces.usable(std::move(*all))) {
     const std::string text = found.address.with_port(bound.port()).to_string();
     if (bound.is_v4() && !found.address.is_v4()) continue;
     if (text.find('%') == std::string::npos) addresses.push_back(text);  // a scope means nothing elsewhere
   }
   return addresses;
+}
+
+/// None if it is not wanted, or if nobody else could reach this peer.
+std::unique_ptr<discovery::Discovery> make_discovery(Machine& machine, const net::SocketAddress& bound,
+                                                     const discovery::InterfaceFilter& interfaces) {
+  if (!machine.options.config.mdns || bound.is_loopback()) return nullptr;
+  return std::make_unique<discovery::AvahiDiscovery>(machine.executor, interfaces,
+                                                     machine.options.log.named("discovery"));
 }
 
 node::PeerOptions peer_options(Machine& machine, net::Identity identity, std::unique_ptr<net::DatagramSocket> socket) {
@@ -95,7 +119,13 @@ node::PeerOptions peer_options(Machine& machine, net::Identity identity, std::un
   options.environment.resolver = machine.resolver.get();
   options.environment.wall_clock = wall_clock;
   options.environment.watcher = machine.watcher.get();
-  options.addresses = reachable(socket->local_address(), config.interfaces);
+  const net::SocketAddress bound = socket->local_address();
+  const discovery::InterfaceFilter interfaces = used_interfaces(bound, config);
+  machine.discovery = make_discovery(machine, bound, interfaces);
+  options.environment.discovery = machine.discovery.get();
+  options.environment.network = machine.network.get();
+  options.addresses = reachable(bound, interfaces);
+  if (bound.is_unspecified()) options.find_addresses = [bound, interfaces] { return reachable(bound, interfaces); };
   options.socket = std::move(socket);
   options.name = config.name.empty() ? host_name() : config.name;
   std::array<std::uint8_t, 16> instance{};
@@ -122,9 +152,8 @@ void announce_start(const Machine& machine, const node::PeerOptions& options) {
   for (const std::string& key : machine.options.config.without_effect) {
     log.warn(key + " has no effect in this version");
   }
-  if (machine.options.config.mdns) {
-    log.info("peers are found by --peer and when they call; this version does not look for them by mDNS");
-  }
+  if (!machine.discovery)
+    log.info("peers are not looked for by mDNS: they are found by --peer, by others, and when they call");
 }
 
 control::ControlServer::SendCommand commands_to(node::CommandSender sender) {

@@ -160,7 +160,10 @@ void PeerMain::create_parts(rt::Scope& work) {
   peers_options.transport = transport_;
   peers_options.resolver = environment_.resolver;
   peers_options.random = environment_.random;
-  peers_options.on_event = [this](const Event& event) { emit(event); };
+  peers_options.on_event = [this](const Event& event) {
+    note_met(event);
+    emit(event);
+  };
   peers_options.on_sources_changed = [this] { downloads_->sources_changed(); };
   peers_options.log = options_.log;
   peers_ = std::make_unique<Peers>(*root_, *environment_.net, std::move(peers_options));

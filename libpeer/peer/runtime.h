@@ -11,6 +11,8 @@
 
 #include "base/log.h"
 #include "base/random.h"
+#include "discovery/discovery.h"
+#include "discovery/network_monitor.h"
 #include "library/watcher.h"
 #include "net/datagram_socket.h"
 #include "net/identity.h"
@@ -36,8 +38,10 @@ struct PeerEnvironment {
   Random* random = nullptr;      ///< control loop's
   Random* net_random = nullptr;  ///< net loop's; may be the same object only if both are one loop
   net::Resolver* resolver = nullptr;
-  std::function<std::int64_t()> wall_clock;  ///< ns since 1970
-  library::Watcher* watcher = nullptr;       ///< of the library's directories; null: they are scanned from time to time
+  std::function<std::int64_t()> wall_clock;      ///< ns since 1970
+  discovery::Discovery* discovery = nullptr;     ///< null: peers are found without mDNS only
+  discovery::NetworkMonitor* network = nullptr;  ///< null: this machine's addresses are taken to stay as they are
+  library::Watcher* watcher = nullptr;  ///< of the library's directories; null: they are scanned from time to time
 };
 
 struct PeerOptions {
@@ -51,6 +55,8 @@ struct PeerOptions {
   std::vector<std::string> peers;  ///< static, HOST[:PORT]
   std::vector<std::string>
       addresses;  ///< "ip:port" of the listeners, told to peers; empty: the socket's address where it is specific
+  /// Lists them anew after a change; empty: they stay.
+  std::function<std::vector<std::string>()> find_addresses;
   rt::Duration ping = std::chrono::seconds(10);
   rt::Duration lost = std::chrono::seconds(25);
   rt::Duration shutdown_timeout = std::chrono::seconds(2);

@@ -65,6 +65,13 @@ class PeerMain {
   rt::Task<void> tell_library(rt::CancellationToken token);
   rt::Task<void> tell_network(std::shared_ptr<const library::Snapshot> snapshot, rt::CancellationToken token);
 
+  // discovery_service.cc
+  rt::Task<void> run_discovery(rt::CancellationToken token);
+  rt::Task<void> run_mdns(rt::CancellationToken token);
+  rt::Task<void> watch_network(rt::CancellationToken token);
+  void on_found(discovery::Event event);
+  void note_met(const Event& event);
+
 #if PEERD_TEST_HOOKS
   // faults.cc
   struct Fault {

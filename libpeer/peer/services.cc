@@ -29,7 +29,7 @@ void PeerMain::start_services(rt::Scope& required, rt::Scope& services) {
   };
   start(required, "QuicServer", "required", rt::Required{}, [this](rt::CancellationToken t) { return quic_server(t); });
   start(services, "Discovery", "restart", rt::Restart{5s},
-        [this](rt::CancellationToken t) { return peers_->run_static(t); });
+        [this](rt::CancellationToken t) { return run_discovery(t); });
   start(services, "Liveness", "restart", rt::Restart{5s},
         [this](rt::CancellationToken t) { return peers_->run_liveness(t); });
   start(services, "LocalMonitor", "best-effort", rt::BestEffort{},
@@ -124,6 +124,7 @@ rt::Task<void> PeerMain::tell_library(rt::CancellationToken token) {
     if (std::exchange(offered_changed_, false)) {
       co_await tell_network(snapshot, token);
       peers_->set_library(snapshot->summaries());
+      if (environment_.discovery != nullptr) environment_.discovery->set_revision(peers_->revision());
     }
     if (snapshot->revision != 0 || !snapshot->games.empty()) emit(LocalLibraryChanged{});
     co_await library_changed_.wait(token);
