@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "runtime/call_on.h"
+#include "transfer/reuse.h"
 
 namespace peer::transfer {
 
@@ -12,6 +13,7 @@ using namespace std::chrono_literals;
 
 constexpr std::uint64_t kCheckpointBytes = 24 << 20;
 constexpr rt::Duration kCheckpointInterval = 1s;
+constexpr std::uint64_t kReuseBytes = 8 << 20;  // copied by one job
 constexpr rt::Duration kTick = 250ms;
 constexpr rt::Duration kRateWindow = 3s;
 constexpr rt::Duration kRetryDelay = 1s;
@@ -50,6 +52,7 @@ Progress Download::progress() const {
   Progress progress;
   progress.phase = phase_;
   progress.rate = rate_;
+  progress.bytes_reused = reused_;
   progress.bytes_received = received_before_;
   for (const auto& [id, source] : sources_) {
     const std::uint64_t bytes =
@@ -97,6 +100,7 @@ rt::Task<void> Download::run_tasks(rt::Scope& scope, std::optional<DownloadOutco
     DownloadOutcome prepared = co_await prepare(scope);
     if (prepared.kind != DownloadOutcome::Kind::finished) early = std::move(prepared);
   }
+  if (!early) early = co_await reuse(scope.token());
   if (!early) early = co_await fetch_all(scope);
   if (early->kind == DownloadOutcome::Kind::finished) {
     DownloadOutcome published = co_await publish(scope.token());
@@ -184,8 +188,36 @@ rt::Task<DownloadOutcome> Download::prepare(rt::Scope& scope) {
   co_return DownloadOutcome{};
 }
 
-rt::Task<DownloadOutcome> Download::fetch_all(rt::Scope& scope) {
+/// What lies on this disk already need not travel. Nothing: go on.
+rt::Task<std::optional<DownloadOutcome>> Download::reuse(rt::CancellationToken token) {
   phase_ = Phase::fetching;
+  if (!context_.local || planner_->complete()) co_return std::nullopt;
+  auto find = [snapshot = context_.local(), document = document_, have = planner_->have()](const rt::StopFlag& stop) {
+    return find_local_copies(*snapshot, document->manifest, have, stop);
+  };
+  const LocalCopies copies = co_await rt::offload(*context_.workers, std::move(find), token);
+  if (copies.copies.empty()) co_return std::nullopt;
+  context_.log.info(game_ + ": " + megabytes(copies.bytes) + " of it are on this disk already");
+  for (std::size_t next = 0; next < copies.copies.size();) {
+    while (staging_->unlogged_bytes() + kReuseBytes > kMaxUnlogged) {
+      co_await rt::sleep_for(*context_.control, kTick / 50, token);
+      while (auto report = inbox_.try_receive()) handle(std::move(*report));
+      if (fatal_) co_return failed(*fatal_);  // a checkpoint that failed makes no room
+    }
+    token.throw_if_requested();
+    auto copy = [this, &copies, next](const rt::StopFlag& stop) {
+      return copy_local(*context_.disk, *staging_, copies, next, kReuseBytes, stop);
+    };
+    const Result<Reused> copied = co_await rt::offload(*context_.workers, std::move(copy), token);
+    if (!copied) co_return failed(copied.error());
+    for (const std::uint64_t chunk : copied->chunks) planner_->had(chunk);
+    next = copied->next;
+    reused_ = planner_->bytes_had() - received_before_;
+  }
+  co_return std::nullopt;
+}
+
+rt::Task<DownloadOutcome> Download::fetch_all(rt::Scope& scope) {
   rt::Scope sources(scope, "sources of " + game_);
   std::optional<DownloadOutcome> result;
   std::exception_ptr failure;
@@ -216,7 +248,9 @@ rt::Task<DownloadOutcome> Download::fetch_all(rt::Scope& scope) {
 void Download::refresh_sources(rt::Scope& scope) {
   std::vector<SourcePeer> peers = listed();
   for (const auto& [id, source] : sources_) {
-    if (source.running && std::ranges::find(peers, id, &SourcePeer::id) == peers.end()) source.stop->request();
+    const auto listed_now = std::ranges::find(peers, id, &SourcePeer::id);
+    const bool same = listed_now != peers.end() && listed_now->way == source.way;
+    if (source.running && !same) source.stop->request();
   }
   for (SourcePeer& peer : peers) {
     Source& source = sources_[peer.id];
@@ -226,6 +260,7 @@ void Download::refresh_sources(rt::Scope& scope) {
     source.received = std::make_shared<std::atomic<std::uint64_t>>(0);
     source.stop = std::make_unique<rt::CancellationSource>(scope.token());
     source.running = true;
+    source.way = peer.way;
     SourceJob job(inbox_.sender());
     job.transport = context_.transport;
     job.net = context_.net;

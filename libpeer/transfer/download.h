@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "library/library.h"
 #include "net/link.h"
 #include "runtime/channel.h"
 #include "runtime/scope.h"
@@ -43,6 +44,8 @@ struct DownloadContext {
   net::Transport* transport = nullptr;
   store::Disk* disk = nullptr;
   const SourceList* sources = nullptr;
+  /// What lies on this disk already. Called on the control loop.
+  std::function<std::shared_ptr<const library::Snapshot>()> local;
   std::string root;           ///< the library root that receives
   std::uint64_t reserve = 0;  ///< bytes to leave free
   Log log;
@@ -91,6 +94,7 @@ class Download {
     std::unique_ptr<rt::CancellationSource> stop;  ///< requested when the peer no longer offers the version
     std::vector<Span> outstanding;
     bool running = false;
+    std::uint64_t way = 0;              ///< SourcePeer's, that it was dialled by
     bool excluded = false;              ///< sent wrong data or lacks what it offered
     unsigned failures = 0;              ///< spans in a row that came to nothing, the connection being whole
     rt::TimePoint not_before{};         ///< after a failed connection
@@ -99,6 +103,7 @@ class Download {
 
   rt::Task<DownloadOutcome> prepare(rt::Scope& scope);
   rt::Task<std::optional<DownloadOutcome>> obtain_document(rt::Scope& scope);
+  rt::Task<std::optional<DownloadOutcome>> reuse(rt::CancellationToken token);
   rt::Task<DownloadOutcome> fetch_all(rt::Scope& scope);
   rt::Task<DownloadOutcome> publish(rt::CancellationToken token);
   rt::Task<void> run_tasks(rt::Scope& scope, std::optional<DownloadOutcome>& outcome);
@@ -132,6 +137,7 @@ class Download {
   std::optional<Error> fatal_;
   std::optional<Error> last_error_;
   std::uint64_t received_before_ = 0;  ///< by earlier runs: what they left in the staging
+  std::uint64_t reused_ = 0;
   bool checkpointing_ = false;
   rt::TimePoint last_checkpoint_{};
 
