@@ -176,6 +176,7 @@ void PeerMain::create_parts(rt::Scope& work) {
   downloads_options.context.transport = transport_;
   downloads_options.context.disk = environment_.disk;
   downloads_options.context.sources = &peers_->table();
+  downloads_options.context.local = [this] { return library_->snapshot(); };
   downloads_options.context.root = options_.roots.front();
   downloads_options.context.reserve = options_.reserve;
   downloads_options.context.log = options_.log.named("transfer");
