@@ -137,16 +137,20 @@ class Host:
 
 
 class Lan:
-    def __init__(self, count, mtu):
+    """One subnet of `count` hosts, or, `routed`, two of so many with a router between them."""
+
+    def __init__(self, count, mtu, routed=False):
         if os.geteuid() != 0 or not all(map(shutil.which, ("ip", "nft", "tc", "ethtool", "nsenter"))):
             raise Skipped("network namespaces need root, iproute2, nftables and ethtool")
         self.name = "p" + "".join(random.choices(string.ascii_lowercase, k=4))
         try:
-            self.run("up", str(count), str(mtu))
+            self.run(*(["routed", str(count)] if routed else ["up", str(count), str(mtu)]))
         except AssertionError as error:
             self.run("down")
             raise Skipped(f"no network namespaces here: {error}") from None
-        self.hosts = [Host(f"{self.name}{i}", f"10.77.0.{i}") for i in range(1, count + 1)]
+        def address(i):
+            return f"10.77.{(1 if i <= count else 2) if routed else 0}.{i}"
+        self.hosts = [Host(f"{self.name}{i}", address(i)) for i in range(1, (2 * count if routed else count) + 1)]
 
     def run(self, command, *arguments):
         done = subprocess.run([LAN, command, self.name, *arguments], capture_output=True, text=True)
@@ -287,8 +291,8 @@ class Lab:
         self.env = {k: v for k, v in os.environ.items() if k not in hidden}
         self.env.update(HOME=self.directory, XDG_RUNTIME_DIR=self.directory, LC_ALL="C.UTF-8")
 
-    def lan(self, count, mtu=1500):
-        self.lans.append(Lan(count, mtu))
+    def lan(self, count, mtu=1500, routed=False):
+        self.lans.append(Lan(count, mtu, routed))
         return self.lans[-1]
 
     def daemon(self, name, **options):
