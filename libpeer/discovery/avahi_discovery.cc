@@ -96,6 +96,12 @@ class AvahiDiscovery::Thread : public std::enable_shared_from_this<Thread> {
   void prefer(const PeerId& id) {
     executor_.post([self = shared_from_this(), id] { self->table_.prefer(id); });
   }
+  void look_again(const PeerId& id) {
+    executor_.post([self = shared_from_this(), id] {
+      self->table_.look_again(id);
+      self->publication_.changed.set();
+    });
+  }
   void set_interfaces(Interfaces interfaces) {
     executor_.post([self = shared_from_this(), interfaces = std::move(interfaces)]() mutable {
       Publication& publication = self->publication_;
@@ -174,6 +180,10 @@ void AvahiDiscovery::set_revision(std::uint64_t revision) {
 
 void AvahiDiscovery::prefer(const PeerId& id) {
   if (thread_) thread_->prefer(id);
+}
+
+void AvahiDiscovery::look_again(const PeerId& id) {
+  if (thread_) thread_->look_again(id);
 }
 
 void AvahiDiscovery::network_changed() {

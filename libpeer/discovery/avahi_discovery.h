@@ -24,6 +24,7 @@ class AvahiDiscovery final : public Discovery {
                      rt::CancellationToken token) override;
   void set_revision(std::uint64_t revision) override;
   void prefer(const PeerId& id) override;
+  void look_again(const PeerId& id) override;
   void network_changed() override;
 
  private:

@@ -49,6 +49,8 @@ class Discovery {
   virtual void set_revision(std::uint64_t revision) = 0;
   /// This id was proven by a handshake: should there be too many records, its own go first and are kept.
   virtual void prefer(const PeerId& id) = 0;
+  /// What was told of this peer leads nowhere: its addresses may be others by now.
+  virtual void look_again(const PeerId& id) = 0;
   /// Interfaces or addresses have changed.
   virtual void network_changed() = 0;
 };

@@ -92,6 +92,14 @@ void RecordTable::changed(const std::string& name) {
   }
 }
 
+void RecordTable::look_again(const PeerId& id) {
+  const auto found = peers_.find(id);
+  if (found == peers_.end()) return;
+  std::set<std::string> names;
+  for (const Place& place : found->second.places) names.insert(place.instance.name);
+  for (const std::string& name : names) changed(name);
+}
+
 void RecordTable::resolve_all() {
   for (auto& [instance, entry] : instances_) {
     if (entry.state == State::resolving) entry.again = true;

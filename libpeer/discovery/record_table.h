@@ -45,6 +45,8 @@ class RecordTable {
   void gone(const Instance& instance);
   /// Its records are others now: all instances of that name are resolved again.
   void changed(const std::string& name);
+  /// The same of every instance of that peer.
+  void look_again(const PeerId& id);
   /// The same of every instance.
   void resolve_all();
   /// All others are gone.

@@ -1,5 +1,7 @@
 // What a change of this machine's addresses means for the peers: whoever was unreachable may be reachable now, and a
 // connection that seems to live may lead nowhere.
+#include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "peer/peers.h"
@@ -7,9 +9,13 @@
 
 namespace peer::node {
 
+using namespace std::chrono_literals;
+
 namespace {
 /// A peer that lives answers a ping within a few round trips; QUIC repeats what is lost.
-constexpr rt::Duration kProbeTime = std::chrono::milliseconds(1500);
+constexpr rt::Duration kProbeTime = 1s;
+/// For an address to be dialled; on a local network a handshake takes milliseconds.
+constexpr rt::Duration kDialTime = 700ms;
 }  // namespace
 
 void Peers::network_changed(std::vector<std::string> addresses) {
@@ -18,24 +24,57 @@ void Peers::network_changed(std::vector<std::string> addresses) {
   if (dialled_ != nullptr && !leaving_) dialled_->spawn("probe sessions", probe_sessions(dialled_->token()));
 }
 
-/// Sessions that do not answer are over; then their peers are dialled again.
+/// Peers that do not answer are dialled anew. They count as connected meanwhile, up to the limit of liveness: if a new
+/// session takes the old one's place in time, nobody is lost.
 rt::Task<void> Peers::probe_sessions(rt::CancellationToken token) {
   const rt::TimePoint asked = control_.executor().now();
-  std::vector<SessionId> probed;
+  std::vector<std::pair<PeerId, SessionId>> probed;
   for (auto& [id, session] : sessions_) {
     if (!session.greeted || session.closed) continue;
     ping(session);
-    probed.push_back(id);
+    probed.emplace_back(session.peer, id);
   }
   co_await rt::sleep_for(control_.executor(), kProbeTime, token);
-  for (const SessionId id : probed) {
-    const auto session = sessions_.find(id);
-    if (session == sessions_.end() || session->second.closed) continue;
-    PeerEntry* entry = table_.find(session->second.peer);
-    if (entry == nullptr || entry->session != id || entry->last_seen >= asked) continue;
-    log_.info(entry->name + " does not answer after a change of the network: it is dialled again");
-    close(id);
-    lose(*entry, PeerEvent::Kind::lost);
+  for (const auto& [peer, session] : probed) {
+    if (dialled_ == nullptr || !is_silent(peer, session, asked) || !sought_.insert(peer).second) continue;
+    dialled_->spawn("find again " + peer.brief(), find_again(peer, session, asked, dialled_->token()));
+  }
+}
+
+bool Peers::is_silent(const PeerId& peer, SessionId session, rt::TimePoint since) const {
+  const PeerEntry* entry = table_.find(peer);
+  return entry != nullptr && entry->session == session && entry->last_seen < since;
+}
+
+rt::Task<void> Peers::find_again(PeerId peer, SessionId session, rt::TimePoint since, rt::CancellationToken token) {
+  struct Over {
+    std::set<PeerId>& sought;
+    PeerId id;
+    ~Over() { sought.erase(id); }
+  };
+  const Over over{sought_, peer};
+  log_.info(table_.find(peer)->name + " does not answer after a change of the network: it is dialled anew");
+  while (is_silent(peer, session, since) && !leaving_) {
+    const PeerEntry& entry = *table_.find(peer);
+    const std::string found_by = entry.found_by.empty() ? "inbound" : *entry.found_by.begin();
+    if (options_.look_again) options_.look_again(peer);
+    std::vector<net::SocketAddress> addresses;
+    for (const auto& target : targets_) {
+      if (target->id == peer && !target->gone) addresses = target->addresses;  // what mDNS says now goes first
+    }
+    for (const net::SocketAddress& address : entry.addresses) {
+      if (std::ranges::find(addresses, address) == addresses.end()) addresses.push_back(address);
+    }
+    const rt::TimePoint began = control_.executor().now();
+    for (const net::SocketAddress& address : addresses) {
+      if (!is_silent(peer, session, since)) co_return;
+      const std::shared_ptr<Dial> dial = begin_dial(address, peer, found_by, false);
+      auto settled = [dial](rt::CancellationToken t) { return dial->settled.wait(std::move(t)); };
+      co_await rt::with_timeout(control_.executor(), kDialTime, std::move(settled), token);
+    }
+    // Without a way nothing is sent and each attempt fails at once.
+    const rt::Duration took = control_.executor().now() - began;
+    co_await rt::sleep_for(control_.executor(), std::max<rt::Duration>(kDialTime - took, 50ms), token);
   }
 }
 

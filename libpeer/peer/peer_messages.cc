@@ -17,6 +17,9 @@ constexpr rt::Duration kLibraryAskInterval = 2s;
 /// Requests for our library that one session gets answered at once, and then a second.
 constexpr double kRequestBurst = 16;
 constexpr double kRequestsPerSecond = 1;
+/// Of two sessions that were dialled at once the first has just said Hello; one that has been silent for longer may
+/// lead nowhere.
+constexpr rt::Duration kJustHeard = 1s;
 }  // namespace
 
 protocol::Hello Peers::hello() const {
@@ -106,12 +109,18 @@ bool Peers::acceptable(SessionId id, Session& session, const protocol::Hello& he
   return false;
 }
 
+bool Peers::just_heard(const PeerEntry& entry) const {
+  return control_.executor().now() - entry.last_seen <= kJustHeard;
+}
+
 /// Both dialled at once, or one dialled twice: the session dialled by the lower id stays; of two by the same side, the
-/// newer.
+/// newer. If the older has been silent for a moment the newer stays in any case: whoever dials again has lost the
+/// older.
 bool Peers::keeps_other(const PeerEntry& entry, const Session& session) const {
   if (!entry.session) return false;
   const auto held = sessions_.find(*entry.session);
   if (held == sessions_.end() || held->second.closed) return false;
+  if (!just_heard(entry)) return false;
   const bool held_is_ours = !held->second.inbound;
   const bool this_is_ours = !session.inbound;
   const bool ours_win = options_.self < session.peer;
@@ -145,6 +154,7 @@ void Peers::on_hello(SessionId id, Session& session, protocol::Hello hello) {
   const std::optional<SessionId> replaced = entry.session;
   if (restarted) lose(entry, PeerEvent::Kind::lost);  // all that was known of it is forgotten
   const bool known = entry.state == PeerState::connected;
+  const bool was_heard = just_heard(entry);
 
   entry.session = id;
   entry.name = protocol::printable(hello.name);
@@ -167,7 +177,10 @@ void Peers::on_hello(SessionId id, Session& session, protocol::Hello hello) {
   }
   wake_waiters();
   peers_changed_.set();
-  if (replaced && *replaced != id) close(*replaced);
+  if (replaced && *replaced != id) {
+    if (!was_heard) ++entry.way;
+    close(*replaced);
+  }
   const bool had_games = !entry.games.empty();
   const bool up_to_date = PeerTable::recall_library(entry, hello, restarted);
   if (!had_games && !entry.games.empty()) catalogue_changed();

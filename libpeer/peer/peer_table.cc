@@ -141,7 +141,7 @@ std::vector<transfer::SourcePeer> PeerTable::sources(const std::string& game, co
     if (entry.state != PeerState::connected) continue;
     const auto held = entry.games.find(game);
     if (held != entry.games.end() && held->second.version == version)
-      found.push_back({id, entry.name, entry.addresses});
+      found.push_back({id, entry.name, entry.addresses, entry.way});
   }
   return found;
 }

@@ -49,6 +49,7 @@ struct PeerEntry {
   std::optional<RememberedLibrary> remembered;
   std::optional<PartialUpdate> incoming;
   std::optional<SessionId> session;
+  std::uint64_t way = 0;  ///< counts the sessions that took the place of one that led nowhere
   std::optional<double> rtt_ms;
   rt::TimePoint last_seen{};
 };

@@ -35,7 +35,8 @@ struct PeersOptions {
   net::Resolver* resolver = nullptr;
   Random* random = nullptr;
   EventSink on_event;
-  std::function<void()> on_sources_changed;  ///< who offers what is no longer as it was
+  std::function<void(const PeerId&)> look_again;  ///< asks mDNS for the peer's addresses anew; empty: there is none
+  std::function<void()> on_sources_changed;       ///< who offers what is no longer as it was
   Log log;
   PeersOptions() = default;
 };
@@ -149,6 +150,7 @@ class Peers {
   void met(Dial& dial, const PeerId& peer);
   void on_hello(SessionId id, Session& session, protocol::Hello hello);
   bool acceptable(SessionId id, Session& session, const protocol::Hello& hello);
+  bool just_heard(const PeerEntry& entry) const;
   bool keeps_other(const PeerEntry& entry, const Session& session) const;
   void learn_addresses(PeerEntry& entry, const Session& session, const protocol::Hello& hello) const;
   static void add_addresses(PeerEntry& entry, const std::vector<net::SocketAddress>& addresses);
@@ -178,6 +180,8 @@ class Peers {
   rt::Task<Error> dial_once(Target& target, rt::CancellationToken token);
   // network_change.cc
   rt::Task<void> probe_sessions(rt::CancellationToken token);
+  bool is_silent(const PeerId& peer, SessionId session, rt::TimePoint since) const;
+  rt::Task<void> find_again(PeerId peer, SessionId session, rt::TimePoint since, rt::CancellationToken token);
   // exchange.cc
   static std::optional<protocol::PeerHint> hint_about(const PeerEntry& entry, const Session& to);
   void share_peers();
@@ -205,6 +209,7 @@ class Peers {
   std::deque<Hint> hints_;
   std::set<PeerId> hinted_;  ///< waiting, or being tried
   rt::Event hints_changed_;
+  std::set<PeerId> sought_;  ///< connected, silent, and dialled anew
   rt::Event peers_changed_;  ///< somebody is to be told of somebody
   rt::Event changed_;        ///< a peer came or went: set and reset for its waiters
   rt::Event catalogue_dirty_;

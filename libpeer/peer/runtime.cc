@@ -164,6 +164,9 @@ void PeerMain::create_parts(rt::Scope& work) {
     note_met(event);
     emit(event);
   };
+  if (environment_.discovery != nullptr) {
+    peers_options.look_again = [this](const PeerId& id) { environment_.discovery->look_again(id); };
+  }
   peers_options.on_sources_changed = [this] { downloads_->sources_changed(); };
   peers_options.log = options_.log;
   peers_ = std::make_unique<Peers>(*root_, *environment_.net, std::move(peers_options));

@@ -136,6 +136,7 @@ rt::Task<void> Peers::keep_connected(Target& target, rt::CancellationToken token
     target.error = error.message;
     if (control_.executor().now() - began > kLongestDelay) delay = kFirstDelay;  // it had been connected
     wake_waiters();
+    if (target.found_by == "mdns" && !refused && options_.look_again) options_.look_again(*target.id);
     log_.debug(target.address + ": " + error.message);
     const rt::Duration pause = refused && refused_by_peer(target) ? kRefusedDelay : delay;
     const auto spread =

@@ -25,6 +25,8 @@ struct SourcePeer {
   PeerId id;
   std::string name;
   std::vector<net::SocketAddress> addresses;  ///< of its listeners, best first
+  /// Another one: the way to it is another, and connections of before may lead nowhere.
+  std::uint64_t way = 0;
 };
 
 /// Requests under way at once on one connection: enough to hide a request's round trip and the disk behind each other.

@@ -40,10 +40,10 @@ def port_packets(net, i):
     return json.loads(out.stdout)[0]["stats64"]["rx"]["packets"]
 
 
-def transfer(net, size, rate=None):
+def transfer(net, size, rate=None, config=CONFIG):
     """A game under way from the first host's daemon to the second's."""
-    sender = net.daemon("sender", net.hosts[0], config=CONFIG)
-    receiver = net.daemon("receiver", net.hosts[1], config=CONFIG)
+    sender = net.daemon("sender", net.hosts[0], config=config)
+    receiver = net.daemon("receiver", net.hosts[1], config=config)
     write_big_file(sender.path("game", "big"), size)
     if rate:
         net.lan.run("rate", str(rate))
@@ -238,7 +238,7 @@ def hung(lab, seconds=6, rate=100):
 def interface_changes(lab, rate=60, down=2):
     """The receiver's, then the sender's interface goes down and up; then each one's address changes."""
     net = MdnsLan(lab, 2)
-    sender, receiver = transfer(net, int(rate * 1e6 / 8 * 50), rate)
+    sender, receiver = transfer(net, int(rate * 1e6 / 8 * 50), rate, config='library.settle = "200ms"\n')
     ctl = receiver.start_ctl("download", "game")
     receiver.wait_bytes("game", 1 << 20)
     figures = {}
