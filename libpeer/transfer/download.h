@@ -95,7 +95,6 @@ class Download {
     std::vector<Span> outstanding;
     bool running = false;
     std::uint64_t way = 0;              ///< SourcePeer's, that it was dialled by
-    std::uint64_t way = 0;              ///< SourcePeer's, that it was dialled by
     bool excluded = false;              ///< sent wrong data or lacks what it offered
     unsigned failures = 0;              ///< spans in a row that came to nothing, the connection being whole
     rt::TimePoint not_before{};         ///< after a failed connection
