@@ -1,0 +1,349 @@
+// The contract of net/link.h, over HTTP/3 on a simulated network and in memory.
+#include <catch2/catch_test_macros.hpp>
+
+#include "support/net/memory_network.h"
+#include "unit/net/quic_pair.h"
+
+using namespace peer;
+using namespace peer::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+const rt::CancellationToken kNever;
+
+struct Pair {
+  rt::Executor& executor;
+  rt::Scope& scope;
+  net::Transport& server;
+  net::Transport& client;
+  PeerId server_id, client_id;
+  std::function<rt::Task<void>()> stop_serving;
+
+  rt::Task<std::unique_ptr<net::Link>> link() {
+    auto dialling = client.dial(server.local_address(), server_id, kNever);
+    auto link = co_await dialling;
+    INFO((link ? std::string() : link.error().message));
+    REQUIRE(link.has_value());
+    co_return std::move(*link);
+  }
+};
+using Body = std::function<rt::Task<void>(Pair&)>;
+
+rt::Task<void> over_quic(const Body& body, QuicPair& quic) {
+  Pair pair{quic.executor,
+            quic.scope,
+            quic.server.endpoint(),
+            quic.client.endpoint(),
+            quic.server.id(),
+            quic.client.id(),
+            [&quic] { return quic.server.served(); }};
+  co_await body(pair);
+}
+
+rt::Task<void> serve_until(net::Transport& transport, net::RequestHandler handler, rt::CancellationToken token,
+                           rt::Event& over) {
+  co_await transport.serve(std::move(handler), token);
+  over.set();
+}
+
+rt::Task<void> stop_and_wait(rt::CancellationSource& stop, rt::Event& over) {
+  stop.request();
+  co_await over.wait(kNever);
+}
+
+rt::Task<void> in_memory(rt::ManualExecutor& executor, const Body& body, net::RequestHandler handler) {
+  rt::Scope scope(executor, "test", kNever);
+  MemoryNetwork network(executor);
+  PeerId server_id, client_id;
+  server_id.bytes.fill(1);
+  client_id.bytes.fill(2);
+  const auto server = network.attach(scope, sim_address(1), server_id);
+  const auto client = network.attach(scope, sim_address(2), client_id);
+  rt::CancellationSource serving, running;
+  rt::Event served;
+  scope.spawn("server", server->run(running.token()));
+  scope.spawn("client", client->run(running.token()));
+  if (handler) {
+    scope.spawn("serve", serve_until(*server, std::move(handler), serving.token(), served));
+  } else {
+    served.set();
+  }
+  Pair pair{executor, scope, *server, *client, server_id, client_id, [&serving, &served] {
+              return stop_and_wait(serving, served);
+            }};
+  std::exception_ptr error;
+  try {
+    co_await body(pair);
+  } catch (...) {
+    error = std::current_exception();
+  }
+  co_await stop_and_wait(serving, served);
+  running.request();
+  co_await scope.join();
+  CHECK(network.stats().links_alive == 0);
+  if (error) std::rethrow_exception(error);
+}
+
+void check_both(const Body& body, const net::RequestHandler& handler) {
+  SECTION("HTTP/3") {
+    SimPair().run({[&body](QuicPair& quic) { return over_quic(body, quic); }, handler});
+  }
+  SECTION("in memory") {
+    rt::ManualExecutor executor;
+    run_task(executor, in_memory(executor, body, handler));
+  }
+}
+
+rt::Task<Result<std::unique_ptr<net::ClientStream>>> ask(net::Link& link, std::string method, std::string path,
+                                                         bool has_body) {
+  const net::RequestHead head{std::move(method), std::move(path), {}};
+  auto asking = link.request(head, has_body, kNever);
+  co_return co_await asking;
+}
+
+rt::Task<void> exchanges(Pair& pair) {
+  auto link = co_await pair.link();
+  CHECK(link->peer() == pair.server_id);
+  CHECK(link->remote_address() == pair.server.local_address());
+  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{5'000'000}}) {
+    auto upload = co_await ask(*link, "POST", "/echo", true);
+    REQUIRE(upload.has_value());
+    auto written = co_await write_pattern((*upload)->writer(), size, 100'000, kNever);
+    REQUIRE(written.has_value());
+    auto response = co_await (*upload)->response(kNever);
+    REQUIRE(response.has_value());
+    CHECK(response->fields.at(0).value == std::to_string(size));
+    auto reply = co_await get(*link, "/get?size=" + std::to_string(size));
+    REQUIRE(reply.has_value());
+    CHECK(reply->head.content_length == size);
+    CHECK(reply->head.fields.at(0).value == pair.client_id.hex());
+    CHECK(reply->body == size);
+  }
+}
+
+rt::Task<void> many_streams(Pair& pair) {
+  auto link = co_await pair.link();
+  std::vector<std::unique_ptr<net::ClientStream>> streams;
+  for (int i = 0; i < 64; ++i) {
+    auto stream = co_await ask(*link, "GET", "/hang", false);
+    REQUIRE(stream.has_value());
+    streams.push_back(std::move(*stream));
+  }
+  auto refused = co_await ask(*link, "GET", "/hang", false);
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().code == ErrorCode::busy);
+  streams.clear();  // resets them
+  co_await rt::sleep_for(pair.executor, 100ms, kNever);
+  auto reply = co_await get(*link, "/get?size=10");
+  CHECK(reply.has_value());
+}
+
+struct Pressure {
+  std::size_t written = 0;
+  bool cancelled = false;
+  rt::Event ended;
+};
+
+rt::Task<void> write_for_ever(Pressure& pressure, net::ServerStream& stream, rt::CancellationToken token) {
+  if (stream.request().path != "/endless") {
+    co_await test_handler(stream, std::move(token));
+    co_return;
+  }
+  static_cast<void>(stream.respond(net::ResponseHead(), true));
+  const net::SharedBytes piece = pattern(1 << 20);
+  try {
+    for (;;) {
+      auto writing = stream.writer().write(piece, token);
+      auto written = co_await writing;
+      if (!written) break;
+      pressure.written += piece->size();
+    }
+  } catch (const rt::Cancelled&) {
+    pressure.cancelled = true;
+  }
+  pressure.ended.set();
+}
+
+/// The writer is ahead by what is in flight and what the reader may hold, no more; a dropped stream ends its handler.
+rt::Task<void> held_back(Pressure& pressure, Pair& pair) {
+  constexpr std::size_t kAhead = (16 << 20) + net::kMaxUnackedPerStream + (2 << 20);
+  auto link = co_await pair.link();
+  auto stream = co_await ask(*link, "GET", "/endless", false);
+  REQUIRE(stream.has_value());
+  REQUIRE((co_await (*stream)->response(kNever)).has_value());
+  std::vector<std::uint8_t> buffer(1 << 20);
+  for (std::size_t released = 0; released < 40; ++released) {
+    auto n = co_await (*stream)->reader().read(buffer, kNever);
+    REQUIRE(n.has_value());
+    CHECK(*n == buffer.size());
+    co_await rt::sleep_for(pair.executor, 100ms, kNever);
+    CHECK(pressure.written <= (released << 20) + kAhead);
+    (*stream)->reader().release(*n);
+  }
+  stream->reset();
+  co_await pressure.ended.wait(kNever);
+  auto reply = co_await get(*link, "/get?size=100000");  // the link goes on
+  CHECK(reply.has_value());
+}
+
+rt::Task<void> give_up(net::ServerStream& stream, rt::CancellationToken token) {
+  if (stream.request().path == "/silent") co_return;
+  net::ResponseHead head;
+  head.content_length = 5 << 20;
+  static_cast<void>(stream.respond(head, true));
+  auto writing = stream.writer().write(pattern(1000), token);
+  static_cast<void>(co_await writing);
+}
+
+rt::Task<void> server_gives_up(Pair& pair) {
+  auto link = co_await pair.link();
+  auto part = co_await ask(*link, "GET", "/part", false);
+  REQUIRE(part.has_value());
+  std::vector<std::uint8_t> buffer(5 << 20);
+  auto n = co_await (*part)->reader().read(buffer, kNever);
+  REQUIRE_FALSE(n.has_value());
+  CHECK(n.error().code == ErrorCode::refused);
+  auto silent = co_await ask(*link, "GET", "/silent", false);
+  REQUIRE(silent.has_value());
+  auto response = co_await (*silent)->response(kNever);
+  REQUIRE_FALSE(response.has_value());
+  CHECK(response.error().code == ErrorCode::refused);
+  auto upload = co_await ask(*link, "POST", "/silent", true);
+  REQUIRE(upload.has_value());
+  auto written = co_await write_pattern((*upload)->writer(), 200 << 20, 1 << 20, kNever);
+  REQUIRE_FALSE(written.has_value());
+  CHECK(written.error().code == ErrorCode::refused);
+}
+
+rt::Task<void> failures_stay_apart(Pair& pair) {
+  auto link = co_await pair.link();
+  auto other = co_await pair.link();
+  auto stream = co_await ask(*link, "GET", "/throw", false);
+  REQUIRE(stream.has_value());
+  CHECK_FALSE((co_await (*stream)->response(kNever)).has_value());
+  const Error error = co_await link->ended(kNever);
+  CHECK(error.code == ErrorCode::unreachable);
+  CHECK(error.message.find("a bug") == std::string::npos);
+  auto late = co_await ask(*link, "GET", "/get?size=1", false);
+  CHECK_FALSE(late.has_value());
+  CHECK((co_await get(*other, "/get?size=10")).has_value());
+}
+
+rt::Task<void> dials(Pair& pair) {
+  auto wrong = co_await pair.client.dial(pair.server.local_address(), pair.client_id, kNever);
+  REQUIRE_FALSE(wrong.has_value());
+  CHECK(wrong.error().code == ErrorCode::refused);
+  CHECK(wrong.error().message.find(pair.server_id.brief()) != std::string::npos);
+  const rt::TimePoint start = pair.executor.now();
+  auto dead = co_await pair.client.dial(sim_address(99), std::nullopt, kNever);
+  REQUIRE_FALSE(dead.has_value());
+  CHECK(dead.error().code == ErrorCode::unreachable);
+  CHECK(pair.executor.now() - start >= net::kDialTimeout);
+  CHECK(pair.executor.now() - start <= net::kDialTimeout + 1s);
+}
+
+rt::Task<void> nobody_serves(Pair& pair) {
+  auto link = co_await pair.client.dial(pair.server.local_address(), std::nullopt, kNever);
+  REQUIRE_FALSE(link.has_value());
+  CHECK(link.error().code == ErrorCode::refused);
+}
+
+rt::Task<void> closes(Pressure& pressure, Pair& pair) {
+  auto link = co_await pair.link();
+  auto stream = co_await ask(*link, "GET", "/endless", false);
+  REQUIRE(stream.has_value());
+  REQUIRE((co_await (*stream)->response(kNever)).has_value());
+  link->close("enough");
+  link->close("again");
+  const Error error = co_await link->ended(kNever);
+  CHECK(error.code == ErrorCode::unreachable);
+  CHECK(error.message == "enough");
+  std::vector<std::uint8_t> buffer(64 << 20);
+  CHECK_FALSE((co_await (*stream)->reader().read(buffer, kNever)).has_value());
+  co_await pressure.ended.wait(kNever);
+  (*stream)->reader().release(0);
+  link.reset();
+  stream->reset();  // after its link
+}
+
+rt::Task<void> serving_ends(Pressure& pressure, Pair& pair) {
+  auto link = co_await pair.link();
+  auto stream = co_await ask(*link, "GET", "/endless", false);
+  REQUIRE(stream.has_value());
+  REQUIRE((co_await (*stream)->response(kNever)).has_value());
+  co_await pair.stop_serving();
+  CHECK(pressure.cancelled);
+  const Error error = co_await link->ended(kNever);
+  CHECK(error.message.find("no longer serving") != std::string::npos);
+}
+
+rt::Task<void> attempt(Pair& pair, bool& finished, rt::CancellationToken token) {
+  try {
+    auto link = co_await pair.client.dial(pair.server.local_address(), pair.server_id, token);
+    REQUIRE(link.has_value());
+    const net::RequestHead head{"GET", "/get?size=3000000", {}};
+    auto stream = co_await (*link)->request(head, false, token);
+    REQUIRE(stream.has_value());
+    auto response = co_await (*stream)->response(token);
+    REQUIRE(response.has_value());
+    std::vector<std::uint8_t> buffer(3'000'000);
+    const auto n = co_await (*stream)->reader().read(buffer, token);
+    CHECK(n == buffer.size());
+    finished = true;
+  } catch (const rt::Cancelled&) {
+    CHECK(token.requested());
+  }
+}
+
+rt::Task<void> cancelled_anywhere(Pair& pair) {
+  bool finished = false;
+  for (rt::Duration after = 0ms; !finished; after += after < 1ms ? rt::Duration(20us) : rt::Duration(500us)) {
+    {
+      rt::Deadline deadline(pair.executor, after, kNever);
+      co_await attempt(pair, finished, deadline.token());
+    }
+    auto link = co_await pair.link();
+    CHECK((co_await get(*link, "/get?size=1000")).has_value());
+  }
+}
+
+}  // namespace
+
+TEST_CASE("link: bodies both ways, with both identities") { check_both(&exchanges, &test_handler); }
+
+TEST_CASE("link: 64 requests at a time; giving some up makes room") { check_both(&many_streams, &test_handler); }
+
+TEST_CASE("link: a slow reader holds the writer back, and a dropped stream ends its handler") {
+  Pressure pressure;
+  const net::RequestHandler handler = [&pressure](net::ServerStream& stream, rt::CancellationToken token) {
+    return write_for_ever(pressure, stream, std::move(token));
+  };
+  check_both([&pressure](Pair& pair) { return held_back(pressure, pair); }, handler);
+}
+
+TEST_CASE("link: a handler that gives up resets its stream") { check_both(&server_gives_up, &give_up); }
+
+TEST_CASE("link: a handler that throws ends its connection only") { check_both(&failures_stay_apart, &test_handler); }
+
+TEST_CASE("link: dials fail by the peer's id, and in time") { check_both(&dials, &test_handler); }
+
+TEST_CASE("link: while nobody serves, dials are refused") { check_both(&nobody_serves, {}); }
+
+TEST_CASE("link: a close is seen by both sides, and its streams fail") {
+  Pressure pressure;
+  const net::RequestHandler handler = [&pressure](net::ServerStream& stream, rt::CancellationToken token) {
+    return write_for_ever(pressure, stream, std::move(token));
+  };
+  check_both([&pressure](Pair& pair) { return closes(pressure, pair); }, handler);
+}
+
+TEST_CASE("link: the end of serving cancels handlers and closes connections") {
+  Pressure pressure;
+  const net::RequestHandler handler = [&pressure](net::ServerStream& stream, rt::CancellationToken token) {
+    return write_for_ever(pressure, stream, std::move(token));
+  };
+  check_both([&pressure](Pair& pair) { return serving_ends(pressure, pair); }, handler);
+}
+
+TEST_CASE("link: cancelling at any moment leaves everything usable") { check_both(&cancelled_anywhere, &test_handler); }

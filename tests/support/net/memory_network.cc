@@ -1,0 +1,343 @@
+#include "support/net/memory_network.h"
+
+#include <algorithm>
+#include <deque>
+#include <set>
+#include <utility>
+
+#include "base/check.h"
+#include "runtime/sleep.h"
+
+namespace peer::test {
+
+namespace {
+constexpr std::size_t kMaxStreams = 64;  // as over HTTP/3
+
+Error gave_up() { return {ErrorCode::refused, "the peer gave the request up", 0}; }
+}  // namespace
+
+/// One direction of a stream's body.
+struct MemoryPipe final : net::BodyReader, net::BodyWriter {
+  explicit MemoryPipe(MemoryNetwork::Stats& s) : stats(s) {}
+
+  rt::Task<Result<std::size_t>> read(std::span<std::uint8_t> into, rt::CancellationToken token) override {
+    std::size_t filled = 0;
+    for (;;) {
+      if (error) co_return std::unexpected(*error);
+      while (filled < into.size() && !pieces.empty()) {
+        const std::vector<std::uint8_t>& front = *pieces.front();
+        const std::size_t some = std::min(into.size() - filled, front.size() - taken);
+        std::copy_n(front.begin() + static_cast<std::ptrdiff_t>(taken), some,
+                    into.begin() + static_cast<std::ptrdiff_t>(filled));
+        filled += some;
+        taken += some;
+        if (taken == front.size()) {
+          pieces.pop_front();
+          taken = 0;
+        }
+      }
+      if (filled == into.size() || drained()) co_return filled;
+      readable.reset();
+      co_await readable.wait(token);
+    }
+  }
+  void release(std::size_t bytes) override {
+    unreleased -= std::min(bytes, unreleased);
+    writable.set();
+  }
+  rt::Task<Result<void>> write(net::SharedBytes bytes, rt::CancellationToken token) override {
+    while (!error && unreleased >= net::kMaxUnackedPerStream) {
+      writable.reset();
+      co_await writable.wait(token);
+    }
+    token.throw_if_requested();
+    if (error) co_return std::unexpected(*error);
+    ++stats.messages;
+    stats.bytes += bytes->size();
+    unreleased += bytes->size();
+    if (!bytes->empty()) pieces.push_back(std::move(bytes));
+    readable.set();
+    co_return Result<void>();
+  }
+  void finish() override {
+    finished = true;
+    readable.set();
+  }
+
+  bool drained() const { return finished && pieces.empty(); }
+  void fail(const Error& why) {
+    if (error) return;
+    error = why;
+    pieces.clear();
+    readable.set();
+    writable.set();
+  }
+
+  MemoryNetwork::Stats& stats;
+  std::deque<net::SharedBytes> pieces;
+  std::size_t taken = 0;       // of the first piece
+  std::size_t unreleased = 0;  // written, and not done with
+  bool finished = false;
+  std::optional<Error> error;
+  rt::Event readable, writable;
+};
+
+struct MemoryStream {
+  MemoryStream(net::RequestHead h, MemoryNetwork::Stats& stats, const rt::CancellationToken& serving)
+      : head(std::move(h)), up(stats), down(stats), stop(serving) {}
+
+  void fail(const Error& why) {
+    up.fail(why);
+    down.fail(why);
+    responded.set();
+    stop.request();
+  }
+
+  net::RequestHead head;
+  MemoryPipe up, down;
+  std::optional<net::ResponseHead> response;
+  rt::Event responded;
+  rt::CancellationSource stop;  // of its handler
+};
+
+/// Two sides that know each other.
+struct MemoryConnection {
+  struct Side {
+    MemoryTransport* transport = nullptr;
+    PeerId id;
+    net::SocketAddress address;
+    std::optional<Error> error;
+  };
+
+  MemoryConnection(MemoryNetwork& n, MemoryTransport& client_side, MemoryTransport& server_side)
+      : network(n), number(++n.stats_.links) {
+    client = {&client_side, client_side.id_, client_side.address_, {}};
+    server = {&server_side, server_side.id_, server_side.address_, {}};
+    ++network.stats_.links_alive;
+  }
+
+  /// Both learn of it; the one that closes in its own words.
+  void close(bool by_client, const std::string& reason, const std::string& told) {
+    if (over.is_set()) return;
+    Side& mine = by_client ? client : server;
+    Side& other = by_client ? server : client;
+    mine.error = Error{ErrorCode::unreachable, reason, 0};
+    other.error =
+        Error{ErrorCode::unreachable, mine.address.to_string() + ": the peer closed the connection: " + told, 0};
+    client.transport->connections_.erase(number);
+    server.transport->connections_.erase(number);
+    --network.stats_.links_alive;
+    over.set();
+    const std::set<std::shared_ptr<MemoryStream>> all = std::exchange(streams, {});
+    for (const auto& stream : all) stream->fail(*other.error);
+  }
+
+  MemoryNetwork& network;
+  std::uint64_t number;
+  Side client, server;
+  std::set<std::shared_ptr<MemoryStream>> streams;  // whose handler runs
+  rt::Event over;
+};
+
+namespace {
+
+class ClientHandle final : public net::ClientStream {
+ public:
+  explicit ClientHandle(std::shared_ptr<MemoryStream> stream) : stream_(std::move(stream)) {}
+  ~ClientHandle() override {
+    if (!stream_->response || !stream_->down.drained() || !stream_->up.finished) stream_->fail(gave_up());
+  }
+  rt::Task<Result<net::ResponseHead>> response(rt::CancellationToken token) override {
+    co_await stream_->responded.wait(token);
+    if (!stream_->response) co_return std::unexpected(stream_->down.error.value_or(gave_up()));
+    co_return *stream_->response;
+  }
+  net::BodyReader& reader() override { return stream_->down; }
+  net::BodyWriter& writer() override { return stream_->up; }
+
+ private:
+  std::shared_ptr<MemoryStream> stream_;
+};
+
+class ServerHandle final : public net::ServerStream {
+ public:
+  ServerHandle(MemoryStream& stream, const MemoryConnection& connection)
+      : stream_(stream), peer_(connection.client.id), remote_(connection.client.address) {}
+  const net::RequestHead& request() const override { return stream_.head; }
+  const std::optional<PeerId>& peer() const override { return peer_; }
+  net::SocketAddress remote_address() const override { return remote_; }
+  net::BodyReader& reader() override { return stream_.up; }
+  Result<void> respond(const net::ResponseHead& head, bool has_body) override {
+    if (stream_.down.error) return std::unexpected(*stream_.down.error);
+    PEER_CHECK(!stream_.response);
+    stream_.response = head;
+    if (!has_body) stream_.down.finish();
+    stream_.responded.set();
+    return {};
+  }
+  net::BodyWriter& writer() override { return stream_.down; }
+
+ private:
+  MemoryStream& stream_;
+  std::optional<PeerId> peer_;
+  net::SocketAddress remote_;
+};
+
+}  // namespace
+
+struct MemoryTransport::Serving {
+  Serving(net::RequestHandler h, const rt::CancellationToken& scope) : handler(std::move(h)), stop(scope) {}
+
+  static rt::Task<void> answer(std::shared_ptr<Serving> serving, std::shared_ptr<MemoryConnection> connection,
+                               std::shared_ptr<MemoryStream> stream) {
+    bool bug = false;
+    try {
+      ServerHandle handle(*stream, *connection);
+      auto work = serving->handler(handle, stream->stop.token());
+      co_await work;
+    } catch (const rt::Cancelled&) {
+    } catch (const std::exception&) {
+      bug = true;
+    }
+    if (!stream->response || !stream->down.finished) stream->down.fail(gave_up());
+    if (!stream->up.drained()) stream->up.fail(gave_up());
+    stream->responded.set();
+    connection->streams.erase(stream);
+    --serving->active;
+    serving->idle.set();
+    if (bug) connection->close(false, "a handler failed", "internal error");
+  }
+
+  net::RequestHandler handler;
+  rt::CancellationSource stop;
+  std::size_t active = 0;
+  rt::Event idle;
+};
+
+namespace {
+
+class MemoryLink final : public net::Link {
+ public:
+  using Begin = std::function<Result<std::shared_ptr<MemoryStream>>(const net::RequestHead& head)>;
+
+  MemoryLink(std::shared_ptr<MemoryConnection> connection, Begin begin)
+      : connection_(std::move(connection)), peer_(connection_->server.id), begin_(std::move(begin)) {}
+  ~MemoryLink() override { close("no longer needed"); }
+  const std::optional<PeerId>& peer() const override { return peer_; }
+  net::SocketAddress remote_address() const override { return connection_->server.address; }
+  rt::Task<Result<std::unique_ptr<net::ClientStream>>> request(const net::RequestHead& head, bool has_body,
+                                                               rt::CancellationToken token) override {
+    token.throw_if_requested();
+    auto stream = begin_(head);
+    if (!stream) co_return std::unexpected(stream.error());
+    if (!has_body) (*stream)->up.finish();
+    co_return std::unique_ptr<net::ClientStream>(std::make_unique<ClientHandle>(*stream));
+  }
+  void close(std::string_view reason) override { connection_->close(true, std::string(reason), std::string(reason)); }
+  rt::Task<Error> ended(rt::CancellationToken token) override {
+    const std::shared_ptr<MemoryConnection> connection = connection_;
+    co_await connection->over.wait(std::move(token));
+    co_return *connection->client.error;
+  }
+  net::LinkStats stats() const override { return {}; }
+
+ private:
+  std::shared_ptr<MemoryConnection> connection_;
+  std::optional<PeerId> peer_;
+  Begin begin_;
+};
+
+}  // namespace
+
+std::unique_ptr<MemoryTransport> MemoryNetwork::attach(rt::Scope& scope, const net::SocketAddress& address,
+                                                       const PeerId& id) {
+  return std::make_unique<MemoryTransport>(*this, scope, address, id);
+}
+
+MemoryTransport::MemoryTransport(MemoryNetwork& network, rt::Scope& scope, const net::SocketAddress& address,
+                                 const PeerId& id)
+    : network_(network), scope_(scope, "memory endpoint"), address_(address), id_(id) {
+  PEER_CHECK(network_.transports_.emplace(address, this).second);
+}
+
+MemoryTransport::~MemoryTransport() {
+  PEER_CHECK(connections_.empty() && !serving_);
+  network_.transports_.erase(address_);
+}
+
+void MemoryTransport::close_connections(bool inbound_only, const char* reason) {
+  const auto all = connections_;
+  for (const auto& [number, held] : all) {
+    const auto connection = held.lock();
+    if (!connection) continue;
+    const bool ours = connection->client.transport == this;
+    if (!ours || !inbound_only) connection->close(ours, reason, reason);
+  }
+}
+
+rt::Task<void> MemoryTransport::run(rt::CancellationToken token) {
+  try {
+    co_await stopped_.wait(token);
+  } catch (const rt::Cancelled&) {
+    // The only way on.
+  }
+  stopping_ = true;
+  close_connections(false, "the endpoint is closing");
+  scope_.request_stop();
+  co_await scope_.join();
+}
+
+rt::Task<void> MemoryTransport::serve(net::RequestHandler handler, rt::CancellationToken token) {
+  PEER_CHECK(!serving_);
+  const auto serving = std::make_shared<Serving>(std::move(handler), scope_.token());
+  serving_ = serving;
+  rt::Event forever;
+  try {
+    co_await forever.wait(token);
+  } catch (const rt::Cancelled&) {
+    // The only way on.
+  }
+  serving_.reset();
+  serving->stop.request();
+  while (serving->active > 0) {
+    serving->idle.reset();
+    co_await serving->idle.wait(rt::CancellationToken());
+  }
+  // What was answered last is read before the connections close.
+  co_await rt::sleep_for(network_.executor(), std::chrono::milliseconds(1), rt::CancellationToken());
+  close_connections(true, "no longer serving");
+}
+
+rt::Task<Result<std::unique_ptr<net::Link>>> MemoryTransport::dial(net::SocketAddress address,
+                                                                   std::optional<PeerId> expected,
+                                                                   rt::CancellationToken token) {
+  co_await rt::sleep_for(network_.executor(), std::chrono::microseconds(100), token);
+  const auto found = network_.transports_.find(address);
+  if (found == network_.transports_.end() || stopping_) {
+    co_await rt::sleep_for(network_.executor(), net::kDialTimeout, token);
+    co_return fail(ErrorCode::unreachable, "cannot connect to " + address.to_string() + ": no answer");
+  }
+  MemoryTransport* const other = found->second;
+  if (!other->serving_) co_return fail(ErrorCode::refused, address.to_string() + " refused the connection");
+  if (expected && *expected != other->id_) {
+    co_return fail(ErrorCode::refused, address.to_string() + " is another peer: " + other->id_.brief());
+  }
+  auto connection = std::make_shared<MemoryConnection>(network_, *this, *other);
+  connections_[connection->number] = connection;
+  other->connections_[connection->number] = connection;
+  MemoryLink::Begin begin = [connection, other](const net::RequestHead& head) -> Result<std::shared_ptr<MemoryStream>> {
+    if (connection->over.is_set()) return std::unexpected(*connection->client.error);
+    if (connection->streams.size() >= kMaxStreams) return fail(ErrorCode::busy, "the peer allows no more requests");
+    if (!other->serving_) return fail(ErrorCode::refused, "the peer no longer serves");
+    const std::shared_ptr<Serving> serving = other->serving_;
+    auto stream = std::make_shared<MemoryStream>(head, connection->network.stats_, serving->stop.token());
+    connection->streams.insert(stream);
+    ++connection->network.stats_.requests;
+    ++serving->active;
+    other->scope_.spawn("request", Serving::answer(serving, connection, stream));
+    return stream;
+  };
+  co_return std::unique_ptr<net::Link>(std::make_unique<MemoryLink>(std::move(connection), std::move(begin)));
+}
+
+}  // namespace peer::test

@@ -1,0 +1,76 @@
+// MemoryNetwork: Transports and Links without packets, for simulations of hundreds of peers. It obeys the contract of
+// net/link.h (tests/contract/net/link_contract_test.cc), and nothing is ever lost on it. Loop: one.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "net/link.h"
+#include "runtime/event.h"
+#include "runtime/scope.h"
+
+namespace peer::test {
+
+class MemoryTransport;
+
+/// Must outlive its transports.
+class MemoryNetwork {
+ public:
+  struct Stats {
+    std::uint64_t links = 0;      ///< dialled so far
+    std::uint64_t requests = 0;   ///< so far
+    std::uint64_t messages = 0;   ///< pieces of bodies that were written
+    std::uint64_t bytes = 0;      ///< in them
+    std::size_t links_alive = 0;  ///< now
+  };
+
+  explicit MemoryNetwork(rt::Executor& executor) : executor_(executor) {}
+
+  /// A peer's port at that address. Its tasks run in a scope below `scope`.
+  std::unique_ptr<MemoryTransport> attach(rt::Scope& scope, const net::SocketAddress& address, const PeerId& id);
+  rt::Executor& executor() noexcept { return executor_; }
+  const Stats& stats() const noexcept { return stats_; }
+
+ private:
+  friend class MemoryTransport;
+  friend struct MemoryConnection;
+  friend struct MemoryPipe;
+
+  rt::Executor& executor_;
+  std::map<net::SocketAddress, MemoryTransport*> transports_;
+  Stats stats_;
+};
+
+class MemoryTransport final : public net::Transport {
+ public:
+  MemoryTransport(MemoryNetwork& network, rt::Scope& scope, const net::SocketAddress& address, const PeerId& id);
+  /// run() must have ended, or never begun.
+  ~MemoryTransport() override;
+
+  /// The outermost task, as Endpoint's: ends when cancelled, after every link was closed and every handler has ended.
+  rt::Task<void> run(rt::CancellationToken token);
+
+  net::SocketAddress local_address() const override { return address_; }
+  rt::Task<Result<std::unique_ptr<net::Link>>> dial(net::SocketAddress address, std::optional<PeerId> expected,
+                                                    rt::CancellationToken token) override;
+  rt::Task<void> serve(net::RequestHandler handler, rt::CancellationToken token) override;
+
+ private:
+  friend struct MemoryConnection;
+  struct Serving;
+
+  void close_connections(bool inbound_only, const char* reason);
+
+  MemoryNetwork& network_;
+  rt::Scope scope_;
+  net::SocketAddress address_;
+  PeerId id_;
+  std::map<std::uint64_t, std::weak_ptr<struct MemoryConnection>> connections_;
+  std::shared_ptr<Serving> serving_;
+  rt::Event stopped_;
+  bool stopping_ = false;
+};
+
+}  // namespace peer::test
