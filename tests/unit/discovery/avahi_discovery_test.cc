@@ -1,0 +1,119 @@
+// Without a D-Bus that works: what a real avahi-daemon does is tested end to end.
+#include "discovery/avahi_discovery.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <catch2/catch_test_macros.hpp>
+#include <cstdlib>
+#include <cstring>
+#include <optional>
+#include <string>
+
+#include "runtime/event.h"
+#include "runtime/scope.h"
+#include "runtime/sleep.h"
+#include "support/run_task.h"
+#include "support/store/temp_directory.h"
+
+using namespace peer;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Names the bus for as long as it lives.
+struct BusAddress {
+  explicit BusAddress(const std::string& path) { setenv("DBUS_SYSTEM_BUS_ADDRESS", ("unix:path=" + path).c_str(), 1); }
+  ~BusAddress() { unsetenv("DBUS_SYSTEM_BUS_ADDRESS"); }
+};
+
+/// A socket that accepts and never says a word.
+struct SilentBus {
+  explicit SilentBus(const std::string& path) : fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
+    REQUIRE(bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+    REQUIRE(listen(fd, 8) == 0);
+  }
+  ~SilentBus() { close(fd); }
+  int fd;
+};
+
+struct Watched {
+  std::vector<discovery::Event> told;
+  rt::Event any;
+};
+
+rt::Task<void> run(discovery::AvahiDiscovery& subject, Watched& watched, rt::CancellationToken token) {
+  auto tell = [&watched](discovery::Event event) {
+    watched.told.push_back(std::move(event));
+    watched.any.set();
+  };
+  discovery::Record self;
+  self.name = "test";
+  co_await subject.run(std::move(self), 24747, std::move(tell), token);
+}
+
+rt::Task<void> without_bus(rt::UvExecutor& executor, const std::string& path) {
+  const BusAddress address(path);
+  discovery::AvahiDiscovery subject(executor, {}, Log());
+  for (int round = 0; round < 2; ++round) {  // it runs again after it was cancelled
+    Watched watched;
+    rt::Scope scope(executor, "test", rt::CancellationToken());
+    scope.spawn("run", run(subject, watched, scope.token()));
+    co_await watched.any.wait(rt::CancellationToken());
+    subject.set_revision(5);
+    subject.network_changed();
+    subject.look_again(PeerId());
+    co_await rt::sleep_for(executor, 700ms, rt::CancellationToken());  // several attempts
+    scope.request_stop();
+    co_await scope.join();
+    CHECK(watched.told.size() == 1);  // said once
+    const auto* unavailable = std::get_if<discovery::Unavailable>(&watched.told.front());
+    REQUIRE(unavailable != nullptr);
+    CHECK(unavailable->reason.find("avahi-daemon") != std::string::npos);
+  }
+}
+
+rt::Task<void> hung_bus(rt::UvExecutor& executor, const std::string& path) {
+  const BusAddress address(path);
+  std::optional<SilentBus> bus;
+  bus.emplace(path);
+  discovery::AvahiDiscovery subject(executor, {}, Log());
+  Watched watched;
+  {
+    rt::Scope scope(executor, "test", rt::CancellationToken());
+    scope.spawn("run", run(subject, watched, scope.token()));
+    co_await rt::sleep_for(executor, 100ms, rt::CancellationToken());
+    const rt::TimePoint asked = executor.now();
+    scope.request_stop();
+    co_await scope.join();  // the thread sits in a call of 25 s: it is abandoned
+    CHECK(executor.now() - asked < 10s);
+  }
+  // The next run waits until the abandoned call has ended, and then begins anew.
+  rt::Scope scope(executor, "test", rt::CancellationToken());
+  scope.spawn("run", run(subject, watched, scope.token()));
+  co_await watched.any.wait(rt::CancellationToken());
+  CHECK(std::holds_alternative<discovery::Unavailable>(watched.told.front()));
+  bus.reset();
+  while (watched.told.size() < 2) {
+    watched.any.reset();
+    co_await watched.any.wait(rt::CancellationToken());
+  }
+  scope.request_stop();
+  co_await scope.join();
+}
+
+}  // namespace
+
+TEST_CASE("a missing D-Bus is told once and tried again") {
+  const test::TempDirectory directory;
+  test::run_on_uv([&](rt::UvExecutor& executor) { return without_bus(executor, directory.path() + "/bus"); });
+}
+
+TEST_CASE("a D-Bus that hangs holds up neither the cancellation nor the loop") {
+  const test::TempDirectory directory;
+  test::run_on_uv([&](rt::UvExecutor& executor) { return hung_bus(executor, directory.path() + "/bus"); });
+}

@@ -1,0 +1,29 @@
+#include "discovery/interface_filter.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+using peer::discovery::InterfaceFilter;
+
+TEST_CASE("interfaces of containers are ignored by name, all others are networks") {
+  const InterfaceFilter filter{};
+  for (const char* name :
+       {"lo", "docker0", "docker_gwbridge", "br-0123456789ab", "veth12ab", "virbr0", "lxcbr0", "cni0", "podman1"}) {
+    CAPTURE(name);
+    CHECK_FALSE(filter.wants(name));
+  }
+  for (const char* name : {"eth0", "wlan0", "br0", "br-lan", "br-0123456789a", "br-0123456789AB", "bond0", "tap3"}) {
+    CAPTURE(name);
+    CHECK(filter.wants(name));
+  }
+}
+
+TEST_CASE("the allow list names what is used, also what is otherwise ignored; the deny list goes before it") {
+  const InterfaceFilter filter{{"eth0", "docker*", "wg1"}, {"wg*"}};
+  CHECK(filter.wants("eth0"));
+  CHECK(filter.wants("docker0"));
+  CHECK_FALSE(filter.wants("eth1"));
+  CHECK_FALSE(filter.wants("wg1"));
+  const InterfaceFilter only_denied{{}, {"eth1"}};
+  CHECK(only_denied.wants("eth0"));
+  CHECK_FALSE(only_denied.wants("eth1"));
+}

@@ -1,0 +1,202 @@
+#include "discovery/record_table.h"
+
+#include <catch2/catch_test_macros.hpp>
+#include <map>
+
+#include "base/random.h"
+
+using namespace peer;
+using namespace std::chrono_literals;
+using discovery::Found;
+using discovery::Instance;
+using discovery::Record;
+using discovery::RecordTable;
+
+namespace {
+
+PeerId id_of(unsigned number) {
+  PeerId id;
+  id.bytes[0] = static_cast<std::uint8_t>(number);
+  id.bytes[1] = static_cast<std::uint8_t>(number >> 8);
+  id.bytes[2] = static_cast<std::uint8_t>(number >> 16);
+  return id;
+}
+Record record_of(unsigned number, std::uint64_t revision = 1) {
+  return {id_of(number), "peer " + std::to_string(number), 1, revision};
+}
+net::SocketAddress at(const std::string& text) { return *net::SocketAddress::parse(text); }
+
+/// A table and what it told, as its reader would see it.
+struct Fixture {
+  std::map<PeerId, Found> seen;
+  unsigned told = 0;
+  rt::TimePoint now{};
+  RecordTable table{id_of(1), [this](const PeerId& id, const std::optional<Found>& found) {
+                      ++told;
+                      if (found) {
+                        seen[id] = *found;
+                      } else {
+                        REQUIRE(seen.erase(id) == 1);
+                      }
+                    }};
+
+  static Instance instance(const std::string& name, int interface = 2, int family = 0) {
+    return {name, "local", interface, family};
+  }
+  void resolve(const Instance& instance, const Record& record, const std::string& address) {
+    table.appeared(instance);
+    const auto next = table.next(now, false);
+    REQUIRE(next == instance);
+    table.resolved(instance, record, at(address));
+  }
+};
+
+}  // namespace
+
+TEST_CASE("the addresses of a peer's instances are merged by its id") {
+  Fixture f;
+  f.resolve(Fixture::instance("a", 2, 1), record_of(5), "[fd00::5]:7");
+  f.resolve(Fixture::instance("a", 2, 0), record_of(5), "10.0.0.5:7");
+  f.resolve(Fixture::instance("a", 3, 0), record_of(5), "10.1.0.5:7");
+  f.resolve(Fixture::instance("a", 4, 0), record_of(5), "10.1.0.5:7");
+  REQUIRE(f.seen.size() == 1);
+  CHECK(f.seen[id_of(5)].addresses ==
+        std::vector{at("10.0.0.5:7"), at("10.1.0.5:7"), at("[fd00::5]:7")});  // no address twice
+  CHECK(f.told == 3);
+  f.table.gone(Fixture::instance("a", 2, 0));
+  CHECK(f.seen[id_of(5)].addresses.size() == 2);
+  for (const int interface : {2, 3, 4}) {
+    for (const int family : {0, 1}) f.table.gone(Fixture::instance("a", interface, family));
+  }
+  CHECK(f.seen.empty());
+  CHECK(f.table.instances() == 0);
+  CHECK(f.table.peers() == 0);
+}
+
+TEST_CASE("one's own record is known by its id") {
+  Fixture f;
+  f.resolve(Fixture::instance("me"), record_of(1), "10.0.0.1:7");
+  CHECK(f.told == 0);
+  CHECK(f.table.instances() == 0);
+}
+
+TEST_CASE("a change of the record is resolved again and told once") {
+  Fixture f;
+  f.resolve(Fixture::instance("a"), record_of(5, 1), "10.0.0.5:7");
+  f.table.changed("a");
+  CHECK(f.seen[id_of(5)].record.revision == 1);  // holds until the new one is there
+  const auto next = f.table.next(f.now, false);
+  REQUIRE(next.has_value());
+  f.table.changed("a");  // once more, in the middle
+  f.table.resolved(*next, record_of(5, 2), at("10.0.0.6:7"));
+  CHECK(f.seen[id_of(5)].record.revision == 2);
+  CHECK(f.seen[id_of(5)].addresses == std::vector{at("10.0.0.6:7")});
+  REQUIRE(f.table.next(f.now, false) == next);
+  f.table.resolved(*next, record_of(5, 2), at("10.0.0.6:7"));
+  CHECK(f.told == 2);
+  CHECK_FALSE(f.table.next(f.now, false).has_value());
+}
+
+TEST_CASE("an instance whose id changes leaves one peer for another") {
+  Fixture f;
+  f.resolve(Fixture::instance("a"), record_of(5), "10.0.0.5:7");
+  f.table.changed("a");
+  f.table.resolved(*f.table.next(f.now, false), record_of(6), at("10.0.0.5:7"));
+  CHECK(f.seen.size() == 1);
+  CHECK(f.seen.contains(id_of(6)));
+}
+
+TEST_CASE("another service that claims a peer's id adds its address and does not rename it") {
+  Fixture f;
+  f.resolve(Fixture::instance("a"), record_of(5), "10.0.0.5:7");
+  Record forged = record_of(5, 99);
+  forged.name = "forged";
+  f.resolve(Fixture::instance("b"), forged, "10.0.0.66:7");
+  CHECK(f.seen[id_of(5)].record == record_of(5));
+  CHECK(f.seen[id_of(5)].addresses.size() == 2);
+  f.table.gone(Fixture::instance("a"));
+  CHECK(f.seen[id_of(5)].addresses == std::vector{at("10.0.0.66:7")});
+}
+
+TEST_CASE("an instance that does not answer gets some more turns, later") {
+  Fixture f;
+  f.table.appeared(Fixture::instance("a"));
+  for (unsigned attempt = 1; attempt <= RecordTable::kMaxAttempts; ++attempt) {
+    const auto next = f.table.next(f.now, false);
+    REQUIRE(next.has_value());
+    f.table.unanswered(*next, f.now);
+    CHECK_FALSE(f.table.next(f.now, false).has_value());
+    if (const auto turn = f.table.next_turn(f.now)) f.now = *turn;
+  }
+  CHECK(f.table.instances() == 0);
+  CHECK_FALSE(f.table.complete());  // to be browsed again some time
+  CHECK(f.table.complete());
+}
+
+TEST_CASE("what went away while it was being resolved is not told") {
+  Fixture f;
+  f.table.appeared(Fixture::instance("a"));
+  const auto next = f.table.next(f.now, false);
+  f.table.gone(*next);
+  f.table.resolved(*next, record_of(5), at("10.0.0.5:7"));
+  f.table.unanswered(*next, f.now);
+  f.table.useless(*next);
+  CHECK(f.told == 0);
+  CHECK(f.table.instances() == 0);
+}
+
+TEST_CASE("a flood of forged records stays within bounds, and a proven peer has the first turn") {
+  Fixture f;
+  f.resolve(Fixture::instance("known"), record_of(5), "10.0.0.5:7");
+  f.table.prefer(id_of(5));
+  f.table.gone(Fixture::instance("known"));
+  CHECK(f.seen.empty());
+  const auto random = seeded_random(3);
+  unsigned resolved = 0;
+  for (unsigned i = 0; i < 60'000; ++i) {
+    f.now += 1ms;  // 1,000 records a second
+    f.table.appeared(Fixture::instance("junk " + std::to_string(i)));
+    if (random->below(4) == 0) f.table.gone(Fixture::instance("junk " + std::to_string(random->below(i + 1))));
+    while (const auto next = f.table.next(f.now, false)) {
+      ++resolved;
+      switch (random->below(4)) {
+        case 0: f.table.useless(*next); break;
+        case 1: f.table.unanswered(*next, f.now); break;
+        default: f.table.resolved(*next, record_of(1000 + i), at("10.0.0.99:7"));
+      }
+    }
+    REQUIRE(f.table.instances() <= RecordTable::kMaxInstances);
+    REQUIRE(f.table.peers() <= discovery::kMaxFoundPeers);
+    REQUIRE(f.seen.size() <= discovery::kMaxFoundPeers);
+    if (i != 30'000) continue;
+    f.table.appeared(Fixture::instance("known"));
+    REQUIRE(f.table.next(f.now, true) == Fixture::instance("known"));
+    f.table.resolved(Fixture::instance("known"), record_of(5), at("10.0.0.5:7"));
+  }
+  CHECK(resolved <= RecordTable::kTurnBurst + 60 * RecordTable::kTurnsPerSecond + 1);
+  CHECK(f.seen.contains(id_of(5)));  // still there
+  f.table.clear();
+  CHECK(f.seen.empty());
+}
+
+TEST_CASE("addresses claimed for one peer are bounded, the newest are kept") {
+  Fixture f;
+  for (int i = 0; i < 100; ++i) {
+    f.now += 1s;
+    f.resolve(Fixture::instance("n" + std::to_string(i)), record_of(5), "10.0.0." + std::to_string(i + 1) + ":7");
+  }
+  CHECK(f.seen[id_of(5)].addresses.size() == discovery::kMaxFoundAddresses);
+  CHECK(f.seen[id_of(5)].addresses.back() == at("10.0.0.100:7"));
+  CHECK(f.table.instances() == discovery::kMaxFoundAddresses);
+}
+
+TEST_CASE("what is not seen when browsed again is gone") {
+  Fixture f;
+  f.resolve(Fixture::instance("a"), record_of(5), "10.0.0.5:7");
+  f.resolve(Fixture::instance("b"), record_of(6), "10.0.0.6:7");
+  f.table.keep_only({Fixture::instance("b")});
+  CHECK(f.seen.size() == 1);
+  CHECK(f.seen.contains(id_of(6)));
+  f.table.look_again(id_of(6));
+  CHECK(f.table.next(f.now, false) == Fixture::instance("b"));
+}
