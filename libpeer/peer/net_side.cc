@@ -6,15 +6,32 @@
 
 namespace peer::node {
 
-NetSide::NetSide(rt::Scope& net, std::unique_ptr<net::DatagramSocket> socket, net::EndpointOptions options,
-                 store::Disk& disk, rt::Workers& workers, Log log)
-    : endpoint_(net, std::move(socket), std::move(options)), seeder_(disk, workers, log.named("seeder")) {}
+namespace {
+class EndpointNetwork final : public Network {
+ public:
+  EndpointNetwork(rt::Scope& net, std::unique_ptr<net::DatagramSocket> socket, net::EndpointOptions options)
+      : endpoint_(net, std::move(socket), std::move(options)) {}
+  net::Transport& transport() override { return endpoint_; }
+  rt::Task<void> run(rt::CancellationToken token) override { return endpoint_.run(std::move(token)); }
+
+ private:
+  net::Endpoint endpoint_;
+};
+}  // namespace
+
+std::unique_ptr<Network> endpoint_network(rt::Scope& net, std::unique_ptr<net::DatagramSocket> socket,
+                                          net::EndpointOptions options) {
+  return std::make_unique<EndpointNetwork>(net, std::move(socket), std::move(options));
+}
+
+NetSide::NetSide(std::unique_ptr<Network> network, store::Disk& disk, rt::Workers& workers, Log log)
+    : network_(std::move(network)), seeder_(disk, workers, log.named("seeder")) {}
 
 rt::Task<void> NetSide::serve(SessionContext sessions, rt::CancellationToken token) {
   net::RequestHandler handler = [this, sessions](net::ServerStream& stream, rt::CancellationToken t) {
     return handle(sessions, stream, std::move(t));
   };
-  co_await endpoint_.serve(std::move(handler), token);
+  co_await network_->transport().serve(std::move(handler), token);
 }
 
 rt::Task<void> NetSide::handle(SessionContext sessions, net::ServerStream& stream, rt::CancellationToken token) {

@@ -5,34 +5,38 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 
 #include "base/log.h"
 #include "net/endpoint.h"
+#include "peer/network.h"
 #include "peer/session.h"
 #include "transfer/seeder.h"
 
 namespace peer::node {
 
+std::unique_ptr<Network> endpoint_network(rt::Scope& net, std::unique_ptr<net::DatagramSocket> socket,
+                                          net::EndpointOptions options);
+
 class NetSide {
  public:
-  NetSide(rt::Scope& net, std::unique_ptr<net::DatagramSocket> socket, net::EndpointOptions options, store::Disk& disk,
-          rt::Workers& workers, Log log);
+  NetSide(std::unique_ptr<Network> network, store::Disk& disk, rt::Workers& workers, Log log);
 
   /// The endpoint's outermost task. Fails: throws when the socket breaks.
-  rt::Task<void> run(rt::CancellationToken token) { return endpoint_.run(token); }
+  rt::Task<void> run(rt::CancellationToken token) { return network_->run(std::move(token)); }
   /// Serves until cancelled: what is under way goes on whether new requests are accepted or not. Where sessions report
   /// to is given here.
   rt::Task<void> serve(SessionContext sessions, rt::CancellationToken token);
   /// While not accepting, new requests are answered 503.
   void set_accepting(bool accepting) noexcept { accepting_ = accepting; }
 
-  net::Transport& transport() noexcept { return endpoint_; }
+  net::Transport& transport() noexcept { return network_->transport(); }
   transfer::Seeder& seeder() noexcept { return seeder_; }
 
  private:
   rt::Task<void> handle(SessionContext sessions, net::ServerStream& stream, rt::CancellationToken token);
 
-  net::Endpoint endpoint_;
+  std::unique_ptr<Network> network_;
   transfer::Seeder seeder_;
   bool accepting_ = false;
 };

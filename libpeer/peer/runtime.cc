@@ -117,8 +117,10 @@ rt::Task<void> PeerMain::create_net_side() {
     net::EndpointOptions endpoint(options_.identity, environment_.net_random);
     endpoint.log = options_.log.named("quic");
     endpoint.admit = options_.admit;
-    net_side_ = std::make_unique<NetSide>(*environment_.net, std::move(options_.socket), std::move(endpoint),
-                                          *environment_.disk, *environment_.workers, options_.log);
+    auto network = options_.make_network
+                       ? options_.make_network(*environment_.net)
+                       : endpoint_network(*environment_.net, std::move(options_.socket), std::move(endpoint));
+    net_side_ = std::make_unique<NetSide>(std::move(network), *environment_.disk, *environment_.workers, options_.log);
     return [](PeerMain& self) -> rt::Task<void> {
       const net::SocketAddress local = self.net_side_->transport().local_address();
       self.listen_ = local.to_string();

@@ -19,6 +19,7 @@
 #include "net/resolver.h"
 #include "peer/api.h"
 #include "peer/events.h"
+#include "peer/network.h"
 #include "runtime/channel.h"
 #include "runtime/scope.h"
 #include "runtime/workers.h"
@@ -48,6 +49,8 @@ struct PeerOptions {
   PeerEnvironment environment;
   net::Identity identity;
   std::unique_ptr<net::DatagramSocket> socket;  ///< bound; used on the net loop
+  /// Gives what to use instead of an endpoint on `socket`; called on the net loop. Empty: that endpoint.
+  std::function<std::unique_ptr<Network>(rt::Scope& net)> make_network;
   std::string name;
   std::string instance;            ///< a fresh random value a start
   std::vector<std::string> roots;  ///< library roots; absolute
