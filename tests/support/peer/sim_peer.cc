@@ -109,6 +109,8 @@ void SimPeer::start(Options options) {
   peer.environment.net_random = random_.get();
   peer.environment.resolver = resolver_.get();
   peer.environment.wall_clock = [this] { return world_.wall_clock(); };
+  peer.environment.discovery = options.discovery;
+  peer.environment.network = options.network;
   peer.socket = world_.network.bind(*net::SocketAddress::parse(address));
   peer.name = name;
   peer.instance = std::to_string(++starts_);

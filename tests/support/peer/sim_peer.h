@@ -42,6 +42,8 @@ class SimPeer {
     rt::Duration lost = std::chrono::seconds(25);
     rt::Duration shutdown_timeout = std::chrono::seconds(2);
     std::size_t parallel = 3;
+    discovery::Discovery* discovery = nullptr;  ///< must outlive the run
+    discovery::NetworkMonitor* network = nullptr;
     Options() = default;
   };
 

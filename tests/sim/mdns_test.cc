@@ -1,0 +1,154 @@
+// Peers that a discovery finds, one that the test plays.
+#include <algorithm>
+#include <catch2/catch_test_macros.hpp>
+
+#include "scenario.h"
+#include "support/discovery/fake_discovery.h"
+
+using namespace peer;
+using namespace peer::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Says that the network has changed, when the test does.
+class FakeMonitor final : public discovery::NetworkMonitor {
+ public:
+  rt::Task<void> run(std::function<void()> changed, rt::CancellationToken token) override {
+    struct Stop {
+      FakeMonitor& fake;
+      ~Stop() { fake.change = nullptr; }
+    };
+    const Stop stop{*this};
+    change = std::move(changed);
+    rt::Event never;
+    co_await never.wait(token);
+  }
+  std::function<void()> change;
+};
+
+struct Found {
+  FakeDiscovery discovery;
+  FakeMonitor monitor;
+  SimPeer peer;
+
+  Found(SimWorld& world, const std::string& name, const std::string& ip) : peer(world, name, ip) {}
+  void start() {
+    SimPeer::Options options;
+    options.discovery = &discovery;
+    options.network = &monitor;
+    peer.start(options);
+  }
+  void find(const Found& other) const {
+    discovery.find({other.peer.id(), other.peer.name, 1, 1}, {*net::SocketAddress::parse(other.peer.address)});
+  }
+  node::PeerInfo only() {
+    auto list = peer.ask(node::ListPeers{}).value();
+    REQUIRE(list.size() == 1);
+    return list.front();
+  }
+  bool connected() {
+    const auto list = peer.ask(node::ListPeers{}).value();
+    return list.size() == 1 && list.front().state == node::PeerState::connected;
+  }
+};
+
+struct Pair {
+  explicit Pair(std::uint64_t seed) : world(seed), a(world, "a", "10.0.0.1"), b(world, "b", "10.0.0.2") {
+    a.start();
+    b.start();
+    REQUIRE(world.run_until([&] { return a.discovery.running() && b.discovery.running(); }, 1s));
+  }
+  void meet() {
+    a.find(b);
+    b.find(a);
+    REQUIRE(world.run_until([&] { return a.connected() && b.connected(); }, 5s));
+  }
+  SimWorld world;
+  Found a, b;
+};
+
+}  // namespace
+
+TEST_CASE("two that find each other are connected once, and say how they were found") {
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    Pair pair(seed);
+    CHECK(pair.a.discovery.record.id == pair.a.peer.id());
+    CHECK(pair.a.discovery.published_port == net::kDefaultPort);
+    pair.meet();
+    CHECK(std::ranges::count(pair.a.only().found_by, "mdns") == 1);
+    CHECK(pair.a.peer.count("PeerDiscovered") == 1);
+    CHECK(pair.a.peer.count("PeerConnected") == 1);
+    CHECK(pair.a.discovery.proven.contains(pair.b.peer.id()));
+    pair.world.run_until([] { return false; }, 1min);
+    CHECK(pair.a.connected());
+    CHECK(pair.a.peer.count("PeerConnected") == 1);
+    CHECK(pair.b.peer.count("PeerConnected") == 1);
+  }
+}
+
+TEST_CASE("an address that leads to another than its record says connects nobody") {
+  Pair pair(1);
+  discovery::Record forged{pair.a.peer.id(), "forged", 1, 1};
+  forged.id.bytes[0] ^= 1;
+  pair.a.discovery.find(forged, {*net::SocketAddress::parse(pair.b.peer.address)});
+  pair.world.run_until([] { return false; }, 30s);
+  CHECK(pair.a.peer.count("PeerConnected") == 0);
+  CHECK(pair.b.peer.count("PeerConnected") == 0);
+  pair.a.discovery.lose(forged.id);
+  pair.world.run_until([] { return false; }, 1s);
+  CHECK(pair.a.peer.ask(node::ListPeers{}).value().empty());
+}
+
+TEST_CASE("who is no longer found stays connected, and is not dialled again once lost") {
+  Pair pair(1);
+  pair.meet();
+  pair.a.discovery.lose(pair.b.peer.id());
+  pair.b.discovery.lose(pair.a.peer.id());
+  pair.world.run_until([] { return false; }, 1min);
+  CHECK(pair.a.connected());
+  pair.b.peer.stop();
+  CHECK(pair.a.peer.ask(node::ListPeers{}).value().empty());
+}
+
+TEST_CASE("an unanswered address is asked for anew, and dialled as soon as it is another") {
+  Pair pair(1);
+  const discovery::Record b{pair.b.peer.id(), "b", 1, 1};
+  pair.a.discovery.find(b, {*net::SocketAddress::parse("10.0.0.99:24747")});
+  REQUIRE(pair.world.run_until([&] { return pair.a.discovery.looked_again[b.id] > 0; }, 30s));
+  CHECK_FALSE(pair.a.connected());
+  pair.a.find(pair.b);
+  CHECK(pair.world.run_until([&] { return pair.a.connected(); }, 3s));
+}
+
+TEST_CASE("after a change of the network a silent peer is dialled anew and never lost") {
+  Pair pair(2);
+  pair.meet();
+  const auto host = *net::SocketAddress::parse(pair.b.peer.address);
+  pair.world.run_until([] { return false; }, 5s);
+  pair.world.network.cut(host);
+  pair.a.monitor.change();
+  CHECK(pair.a.discovery.network_changes == 1);
+  pair.world.run_until([] { return false; }, 5s);
+  pair.world.network.restore(host);
+  CHECK(pair.a.connected());
+  pair.world.run_until([] { return false; }, 3s);
+  for (Found* each : {&pair.a, &pair.b}) {
+    CHECK(each->connected());
+    CHECK(each->only().last_seen_s < 4);
+    CHECK(each->peer.count("PeerLost") == 0);
+    CHECK(each->peer.count("PeerConnected") == 1);
+  }
+}
+
+TEST_CASE("the revision that is published is the library's") {
+  SimWorld world(1);
+  Found a(world, "a", "10.0.0.1");
+  make_small_game(a.peer.disk, "/library/game", 10'000);
+  a.start();
+  REQUIRE(world.run_until([&] { return a.discovery.running() && a.peer.count("LocalLibraryChanged") > 0; }, 10s));
+  const std::uint64_t revision = a.discovery.record.revision;
+  make_small_game(a.peer.disk, "/library/another", 10'000);
+  a.peer.ask(node::Rescan{});
+  CHECK(world.run_until([&] { return a.discovery.record.revision > revision; }, 10s));
+}
