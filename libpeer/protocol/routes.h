@@ -46,6 +46,10 @@ struct ByteRange {
 };
 Result<std::optional<ByteRange>> parse_range(std::string_view header, std::uint64_t size);
 
+/// A request field, with this value, of a single chunk's request: the sender hashes the chunk before it sends it.
+inline constexpr std::string_view kVerifyField = "peerd-verify";
+inline constexpr std::string_view kVerifyTrue = "?1";
+
 /// The Accept value by which peers ask for the binary manifest.
 inline constexpr std::string_view kManifestMediaType = "application/vnd.peerd.manifest";
 

@@ -331,7 +331,8 @@ void Download::handle(SourceReport report) {
     give_back(source, span->span);
     last_error_ = span->error;
     if (span->blame == Blame::local) fatal_ = span->error;
-    if (span->blame == Blame::content || span->blame == Blame::missing) {
+    if (span->blame == Blame::lie && context_.on_liar) context_.on_liar(span->source, span->error.message);
+    if (span->blame == Blame::content || span->blame == Blame::missing || span->blame == Blame::lie) {
       source.excluded = true;
       source.stop->request();  // nothing more of it is wanted, what is under way included
       context_.log.warn(game_ + ": no longer asking " + span->source.brief() + ": " + span->error.message);

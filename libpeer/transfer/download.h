@@ -46,6 +46,8 @@ struct DownloadContext {
   const SourceList* sources = nullptr;
   /// What lies on this disk already. Called on the control loop.
   std::function<std::shared_ptr<const library::Snapshot>()> local;
+  /// A source was caught sending what it knew to be wrong. Called on the control loop.
+  std::function<void(const PeerId&, const std::string& reason)> on_liar;
   std::string root;           ///< the library root that receives
   std::uint64_t reserve = 0;  ///< bytes to leave free
   Log log;

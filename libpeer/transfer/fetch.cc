@@ -37,6 +37,27 @@ Batch next_batch(const protocol::Manifest& manifest, std::uint64_t first, std::u
   return batch;
 }
 
+/// After a wrong chunk: the source is asked for that one alone, and to hash it first. One whose disk has changed finds
+/// out, refuses, and is honest; one that sends wrong bytes again lies.
+rt::Task<Blame> reaffirm(const SourceJob& job, net::Link& link, std::uint64_t chunk, rt::CancellationToken token) {
+  net::RequestHead head;
+  head.method = "GET";
+  head.path = protocol::format_route(protocol::ChunksRoute{job.game, job.version, chunk, 1});
+  head.fields.push_back({std::string(protocol::kVerifyField), std::string(protocol::kVerifyTrue)});
+  const auto opened = co_await link.request(head, false, token);
+  if (!opened) co_return Blame::content;
+  const auto response = co_await (*opened)->response(token);
+  if (!response || response->status != 200) co_return Blame::content;
+  std::vector<std::uint8_t> bytes(job.document->manifest.place(static_cast<std::size_t>(chunk)).size);
+  const auto got = co_await (*opened)->reader().read(bytes, token);
+  if (!got || *got != bytes.size()) co_return Blame::content;
+  auto check = [&bytes, expected = job.document->manifest.chunks[chunk]](const rt::StopFlag&) {
+    return protocol::hash(bytes) == expected;
+  };
+  const bool right = co_await rt::offload(*job.workers, std::move(check), token);
+  co_return right ? Blame::content : Blame::lie;
+}
+
 struct WriteOutcome {
   Result<void> result;
   std::uint64_t written = 0;
@@ -83,7 +104,10 @@ rt::Task<std::optional<SpanFailed>> fetch_span(const SourceJob& job, net::Link& 
     stream->reader().release(batch.bytes);
     if (outcome.written > 0) job.reports.send_urgent(SpanProgress{job.peer.id, batch.first, outcome.written});
     if (!outcome.result) {
-      const Blame blame = outcome.result.error().code == ErrorCode::invalid ? Blame::content : Blame::local;
+      Blame blame = Blame::local;
+      if (outcome.result.error().code == ErrorCode::invalid) {
+        blame = co_await reaffirm(job, link, batch.first + outcome.written, token);
+      }
       co_return failed(blame, outcome.result.error());
     }
     chunk += batch.count;

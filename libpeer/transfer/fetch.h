@@ -44,7 +44,8 @@ struct SpanDone {
 };
 enum class Blame {
   network,  ///< lost, late or refused: may be asked again
-  content,  ///< the source sent a chunk that is not what its hash says
+  content,  ///< the source sent a chunk that is not what its hash says; its disk may have changed under it
+  lie,      ///< it says that its copy was hashed just now, and sends wrong bytes nevertheless
   missing,  ///< the source does not have what it offered
   local,    ///< this machine's disk
 };

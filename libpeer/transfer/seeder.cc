@@ -206,8 +206,8 @@ rt::Task<void> Seeder::send_file(net::ServerStream& stream, protocol::FileRoute 
     }
   }
   const GameReader::Position from{static_cast<std::size_t>(file - files.begin()), range.first};
-  GameReader reader(disk_, game, game->offered);
-  co_await send_content(stream, std::move(head), std::move(reader), from, range.length, game->id, token);
+  Content content{GameReader(disk_, game, game->offered), from, range.length, game->id};
+  co_await send_content(stream, std::move(head), std::move(content), token);
 }
 
 rt::Task<void> Seeder::send_chunks(net::ServerStream& stream, protocol::ChunksRoute route,
@@ -229,13 +229,16 @@ rt::Task<void> Seeder::send_chunks(net::ServerStream& stream, protocol::ChunksRo
   }
   net::ResponseHead head;
   head.fields.push_back({"content-type", "application/octet-stream"});
-  GameReader reader(disk_, game, game->offered);
-  co_await send_content(stream, std::move(head), std::move(reader), span->from, span->bytes, game->id, token);
+  Content content{GameReader(disk_, game, game->offered), span->from, span->bytes, game->id};
+  if (route.count == 1 && field(stream.request(), protocol::kVerifyField) == protocol::kVerifyTrue) {
+    content.hash = game->offered->document->manifest.chunks[route.first];
+  }
+  co_await send_content(stream, std::move(head), std::move(content), token);
 }
 
-rt::Task<void> Seeder::send_content(net::ServerStream& stream, net::ResponseHead head, GameReader reader,
-                                    GameReader::Position from, std::uint64_t length, std::string game,
+rt::Task<void> Seeder::send_content(net::ServerStream& stream, net::ResponseHead head, Content content,
                                     rt::CancellationToken token) {
+  std::uint64_t length = content.length;
   head.content_length = length;
   if (length == 0 || stream.request().method == "HEAD") {
     static_cast<void>(stream.respond(head, false));  // a stream that is gone wants no answer
@@ -245,12 +248,16 @@ rt::Task<void> Seeder::send_content(net::ServerStream& stream, net::ResponseHead
   while (length > 0) {
     const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(length, SendBuffers::kBatchBytes));
     std::shared_ptr<std::vector<std::uint8_t>> buffer = co_await buffers_.take(count, token);
-    auto read = [&reader, &from, into = std::span(*buffer)](const rt::StopFlag&) { return reader.fill(from, into); };
+    auto read = [&content, into = std::span(*buffer)](const rt::StopFlag&) -> Result<void> {
+      if (Result<void> filled = content.reader.fill(content.from, into); !filled) return filled;
+      if (!content.hash || protocol::hash(into) == *content.hash) return {};
+      return fail(ErrorCode::invalid, "a chunk of it is no longer what was hashed");
+    };
     const Result<void> filled = co_await rt::offload(workers_, std::move(read), token);
     if (!filled) {
       const bool changed = filled.error().code == ErrorCode::invalid;
-      log_.warn("cannot send " + game + ": " + filled.error().message);
-      if (changed && on_changed_) on_changed_(game);
+      log_.warn("cannot send " + content.game + ": " + filled.error().message);
+      if (changed && on_changed_) on_changed_(content.game);
       // Otherwise the stream is left unfinished, which resets it.
       if (!responded) co_await send_error(stream, changed ? 410 : 500, filled.error(), token);
       co_return;
@@ -260,6 +267,9 @@ rt::Task<void> Seeder::send_content(net::ServerStream& stream, net::ResponseHead
       if (const Result<void> sent = stream.respond(head, true); !sent) co_return;
       responded = true;
     }
+#if PEERD_TEST_HOOKS
+    if (tamper_) tamper_(*buffer);
+#endif
     const Result<void> written = co_await stream.writer().write(std::move(buffer), token);
     if (!written) co_return;
     stats_.bytes_sent += count;

@@ -9,6 +9,8 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 
 #include "base/log.h"
@@ -55,12 +57,26 @@ class Seeder {
   rt::Task<void> send_manifest(net::ServerStream& stream, protocol::ManifestRoute route, rt::CancellationToken token);
   rt::Task<void> send_file(net::ServerStream& stream, protocol::FileRoute route, rt::CancellationToken token);
   rt::Task<void> send_chunks(net::ServerStream& stream, protocol::ChunksRoute route, rt::CancellationToken token);
-  /// `length` bytes of the game from a place on; the head's content length is set.
-  rt::Task<void> send_content(net::ServerStream& stream, net::ResponseHead head, GameReader reader,
-                              GameReader::Position from, std::uint64_t length, std::string game,
+  /// Bytes of a game, from a place on.
+  struct Content {
+    GameReader reader;
+    GameReader::Position from;
+    std::uint64_t length = 0;
+    std::string game;
+    std::optional<Digest> hash = {};  ///< of a single chunk that is to be checked first
+  };
+  /// The head's content length is set.
+  rt::Task<void> send_content(net::ServerStream& stream, net::ResponseHead head, Content content,
                               rt::CancellationToken token);
   std::shared_ptr<const library::LocalGame> find(const std::string& game) const;
 
+#if PEERD_TEST_HOOKS
+ public:
+  void set_tamper(std::function<void(std::span<std::uint8_t>)> tamper) { tamper_ = std::move(tamper); }
+
+ private:
+  std::function<void(std::span<std::uint8_t>)> tamper_;
+#endif
   store::Disk& disk_;
   rt::Workers& workers_;
   Log log_;
