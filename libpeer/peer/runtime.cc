@@ -130,6 +130,9 @@ rt::Task<void> PeerMain::create_net_side() {
   };
   co_await rt::call_on(*environment_.net, "open endpoint", std::move(create), rt::CancellationToken());
   transport_ = &net_side_->transport();
+#if PEERD_TEST_HOOKS
+  net_side_->seeder().set_tamper(options_.tamper);  // before anything is served
+#endif
 }
 
 rt::Task<void> PeerMain::destroy_net_side() {

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -71,6 +72,8 @@ struct PeerOptions {
   Log log;
 #if PEERD_TEST_HOOKS
   rt::Event* end_of_hang = nullptr;  ///< what a service that was told to hang waits for; null: for ever
+  /// Spoils what is sent, after all checks: a peer that lies. Called on the net loop.
+  std::function<void(std::span<std::uint8_t>)> tamper;
 #endif
 
   explicit PeerOptions(net::Identity i) : identity(std::move(i)) {}

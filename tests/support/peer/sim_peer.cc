@@ -114,7 +114,7 @@ void SimPeer::start(Options options) {
   peer.socket = world_.network.bind(*net::SocketAddress::parse(address));
   peer.name = name;
   peer.instance = std::to_string(++starts_);
-  peer.roots = {"/library"};
+  peer.roots = options.roots;
   peer.settle = options.settle;
   peer.peers = options.peers;
   peer.ping = options.ping;
@@ -124,6 +124,7 @@ void SimPeer::start(Options options) {
   peer.reserve = 0;
 #if PEERD_TEST_HOOKS
   peer.end_of_hang = &end_of_hang_;
+  peer.tamper = options.tamper;
 #endif
   peer.on_event = [this](const node::Event& event) {
     const auto now =

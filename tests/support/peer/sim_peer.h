@@ -44,6 +44,8 @@ class SimPeer {
     std::size_t parallel = 3;
     discovery::Discovery* discovery = nullptr;  ///< must outlive the run
     discovery::NetworkMonitor* network = nullptr;
+    std::function<void(std::span<std::uint8_t>)> tamper;  ///< spoils what it sends
+    std::vector<std::string> roots = {"/library"};
     Options() = default;
   };
 
