@@ -39,7 +39,13 @@ void add_commands(CLI::App& app, Arguments& arguments, std::string& wait) {
   download->add_option("--wait", wait, "wait this long for a peer that has it: 30s, 5m, 2h")->type_name("DURATION");
   download->add_flag("--detach", arguments.detach, "begin it, and do not wait");
   command("downloads", "the downloads");
-  subject(command("cancel", "end a download"), "GAME", true);
+  subject(command("pause", "hold a download where it is, until resume"), "GAME", true);
+  subject(command("resume", "let a paused download go on"), "GAME", true);
+  subject(command("cancel", "end a download and delete what it has received"), "GAME", true);
+  CLI::App* move = command("move", "change a download's place in the queue");
+  subject(move, "GAME", true);
+  move->add_option("POSITION", arguments.position, "1: next")->required()->check(CLI::Range(1, 1'000'000'000));
+  subject(command("remove", "delete a game, or what a download of it has received"), "GAME", true);
   subject(command("rescan", "look at the library, or one game, anew"), "GAME", false);
 
   CLI::App* events = command("events", "events, one JSON object a line, until interrupted");

@@ -24,6 +24,7 @@ struct Arguments {
   std::optional<std::uint64_t> since;
   std::vector<std::string> only;
   std::string params;  ///< JSON
+  std::uint64_t position = 0;
 };
 
 /// The arguments; or an exit code, all that there is to say having been printed.

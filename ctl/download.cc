@@ -1,4 +1,4 @@
-// download, downloads, cancel.
+// download, downloads, and what steers them.
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -50,10 +50,11 @@ class Display {
     if (terminal_) {
       std::fprintf(stderr, "\r%s\x1b[K", progress_line(progress_of(entry), width()).c_str());
       drawn_ = true;
-    } else if (now >= next_line_) {
+    } else if (now >= next_line_ || entry.at("state") != state_) {
       std::fprintf(stderr, "%s\n", progress_line(progress_of(entry), 1000).c_str());
-      next_line_ = now + std::chrono::seconds(5);
+      next_line_ = now + std::chrono::seconds(entry.at("state") == "paused" ? 60 : 5);
     }
+    state_ = entry.at("state");
   }
   /// Leaves the progress line, so that another can follow.
   void end() {
@@ -71,6 +72,7 @@ class Display {
   const bool terminal_;
   bool drawn_ = false;
   Json last_;
+  Json state_;
   SteadyClock::time_point next_line_{};
 };
 
@@ -239,6 +241,27 @@ int run_downloads(Session& session) {
   }
   session.say(table.text());
   return kDone;
+}
+
+int run_pause(Session& session) {
+  return session.show("downloads.pause", {{"game", session.arguments.subject}}, [&](const Json& entry) {
+    const std::string game = plain(session.arguments.subject);
+    if (entry.at("state") == "paused") return game + ": paused at " + share(entry);
+    return game + ": " + plain(entry.at("state").get<std::string>());
+  });
+}
+
+int run_resume(Session& session) {
+  return session.show("downloads.resume", {{"game", session.arguments.subject}},
+                      [&](const Json&) { return plain(session.arguments.subject) + ": goes on in its turn"; });
+}
+
+int run_move(Session& session) {
+  const std::uint64_t position = session.arguments.position;
+  return session.show("downloads.move", {{"game", session.arguments.subject}, {"position", position}},
+                      [&](const Json&) {
+                        return plain(session.arguments.subject) + ": moved to position " + std::to_string(position);
+                      });
 }
 
 int run_cancel(Session& session) {

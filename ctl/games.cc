@@ -112,6 +112,11 @@ int run_show(Session& session) {
   return kDone;
 }
 
+int run_remove(Session& session) {
+  return session.show("games.remove", {{"game", session.arguments.subject}},
+                      [&](const Json&) { return plain(session.arguments.subject) + " is removed"; });
+}
+
 int run_rescan(Session& session) {
   const std::string& game = session.arguments.subject;
   return session.show("library.rescan", game.empty() ? Json() : Json{{"game", game}}, [&](const Json&) {

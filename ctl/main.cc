@@ -20,8 +20,9 @@ constexpr std::array kCommands{
     Command{"status", run_status},     Command{"games", run_games},         Command{"show", run_show},
     Command{"peers", run_peers},       Command{"connect", run_connect},     Command{"disconnect", run_disconnect},
     Command{"download", run_download}, Command{"downloads", run_downloads}, Command{"cancel", run_cancel},
-    Command{"rescan", run_rescan},     Command{"events", run_events},       Command{"call", run_call},
-    Command{"shutdown", run_shutdown},
+    Command{"pause", run_pause},       Command{"resume", run_resume},       Command{"move", run_move},
+    Command{"remove", run_remove},     Command{"rescan", run_rescan},       Command{"events", run_events},
+    Command{"call", run_call},         Command{"shutdown", run_shutdown},
 };
 
 int run(int argc, char** argv) {

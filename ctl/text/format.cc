@@ -91,16 +91,20 @@ std::string Table::text() const {
 
 std::string progress_line(const Progress& progress, std::size_t width) {
   std::string line = plain(progress.game) + ": ";
+  // 100 % only when it is.
+  const double share = std::floor((progress.total > 0 ? progress.done / progress.total : 1) * 100);
   if (progress.state == "downloading") {
-    const double share = progress.total > 0 ? progress.done / progress.total : 1;
-    // 100 % only when it is.
-    line += print("%3.0f %%", std::floor(share * 100));
+    line += print("%3.0f %%", share);
     line += "  " + human_bytes(progress.done) + " of " + human_bytes(progress.total) + "  " + human_rate(progress.rate);
     if (progress.eta_s >= 0) line += "  " + human_seconds(progress.eta_s) + " left";
     line += print("  %zu %s", progress.sources, progress.sources == 1 ? "source" : "sources");
   } else {
     line += plain(progress.state);
-    if (!progress.error.empty()) line += ": " + plain(progress.error);
+    if (!progress.error.empty()) {
+      line += ": " + plain(progress.error);
+    } else if (progress.state == "paused") {
+      line += " at " + print("%.0f %%", share) + "; 'peerctl resume' lets it go on";
+    }
   }
   return cut(line, width);
 }

@@ -48,6 +48,7 @@ std::vector<std::string> texts_of(const Json& params, const char* name) {
 }
 
 Json done(bool) { return {{"ok", true}}; }
+Json download_json(const node::DownloadInfo& download) { return to_json(download); }
 
 /// Sends the command; its reply, made JSON by `convert`, is the answer.
 template <class C, class Convert>
@@ -84,8 +85,7 @@ void start_download(MethodContext& context, const Json& params, Answer answer) {
     const double seconds = std::min(wait->get<double>(), kLongestWait);
     command.wait = std::chrono::duration_cast<rt::Duration>(std::chrono::duration<double>(seconds));
   }
-  ask(context, std::move(command), std::move(answer),
-      [](const node::DownloadInfo& download) { return to_json(download); });
+  ask(context, std::move(command), std::move(answer), download_json);
 }
 
 void show_game(MethodContext& context, const Json& params, Answer answer) {
@@ -147,6 +147,11 @@ const std::vector<Method>& methods() {
        {{"game", Kind::text, true}, {"version", Kind::text}, {"offset", Kind::count}, {"limit", Kind::count}},
        "the game, with files_total and files",
        show_game},
+      {"games.remove",
+       "Deletes a game of the first library root, or what a download of it has received",
+       {{"game", Kind::text, true}},
+       "{ok}",
+       [](Ctx& c, const Json& p, Answer a) { ask(c, node::RemoveGame{*text_of(p, "game")}, std::move(a), done); }},
       {"peers.list",
        "All peers known",
        {},
@@ -179,8 +184,29 @@ const std::vector<Method>& methods() {
        [](Ctx& c, const Json&, Answer a) {
          ask(c, node::ListDownloads{}, std::move(a), list_as<node::DownloadInfo>("downloads"));
        }},
+      {"downloads.pause",
+       "Holds a download where it is, also over restarts; answers when it has come to rest",
+       {{"game", Kind::text, true}},
+       "the download",
+       [](Ctx& c, const Json& p, Answer a) {
+         ask(c, node::PauseDownload{*text_of(p, "game")}, std::move(a), download_json);
+       }},
+      {"downloads.resume",
+       "Lets a paused download go on",
+       {{"game", Kind::text, true}},
+       "the download",
+       [](Ctx& c, const Json& p, Answer a) {
+         ask(c, node::ResumeDownload{*text_of(p, "game")}, std::move(a), download_json);
+       }},
+      {"downloads.move",
+       "Puts a download at a place in the queue, counted from 1; those that run go on",
+       {{"game", Kind::text, true}, {"position", Kind::count, true}},
+       "the download",
+       [](Ctx& c, const Json& p, Answer a) {
+         ask(c, node::MoveDownload{*text_of(p, "game"), *count_of(p, "position")}, std::move(a), download_json);
+       }},
       {"downloads.cancel",
-       "Ends a download",
+       "Ends a download and deletes what it has received",
        {{"game", Kind::text, true}},
        "{ok}",
        [](Ctx& c, const Json& p, Answer a) { ask(c, node::CancelDownload{*text_of(p, "game")}, std::move(a), done); }},

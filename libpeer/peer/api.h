@@ -141,7 +141,30 @@ struct StartDownload {
 struct ListDownloads {
   using Reply = std::vector<DownloadInfo>;
 };
+/// It keeps its place and what it has received, gives its turn to the next, and stays so over restarts. Answers when
+/// it has come to rest.
+struct PauseDownload {
+  using Reply = DownloadInfo;
+  std::string game;
+};
+struct ResumeDownload {
+  using Reply = DownloadInfo;
+  std::string game;
+};
+/// Answers when it is over and what it had received is gone.
 struct CancelDownload {
+  using Reply = bool;
+  std::string game;
+};
+/// Whose turn is next: those that run go on.
+struct MoveDownload {
+  using Reply = DownloadInfo;
+  std::string game;
+  std::uint64_t position = 1;  ///< from 1; beyond the end: the last
+};
+/// Deletes an installed game of the first root, or what a download has received. A download of it that is under way is
+/// cancelled. Answers when it is out of the library; the deleting itself may take longer.
+struct RemoveGame {
   using Reply = bool;
   std::string game;
 };
@@ -180,7 +203,8 @@ struct Request {
 
 using Command =
     std::variant<Request<GetStatus>, Request<ListGames>, Request<ShowGame>, Request<ListPeers>, Request<ConnectPeer>,
-                 Request<DisconnectPeer>, Request<StartDownload>, Request<ListDownloads>, Request<CancelDownload>,
+                 Request<DisconnectPeer>, Request<StartDownload>, Request<ListDownloads>, Request<PauseDownload>,
+                 Request<ResumeDownload>, Request<CancelDownload>, Request<MoveDownload>, Request<RemoveGame>,
 #if PEERD_TEST_HOOKS
                  Request<FailService>,
 #endif

@@ -91,8 +91,25 @@ void PeerMain::take(Request<StartDownload> request, rt::Scope&) {
 void PeerMain::take(Request<ListDownloads> request, rt::Scope&) {
   answer_now(request, [this] { return downloads_->list(); });
 }
-void PeerMain::take(Request<CancelDownload> request, rt::Scope&) {
-  answer_now(request, [&] { return downloads_->cancel(request.command.game); });
+void PeerMain::take(Request<PauseDownload> request, rt::Scope& work) {
+  std::string name = "pause " + request.command.game;
+  work.spawn(std::move(name), answer(std::move(request), &PeerMain::pause_download, work.token()));
+}
+void PeerMain::take(Request<ResumeDownload> request, rt::Scope& work) {
+  std::string name = "resume " + request.command.game;
+  work.spawn(std::move(name), answer(std::move(request), &PeerMain::resume_download, work.token()));
+}
+void PeerMain::take(Request<CancelDownload> request, rt::Scope& work) {
+  std::string name = "cancel " + request.command.game;
+  work.spawn(std::move(name), answer(std::move(request), &PeerMain::cancel_download, work.token()));
+}
+void PeerMain::take(Request<MoveDownload> request, rt::Scope& work) {
+  std::string name = "move " + request.command.game;
+  work.spawn(std::move(name), answer(std::move(request), &PeerMain::move_download, work.token()));
+}
+void PeerMain::take(Request<RemoveGame> request, rt::Scope& work) {
+  std::string name = "remove " + request.command.game;
+  work.spawn(std::move(name), answer(std::move(request), &PeerMain::remove_game, work.token()));
 }
 void PeerMain::take(Request<ShowGame> request, rt::Scope& work) {
   std::string name = "show " + request.command.game;

@@ -19,20 +19,33 @@ Downloads::Guard::Guard(Downloads& downloads, std::shared_ptr<Active> active)
     : downloads_(downloads), active_(std::move(active)) {}
 
 Downloads::Guard::~Guard() {
-  if (active_->download) active_->progress = active_->download->progress();
-  active_->download.reset();
-  if (running_) --downloads_.running_;
+  give_up_turn();
+  active_->over = true;
   if (!downloads_.stopping_) {
     if (downloads_.past_.size() >= kMaxPast) downloads_.past_.erase(downloads_.past_.begin());
     downloads_.past_.insert_or_assign(active_->game, downloads_.info(*active_));
   }
   downloads_.active_.erase(active_->game);
+  active_->changed.set();
   downloads_.turn_.set();
 }
 
 void Downloads::Guard::count_as_running() {
   running_ = true;
   ++downloads_.running_;
+}
+
+void Downloads::Guard::give_up_turn() {
+  if (active_->download) {
+    active_->elapsed_before += downloads_.scope_.executor().now() - active_->began;
+    active_->received_before = received(*active_);
+    active_->progress = active_->download->progress();
+    for (const auto& [id, bytes] : active_->progress.sources) active_->sources_before[id] += bytes;
+    active_->download.reset();
+  }
+  active_->in_line = false;
+  if (std::exchange(running_, false)) --downloads_.running_;
+  downloads_.turn_.set();
 }
 
 /// How it ends; told once the tables are clear, so that whoever hears of it may start it again.
@@ -52,23 +65,64 @@ rt::Task<void> Downloads::run(std::shared_ptr<Active> active, rt::CancellationTo
     Guard guard(*this, active);
     std::string failure;
     try {
-      co_await run_in_turn(*active, guard, token);
+      co_await run_attempts(*active, guard, token);
     } catch (const rt::Cancelled&) {
       if (!token.requested()) failure = "a stray cancellation";
     } catch (const std::exception& e) {
       failure = e.what();  // a bug or exhaustion: this download's end, not that of the others
     }
+    guard.give_up_turn();
     if (!active->ending && !failure.empty()) {
       decide(*active, DownloadEvent::Kind::failed, internal_error(active->game, failure));
       log_.error(active->error->message);
     } else if (!active->ending && active->cancelled) {
       decide(*active, DownloadEvent::Kind::cancelled, std::nullopt);
+      const Result<bool> discarded = co_await discard_staging(active->game, rt::CancellationToken());
+      if (!discarded) log_.warn("what was received of " + active->game + " stays: " + discarded.error().message);
     }
   }
   // Cut off by shutdown: nothing is said of it, and the next start begins it again.
-  if (!active->ending || stopping_) co_return;
+  if (!active->ending || (stopping_ && !active->cancelled)) co_return;
   if (active->begun || *active->ending == DownloadEvent::Kind::failed) tell(*active, *active->ending);
-  if (active->version_known) co_await persist(active->game, std::nullopt, rt::CancellationToken());
+  co_await forget(active->game);
+}
+
+/// From one pause to the next, until it is decided how it ends.
+rt::Task<void> Downloads::run_attempts(Active& active, Guard& guard, rt::CancellationToken token) {
+  struct Attempt {
+    Attempt(Active& a, const rt::CancellationToken& parent) : active(a), stop(parent) { active.attempt = &stop; }
+    Attempt(const Attempt&) = delete;
+    Attempt& operator=(const Attempt&) = delete;
+    ~Attempt() {
+      active.attempt = nullptr;
+      active.changed.set();
+    }
+    Active& active;
+    rt::CancellationSource stop;
+  };
+  while (!active.ending) {
+    co_await wait_resumed(active, token);
+    Attempt attempt(active, token);
+    try {
+      co_await run_in_turn(active, guard, attempt.stop.token());
+    } catch (const rt::Cancelled&) {
+      if (token.requested() || !attempt.stop.token().requested()) throw;
+    }
+    guard.give_up_turn();
+  }
+}
+
+rt::Task<void> Downloads::wait_resumed(Active& active, rt::CancellationToken token) {
+  if (!active.paused) co_return;
+  active.state = DownloadState::paused;
+  log_.info("download of " + active.game + " is paused");
+  if (active.begun) tell(active, DownloadEvent::Kind::progress);
+  while (active.paused) {
+    active.changed.reset();
+    co_await active.changed.wait(token);
+  }
+  active.state = DownloadState::queued;
+  if (active.begun) tell(active, DownloadEvent::Kind::progress);
 }
 
 rt::Task<void> Downloads::run_in_turn(Active& active, Guard& guard, rt::CancellationToken token) {
@@ -87,7 +141,7 @@ rt::Task<void> Downloads::run_in_turn(Active& active, Guard& guard, rt::Cancella
            Error{ErrorCode::no_peer_has_it, "no peer with " + active.game + " appeared in time", 0});
     co_return;
   }
-  co_await persist(active.game, active.version, token);
+  co_await save(active_.at(active.game), token);
   co_await wait_turn(active, guard, token);
   co_await fetch(active, token);
 }
@@ -109,14 +163,15 @@ rt::Task<void> Downloads::settle_version(Active& active, rt::CancellationToken t
 rt::Task<void> Downloads::fetch(Active& active, rt::CancellationToken token) {
   active.state = DownloadState::downloading;
   active.began = scope_.executor().now();
-  active.begun = true;
   active.download =
-      std::make_unique<transfer::Download>(scope_, options_.context, active.game, active.version,
-                                           [this, &active] { tell(active, DownloadEvent::Kind::progress); });
+      std::make_unique<transfer::Download>(scope_, options_.context, active.game, active.version, [this, &active] {
+        tell(active, DownloadEvent::Kind::progress);
+        save_progress(active);
+      });
   active.download->restrict_to(active.from);
   if (active.wait) active.download->wait_for_sources(active.wait_until);
-  log_.info("download of " + active.game + " " + active.version.brief() + " begins");
-  tell(active, DownloadEvent::Kind::begin);
+  log_.info("download of " + active.game + " " + active.version.brief() + (active.begun ? " goes on" : " begins"));
+  tell(active, std::exchange(active.begun, true) ? DownloadEvent::Kind::progress : DownloadEvent::Kind::begin);
 
   transfer::DownloadOutcome outcome = co_await active.download->run(token);
   switch (outcome.kind) {
@@ -191,39 +246,6 @@ rt::Task<void> Downloads::wait_for_version(Active& active, rt::CancellationToken
     } catch (const rt::Cancelled&) {
       if (token.requested()) throw;
     }
-  }
-}
-
-rt::Task<void> Downloads::persist(std::string game, std::optional<Digest> version, rt::CancellationToken token) {
-  auto save = [store = options_.store, game, version](const rt::StopFlag&) {
-    if (!version) return store->remove_download(game);
-    store::StoredDownload row;
-    row.game = game;
-    row.version = *version;
-    return store->put_download(row);
-  };
-  const Result<void> saved = co_await rt::offload(*options_.store_thread, std::move(save), token);
-  if (!saved) log_.warn("the list of downloads could not be saved: " + saved.error().message);
-}
-
-rt::Task<void> Downloads::restore(rt::CancellationToken token) {
-  auto load = [store = options_.store](const rt::StopFlag&) { return store->downloads(); };
-  const auto rows = co_await rt::offload(*options_.store_thread, std::move(load), token);
-  token.throw_if_requested();
-  if (!rows) {
-    log_.warn("the downloads of the last run could not be read: " + rows.error().message);
-    co_return;
-  }
-  for (const store::StoredDownload& row : *rows) {
-    if (active_.contains(row.game)) continue;
-    auto active = std::make_shared<Active>(scope_.token());
-    active->game = row.game;
-    active->version = row.version;
-    active->version_known = true;
-    active->pinned = true;
-    active->restored = true;
-    log_.info("download of " + row.game + " goes on when a peer with it appears");
-    enter(std::move(active));
   }
 }
 

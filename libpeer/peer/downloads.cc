@@ -48,15 +48,20 @@ DownloadInfo Downloads::info(const Active& active) const {
   info.bytes_total = progress.bytes_total != 0 ? progress.bytes_total : active.size;
   info.bytes_done = progress.bytes_done;
   info.bytes_reused = progress.bytes_reused;
-  info.bytes_received = progress.bytes_received;
+  info.bytes_received = received(active);
+  info.elapsed_s = std::chrono::duration<double>(active.elapsed_before).count();
+  if (active.download) {
+    info.elapsed_s += std::chrono::duration<double>(scope_.executor().now() - active.began).count();
+  }
   if (info.state == DownloadState::downloading) {
     info.rate = progress.rate;
     info.eta_s = progress.eta_s;
   }
-  if (active.begun) {
-    info.elapsed_s = std::chrono::duration<double>(scope_.executor().now() - active.began).count();
+  std::map<PeerId, std::uint64_t> sources = active.sources_before;
+  if (active.download) {
+    for (const auto& [id, bytes] : progress.sources) sources[id] += bytes;
   }
-  for (const auto& [id, bytes] : progress.sources) info.sources.push_back({id, bytes});
+  for (const auto& [id, bytes] : sources) info.sources.push_back({id, bytes});
   info.error = active.error;
   return info;
 }
@@ -67,11 +72,8 @@ void Downloads::tell(Active& active, DownloadEvent::Kind kind) {
 }
 
 std::vector<DownloadInfo> Downloads::list() const {
-  std::vector<const Active*> ordered;
-  for (const auto& [game, active] : active_) ordered.push_back(active.get());
-  std::ranges::sort(ordered, {}, &Active::position);
   std::vector<DownloadInfo> all;
-  for (const Active* active : ordered) all.push_back(info(*active));
+  for (const auto& active : in_order()) all.push_back(info(*active));
   for (const auto& [game, past] : past_) {
     if (!active_.contains(game)) all.push_back(past);
   }
@@ -189,17 +191,6 @@ void Downloads::enter(std::shared_ptr<Active> active) {
   active_.emplace(active->game, active);
   const rt::CancellationToken token = active->stop.token();
   scope_.spawn("download " + active->game, run(std::move(active), token));
-}
-
-Result<bool> Downloads::cancel(const std::string& game) {
-  const auto found = active_.find(game);
-  if (found == active_.end()) {
-    return fail(ErrorCode::no_such_game,
-                "no download of " + protocol::printable(game) + " is under way: 'peerctl downloads' lists them");
-  }
-  if (!found->second->ending) found->second->cancelled = true;
-  found->second->stop.request();
-  return true;
 }
 
 void Downloads::sources_changed() {

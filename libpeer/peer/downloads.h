@@ -4,7 +4,9 @@
 // 2. A download that was begun ends in exactly one of Finished, Failed, Cancelled, AllPeersGone; none if the runtime
 // stops first.
 // 3. A download's bookkeeping is one guard held by its task: completion, error, cancellation and abandonment all clear
-// the tables. Loop: control.
+// the tables.
+// 4. One that is paused has no turn and nothing open, keeps its place in the order, and goes on where it was.
+// Loop: control.
 #pragma once
 
 #include <functional>
@@ -44,7 +46,16 @@ class Downloads {
 
   /// Chooses the version, begins the download or attaches to the one under way. Loop: control.
   Result<DownloadInfo> start(const StartDownload& command);
-  Result<bool> cancel(const std::string& game);
+  /// As the commands of those names; each answers once it is durable.
+  rt::Task<Result<DownloadInfo>> pause(std::string game, rt::CancellationToken token);
+  rt::Task<Result<DownloadInfo>> resume(std::string game, rt::CancellationToken token);
+  rt::Task<Result<DownloadInfo>> move(std::string game, std::uint64_t position, rt::CancellationToken token);
+  /// Answers when it is over and its staging gone.
+  rt::Task<Result<bool>> cancel(std::string game, rt::CancellationToken token);
+  /// Drops what an earlier download of a game left. False: there is nothing.
+  rt::Task<Result<bool>> discard(std::string game, rt::CancellationToken token);
+  /// A game that was here is no longer: its past is not told any more, and the trash is emptied.
+  void removed(const std::string& game);
   std::vector<DownloadInfo> list() const;
   std::size_t active() const noexcept { return active_.size(); }
   bool downloading(const std::string& game) const { return active_.contains(game); }
@@ -72,8 +83,19 @@ class Downloads {
   Result<Choice> choose(const std::string& game, const std::optional<std::string>& version,
                         const std::set<PeerId>& from) const;
   bool installed(const std::string& game, const Digest& version) const;
+  // download_queue.cc
+  Result<std::shared_ptr<Active>> under_way(const std::string& game) const;
+  std::vector<std::shared_ptr<Active>> in_order() const;
+  static std::uint64_t received(const Active& active);
+  rt::Task<void> save(std::shared_ptr<Active> active, rt::CancellationToken token);
+  rt::Task<void> forget(std::string game);
+  rt::Task<Result<bool>> discard_staging(std::string game, rt::CancellationToken token);
+  rt::Task<void> empty_trash(rt::CancellationToken token);
+  void save_progress(Active& active);
   // download_task.cc
   rt::Task<void> run(std::shared_ptr<Active> active, rt::CancellationToken token);
+  rt::Task<void> run_attempts(Active& active, Guard& guard, rt::CancellationToken token);
+  rt::Task<void> wait_resumed(Active& active, rt::CancellationToken token);
   rt::Task<void> run_in_turn(Active& active, Guard& guard, rt::CancellationToken token);
   rt::Task<void> fetch(Active& active, rt::CancellationToken token);
   rt::Task<void> wait_turn(Active& active, Guard& guard, rt::CancellationToken token);
@@ -83,7 +105,6 @@ class Downloads {
   bool offered(const Active& active) const;
   void enter(std::shared_ptr<Active> active);
   static void decide(Active& active, DownloadEvent::Kind kind, std::optional<Error> error);
-  rt::Task<void> persist(std::string game, std::optional<Digest> version, rt::CancellationToken token);
   DownloadInfo info(const Active& active) const;
   void tell(Active& active, DownloadEvent::Kind kind);
 

@@ -1,6 +1,7 @@
 // The inside of Downloads; only downloads.cc and download_task.cc know it. Loop: control.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -19,7 +20,7 @@ struct Downloads::Active {
   std::set<PeerId> from;              ///< only these; empty: any
   bool wait = false;                  ///< no peer is no end, until the time is over
   rt::TimePoint wait_until = rt::TimePoint::max();
-  bool restored = false;  ///< from the last run: waits for its first peer, as long as that takes
+  bool restored = false;  ///< from the last run, or from a pause: waits for its first peer, as long as that takes
   std::uint64_t position = 0;
   bool in_line = false;  ///< nothing but its turn is missing
   std::uint64_t size = 0;
@@ -29,9 +30,18 @@ struct Downloads::Active {
   bool begun = false;                         ///< DownloadGameFilesBegin was told
   std::optional<DownloadEvent::Kind> ending;  ///< decided
   bool cancelled = false;                     ///< by a person
+  bool paused = false;                        ///< by a person
+  bool over = false;                          ///< its task has ended
+  rt::Event changed;                          ///< one of the above, or `attempt`
   rt::CancellationSource stop;
+  rt::CancellationSource* attempt = nullptr;  ///< from one pause to the next; null: at rest
   std::unique_ptr<transfer::Download> download;
-  transfer::Progress progress;
+  transfer::Progress progress;                       ///< of the latest attempt
+  std::uint64_t received_before = 0;                 ///< by the attempts before
+  std::map<PeerId, std::uint64_t> sources_before{};  ///< and from whom
+  rt::Duration elapsed_before{};
+  std::uint64_t saved = 0;  ///< what the store was told of the payload received,
+  rt::TimePoint saved_at{};
 
   explicit Active(const rt::CancellationToken& parent) : stop(parent) {}
 };
@@ -44,6 +54,8 @@ class Downloads::Guard {
   Guard& operator=(const Guard&) = delete;
   ~Guard();
   void count_as_running();
+  /// Its turn goes to the next.
+  void give_up_turn();
 
  private:
   Downloads& downloads_;

@@ -103,7 +103,11 @@ class PeerMain {
   void take(Request<DisconnectPeer> request, rt::Scope& work);
   void take(Request<StartDownload> request, rt::Scope& work);
   void take(Request<ListDownloads> request, rt::Scope& work);
+  void take(Request<PauseDownload> request, rt::Scope& work);
+  void take(Request<ResumeDownload> request, rt::Scope& work);
   void take(Request<CancelDownload> request, rt::Scope& work);
+  void take(Request<MoveDownload> request, rt::Scope& work);
+  void take(Request<RemoveGame> request, rt::Scope& work);
   void take(Request<Rescan> request, rt::Scope& work);
   void take(Request<ListTasks> request, rt::Scope& work);
   void take(Request<Shutdown> request, rt::Scope& work);
@@ -119,6 +123,12 @@ class PeerMain {
   Task<ShowGame> find_game(ShowGame command, rt::CancellationToken token);
   Task<ConnectPeer> connect_peer(ConnectPeer command, rt::CancellationToken token);
   Task<Rescan> rescan(Rescan command, rt::CancellationToken token);
+  // game_commands.cc
+  Task<PauseDownload> pause_download(PauseDownload command, rt::CancellationToken token);
+  Task<ResumeDownload> resume_download(ResumeDownload command, rt::CancellationToken token);
+  Task<CancelDownload> cancel_download(CancelDownload command, rt::CancellationToken token);
+  Task<MoveDownload> move_download(MoveDownload command, rt::CancellationToken token);
+  Task<RemoveGame> remove_game(RemoveGame command, rt::CancellationToken token);
 
   PeerOptions options_;
   PeerEnvironment& environment_;

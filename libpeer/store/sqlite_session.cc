@@ -22,6 +22,9 @@ constexpr std::array kSchema = {
     "CREATE TABLE entries(key BLOB PRIMARY KEY, value BLOB NOT NULL);",
     // -1: as the disk shows it.
     "ALTER TABLE files ADD COLUMN executable INTEGER NOT NULL DEFAULT -1;",
+    "ALTER TABLE downloads ADD COLUMN paused INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE downloads ADD COLUMN received INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE bans(peer BLOB PRIMARY KEY, name BLOB NOT NULL, reason BLOB NOT NULL);",
 };
 
 Result<Session> open_session(const std::string& path) {
@@ -86,11 +89,16 @@ Result<void> Session::prepare() {
        "executable = ?8"},
       {&list_paths, "SELECT rowid, path FROM files WHERE game = ?"},
       {&drop_file, "DELETE FROM files WHERE rowid = ?"},
-      {&downloads, "SELECT game, version, options, position FROM downloads ORDER BY position, game"},
+      {&downloads, "SELECT game, version, options, position, paused, received FROM downloads ORDER BY position, game"},
       {&put_download,
-       "INSERT INTO downloads(game, version, options, position) VALUES(?1, ?2, ?3, ?4) "
-       "ON CONFLICT(game) DO UPDATE SET version = ?2, options = ?3, position = ?4"},
+       "INSERT INTO downloads(game, version, options, position, paused, received) VALUES(?1, ?2, ?3, ?4, ?5, ?6) "
+       "ON CONFLICT(game) DO UPDATE SET version = ?2, options = ?3, position = ?4, paused = ?5, received = ?6"},
       {&drop_download, "DELETE FROM downloads WHERE game = ?"},
+      {&bans, "SELECT peer, name, reason FROM bans"},
+      {&put_ban,
+       "INSERT INTO bans(peer, name, reason) VALUES(?1, ?2, ?3) ON CONFLICT(peer) DO UPDATE SET name = ?2, reason = "
+       "?3"},
+      {&drop_ban, "DELETE FROM bans WHERE peer = ?"},
       {&get, "SELECT value FROM entries WHERE key = ?"},
       {&put, "INSERT INTO entries(key, value) VALUES(?1, ?2) ON CONFLICT(key) DO UPDATE SET value = ?2"},
   };

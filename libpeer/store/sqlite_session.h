@@ -15,6 +15,7 @@ struct Session {
   Statement find_game, add_game, drop_game;
   Statement load_files, save_file, list_paths, drop_file;
   Statement downloads, put_download, drop_download;
+  Statement bans, put_ban, drop_ban;
   Statement get, put;
 
   Result<void> prepare();

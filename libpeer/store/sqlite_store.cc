@@ -52,6 +52,14 @@ std::span<const std::uint8_t> as_bytes(const std::vector<Digest>& chunks) noexce
   return {reinterpret_cast<const std::uint8_t*>(chunks.data()), chunks.size() * sizeof(Digest)};
 }
 
+/// False if it is none.
+template <class D>
+bool take_digest(std::string_view bytes, D& into) noexcept {
+  if (bytes.size() != into.bytes.size()) return false;
+  std::memcpy(into.bytes.data(), bytes.data(), bytes.size());
+  return true;
+}
+
 class SqliteStore final : public Store {
  public:
   SqliteStore(Session session, std::string path, Log log)
@@ -86,9 +94,10 @@ class SqliteStore final : public Store {
       const Use use(row);
       int code;
       while ((code = row.step()) == SQLITE_ROW) {
-        StoredDownload download{std::string(row.bytes(0)), {}, std::string(row.bytes(2)), row.integer(3)};
-        if (row.bytes(1).size() != download.version.bytes.size()) return session.db.failed(SQLITE_CORRUPT);
-        std::memcpy(download.version.bytes.data(), row.bytes(1).data(), download.version.bytes.size());
+        StoredDownload download{std::string(row.bytes(0)), {},
+                                std::string(row.bytes(2)), row.integer(3),
+                                row.integer(4) != 0,       static_cast<std::uint64_t>(row.integer(5))};
+        if (!take_digest(row.bytes(1), download.version)) return session.db.failed(SQLITE_CORRUPT);
         all.push_back(std::move(download));
       }
       if (code != SQLITE_DONE) return session.db.failed(code);
@@ -102,6 +111,8 @@ class SqliteStore final : public Store {
       session.put_download.bind(2, std::span<const std::uint8_t>(download.version.bytes));
       session.put_download.bind(3, download.options);
       session.put_download.bind(4, download.position);
+      session.put_download.bind(5, std::int64_t{download.paused});
+      session.put_download.bind(6, static_cast<std::int64_t>(download.received));
       return run(session, session.put_download);
     });
   }
@@ -110,6 +121,38 @@ class SqliteStore final : public Store {
     return guarded([&](Session& session) {
       session.drop_download.bind(1, game);
       return run(session, session.drop_download);
+    });
+  }
+
+  Result<std::vector<StoredBan>> bans() override {
+    return guarded([](Session& session) -> Result<std::vector<StoredBan>> {
+      std::vector<StoredBan> all;
+      Statement& row = session.bans;
+      const Use use(row);
+      int code;
+      while ((code = row.step()) == SQLITE_ROW) {
+        StoredBan ban{{}, std::string(row.bytes(1)), std::string(row.bytes(2))};
+        if (!take_digest(row.bytes(0), ban.peer)) return session.db.failed(SQLITE_CORRUPT);
+        all.push_back(std::move(ban));
+      }
+      if (code != SQLITE_DONE) return session.db.failed(code);
+      return all;
+    });
+  }
+
+  Result<void> put_ban(const StoredBan& ban) override {
+    return guarded([&](Session& session) {
+      session.put_ban.bind(1, std::span<const std::uint8_t>(ban.peer.bytes));
+      session.put_ban.bind(2, ban.name);
+      session.put_ban.bind(3, ban.reason);
+      return run(session, session.put_ban);
+    });
+  }
+
+  Result<void> remove_ban(const PeerId& peer) override {
+    return guarded([&](Session& session) {
+      session.drop_ban.bind(1, std::span<const std::uint8_t>(peer.bytes));
+      return run(session, session.drop_ban);
     });
   }
 

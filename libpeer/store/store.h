@@ -38,8 +38,17 @@ struct CachedFile {
 struct StoredDownload {
   std::string game;
   Digest version;
-  std::string options;  ///< JSON, owned by the layer above
+  std::string options;  ///< owned by the layer above
   std::int64_t position = 0;
+  bool paused = false;         ///< by a person
+  std::uint64_t received = 0;  ///< chunk payload since it first began
+};
+
+/// A peer that is not dealt with.
+struct StoredBan {
+  PeerId peer;
+  std::string name;  ///< as it was called then
+  std::string reason;
 };
 
 class Store {
@@ -59,6 +68,10 @@ class Store {
   virtual Result<std::vector<StoredDownload>> downloads() = 0;
   virtual Result<void> put_download(const StoredDownload& download) = 0;
   virtual Result<void> remove_download(std::string_view game) = 0;
+
+  virtual Result<std::vector<StoredBan>> bans() = 0;
+  virtual Result<void> put_ban(const StoredBan& ban) = 0;
+  virtual Result<void> remove_ban(const PeerId& peer) = 0;
 
   /// Small values by key; empty if there is none.
   virtual Result<std::string> get(std::string_view key) = 0;

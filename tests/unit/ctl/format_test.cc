@@ -48,6 +48,8 @@ TEST_CASE("A progress line fits its width and shows 100 % only at the end") {
   progress.state = "paused";
   progress.error = "the disk is full";
   CHECK(progress_line(progress, 200) == "demo: paused: the disk is full");
+  progress.error.clear();
+  CHECK(progress_line(progress, 200) == "demo: paused at 99 %; 'peerctl resume' lets it go on");
 }
 
 }  // namespace

@@ -1,3 +1,5 @@
+#include <sqlite3.h>
+
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <filesystem>
@@ -68,12 +70,15 @@ TEST_CASE("store: downloads and entries") {
   CHECK(store->downloads()->empty());
   REQUIRE(store->put_download({"b", digest(1), "{}", 1}));
   REQUIRE(store->put_download({"a", digest(2), "{\"x\":1}", 2}));
-  REQUIRE(store->put_download({"b", digest(3), "", 3}));
+  REQUIRE(store->put_download({"b", digest(3), "", 3, true, 1ULL << 40}));
   const auto all = *store->downloads();
   REQUIRE(all.size() == 2);
   CHECK(all[0].game == "a");
   CHECK(all[0].options == "{\"x\":1}");
+  CHECK_FALSE(all[0].paused);
   CHECK(all[1].version == digest(3));
+  CHECK(all[1].paused);
+  CHECK(all[1].received == 1ULL << 40);
   REQUIRE(store->remove_download("a"));
   REQUIRE(store->remove_download("a"));
   CHECK(store->downloads()->size() == 1);
@@ -82,6 +87,54 @@ TEST_CASE("store: downloads and entries") {
   REQUIRE(store->put("k", "v1"));
   REQUIRE(store->put("k", "v2"));
   CHECK(store->get("k").value() == "v2");
+}
+
+TEST_CASE("store: bans") {
+  const auto store = *open_sqlite_store(":memory:", Log());
+  PeerId one;
+  PeerId two;
+  one.bytes.fill(1);
+  two.bytes.fill(2);
+  REQUIRE(store->put_ban({one, "one", "lies"}));
+  REQUIRE(store->put_ban({two, "two", "a person"}));
+  REQUIRE(store->put_ban({one, "one", "still lies"}));
+  REQUIRE(store->bans()->size() == 2);
+  REQUIRE(store->remove_ban(two));
+  REQUIRE(store->remove_ban(two));
+  const auto all = *store->bans();
+  REQUIRE(all.size() == 1);
+  CHECK(all[0].peer == one);
+  CHECK(all[0].reason == "still lies");
+}
+
+TEST_CASE("store: a database of an earlier version keeps its downloads") {
+  const test::TempDirectory directory;
+  const std::string path = directory / "state.db";
+  {
+    sqlite3* db = nullptr;
+    REQUIRE(sqlite3_open(path.c_str(), &db) == SQLITE_OK);
+    const std::string version(64, 'a');
+    const std::string schema =
+        "CREATE TABLE games(id INTEGER PRIMARY KEY, root BLOB NOT NULL, game BLOB NOT NULL, UNIQUE(root, game));"
+        "CREATE TABLE files(game INTEGER NOT NULL REFERENCES games(id) ON DELETE CASCADE, path BLOB NOT NULL,"
+        "  size INTEGER NOT NULL, mtime INTEGER NOT NULL, ctime INTEGER NOT NULL, inode INTEGER NOT NULL,"
+        "  chunks BLOB NOT NULL, UNIQUE(game, path));"
+        "CREATE TABLE downloads(game BLOB PRIMARY KEY, version BLOB NOT NULL, options BLOB NOT NULL,"
+        "  position INTEGER NOT NULL);"
+        "CREATE TABLE entries(key BLOB PRIMARY KEY, value BLOB NOT NULL);"
+        "INSERT INTO downloads VALUES(CAST('old' AS BLOB), x'" +
+        version + "', x'', 5); PRAGMA user_version = 1;";
+    REQUIRE(sqlite3_exec(db, schema.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK);
+    sqlite3_close(db);
+  }
+  const auto store = *open_sqlite_store(path, Log());
+  const auto all = *store->downloads();
+  REQUIRE(all.size() == 1);
+  CHECK(all[0].game == "old");
+  CHECK(all[0].version == digest(0xaa));
+  CHECK(all[0].position == 5);
+  CHECK_FALSE(all[0].paused);
+  CHECK(all[0].received == 0);
 }
 
 TEST_CASE("store: everything is there after it was closed and opened again") {

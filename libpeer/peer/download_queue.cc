@@ -1,0 +1,191 @@
+// The queue as people steer it: pause, resume, move, cancel; and what of it is kept over restarts.
+#include <algorithm>
+#include <utility>
+
+#include "peer/downloads_state.h"
+#include "protocol/path.h"
+#include "transfer/trash.h"
+
+namespace peer::node {
+
+using namespace std::chrono_literals;
+
+namespace {
+/// How far the payload told to the store lags behind.
+constexpr rt::Duration kSaveInterval = 1s;
+}  // namespace
+
+Result<std::shared_ptr<Downloads::Active>> Downloads::under_way(const std::string& game) const {
+  const auto found = active_.find(game);
+  if (found == active_.end()) {
+    return fail(ErrorCode::no_such_game,
+                "no download of " + protocol::printable(game) + " is under way: 'peerctl downloads' lists them");
+  }
+  return found->second;
+}
+
+std::vector<std::shared_ptr<Downloads::Active>> Downloads::in_order() const {
+  std::vector<std::shared_ptr<Active>> ordered;
+  for (const auto& [game, active] : active_) ordered.push_back(active);
+  std::ranges::sort(ordered, {}, [](const auto& active) { return active->position; });
+  return ordered;
+}
+
+/// Since the download first began. What a crash kept the store from hearing of lies in the staging still.
+std::uint64_t Downloads::received(const Active& active) {
+  if (!active.download) return active.received_before;
+  const transfer::Progress progress = active.download->progress();
+  std::uint64_t bytes = active.received_before;
+  for (const auto& [id, received] : progress.sources) bytes += received;
+  return std::max(bytes, progress.bytes_received);
+}
+
+rt::Task<Result<DownloadInfo>> Downloads::pause(std::string game, rt::CancellationToken token) {
+  const auto found = under_way(game);
+  if (!found) co_return std::unexpected(found.error());
+  const std::shared_ptr<Active> active = *found;
+  active->paused = true;
+  // One that is being put in place is all there: it ends instead.
+  const bool publishing = active->download && active->download->progress().phase == transfer::Phase::publishing;
+  if (active->attempt != nullptr && !publishing) active->attempt->request();
+  while (active->paused && active->attempt != nullptr && !active->over) {
+    active->changed.reset();
+    co_await active->changed.wait(token);
+  }
+  co_await save(active, token);
+  co_return info(*active);
+}
+
+rt::Task<Result<DownloadInfo>> Downloads::resume(std::string game, rt::CancellationToken token) {
+  const auto found = under_way(game);
+  if (!found) co_return std::unexpected(found.error());
+  const std::shared_ptr<Active> active = *found;
+  if (!active->paused) co_return info(*active);
+  active->paused = false;
+  if (active->state == DownloadState::paused) active->state = DownloadState::queued;
+  // Peers may have come and gone meanwhile: it waits for one, as long as that takes.
+  active->restored = true;
+  active->wait_until = rt::TimePoint::max();
+  active->changed.set();
+  co_await save(active, token);
+  co_return info(*active);
+}
+
+rt::Task<Result<DownloadInfo>> Downloads::move(std::string game, std::uint64_t position, rt::CancellationToken token) {
+  const auto found = under_way(game);
+  if (!found) co_return std::unexpected(found.error());
+  if (position == 0) co_return fail(ErrorCode::invalid, "positions count from 1");
+  std::vector<std::shared_ptr<Active>> order = in_order();
+  std::erase(order, *found);
+  const auto place = static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(position - 1, order.size()));
+  order.insert(order.begin() + place, *found);
+  std::vector<std::shared_ptr<Active>> moved;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    if (std::exchange(order[i]->position, i + 1) != i + 1) moved.push_back(order[i]);
+  }
+  next_position_ = order.size() + 1;
+  turn_.set();
+  for (const auto& each : moved) co_await save(each, token);
+  co_return info(**found);
+}
+
+rt::Task<Result<bool>> Downloads::cancel(std::string game, rt::CancellationToken token) {
+  const auto found = under_way(game);
+  if (!found) co_return std::unexpected(found.error());
+  const std::shared_ptr<Active> active = *found;
+  if (!active->ending) active->cancelled = true;
+  active->stop.request();
+  while (!active->over) {
+    active->changed.reset();
+    co_await active->changed.wait(token);
+  }
+  co_return true;
+}
+
+rt::Task<Result<bool>> Downloads::discard(std::string game, rt::CancellationToken token) {
+  if (active_.contains(game)) co_return fail(ErrorCode::busy, game + " is being downloaded: cancel that first");
+  co_return co_await discard_staging(std::move(game), token);
+}
+
+rt::Task<Result<bool>> Downloads::discard_staging(std::string game, rt::CancellationToken token) {
+  auto discard = [disk = options_.context.disk, root = options_.context.root, game](const rt::StopFlag&) {
+    return transfer::discard_staging(*disk, root, game);
+  };
+  Result<bool> discarded = co_await rt::offload(*options_.context.workers, std::move(discard), token);
+  if (discarded && *discarded && !stopping_) scope_.spawn("empty the trash", empty_trash(scope_.token()));
+  co_return discarded;
+}
+
+void Downloads::removed(const std::string& game) {
+  past_.erase(game);
+  if (!stopping_) scope_.spawn("empty the trash", empty_trash(scope_.token()));
+}
+
+/// In the background: what is in there is out of everybody's sight. What a stop leaves the next start deletes.
+rt::Task<void> Downloads::empty_trash(rt::CancellationToken token) {
+  auto empty = [disk = options_.context.disk, root = options_.context.root](const rt::StopFlag& stop) {
+    return transfer::empty_trash(*disk, root, stop);
+  };
+  const Result<void> emptied = co_await rt::offload(*options_.context.workers, std::move(empty), token);
+  if (!emptied && emptied.error().code != ErrorCode::cancelled) {
+    log_.warn("what was removed could not be deleted for good: " + emptied.error().message);
+  }
+}
+
+/// Its row in the store, as long as it is under way.
+rt::Task<void> Downloads::save(std::shared_ptr<Active> active, rt::CancellationToken token) {
+  if (active->over || active->ending) co_return;
+  store::StoredDownload row;
+  row.game = active->game;
+  row.version = active->version_known ? active->version : Digest{};
+  row.options = active->wanted.value_or("");
+  row.position = static_cast<std::int64_t>(active->position);
+  row.paused = active->paused;
+  row.received = active->saved = received(*active);
+  active->saved_at = scope_.executor().now();
+  auto put = [store = options_.store, row = std::move(row)](const rt::StopFlag&) { return store->put_download(row); };
+  const Result<void> saved = co_await rt::offload(*options_.store_thread, std::move(put), token);
+  if (!saved) log_.warn("the list of downloads could not be saved: " + saved.error().message);
+}
+
+void Downloads::save_progress(Active& active) {
+  const auto found = active_.find(active.game);
+  if (stopping_ || found == active_.end() || found->second.get() != &active) return;
+  if (scope_.executor().now() - active.saved_at < kSaveInterval || received(active) == active.saved) return;
+  active.saved_at = scope_.executor().now();
+  scope_.spawn("save download", save(found->second, scope_.token()));
+}
+
+rt::Task<void> Downloads::forget(std::string game) {
+  auto remove = [store = options_.store, game](const rt::StopFlag&) { return store->remove_download(game); };
+  const Result<void> removed = co_await rt::offload(*options_.store_thread, std::move(remove), rt::CancellationToken());
+  if (!removed) log_.warn("the list of downloads could not be saved: " + removed.error().message);
+}
+
+rt::Task<void> Downloads::restore(rt::CancellationToken token) {
+  scope_.spawn("empty the trash", empty_trash(scope_.token()));
+  auto load = [store = options_.store](const rt::StopFlag&) { return store->downloads(); };
+  const auto rows = co_await rt::offload(*options_.store_thread, std::move(load), token);
+  token.throw_if_requested();
+  if (!rows) {
+    log_.warn("the downloads of the last run could not be read: " + rows.error().message);
+    co_return;
+  }
+  for (const store::StoredDownload& row : *rows) {
+    if (active_.contains(row.game)) continue;
+    auto active = std::make_shared<Active>(scope_.token());
+    active->game = row.game;
+    active->version = row.version;
+    active->version_known = row.version != Digest{};
+    active->pinned = active->version_known;
+    if (!row.options.empty()) active->wanted = row.options;
+    active->restored = true;
+    active->paused = row.paused;
+    active->received_before = active->saved = row.received;
+    log_.info("download of " + row.game +
+              (row.paused ? " stays paused: 'peerctl resume' lets it go on" : " goes on when a peer with it appears"));
+    enter(std::move(active));
+  }
+}
+
+}  // namespace peer::node

@@ -1,0 +1,63 @@
+// The commands that steer downloads and delete games.
+#include <utility>
+
+#include "peer/runtime_state.h"
+#include "protocol/path.h"
+#include "transfer/trash.h"
+
+namespace peer::node {
+
+rt::Task<Result<DownloadInfo>> PeerMain::pause_download(PauseDownload command, rt::CancellationToken token) {
+  return downloads_->pause(std::move(command.game), std::move(token));
+}
+rt::Task<Result<DownloadInfo>> PeerMain::resume_download(ResumeDownload command, rt::CancellationToken token) {
+  return downloads_->resume(std::move(command.game), std::move(token));
+}
+rt::Task<Result<bool>> PeerMain::cancel_download(CancelDownload command, rt::CancellationToken token) {
+  return downloads_->cancel(std::move(command.game), std::move(token));
+}
+rt::Task<Result<DownloadInfo>> PeerMain::move_download(MoveDownload command, rt::CancellationToken token) {
+  return downloads_->move(std::move(command.game), command.position, std::move(token));
+}
+
+rt::Task<Result<bool>> PeerMain::remove_game(RemoveGame command, rt::CancellationToken token) {
+  const std::string game = std::move(command.game);
+  const std::string root = options_.roots.front();
+  if (const auto problem = protocol::game_id_problem(game)) {
+    co_return fail(ErrorCode::invalid, protocol::printable(game) + " is no game: " + *problem);
+  }
+  const auto snapshot = library_->snapshot();
+  const library::LocalGame* local = snapshot->find(game);
+  if (local != nullptr && local->root != root) {
+    co_return fail(ErrorCode::refused, game + " lies in " + local->root + ", where peerd deletes nothing: only " +
+                                           root + ", which receives the downloads, is its own");
+  }
+  bool partial = false;
+  if (downloads_->downloading(game)) {
+    const Result<bool> cancelled = co_await downloads_->cancel(game, token);
+    partial = cancelled.has_value();
+  } else {
+    const Result<bool> discarded = co_await downloads_->discard(game, token);
+    if (!discarded) co_return std::unexpected(discarded.error());
+    partial = *discarded;
+  }
+  auto discard = [disk = environment_.disk, root, game](const rt::StopFlag&) {
+    return transfer::discard_game(*disk, root, game);
+  };
+  const Result<void> discarded = co_await rt::offload(*environment_.workers, std::move(discard), token);
+  if (!discarded && discarded.error().code == ErrorCode::no_such_game && partial) co_return true;
+  if (!discarded) co_return std::unexpected(discarded.error());
+  downloads_->removed(game);
+  log_.info(game + " is removed");
+  auto forget = [store = environment_.store, root, game](const rt::StopFlag&) {
+    return store->forget_game(root, game);
+  };
+  const Result<void> forgotten = co_await rt::offload(*environment_.store_thread, std::move(forget), token);
+  if (!forgotten) log_.warn("the hash cache: " + forgotten.error().message);
+  // That it is not there any more is what is to be found out; where another root has it too, that one shows now.
+  const Result<void> looked = co_await library_->rescan(game, token);
+  static_cast<void>(looked);
+  co_return true;
+}
+
+}  // namespace peer::node
