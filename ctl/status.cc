@@ -18,6 +18,7 @@ std::string services(const Json& list) {
     if (const auto restarts = service.value("restarts", 0); restarts > 0) {
       text += " (restarted " + std::to_string(restarts) + (restarts == 1 ? " time)" : " times)");
     }
+    if (const auto problem = service.value("problem", ""); !problem.empty()) text += " (" + problem + ")";
   }
   return text;
 }

@@ -99,6 +99,7 @@ Json to_json(const node::Status& status, const std::string& version) {
   for (const node::ServiceStatus& service : status.services) {
     services.push_back(
         {{"name", service.name}, {"policy", service.policy}, {"state", service.state}, {"restarts", service.restarts}});
+    if (!service.problem.empty()) services.back()["problem"] = service.problem;
   }
   return {{"peer_id", status.peer_id.hex()},
           {"name", status.name},

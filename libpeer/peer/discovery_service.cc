@@ -29,9 +29,11 @@ void PeerMain::on_found(discovery::Event event) {
   } else if (const auto* lost = std::get_if<discovery::Lost>(&event)) {
     peers_->set_found(lost->id, {}, {});
   } else if (const auto* unavailable = std::get_if<discovery::Unavailable>(&event)) {
+    services_["Discovery"].problem = "no mDNS: " + unavailable->reason;
     log.warn("peers are not looked for by mDNS for now: " + unavailable->reason +
              "; peers named by --peer and those they know are not concerned");
   } else {
+    services_["Discovery"].problem.clear();
     log.info("peers are looked for by mDNS");
   }
 }

@@ -23,7 +23,7 @@ rt::Service PeerMain::watched(const std::string& name, rt::Service service) {
 void PeerMain::start_services(rt::Scope& required, rt::Scope& services) {
   const auto start = [this](rt::Scope& scope, const std::string& name, const std::string& policy_name,
                             rt::Policy policy, rt::Service service) {
-    services_[name] = ServiceStatus{name, policy_name, "running", 0};
+    services_[name] = ServiceStatus{name, policy_name, "running", 0, {}};
     rt::spawn_supervised(scope, name, watched(name, std::move(service)), policy,
                          [this](const rt::ServiceExit& exit) { service_ended(exit); });
   };

@@ -126,6 +126,7 @@ def before_avahi(lab):
     assert open(early.log).read().count(complaint) == 1, "it says so again and again"
     services = {s["name"]: s for s in early.call("status")["services"]}
     assert services["Discovery"]["state"] == "running" and services["Discovery"]["restarts"] == 0, services
+    assert "avahi-daemon" in services["Discovery"]["problem"], services
     net.hosts[0].avahi.start_dbus()
     time.sleep(1)
     for host in net.hosts:
@@ -137,6 +138,7 @@ def before_avahi(lab):
     wait_all_see_all([early, late])
     took = time.monotonic() - begin
     assert open(early.log).read().count(complaint) == 1
+    assert not any("problem" in s for s in early.call("status")["services"])
     return {"found, seconds after avahi-daemon's start": took}
 
 
