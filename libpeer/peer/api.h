@@ -21,6 +21,7 @@ struct ServiceStatus {
   std::string policy;  ///< required, restart, best-effort
   std::string state;   ///< running, restarting, stopped, failed
   std::uint64_t restarts = 0;
+  std::string problem;  ///< what it lacks while it runs, and what to do; empty: nothing
 };
 
 struct Status {

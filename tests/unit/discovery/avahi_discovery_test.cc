@@ -56,7 +56,7 @@ rt::Task<void> run(discovery::AvahiDiscovery& subject, Watched& watched, rt::Can
   co_await subject.run(std::move(self), 24747, std::move(tell), token);
 }
 
-rt::Task<void> without_bus(rt::UvExecutor& executor, const std::string& path) {
+rt::Task<void> without_bus(rt::UvExecutor& executor, std::string path) {
   const BusAddress address(path);
   discovery::AvahiDiscovery subject(executor, {}, Log());
   for (int round = 0; round < 2; ++round) {  // it runs again after it was cancelled
@@ -77,7 +77,7 @@ rt::Task<void> without_bus(rt::UvExecutor& executor, const std::string& path) {
   }
 }
 
-rt::Task<void> hung_bus(rt::UvExecutor& executor, const std::string& path) {
+rt::Task<void> hung_bus(rt::UvExecutor& executor, std::string path) {
   const BusAddress address(path);
   std::optional<SilentBus> bus;
   bus.emplace(path);
