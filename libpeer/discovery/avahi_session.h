@@ -9,6 +9,7 @@
 #include <avahi-client/client.h>
 #include <avahi-client/lookup.h>
 #include <avahi-client/publish.h>
+#include <avahi-common/strlst.h>
 
 #include <atomic>
 #include <deque>
@@ -38,6 +39,11 @@ struct Publication {
   rt::Event changed;
 };
 
+struct FreeTextList {
+  void operator()(AvahiStringList* list) const noexcept { avahi_string_list_free(list); }
+};
+using TextList = std::unique_ptr<AvahiStringList, FreeTextList>;
+
 class AvahiSession {
  public:
   static constexpr std::size_t kMaxResolvers = 64;  ///< and half as many more for proven peers
@@ -54,6 +60,10 @@ class AvahiSession {
   bool worked() const noexcept { return worked_; }
 
  private:
+  static constexpr rt::Duration kBrowseAgain = std::chrono::seconds(30);
+  /// An instance that does not answer keeps others waiting no longer.
+  static constexpr rt::Duration kCrowdedWait = std::chrono::milliseconds(1500);
+
   struct Resolve {
     AvahiSession* session;
     Instance instance;
@@ -86,14 +96,16 @@ class AvahiSession {
                       AvahiBrowserEvent event, const char* name, std::uint16_t clazz, std::uint16_t type,
                       const void* data, std::size_t size, AvahiLookupResultFlags flags, void* watched) noexcept;
 
+  // avahi_session.cc
   bool is_over() const noexcept { return !failure_.empty() || stopping_; }
   void fail_with(const std::string& what);
   void step();
   rt::Task<void> wait(rt::CancellationToken token);
   void do_connect();
-  void do_browse();
   void do_publish();
   void do_update_text();
+  // avahi_browse.cc
+  void do_browse();
   void do_finish_resolves();
   void do_start_resolves();
   void do_watch_texts();
