@@ -157,7 +157,7 @@ void AvahiSession::do_publish() {
 void AvahiSession::on_group(AvahiEntryGroup*, AvahiEntryGroupState state, void* self) noexcept {
   auto& session = *static_cast<AvahiSession*>(self);
   if (state == AVAHI_ENTRY_GROUP_COLLISION) session.collided_ = true;
-  if (state == AVAHI_ENTRY_GROUP_FAILURE) session.published_ = 0;
+  if (state == AVAHI_ENTRY_GROUP_FAILURE) session.fail_with("avahi-daemon does not publish the service");
   session.publication_.changed.set();
 }
 

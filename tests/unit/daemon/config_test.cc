@@ -31,6 +31,7 @@ settle = "500ms"
 listen = "0.0.0.0:0"
 peers = ["a:1", "b"]
 interfaces = ["eth0"]
+ignore = ["wg*", "eth9"]
 threads = 2
 [discovery]
 mdns = false
@@ -55,6 +56,7 @@ shutdown_timeout = "3s"
   CHECK(config->listen == "0.0.0.0:0");
   CHECK(config->peers.size() == 2);
   CHECK(config->interfaces.size() == 1);
+  CHECK(config->ignored_interfaces == std::vector<std::string>{"wg*", "eth9"});
   CHECK(!config->mdns);
   CHECK(config->parallel == 7);
   CHECK(config->reserve == 1'000'000'000);
