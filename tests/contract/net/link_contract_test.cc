@@ -41,8 +41,8 @@ rt::Task<void> over_quic(const Body& body, QuicPair& quic) {
   co_await body(pair);
 }
 
-rt::Task<void> serve_until(net::Transport& transport, net::RequestHandler handler, rt::CancellationToken token,
-                           rt::Event& over) {
+rt::Task<void> serve_until(net::Transport& transport, net::RequestHandler handler, rt::Event& over,
+                           rt::CancellationToken token) {
   co_await transport.serve(std::move(handler), token);
   over.set();
 }
@@ -65,7 +65,7 @@ rt::Task<void> in_memory(rt::ManualExecutor& executor, const Body& body, net::Re
   scope.spawn("server", server->run(running.token()));
   scope.spawn("client", client->run(running.token()));
   if (handler) {
-    scope.spawn("serve", serve_until(*server, std::move(handler), serving.token(), served));
+    scope.spawn("serve", serve_until(*server, std::move(handler), served, serving.token()));
   } else {
     served.set();
   }
