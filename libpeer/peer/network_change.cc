@@ -1,6 +1,7 @@
 // What a change of this machine's addresses means for the peers: whoever was unreachable may be reachable now, and a
 // connection that seems to live may lead nowhere.
 #include <algorithm>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -20,6 +21,7 @@ constexpr rt::Duration kDialTime = 700ms;
 
 void Peers::network_changed(std::vector<std::string> addresses) {
   options_.addresses = std::move(addresses);
+  ++network_changes_;
   for (const auto& target : targets_) target->kick.set();
   if (dialled_ != nullptr && !leaving_) dialled_->spawn("probe sessions", probe_sessions(dialled_->token()));
 }
@@ -54,6 +56,11 @@ rt::Task<void> Peers::find_again(PeerId peer, SessionId session, rt::TimePoint s
   };
   const Over over{sought_, peer};
   log_.info(table_.find(peer)->name + " does not answer after a change of the network: it is dialled anew");
+  struct Attempt {
+    std::uint64_t network = 0;
+    std::shared_ptr<Dial> dial;
+  };
+  std::map<net::SocketAddress, Attempt> attempts;
   while (is_silent(peer, session, since) && !leaving_) {
     const PeerEntry& entry = *table_.find(peer);
     const std::string found_by = entry.found_by.empty() ? "inbound" : *entry.found_by.begin();
@@ -68,7 +75,11 @@ rt::Task<void> Peers::find_again(PeerId peer, SessionId session, rt::TimePoint s
     const rt::TimePoint began = control_.executor().now();
     for (const net::SocketAddress& address : addresses) {
       if (!is_silent(peer, session, since)) co_return;
+      Attempt& last = attempts[address];
+      // One at a time, unless the network has changed again: then the one under way repeats itself too late.
+      if (last.dial && !last.dial->over.is_set() && last.network == network_changes_) continue;
       const std::shared_ptr<Dial> dial = begin_dial(address, peer, found_by, false);
+      last = {network_changes_, dial};
       auto settled = [dial](rt::CancellationToken t) { return dial->settled.wait(std::move(t)); };
       co_await rt::with_timeout(control_.executor(), kDialTime, std::move(settled), token);
     }

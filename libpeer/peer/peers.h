@@ -209,6 +209,7 @@ class Peers {
   std::deque<Hint> hints_;
   std::set<PeerId> hinted_;  ///< waiting, or being tried
   rt::Event hints_changed_;
+  std::uint64_t network_changes_ = 0;
   std::set<PeerId> sought_;  ///< connected, silent, and dialled anew
   rt::Event peers_changed_;  ///< somebody is to be told of somebody
   rt::Event changed_;        ///< a peer came or went: set and reset for its waiters

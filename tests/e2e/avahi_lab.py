@@ -7,6 +7,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 
@@ -46,6 +47,10 @@ class Avahi:
         self._write("bus.conf", BUS.format(socket=self.bus))
         self._write("avahi.conf", AVAHI.format(name=host.namespace))
         self.dbus = self.avahi = None
+        # Its log is shown with the daemons' when a test has failed.
+        self.process, self.name = None, "avahi-daemon of " + host.namespace
+        self.log = os.path.join(self.directory, "unshare.log")
+        lab.daemons.append(self)
 
     def _write(self, name, text):
         with open(os.path.join(self.directory, name), "w") as file:
@@ -64,7 +69,13 @@ class Avahi:
             os.unlink(self.bus)
         self.dbus = self._start(["dbus-daemon", "--config-file=" + os.path.join(self.directory, "bus.conf"), "--nofork",
                                  "--nopidfile"])
-        wait_for("dbus-daemon listens", lambda: os.path.exists(self.bus))
+        wait_for("dbus-daemon listens", self._bus_answers)  # avahi-daemon ends if it does not yet
+
+    def _bus_answers(self):
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as client:
+            client.connect(self.bus)
+            return True
+        return False
 
     def start_avahi(self):
         script = ('mount -t tmpfs tmpfs /run && mkdir /run/avahi-daemon && '
