@@ -10,7 +10,12 @@
 namespace peer::ctl {
 namespace {
 
-void add_commands(CLI::App& app, Arguments& arguments, std::string& wait) {
+/// As they were typed.
+struct Rates {
+  std::string up, down, rate;
+};
+
+void add_commands(CLI::App& app, Arguments& arguments, std::string& wait, Rates& rates) {
   const auto command = [&](const char* name, const char* help) { return app.add_subcommand(name, help); };
   const auto subject = [&](CLI::App* sub, const char* what, bool required, const char* help = "") {
     sub->add_option(what, arguments.subject, help)->required(required);  // CLI11 takes no punctuation in `what`
@@ -38,6 +43,7 @@ void add_commands(CLI::App& app, Arguments& arguments, std::string& wait) {
   list(download, "--from", arguments.from, "PEER", "only from this peer (repeatable)");
   download->add_option("--wait", wait, "wait this long for a peer that has it: 30s, 5m, 2h")->type_name("DURATION");
   download->add_flag("--detach", arguments.detach, "begin it, and do not wait");
+  download->add_flag("--dry-run", arguments.dry_run, "say what it would take, and begin nothing");
   command("downloads", "the downloads");
   subject(command("pause", "hold a download where it is, until resume"), "GAME", true);
   subject(command("resume", "let a paused download go on"), "GAME", true);
@@ -46,6 +52,15 @@ void add_commands(CLI::App& app, Arguments& arguments, std::string& wait) {
   subject(move, "GAME", true);
   move->add_option("POSITION", arguments.position, "1: next")->required()->check(CLI::Range(1, 1'000'000'000));
   subject(command("remove", "delete a game, or what a download of it has received"), "GAME", true);
+  CLI::App* verify = command("verify", "compare an installed game with its hashes; exit 1 if it is damaged");
+  subject(verify, "GAME", true);
+  verify->add_flag("--repair", arguments.repair, "fetch what is damaged from the peers");
+  verify->add_option("--rate", rates.rate, "read so many bytes a second at most: 50M")->type_name("RATE");
+  CLI::App* limit = command("limit", "show or change the limits on the network");
+  limit->add_option("--up", rates.up, "bytes a second to the peers; K, M, G; 0: none")->type_name("RATE");
+  limit->add_option("--down", rates.down, "bytes a second from the peers")->type_name("RATE");
+  subject(command("ban", "deal with a peer no more"), "PEER", true);
+  subject(command("unban", "lift a ban"), "PEER", true);
   subject(command("rescan", "look at the library, or one game, anew"), "GAME", false);
 
   CLI::App* events = command("events", "events, one JSON object a line, until interrupted");
@@ -75,7 +90,8 @@ std::expected<Arguments, int> parse_arguments(int argc, const char* const* argv)
   app.add_flag("--quiet", arguments.quiet, "only results and errors");
   app.require_subcommand(1);
   app.fallthrough();
-  add_commands(app, arguments, wait);
+  Rates rates;
+  add_commands(app, arguments, wait, rates);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
@@ -96,6 +112,13 @@ std::expected<Arguments, int> parse_arguments(int argc, const char* const* argv)
     const auto duration = parse_duration(wait);
     if (!duration) return std::unexpected(usage("--wait takes a time like 30s, 5m or 2h, not " + wait));
     arguments.wait_s = std::chrono::duration<double>(*duration).count();
+  }
+  for (const auto& [text, into] : {std::pair(&rates.up, &arguments.up), std::pair(&rates.down, &arguments.down),
+                                   std::pair(&rates.rate, &arguments.rate)}) {
+    if (text->empty()) continue;
+    *into = parse_size(*text);
+    if (!*into)
+      return std::unexpected(usage("a rate is a number of bytes a second like 500K, 20M or 1G, not " + *text));
   }
   return arguments;
 }

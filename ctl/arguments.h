@@ -21,10 +21,13 @@ struct Arguments {
   std::vector<std::string> from;
   std::optional<double> wait_s;
   bool detach = false;
+  bool dry_run = false;
   std::optional<std::uint64_t> since;
   std::vector<std::string> only;
   std::string params;  ///< JSON
   std::uint64_t position = 0;
+  std::optional<std::uint64_t> up, down, rate;  ///< bytes a second
+  bool repair = false;
 };
 
 /// The arguments; or an exit code, all that there is to say having been printed.

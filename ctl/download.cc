@@ -190,10 +190,41 @@ std::string share(const Json& entry) {
   return total > 0 ? std::to_string(static_cast<int>(done / total * 100)) + " %" : "-";
 }
 
+/// What it would take; whether it can be begun.
+int show_plan(Session& session) {
+  Json params = start_params(session.arguments);
+  params["dry_run"] = true;
+  auto plan = session.call("downloads.start", params);
+  if (!plan) return session.fail(plan.error());
+  const Json& error = plan->at("error");
+  const int code = error.is_object() ? exit_code(error.value("code", "")) : kDone;
+  if (session.arguments.json) {
+    session.print(*plan);
+    return code;
+  }
+  const auto bytes = [&](const char* name) { return human_bytes(plan->at(name).get<double>()); };
+  std::string text = plain(session.arguments.subject) + ": version " + brief(plan->at("version"));
+  if (plan->at("state") == "finished") {
+    session.say(text + " is here already");
+    return code;
+  }
+  text += ", " + bytes("bytes_total") + "\n";
+  text += "to receive  " + bytes("bytes_to_receive") + "; " + bytes("bytes_reused") + " lie on this disk, " +
+          bytes("bytes_done") + " were received before\n";
+  text += "sources     " + std::to_string(plan->at("sources").size()) + "\n";
+  text += "space       " + bytes("space_needed") + " needed, " + bytes("space_available") + " available, " +
+          bytes("reserve") + " to stay free\n";
+  text += "time        about " + human_seconds(plan->at("eta_s").get<double>()) + " at " + human_rate(plan->at("rate"));
+  session.say(text);
+  if (error.is_object()) std::fprintf(stderr, "peerctl: %s\n", plain(error.value("message", "")).c_str());
+  return code;
+}
+
 }  // namespace
 
 int run_download(Session& session) {
   const Arguments& arguments = session.arguments;
+  if (arguments.dry_run) return show_plan(session);
   session.catch_interrupts();
   // First the events, then the start: so that no end is missed between them.
   if (!arguments.detach) {

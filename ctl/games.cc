@@ -117,6 +117,28 @@ int run_remove(Session& session) {
                       [&](const Json&) { return plain(session.arguments.subject) + " is removed"; });
 }
 
+int run_verify(Session& session) {
+  const std::string game = plain(session.arguments.subject);
+  Json params{{"game", session.arguments.subject}};
+  if (session.arguments.repair) params["repair"] = true;
+  if (session.arguments.rate) params["rate"] = *session.arguments.rate;
+  auto verdict = session.call("library.verify", params);
+  if (!verdict) return session.fail(verdict.error());
+  const Json& damaged = verdict->at("damaged");
+  const bool good = damaged.empty() || verdict->at("repaired") == true;
+  if (session.arguments.json) {
+    session.print(*verdict);
+  } else if (damaged.empty()) {
+    session.say(game + ": every file is as it should be, " + human_bytes(verdict->at("bytes").get<double>()));
+  } else {
+    for (const Json& path : damaged) session.say("damaged: " + plain(path.get<std::string>()));
+    const std::string count = std::to_string(damaged.size()) + (damaged.size() == 1 ? " file" : " files");
+    session.say(game + ": " + count +
+                (good ? " repaired" : " damaged: 'peerctl verify --repair' fetches what is wrong"));
+  }
+  return good ? kDone : kFailed;
+}
+
 int run_rescan(Session& session) {
   const std::string& game = session.arguments.subject;
   return session.show("library.rescan", game.empty() ? Json() : Json{{"game", game}}, [&](const Json&) {

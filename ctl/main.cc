@@ -17,12 +17,17 @@ struct Command {
 };
 
 constexpr std::array kCommands{
-    Command{"status", run_status},     Command{"games", run_games},         Command{"show", run_show},
-    Command{"peers", run_peers},       Command{"connect", run_connect},     Command{"disconnect", run_disconnect},
-    Command{"download", run_download}, Command{"downloads", run_downloads}, Command{"cancel", run_cancel},
-    Command{"pause", run_pause},       Command{"resume", run_resume},       Command{"move", run_move},
-    Command{"remove", run_remove},     Command{"rescan", run_rescan},       Command{"events", run_events},
-    Command{"call", run_call},         Command{"shutdown", run_shutdown},
+    Command{"status", run_status},     Command{"games", run_games},
+    Command{"show", run_show},         Command{"peers", run_peers},
+    Command{"connect", run_connect},   Command{"disconnect", run_disconnect},
+    Command{"download", run_download}, Command{"downloads", run_downloads},
+    Command{"cancel", run_cancel},     Command{"pause", run_pause},
+    Command{"resume", run_resume},     Command{"move", run_move},
+    Command{"remove", run_remove},     Command{"rescan", run_rescan},
+    Command{"verify", run_verify},     Command{"limit", run_limit},
+    Command{"ban", run_ban},           Command{"unban", run_unban},
+    Command{"events", run_events},     Command{"call", run_call},
+    Command{"shutdown", run_shutdown},
 };
 
 int run(int argc, char** argv) {

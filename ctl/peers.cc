@@ -56,6 +56,26 @@ int run_connect(Session& session) {
   return kDone;
 }
 
+int run_ban(Session& session) {
+  return session.show("peers.ban", {{"peer", session.arguments.subject}},
+                      [&](const Json&) { return plain(session.arguments.subject) + " is banned"; });
+}
+
+int run_unban(Session& session) {
+  return session.show("peers.unban", {{"peer", session.arguments.subject}},
+                      [&](const Json&) { return plain(session.arguments.subject) + " is banned no more"; });
+}
+
+int run_limit(Session& session) {
+  Json params = Json::object();
+  if (session.arguments.up) params["up"] = *session.arguments.up;
+  if (session.arguments.down) params["down"] = *session.arguments.down;
+  const auto text = [](const Json& rate) { return rate == 0 ? "no limit" : human_rate(rate.get<double>()); };
+  return session.show(params.empty() ? "limits.get" : "limits.set", params, [&](const Json& limits) {
+    return "up    " + text(limits.at("up")) + "\ndown  " + text(limits.at("down"));
+  });
+}
+
 int run_disconnect(Session& session) {
   return session.show("peers.disconnect", {{"peer", session.arguments.subject}},
                       [&](const Json&) { return "disconnected from " + plain(session.arguments.subject); });

@@ -141,6 +141,7 @@ node::PeerOptions peer_options(Machine& machine, net::Identity identity, std::un
   options.shutdown_timeout = config.shutdown_timeout;
   options.reserve = config.reserve;
   options.parallel_downloads = config.parallel;
+  options.limits = {config.limit_up, config.limit_down};
   options.log = machine.options.log;
   return options;
 }

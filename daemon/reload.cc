@@ -22,6 +22,8 @@ std::string differences(const Config& now, const Config& then) {
   compare("discovery.mdns", now.mdns, then.mdns);
   compare("downloads.parallel", now.parallel, then.parallel);
   compare("downloads.reserve", now.reserve, then.reserve);
+  compare("limits.up", now.limit_up, then.limit_up);
+  compare("limits.down", now.limit_down, then.limit_down);
   compare("liveness.ping", now.ping, then.ping);
   compare("liveness.lost", now.lost, then.lost);
   compare("runtime.shutdown_timeout", now.shutdown_timeout, then.shutdown_timeout);

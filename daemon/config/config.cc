@@ -74,11 +74,6 @@ Problem ignored_texts(Config&, const toml::node& node) {
   return take_texts(unused, node);
 }
 
-Problem ignored_size(Config&, const toml::node& node) {
-  std::uint64_t unused = 0;
-  return take_size(unused, node);
-}
-
 Problem take_access(Config&, const toml::node& node) {
   std::string mode;
   if (auto problem = take_text(mode, node)) return problem;
@@ -123,8 +118,8 @@ const std::map<std::string, Key, std::less<>>& keys() {
           return take_text(unused, n);
         },
         false}},
-      {"limits.up", {ignored_size, false}},
-      {"limits.down", {ignored_size, false}},
+      {"limits.up", {[](Config& c, Node n) { return take_size(c.limit_up, n); }}},
+      {"limits.down", {[](Config& c, Node n) { return take_size(c.limit_down, n); }}},
       {"downloads.parallel", {[](Config& c, Node n) { return take_count(c.parallel, n, 100); }}},
       {"downloads.reserve", {[](Config& c, Node n) { return take_size(c.reserve, n); }}},
       {"downloads.auto", {ignored_texts, false}},

@@ -70,6 +70,14 @@ Json download_fields(const node::DownloadInfo& download) {
             {"error", nullptr}};
   // A download that waits for its first peer may not know its version yet.
   if (download.version == Digest{}) json["version"] = nullptr;
+  if (download.plan) {
+    json["dry_run"] = true;
+    json["bytes_to_receive"] = download.plan->receive;
+    json["space_needed"] = download.plan->space_needed;
+    json["space_available"] = download.plan->space_available;
+    json["reserve"] = download.plan->reserve;
+    json["rate"] = std::round(download.plan->rate);
+  }
   if (download.error) {
     json["error"] = {{"code", to_string(download.error->code)}, {"message", download.error->message}};
   }

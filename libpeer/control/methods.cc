@@ -10,7 +10,7 @@
 namespace peer::control {
 namespace {
 
-enum class Kind { text, texts, count, seconds };
+enum class Kind { text, texts, count, seconds, flag };
 
 struct Param {
   const char* name;
@@ -42,11 +42,17 @@ std::optional<std::uint64_t> count_of(const Json& params, const char* name) {
   return found == params.end() ? std::nullopt : std::optional(found->get<std::uint64_t>());
 }
 
+bool flag_of(const Json& params, const char* name) {
+  const auto found = params.find(name);
+  return found != params.end() && found->get<bool>();
+}
+
 std::vector<std::string> texts_of(const Json& params, const char* name) {
   const auto found = params.find(name);
   return found == params.end() ? std::vector<std::string>{} : found->get<std::vector<std::string>>();
 }
 
+Json limits_json(const node::Limits& limits) { return {{"up", limits.up}, {"down", limits.down}}; }
 Json done(bool) { return {{"ok", true}}; }
 Json download_json(const node::DownloadInfo& download) { return to_json(download); }
 
@@ -81,11 +87,26 @@ void start_download(MethodContext& context, const Json& params, Answer answer) {
   command.game = *text_of(params, "game");
   command.version = text_of(params, "version");
   command.from = texts_of(params, "from");
+  command.dry_run = flag_of(params, "dry_run");
   if (const auto wait = params.find("wait_s"); wait != params.end()) {
     const double seconds = std::min(wait->get<double>(), kLongestWait);
     command.wait = std::chrono::duration_cast<rt::Duration>(std::chrono::duration<double>(seconds));
   }
   ask(context, std::move(command), std::move(answer), download_json);
+}
+
+void verify_game(MethodContext& context, const Json& params, Answer answer) {
+  node::VerifyGame command;
+  command.game = *text_of(params, "game");
+  command.repair = flag_of(params, "repair");
+  command.rate = count_of(params, "rate").value_or(0);
+  ask(context, std::move(command), std::move(answer), [](const node::Verdict& verdict) {
+    return Json{{"game", verdict.game},
+                {"version", verdict.version.hex()},
+                {"damaged", verdict.damaged},
+                {"bytes", verdict.bytes},
+                {"repaired", verdict.repaired}};
+  });
 }
 
 void show_game(MethodContext& context, const Json& params, Answer answer) {
@@ -172,9 +193,23 @@ const std::vector<Method>& methods() {
        {{"peer", Kind::text, true}},
        "{ok}",
        [](Ctx& c, const Json& p, Answer a) { ask(c, node::DisconnectPeer{*text_of(p, "peer")}, std::move(a), done); }},
+      {"peers.ban",
+       "Deals with a peer no more, by its id and over restarts",
+       {{"peer", Kind::text, true}},
+       "{ok}",
+       [](Ctx& c, const Json& p, Answer a) { ask(c, node::BanPeer{*text_of(p, "peer")}, std::move(a), done); }},
+      {"peers.unban",
+       "Lifts a ban",
+       {{"peer", Kind::text, true}},
+       "{ok}",
+       [](Ctx& c, const Json& p, Answer a) { ask(c, node::UnbanPeer{*text_of(p, "peer")}, std::move(a), done); }},
       {"downloads.start",
        "Begins the download of a game, or attaches to it; answers when it is queued",
-       {{"game", Kind::text, true}, {"version", Kind::text}, {"from", Kind::texts}, {"wait_s", Kind::seconds}},
+       {{"game", Kind::text, true},
+        {"version", Kind::text},
+        {"from", Kind::texts},
+        {"dry_run", Kind::flag},
+        {"wait_s", Kind::seconds}},
        "the download",
        start_download},
       {"downloads.list",
@@ -210,6 +245,23 @@ const std::vector<Method>& methods() {
        {{"game", Kind::text, true}},
        "{ok}",
        [](Ctx& c, const Json& p, Answer a) { ask(c, node::CancelDownload{*text_of(p, "game")}, std::move(a), done); }},
+      {"library.verify",
+       "Compares every file of an installed game with its version's hashes; answers when that is done",
+       {{"game", Kind::text, true}, {"repair", Kind::flag}, {"rate", Kind::count}},
+       "{game, version, damaged:[path], bytes, repaired}",
+       verify_game},
+      {"limits.get",
+       "The limits on chunk payload, bytes a second; 0: none",
+       {},
+       "{up, down}",
+       [](Ctx& c, const Json&, Answer a) { ask(c, node::GetLimits{}, std::move(a), limits_json); }},
+      {"limits.set",
+       "Changes the limits for this run; what is left out stays",
+       {{"up", Kind::count}, {"down", Kind::count}},
+       "{up, down}",
+       [](Ctx& c, const Json& p, Answer a) {
+         ask(c, node::SetLimits{count_of(p, "up"), count_of(p, "down")}, std::move(a), limits_json);
+       }},
       {"library.rescan",
        "Looks at one game, or all, anew; answers when each has its verdict",
        {{"game", Kind::text}},
@@ -264,6 +316,7 @@ bool fits(const Json& value, Kind kind) {
       return value.is_array() && std::ranges::all_of(value, [](const Json& v) { return fits(v, Kind::text); });
     case Kind::count:
       return value.is_number_unsigned() || (value.is_number_integer() && value.get<std::int64_t>() >= 0);
+    case Kind::flag: return value.is_boolean();
     case Kind::seconds: return value.is_number() && std::isfinite(value.get<double>()) && value.get<double>() >= 0;
   }
   return false;
@@ -274,6 +327,7 @@ const char* describe(Kind kind) {
     case Kind::text: return "a string that is not empty";
     case Kind::texts: return "an array of strings";
     case Kind::count: return "a whole number from 0";
+    case Kind::flag: return "true or false";
     case Kind::seconds: return "a number of seconds from 0";
   }
   return "";
@@ -284,6 +338,7 @@ Json schema(Kind kind) {
     case Kind::text: return {{"type", "string"}, {"minLength", 1}};
     case Kind::texts: return {{"type", "array"}, {"items", schema(Kind::text)}};
     case Kind::count: return {{"type", "integer"}, {"minimum", 0}};
+    case Kind::flag: return {{"type", "boolean"}};
     case Kind::seconds: return {{"type", "number"}, {"minimum", 0}};
   }
   return {};

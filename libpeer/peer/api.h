@@ -86,6 +86,15 @@ struct DownloadSource {
   std::uint64_t bytes = 0;
 };
 
+/// What a download that is not begun would take.
+struct DownloadPlan {
+  std::uint64_t receive = 0;       ///< bytes that would travel
+  std::uint64_t space_needed = 0;  ///< on the disk
+  std::uint64_t space_available = 0;
+  std::uint64_t reserve = 0;  ///< to stay free
+  double rate = 0;            ///< bytes a second that eta_s assumes
+};
+
 struct DownloadInfo {
   std::string game;
   Digest version;
@@ -100,6 +109,7 @@ struct DownloadInfo {
   std::vector<DownloadSource> sources;
   std::optional<std::string> bottleneck;  ///< network, sender, disk, cpu, limit
   std::optional<Error> error;
+  std::optional<DownloadPlan> plan{};  ///< the answer to a dry run
 };
 
 // Commands. Each names its answer.
@@ -138,6 +148,7 @@ struct StartDownload {
   std::optional<std::string> version;
   std::vector<std::string> from;     ///< peers, as in DisconnectPeer
   std::optional<rt::Duration> wait;  ///< wait this long for a peer that has it
+  bool dry_run = false;              ///< begin nothing: what would it take?
 };
 struct ListDownloads {
   using Reply = std::vector<DownloadInfo>;
@@ -168,6 +179,44 @@ struct MoveDownload {
 struct RemoveGame {
   using Reply = bool;
   std::string game;
+};
+/// Chunk payload a second; 0: no limit.
+struct Limits {
+  std::uint64_t up = 0;
+  std::uint64_t down = 0;
+};
+struct GetLimits {
+  using Reply = Limits;
+};
+/// For this run; what is left out stays.
+struct SetLimits {
+  using Reply = Limits;
+  std::optional<std::uint64_t> up;
+  std::optional<std::uint64_t> down;
+};
+/// By id, over restarts: its session ends, and neither it nor this peer is dealt with any more.
+struct BanPeer {
+  using Reply = bool;
+  std::string peer;  ///< as in DisconnectPeer; one that is not known: its whole id
+};
+struct UnbanPeer {
+  using Reply = bool;
+  std::string peer;
+};
+struct Verdict {
+  std::string game;
+  Digest version;                    ///< that the files were compared with
+  std::vector<std::string> damaged;  ///< paths
+  std::uint64_t bytes = 0;           ///< read
+  bool repaired = false;
+};
+/// Reads every file of an installed game and compares it with the version's hashes. Answers when that is done, and the
+/// repair too if it was asked for.
+struct VerifyGame {
+  using Reply = Verdict;
+  std::string game;
+  bool repair = false;     ///< fetch what is damaged
+  std::uint64_t rate = 0;  ///< bytes a second that are read at most; 0: as fast as it goes
 };
 /// Answers when every game concerned has its verdict.
 struct Rescan {
@@ -206,6 +255,7 @@ using Command =
     std::variant<Request<GetStatus>, Request<ListGames>, Request<ShowGame>, Request<ListPeers>, Request<ConnectPeer>,
                  Request<DisconnectPeer>, Request<StartDownload>, Request<ListDownloads>, Request<PauseDownload>,
                  Request<ResumeDownload>, Request<CancelDownload>, Request<MoveDownload>, Request<RemoveGame>,
+                 Request<GetLimits>, Request<SetLimits>, Request<BanPeer>, Request<UnbanPeer>, Request<VerifyGame>,
 #if PEERD_TEST_HOOKS
                  Request<FailService>,
 #endif

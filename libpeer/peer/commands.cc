@@ -85,7 +85,12 @@ void PeerMain::take(Request<ListPeers> request, rt::Scope&) {
 void PeerMain::take(Request<DisconnectPeer> request, rt::Scope&) {
   answer_now(request, [&] { return acknowledged(peers_->disconnect(request.command.peer)); });
 }
-void PeerMain::take(Request<StartDownload> request, rt::Scope&) {
+void PeerMain::take(Request<StartDownload> request, rt::Scope& work) {
+  if (request.command.dry_run) {
+    std::string name = "plan " + request.command.game;
+    work.spawn(std::move(name), answer(std::move(request), &PeerMain::plan_download, work.token()));
+    return;
+  }
   answer_now(request, [&] { return downloads_->start(request.command); });
 }
 void PeerMain::take(Request<ListDownloads> request, rt::Scope&) {
@@ -106,6 +111,22 @@ void PeerMain::take(Request<CancelDownload> request, rt::Scope& work) {
 void PeerMain::take(Request<MoveDownload> request, rt::Scope& work) {
   std::string name = "move " + request.command.game;
   work.spawn(std::move(name), answer(std::move(request), &PeerMain::move_download, work.token()));
+}
+void PeerMain::take(Request<GetLimits> request, rt::Scope&) {
+  answer_now(request, [this] { return limits_; });
+}
+void PeerMain::take(Request<SetLimits> request, rt::Scope& work) {
+  work.spawn("limits", answer(std::move(request), &PeerMain::set_limits, work.token()));
+}
+void PeerMain::take(Request<BanPeer> request, rt::Scope& work) {
+  work.spawn("ban", answer(std::move(request), &PeerMain::ban_peer, work.token()));
+}
+void PeerMain::take(Request<UnbanPeer> request, rt::Scope& work) {
+  work.spawn("unban", answer(std::move(request), &PeerMain::unban_peer, work.token()));
+}
+void PeerMain::take(Request<VerifyGame> request, rt::Scope& work) {
+  std::string name = "verify " + request.command.game;
+  work.spawn(std::move(name), answer(std::move(request), &PeerMain::verify_game, work.token()));
 }
 void PeerMain::take(Request<RemoveGame> request, rt::Scope& work) {
   std::string name = "remove " + request.command.game;
@@ -153,7 +174,7 @@ Status PeerMain::status() const {
 std::vector<GameInfo> PeerMain::games() const {
   const auto snapshot = library_->snapshot();
   std::map<std::string, GameInfo> all;
-  for (const auto& local : snapshot->games) all[local->id].local = local;
+  for (const auto& local : snapshot->games) all[local->id].local = with_damage(local);
   for (auto& [id, versions] : peers_->table().catalogue()) all[id].remote = std::move(versions);
   for (const DownloadInfo& download : downloads_->list()) {
     GameInfo& game = all[download.game];

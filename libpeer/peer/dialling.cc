@@ -29,7 +29,9 @@ std::shared_ptr<Peers::Dial> Peers::begin_dial(const net::SocketAddress& address
   dial->number = next_dial_++;
   dial->found_by = found_by;
   dial->counted = counted;
-  if (dialled_ == nullptr || leaving_) {
+  const bool banned = expected && banned_.contains(*expected);
+  if (banned) dial->verdict = Error{ErrorCode::refused, expected->brief() + " is banned here", 0};
+  if (dialled_ == nullptr || leaving_ || banned) {
     contact_made(*dial);
     dial->settled.set();
     dial->over.set();

@@ -102,6 +102,29 @@ rt::Task<Result<bool>> Downloads::cancel(std::string game, rt::CancellationToken
   co_return true;
 }
 
+rt::Task<Result<bool>> Downloads::repair(std::string game, Digest version, rt::CancellationToken token) {
+  if (active_.contains(game)) co_return fail(ErrorCode::busy, game + " is being downloaded: let that end first");
+  auto active = std::make_shared<Active>(scope_.token());
+  active->game = game;
+  active->version = version;
+  active->version_known = true;
+  active->pinned = true;
+  active->repair = true;
+  if (!offered(*active)) {
+    co_return fail(ErrorCode::no_peer_has_it, "no connected peer has version " + version.brief() + " of " + game +
+                                                  ", so it cannot be repaired now");
+  }
+  past_.erase(game);
+  enter(active);
+  while (!active->over) {
+    active->changed.reset();
+    co_await active->changed.wait(token);
+  }
+  if (active->state == DownloadState::finished) co_return true;
+  if (active->error) co_return std::unexpected(*active->error);
+  co_return fail(ErrorCode::cancelled, "the repair of " + game + " was cancelled");
+}
+
 rt::Task<Result<bool>> Downloads::discard(std::string game, rt::CancellationToken token) {
   if (active_.contains(game)) co_return fail(ErrorCode::busy, game + " is being downloaded: cancel that first");
   co_return co_await discard_staging(std::move(game), token);

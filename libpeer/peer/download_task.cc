@@ -132,7 +132,7 @@ rt::Task<void> Downloads::run_in_turn(Active& active, Guard& guard, rt::Cancella
   const library::LocalGame* local = snapshot->find(active.game);
   active.in_line = local == nullptr || local->state != library::GameState::hashing;  // hashing holds up nobody else
   co_await settle_version(active, token);
-  if (active.version_known && installed(active.game, active.version)) {
+  if (active.version_known && !active.repair && installed(active.game, active.version)) {
     decide(active, DownloadEvent::Kind::finished, std::nullopt);  // published, but the last run could not say so
     co_return;
   }

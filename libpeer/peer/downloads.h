@@ -46,12 +46,16 @@ class Downloads {
 
   /// Chooses the version, begins the download or attaches to the one under way. Loop: control.
   Result<DownloadInfo> start(const StartDownload& command);
+  /// What it would take; nothing is begun.
+  rt::Task<Result<DownloadInfo>> plan(StartDownload command, rt::CancellationToken token);
   /// As the commands of those names; each answers once it is durable.
   rt::Task<Result<DownloadInfo>> pause(std::string game, rt::CancellationToken token);
   rt::Task<Result<DownloadInfo>> resume(std::string game, rt::CancellationToken token);
   rt::Task<Result<DownloadInfo>> move(std::string game, std::uint64_t position, rt::CancellationToken token);
   /// Answers when it is over and its staging gone.
   rt::Task<Result<bool>> cancel(std::string game, rt::CancellationToken token);
+  /// Puts the installed version whole in its place again; answers when that is done.
+  rt::Task<Result<bool>> repair(std::string game, Digest version, rt::CancellationToken token);
   /// Drops what an earlier download of a game left. False: there is nothing.
   rt::Task<Result<bool>> discard(std::string game, rt::CancellationToken token);
   /// A game that was here is no longer: its past is not told any more, and the trash is emptied.
@@ -83,6 +87,11 @@ class Downloads {
   Result<Choice> choose(const std::string& game, const std::optional<std::string>& version,
                         const std::set<PeerId>& from) const;
   bool installed(const std::string& game, const Digest& version) const;
+  // download_plan.cc
+  double expected_rate() const;
+  rt::Task<Result<std::shared_ptr<const protocol::ManifestDocument>>> manifest_of(std::string game, Digest version,
+                                                                                  std::set<PeerId> from,
+                                                                                  rt::CancellationToken token);
   // download_queue.cc
   Result<std::shared_ptr<Active>> under_way(const std::string& game) const;
   std::vector<std::shared_ptr<Active>> in_order() const;

@@ -7,6 +7,9 @@
 
 namespace peer::node {
 
+rt::Task<Result<DownloadInfo>> PeerMain::plan_download(StartDownload command, rt::CancellationToken token) {
+  return downloads_->plan(std::move(command), std::move(token));
+}
 rt::Task<Result<DownloadInfo>> PeerMain::pause_download(PauseDownload command, rt::CancellationToken token) {
   return downloads_->pause(std::move(command.game), std::move(token));
 }
@@ -18,6 +21,24 @@ rt::Task<Result<bool>> PeerMain::cancel_download(CancelDownload command, rt::Can
 }
 rt::Task<Result<DownloadInfo>> PeerMain::move_download(MoveDownload command, rt::CancellationToken token) {
   return downloads_->move(std::move(command.game), command.position, std::move(token));
+}
+
+rt::Task<void> PeerMain::apply_limits(Limits limits) {
+  limits_ = limits;
+  auto set = [this, limits](rt::CancellationToken) {
+    net_side_->up().set(limits.up);
+    net_side_->down().set(limits.down);
+    return []() -> rt::Task<void> { co_return; }();
+  };
+  co_await rt::call_on(*environment_.net, "limits", std::move(set), rt::CancellationToken());
+}
+
+rt::Task<Result<Limits>> PeerMain::set_limits(SetLimits command, rt::CancellationToken) {
+  Limits limits = limits_;
+  limits.up = command.up.value_or(limits.up);
+  limits.down = command.down.value_or(limits.down);
+  co_await apply_limits(limits);
+  co_return limits;
 }
 
 rt::Task<Result<bool>> PeerMain::remove_game(RemoveGame command, rt::CancellationToken token) {
@@ -48,6 +69,7 @@ rt::Task<Result<bool>> PeerMain::remove_game(RemoveGame command, rt::Cancellatio
   if (!discarded && discarded.error().code == ErrorCode::no_such_game && partial) co_return true;
   if (!discarded) co_return std::unexpected(discarded.error());
   downloads_->removed(game);
+  damaged_.erase(game);
   log_.info(game + " is removed");
   auto forget = [store = environment_.store, root, game](const rt::StopFlag&) {
     return store->forget_game(root, game);

@@ -24,8 +24,11 @@ std::unique_ptr<Network> endpoint_network(rt::Scope& net, std::unique_ptr<net::D
   return std::make_unique<EndpointNetwork>(net, std::move(socket), std::move(options));
 }
 
-NetSide::NetSide(std::unique_ptr<Network> network, store::Disk& disk, rt::Workers& workers, Log log)
-    : network_(std::move(network)), seeder_(disk, workers, log.named("seeder")) {}
+NetSide::NetSide(rt::Executor& executor, std::unique_ptr<Network> network, store::Disk& disk, rt::Workers& workers,
+                 Log log)
+    : network_(std::move(network)), up_(executor), down_(executor), seeder_(disk, workers, log.named("seeder")) {
+  seeder_.set_limit(&up_);
+}
 
 rt::Task<void> NetSide::serve(SessionContext sessions, rt::CancellationToken token) {
   net::RequestHandler handler = [this, sessions](net::ServerStream& stream, rt::CancellationToken t) {
@@ -47,6 +50,9 @@ rt::Task<void> NetSide::handle(SessionContext sessions, net::ServerStream& strea
     co_await seeder_.refuse(stream, route.error(), token);
   } else if (std::holds_alternative<protocol::SessionRoute>(*route)) {
     co_await accept_session(sessions, stream, token);
+  } else if (stream.peer() && banned_.contains(*stream.peer())) {
+    Error error(ErrorCode::refused, "this peer is banned here", 0);
+    co_await seeder_.refuse(stream, std::move(error), token);
   } else {
     co_await seeder_.serve(stream, *route, token);
   }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <utility>
 
 #include "base/log.h"
@@ -20,7 +21,7 @@ std::unique_ptr<Network> endpoint_network(rt::Scope& net, std::unique_ptr<net::D
 
 class NetSide {
  public:
-  NetSide(std::unique_ptr<Network> network, store::Disk& disk, rt::Workers& workers, Log log);
+  NetSide(rt::Executor& executor, std::unique_ptr<Network> network, store::Disk& disk, rt::Workers& workers, Log log);
 
   /// The endpoint's outermost task. Fails: throws when the socket breaks.
   rt::Task<void> run(rt::CancellationToken token) { return network_->run(std::move(token)); }
@@ -32,12 +33,19 @@ class NetSide {
 
   net::Transport& transport() noexcept { return network_->transport(); }
   transfer::Seeder& seeder() noexcept { return seeder_; }
+  transfer::RateLimit& up() noexcept { return up_; }
+  transfer::RateLimit& down() noexcept { return down_; }
+  /// They get nothing that is asked for outside a session, and no session by their Hello.
+  void set_banned(std::set<PeerId> peers) { banned_ = std::move(peers); }
 
  private:
   rt::Task<void> handle(SessionContext sessions, net::ServerStream& stream, rt::CancellationToken token);
 
   std::unique_ptr<Network> network_;
+  transfer::RateLimit up_;
+  transfer::RateLimit down_;
   transfer::Seeder seeder_;
+  std::set<PeerId> banned_;
   bool accepting_ = false;
 };
 

@@ -91,6 +91,8 @@ bool Peers::acceptable(SessionId id, Session& session, const protocol::Hello& he
   std::string reason;
   if (session.peer == options_.self) {
     reason = "this address leads to the daemon itself";
+  } else if (banned_.contains(session.peer)) {
+    reason = "this peer is banned here";
   } else if (hello.id != session.peer) {
     reason = "the hello names another peer than the certificate";
   } else if (hello.protocol != protocol::kProtocolVersion) {

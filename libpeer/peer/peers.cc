@@ -31,7 +31,7 @@ PeerInfo Peers::info(const PeerEntry& entry) const {
   info.id = entry.id;
   info.name = entry.name;
   for (const net::SocketAddress& address : entry.addresses) info.addresses.push_back(address.to_string());
-  info.state = entry.state;
+  info.state = banned_.contains(entry.id) ? PeerState::banned : entry.state;
   info.found_by.assign(entry.found_by.begin(), entry.found_by.end());
   info.games = entry.games.size();
   info.rtt_ms = entry.rtt_ms;
@@ -42,8 +42,18 @@ PeerInfo Peers::info(const PeerEntry& entry) const {
 std::vector<PeerInfo> Peers::list() const {
   std::vector<PeerInfo> all;
   for (const auto& [id, entry] : table_.all()) all.push_back(info(entry));
+  for (const auto& [id, ban] : banned_) {
+    if (table_.find(id) != nullptr) continue;
+    PeerInfo away;
+    away.id = id;
+    away.name = ban.name;
+    away.state = PeerState::banned;
+    all.push_back(std::move(away));
+  }
   for (const auto& target : targets_) {
-    if (target->gone || (target->id && (table_.find(*target->id) != nullptr || *target->id == options_.self))) continue;
+    if (target->gone || (target->id && (table_.find(*target->id) != nullptr || banned_.contains(*target->id) ||
+                                        *target->id == options_.self)))
+      continue;
     PeerInfo unknown;
     unknown.name = target->address;
     if (target->addresses.empty()) {
@@ -134,6 +144,16 @@ void Peers::on_opened(SessionOpened opened) {
   if (Dial* dial = dial_of(held)) contact_made(*dial);
   sessions_over_.reset();
   if (leaving_) {
+    close(opened.session);
+    return;
+  }
+  if (banned_.contains(held.peer)) {
+    // Before any Hello, which would make us its peer for a moment.
+    if (Dial* dial = dial_of(held)) {
+      met(*dial, held.peer);
+      dial->verdict = Error{ErrorCode::refused, "it is banned here", 0};
+    }
+    send(held, protocol::Refusal{"this peer is banned here"});
     close(opened.session);
     return;
   }

@@ -37,6 +37,7 @@ struct PeersOptions {
   EventSink on_event;
   std::function<void(const PeerId&)> look_again;  ///< asks mDNS for the peer's addresses anew; empty: there is none
   std::function<void()> on_sources_changed;       ///< who offers what is no longer as it was
+  std::function<void()> on_bans_changed;
   Log log;
   PeersOptions() = default;
 };
@@ -70,6 +71,18 @@ class Peers {
   rt::Task<Result<PeerInfo>> connect(std::string address, rt::CancellationToken token);
   /// Says goodbye to one peer.
   Result<void> disconnect(const std::string& peer);
+
+  /// Ends its session and refuses it from now on; told by PeerBanned. What is banned already stays as it is.
+  void ban(const PeerId& peer, const std::string& reason, const std::string& name = {});
+  Result<PeerId> find_to_ban(const std::string& peer) const;
+  Result<void> unban(const std::string& peer);
+  struct Ban {
+    std::string name;
+    std::string reason;
+  };
+  const std::map<PeerId, Ban>& banned() const noexcept { return banned_; }
+  /// From the last run: nothing is told.
+  void restore_ban(const PeerId& peer, Ban ban) { banned_.insert_or_assign(peer, std::move(ban)); }
 
   /// What this peer offers has changed.
   void set_library(const std::vector<protocol::GameSummary>& games);
@@ -198,6 +211,7 @@ class Peers {
   SessionContext context_;
   PeerTable table_;
   LibraryLog library_;
+  std::map<PeerId, Ban> banned_;
   std::map<SessionId, Session> sessions_;
   std::vector<std::unique_ptr<Target>> targets_;
   rt::Event targets_changed_;

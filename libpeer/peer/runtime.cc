@@ -120,7 +120,8 @@ rt::Task<void> PeerMain::create_net_side() {
     auto network = options_.make_network
                        ? options_.make_network(*environment_.net)
                        : endpoint_network(*environment_.net, std::move(options_.socket), std::move(endpoint));
-    net_side_ = std::make_unique<NetSide>(std::move(network), *environment_.disk, *environment_.workers, options_.log);
+    net_side_ = std::make_unique<NetSide>(environment_.net->executor(), std::move(network), *environment_.disk,
+                                          *environment_.workers, options_.log);
     return [](PeerMain& self) -> rt::Task<void> {
       const net::SocketAddress local = self.net_side_->transport().local_address();
       self.listen_ = local.to_string();
@@ -130,6 +131,7 @@ rt::Task<void> PeerMain::create_net_side() {
   };
   co_await rt::call_on(*environment_.net, "open endpoint", std::move(create), rt::CancellationToken());
   transport_ = &net_side_->transport();
+  co_await apply_limits(options_.limits);
 #if PEERD_TEST_HOOKS
   net_side_->seeder().set_tamper(options_.tamper);  // before anything is served
 #endif
@@ -173,6 +175,7 @@ void PeerMain::create_parts(rt::Scope& work) {
     peers_options.look_again = [this](const PeerId& id) { environment_.discovery->look_again(id); };
   }
   peers_options.on_sources_changed = [this] { downloads_->sources_changed(); };
+  peers_options.on_bans_changed = [this] { bans_changed_.set(); };
   peers_options.log = options_.log;
   peers_ = std::make_unique<Peers>(*root_, *environment_.net, std::move(peers_options));
   for (const std::string& address : options_.peers) peers_->add_static(address);
@@ -185,6 +188,10 @@ void PeerMain::create_parts(rt::Scope& work) {
   downloads_options.context.disk = environment_.disk;
   downloads_options.context.sources = &peers_->table();
   downloads_options.context.local = [this] { return library_->snapshot(); };
+  downloads_options.context.on_liar = [this](const PeerId& peer, const std::string& reason) {
+    peers_->ban(peer, reason);
+  };
+  downloads_options.context.down = &net_side_->down();
   downloads_options.context.root = options_.roots.front();
   downloads_options.context.reserve = options_.reserve;
   downloads_options.context.log = options_.log.named("transfer");
@@ -194,7 +201,11 @@ void PeerMain::create_parts(rt::Scope& work) {
   downloads_options.store_thread = environment_.store_thread;
   downloads_options.wall_clock = environment_.wall_clock;
   downloads_options.parallel = options_.parallel_downloads;
-  downloads_options.on_event = [this](const Event& event) { emit(event); };
+  downloads_options.on_event = [this](const Event& event) {
+    const auto* download = std::get_if<DownloadEvent>(&event);
+    if (download != nullptr && download->kind == DownloadEvent::Kind::finished) damaged_.erase(download->download.game);
+    emit(event);
+  };
   downloads_options.log = options_.log;
   downloads_ = std::make_unique<Downloads>(work, std::move(downloads_options));
 
@@ -244,6 +255,8 @@ rt::Task<void> PeerMain::run() {
     rt::Scope serving(*root_, "serving", serving_stop_.token());
     rt::Scope required(*root_, "required services", services_stop_.token());
     rt::Scope services(*root_, "services", services_stop_.token());
+    co_await load_bans();
+    services.spawn("keep bans", keep_bans(services.token()));
     endpoint.spawn("endpoint", run_on_network(
                                    "endpoint", [this](rt::CancellationToken t) { return net_side_->run(std::move(t)); },
                                    endpoint.token()));

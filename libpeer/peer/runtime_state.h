@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -108,6 +109,11 @@ class PeerMain {
   void take(Request<CancelDownload> request, rt::Scope& work);
   void take(Request<MoveDownload> request, rt::Scope& work);
   void take(Request<RemoveGame> request, rt::Scope& work);
+  void take(Request<GetLimits> request, rt::Scope& work);
+  void take(Request<SetLimits> request, rt::Scope& work);
+  void take(Request<BanPeer> request, rt::Scope& work);
+  void take(Request<UnbanPeer> request, rt::Scope& work);
+  void take(Request<VerifyGame> request, rt::Scope& work);
   void take(Request<Rescan> request, rt::Scope& work);
   void take(Request<ListTasks> request, rt::Scope& work);
   void take(Request<Shutdown> request, rt::Scope& work);
@@ -124,11 +130,28 @@ class PeerMain {
   Task<ConnectPeer> connect_peer(ConnectPeer command, rt::CancellationToken token);
   Task<Rescan> rescan(Rescan command, rt::CancellationToken token);
   // game_commands.cc
+  Task<StartDownload> plan_download(StartDownload command, rt::CancellationToken token);
   Task<PauseDownload> pause_download(PauseDownload command, rt::CancellationToken token);
   Task<ResumeDownload> resume_download(ResumeDownload command, rt::CancellationToken token);
   Task<CancelDownload> cancel_download(CancelDownload command, rt::CancellationToken token);
   Task<MoveDownload> move_download(MoveDownload command, rt::CancellationToken token);
   Task<RemoveGame> remove_game(RemoveGame command, rt::CancellationToken token);
+  rt::Task<void> apply_limits(Limits limits);
+  Task<SetLimits> set_limits(SetLimits command, rt::CancellationToken token);
+  // verify.cc
+  struct Damage {
+    Digest version;  ///< that is to be there
+    std::shared_ptr<const protocol::ManifestDocument> document;
+    std::vector<std::string> paths;
+  };
+  std::shared_ptr<const library::LocalGame> with_damage(std::shared_ptr<const library::LocalGame> local) const;
+  Task<VerifyGame> verify_game(VerifyGame command, rt::CancellationToken token);
+  // bans.cc
+  Task<BanPeer> ban_peer(BanPeer command, rt::CancellationToken token);
+  Task<UnbanPeer> unban_peer(UnbanPeer command, rt::CancellationToken token);
+  rt::Task<void> load_bans();
+  rt::Task<void> keep_bans(rt::CancellationToken token);
+  rt::Task<void> apply_bans(rt::CancellationToken token);
 
   PeerOptions options_;
   PeerEnvironment& environment_;
@@ -154,6 +177,11 @@ class PeerMain {
   rt::Event library_changed_;
   bool offered_changed_ = true;
   std::string listen_;
+  Limits limits_;
+  std::map<std::string, Damage> damaged_;  ///< games that verify found damaged, until they are repaired
+  std::set<std::string> verifying_;
+  rt::Event bans_changed_;
+  std::map<PeerId, std::string> saved_bans_;  ///< with the reason, as the store has them
   bool failed_ = false;
 };
 

@@ -270,6 +270,7 @@ void Download::refresh_sources(rt::Scope& scope) {
     job.version = version_;
     job.document = document_;
     job.staging = staging_;
+    job.down = context_.down;
     job.spans = source.spans;
     job.received = source.received;
     scope.spawn("source " + peer.name, source_task(peer.id, std::move(job), source.stop->token()));

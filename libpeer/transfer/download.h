@@ -50,6 +50,7 @@ struct DownloadContext {
   std::function<void(const PeerId&, const std::string& reason)> on_liar;
   std::string root;           ///< the library root that receives
   std::uint64_t reserve = 0;  ///< bytes to leave free
+  RateLimit* down = nullptr;  ///< of all downloads together; used on the net loop
   Log log;
 };
 

@@ -9,7 +9,8 @@ namespace peer::transfer {
 
 namespace {
 
-constexpr std::size_t kPieceBytes = 128 << 10;  // read granularity: how fine the received count is
+constexpr std::size_t kMostPiece = 128 << 10;  // read at once: how fine the received count is
+constexpr std::size_t kLeastPiece = 2 << 10;
 constexpr std::uint64_t kBatchBytes = 1 << 20;  // verified and written by one job
 
 /// Why a response with that status is of no use.
@@ -63,8 +64,24 @@ struct WriteOutcome {
   std::uint64_t written = 0;
 };
 
+/// How much a lane reads at once: what arrives in a twentieth of a second, so that what is told of it lags no more,
+/// however slow the sender is.
+struct Pace {
+  std::size_t piece = 16 << 10;
+
+  void took(rt::Duration time) {
+    constexpr rt::Duration kAim = std::chrono::milliseconds(50);
+    if (time > 2 * kAim) {
+      piece = std::max(kLeastPiece,
+                       piece * static_cast<std::size_t>(kAim.count()) / static_cast<std::size_t>(time.count()));
+    } else if (time < kAim / 2) {
+      piece = std::min(kMostPiece, piece * 2);
+    }
+  }
+};
+
 /// One span, start to end. Nothing: all of it is verified and written.
-rt::Task<std::optional<SpanFailed>> fetch_span(const SourceJob& job, net::Link& link, Span span,
+rt::Task<std::optional<SpanFailed>> fetch_span(const SourceJob& job, net::Link& link, Span span, Pace& pace,
                                                rt::CancellationToken token) {
   const auto failed = [&](Blame blame, Error error) { return SpanFailed{job.peer.id, span, blame, std::move(error)}; };
   net::RequestHead head;
@@ -87,9 +104,15 @@ rt::Task<std::optional<SpanFailed>> fetch_span(const SourceJob& job, net::Link& 
     const Batch batch = next_batch(job.document->manifest, chunk, end);
     buffer.resize(batch.bytes);
     for (std::size_t done = 0; done < batch.bytes;) {
-      const std::size_t want = std::min(kPieceBytes, batch.bytes - done);
+      std::size_t want = std::min(pace.piece, batch.bytes - done);
+      if (job.down != nullptr) {
+        want = static_cast<std::size_t>(job.down->piece(want));
+        co_await job.down->pass(want, token);
+      }
+      const rt::TimePoint asked = job.net->executor().now();
       const auto got = co_await stream->reader().read(std::span(buffer).subspan(done, want), token);
       if (!got) co_return failed(Blame::network, got.error());
+      pace.took(job.net->executor().now() - asked);
       job.received->fetch_add(*got, std::memory_order_relaxed);
       done += *got;
       if (*got < want)
@@ -115,12 +138,34 @@ rt::Task<std::optional<SpanFailed>> fetch_span(const SourceJob& job, net::Link& 
   co_return std::nullopt;
 }
 
+/// Of a span, what is asked for at once: under a limit a tenth of a second's worth, so that what is on its way is never
+/// much more than what may come.
+Span next_request(const SourceJob& job, const Span& span) {
+  if (job.down == nullptr || job.down->rate() == 0) return span;
+  const std::uint64_t most = job.down->rate() / 10;
+  Span part{span.first, 0, 0};
+  while (part.count < span.count) {
+    const std::uint32_t size = job.document->manifest.place(static_cast<std::size_t>(part.first + part.count)).size;
+    if (part.count > 0 && part.bytes + size > most) break;
+    part.bytes += size;
+    ++part.count;
+  }
+  return part;
+}
+
 rt::Task<void> run_lane(const SourceJob& job, net::Link& link, rt::CancellationToken token) {
+  Pace pace;
   for (;;) {
     const std::optional<Span> span = co_await job.spans->receive(token);
     if (!span) co_return;
-    auto failure = co_await fetch_span(job, link, *span, token);
+    std::optional<SpanFailed> failure;
+    for (Span rest = *span; rest.count > 0 && !failure;) {
+      const Span part = next_request(job, rest);
+      failure = co_await fetch_span(job, link, part, pace, token);
+      rest = {rest.first + part.count, rest.count - part.count, rest.bytes - part.bytes};
+    }
     if (failure) {
+      failure->span = *span;
       job.reports.send_urgent(std::move(*failure));
     } else {
       job.reports.send_urgent(SpanDone{job.peer.id, *span});

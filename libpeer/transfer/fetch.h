@@ -16,6 +16,7 @@
 #include "runtime/scope.h"
 #include "runtime/workers.h"
 #include "transfer/plan.h"
+#include "transfer/rate_limit.h"
 #include "transfer/staging.h"
 
 namespace peer::transfer {
@@ -81,6 +82,7 @@ struct SourceJob {
   std::shared_ptr<Staging> staging;
   std::shared_ptr<rt::Channel<Span>> spans;  ///< received on the net loop
   rt::Channel<SourceReport>::Sender reports;
+  RateLimit* down = nullptr;                             ///< on the net loop; null: none
   std::shared_ptr<std::atomic<std::uint64_t>> received;  ///< chunk payload, counted as it arrives
 
   explicit SourceJob(rt::Channel<SourceReport>::Sender out) : reports(std::move(out)) {}

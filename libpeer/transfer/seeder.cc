@@ -246,7 +246,9 @@ rt::Task<void> Seeder::send_content(net::ServerStream& stream, net::ResponseHead
   }
   bool responded = false;
   while (length > 0) {
-    const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(length, SendBuffers::kBatchBytes));
+    std::uint64_t most = std::min<std::uint64_t>(length, SendBuffers::kBatchBytes);
+    if (limit_ != nullptr && !content.hash) most = limit_->piece(most);  // a chunk that is checked is read whole
+    const auto count = static_cast<std::size_t>(most);
     std::shared_ptr<std::vector<std::uint8_t>> buffer = co_await buffers_.take(count, token);
     auto read = [&content, into = std::span(*buffer)](const rt::StopFlag&) -> Result<void> {
       if (Result<void> filled = content.reader.fill(content.from, into); !filled) return filled;
@@ -270,6 +272,7 @@ rt::Task<void> Seeder::send_content(net::ServerStream& stream, net::ResponseHead
 #if PEERD_TEST_HOOKS
     if (tamper_) tamper_(*buffer);
 #endif
+    if (limit_ != nullptr) co_await limit_->pass(count, token);
     const Result<void> written = co_await stream.writer().write(std::move(buffer), token);
     if (!written) co_return;
     stats_.bytes_sent += count;

@@ -21,6 +21,7 @@
 #include "store/disk.h"
 #include "transfer/encoded_manifests.h"
 #include "transfer/game_reader.h"
+#include "transfer/rate_limit.h"
 #include "transfer/send_buffers.h"
 
 namespace peer::transfer {
@@ -38,6 +39,8 @@ class Seeder {
   void set_snapshot(std::shared_ptr<const library::Snapshot> snapshot);
   /// The JSON of GET /v1/peer.
   void set_peer_document(std::string json);
+  /// What is sent obeys it; must outlive the seeder.
+  void set_limit(RateLimit* limit) noexcept { limit_ = limit; }
   /// Called on the net loop with the game whose file changed under its manifest.
   void on_changed(std::function<void(const std::string& game)> callback);
 
@@ -77,6 +80,7 @@ class Seeder {
  private:
   std::function<void(std::span<std::uint8_t>)> tamper_;
 #endif
+  RateLimit* limit_ = nullptr;  ///< null: none
   store::Disk& disk_;
   rt::Workers& workers_;
   Log log_;

@@ -63,7 +63,7 @@ shutdown_timeout = "3s"
   CHECK(config->ping == 1s);
   CHECK(config->lost == 2500ms);
   CHECK(config->shutdown_timeout == 3s);
-  CHECK(config->without_effect == std::vector<std::string>{"limits.up", "network.threads"});
+  CHECK(config->without_effect == std::vector<std::string>{"network.threads"});
   CHECK(check_config(*config));
 }
 

@@ -1,0 +1,137 @@
+// Bans: whom this peer does not deal with any more, by id; kept in the store, known on both loops.
+#include <set>
+#include <utility>
+
+#include "peer/runtime_state.h"
+#include "protocol/path.h"
+
+namespace peer::node {
+
+void Peers::ban(const PeerId& peer, const std::string& reason, const std::string& name) {
+  if (peer == options_.self || banned_.contains(peer)) return;
+  PeerEntry* entry = table_.find(peer);
+  const std::string called = entry != nullptr && !entry->name.empty() ? entry->name
+                             : name.empty()                           ? peer.brief()
+                                                                      : name;
+  banned_.emplace(peer, Ban{called, reason});
+  log_.warn(called + " (" + peer.brief() + ") is banned: " + protocol::printable(reason));
+  for (auto& [id, session] : sessions_) {
+    if (session.peer != peer || session.closed) continue;
+    send(session, protocol::Refusal{"this peer is banned here"});
+    close(id);
+  }
+  if (entry != nullptr) {
+    const bool connected = entry->state == PeerState::connected;
+    if (connected) lose(*entry, PeerEvent::Kind::lost);
+    entry->state = PeerState::banned;
+    entry->session.reset();
+  }
+  if (!leaving_) options_.on_event(PeerEvent{PeerEvent::Kind::banned, peer, called, reason});
+  wake_waiters();
+  options_.on_bans_changed();
+}
+
+/// Also of one that is not known: by its whole id.
+Result<PeerId> Peers::find_to_ban(const std::string& peer) const {
+  Result<PeerId> known = table_.resolve(peer);
+  if (known) return known;
+  if (const auto id = PeerId::from_hex(peer)) return *id;
+  return known;
+}
+
+Result<void> Peers::unban(const std::string& peer) {
+  std::vector<PeerId> matches;
+  for (const auto& [id, ban] : banned_) {
+    if (ban.name == peer || (peer.size() >= 4 && id.hex().starts_with(peer))) matches.push_back(id);
+  }
+  if (matches.empty())
+    return fail(ErrorCode::invalid, "no peer called " + peer + " is banned: 'peerctl peers' lists them");
+  if (matches.size() > 1) {
+    return fail(ErrorCode::invalid,
+                peer + " fits " + std::to_string(matches.size()) + " banned peers: give more digits");
+  }
+  const PeerId id = matches.front();
+  banned_.erase(id);
+  if (PeerEntry* entry = table_.find(id)) entry->state = PeerState::unreachable;
+  for (const auto& target : targets_) {
+    // Whom an address led to is not known before it is dialled again.
+    if (!target->id || *target->id == id) target->kick.set();
+  }
+  log_.info(id.brief() + " is banned no more");
+  wake_waiters();
+  options_.on_bans_changed();
+  return {};
+}
+
+rt::Task<Result<bool>> PeerMain::ban_peer(BanPeer command, rt::CancellationToken token) {
+  const Result<PeerId> id = peers_->find_to_ban(command.peer);
+  if (!id) co_return std::unexpected(id.error());
+  if (*id == options_.identity.id()) co_return fail(ErrorCode::invalid, "that is this peer itself");
+  peers_->ban(*id, "by a person");
+  co_await apply_bans(token);
+  co_return true;
+}
+
+rt::Task<Result<bool>> PeerMain::unban_peer(UnbanPeer command, rt::CancellationToken token) {
+  const Result<void> lifted = peers_->unban(command.peer);
+  if (!lifted) co_return std::unexpected(lifted.error());
+  co_await apply_bans(token);
+  co_return true;
+}
+
+rt::Task<void> PeerMain::load_bans() {
+  auto load = [store = environment_.store](const rt::StopFlag&) { return store->bans(); };
+  const auto bans = co_await rt::offload(*environment_.store_thread, std::move(load), rt::CancellationToken());
+  if (!bans) {
+    log_.error("the bans could not be read: " + bans.error().message);
+    co_return;
+  }
+  for (const store::StoredBan& ban : *bans) {
+    peers_->restore_ban(ban.peer, {ban.name, ban.reason});
+    saved_bans_.emplace(ban.peer, ban.reason);
+  }
+  bans_changed_.set();  // for the net loop
+}
+
+rt::Task<void> PeerMain::keep_bans(rt::CancellationToken token) {
+  for (;;) {
+    co_await bans_changed_.wait(token);
+    bans_changed_.reset();
+    co_await apply_bans(token);
+  }
+}
+
+/// Writes what the store does not have, and tells the net loop.
+rt::Task<void> PeerMain::apply_bans(rt::CancellationToken token) {
+  std::vector<store::StoredBan> fresh;
+  std::vector<PeerId> lifted;
+  std::set<PeerId> all;
+  for (const auto& [id, ban] : peers_->banned()) {
+    all.insert(id);
+    if (!saved_bans_.contains(id)) fresh.push_back({id, ban.name, ban.reason});
+  }
+  for (const auto& [id, reason] : saved_bans_) {
+    if (!all.contains(id)) lifted.push_back(id);
+  }
+  for (const store::StoredBan& ban : fresh) saved_bans_.emplace(ban.peer, ban.reason);
+  for (const PeerId& id : lifted) saved_bans_.erase(id);
+  auto tell = [this, all](rt::CancellationToken) {
+    net_side_->set_banned(all);
+    return []() -> rt::Task<void> { co_return; }();
+  };
+  co_await rt::call_on(*environment_.net, "bans", std::move(tell), token);
+  if (fresh.empty() && lifted.empty()) co_return;
+  auto save = [store = environment_.store, fresh, lifted](const rt::StopFlag&) -> Result<void> {
+    for (const store::StoredBan& ban : fresh) {
+      if (Result<void> saved = store->put_ban(ban); !saved) return saved;
+    }
+    for (const PeerId& id : lifted) {
+      if (Result<void> dropped = store->remove_ban(id); !dropped) return dropped;
+    }
+    return {};
+  };
+  const Result<void> saved = co_await rt::offload(*environment_.store_thread, std::move(save), rt::CancellationToken());
+  if (!saved) log_.error("a ban could not be saved: it holds until the next start: " + saved.error().message);
+}
+
+}  // namespace peer::node

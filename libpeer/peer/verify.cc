@@ -1,0 +1,89 @@
+// Verify and repair: an installed game against its version's hashes. What is damaged is withdrawn, and shown as damaged
+// until a download has put the version whole in its place.
+#include <utility>
+
+#include "peer/runtime_state.h"
+#include "protocol/path.h"
+#include "transfer/verifier.h"
+
+namespace peer::node {
+
+namespace {
+constexpr std::uint64_t kSlice = 8 << 20;  // read by one job
+}
+
+std::shared_ptr<const library::LocalGame> PeerMain::with_damage(std::shared_ptr<const library::LocalGame> local) const {
+  const auto damage = damaged_.find(local->id);
+  if (damage == damaged_.end()) return local;
+  library::LocalGame shown = *local;
+  shown.state = library::GameState::damaged;
+  for (const std::string& path : damage->second.paths) {
+    shown.problems.push_back({path, "is not what was installed: 'peerctl verify --repair' fetches it"});
+  }
+  return std::make_shared<const library::LocalGame>(std::move(shown));
+}
+
+rt::Task<Result<Verdict>> PeerMain::verify_game(VerifyGame command, rt::CancellationToken token) {
+  const std::string game = std::move(command.game);
+  const auto snapshot = library_->snapshot();
+  const library::LocalGame* local = snapshot->find(game);
+  if (local == nullptr) {
+    co_return fail(ErrorCode::no_such_game, "no game " + protocol::printable(game) + " is installed here");
+  }
+  // Once found damaged it is compared with what it was, not with what it has become.
+  Damage damage;
+  if (const auto known = damaged_.find(game); known != damaged_.end()) {
+    damage = known->second;
+  } else if (local->offered && local->offered->document) {
+    damage = {local->offered->version, local->offered->document, {}};
+  } else {
+    co_return fail(ErrorCode::busy, game + " is not hashed yet: try again when 'peerctl games' shows it as ready");
+  }
+  if (!verifying_.insert(game).second) co_return fail(ErrorCode::busy, game + " is being verified already");
+  struct Over {
+    std::set<std::string>& verifying;
+    const std::string& name;
+    ~Over() { verifying.erase(name); }
+  };
+  const Over over{verifying_, game};
+
+  transfer::Verifier verifier(*environment_.disk, local->root, local->id, damage.document);
+  transfer::RateLimit limit(root_->executor());
+  limit.set(command.rate);
+  while (!verifier.done()) {
+    const std::uint64_t most = limit.piece(kSlice);
+    auto read = [&verifier, most](const rt::StopFlag& stop) { return verifier.read(most, stop); };
+    const Result<std::uint64_t> bytes = co_await rt::offload(*environment_.workers, std::move(read), token);
+    if (!bytes) co_return std::unexpected(bytes.error());
+    token.throw_if_requested();
+    co_await limit.pass(*bytes, token);
+  }
+  Verdict verdict;
+  verdict.game = game;
+  verdict.version = damage.version;
+  verdict.damaged = verifier.damaged();
+  verdict.bytes = verifier.bytes_read();
+  if (verdict.damaged.empty()) {
+    if (damaged_.erase(game) > 0) library_changed_.set();
+    co_return verdict;
+  }
+  log_.warn(game + " is damaged: " + std::to_string(verdict.damaged.size()) + " files are not what version " +
+            damage.version.brief() + " says, first " + protocol::printable(verdict.damaged.front()));
+  damage.paths = verdict.damaged;
+  damaged_.insert_or_assign(game, damage);
+  library_->withdraw(game);
+  library_changed_.set();
+  if (!command.repair) co_return verdict;
+
+  // What is right in the damaged files is found by its hash once they are looked at anew, and is not fetched.
+  const Result<void> looked = co_await library_->rescan(game, token);
+  if (!looked) co_return std::unexpected(looked.error());
+  const Result<bool> repaired = co_await downloads_->repair(game, damage.version, token);
+  if (!repaired) co_return std::unexpected(repaired.error());
+  damaged_.erase(game);
+  library_changed_.set();
+  verdict.repaired = true;
+  co_return verdict;
+}
+
+}  // namespace peer::node

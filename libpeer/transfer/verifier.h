@@ -1,0 +1,53 @@
+// Verifier: an installed game's files, read whole and compared with the hashes of its manifest.
+//
+// Unlike the library it trusts no stamp: what a disk has changed by itself is found. Every call blocks and runs on a
+// worker, one at a time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "library/directory_cursor.h"
+#include "protocol/manifest.h"
+#include "runtime/workers.h"
+#include "store/disk.h"
+
+namespace peer::transfer {
+
+class Verifier {
+ public:
+  Verifier(store::Disk& disk, std::string root, std::string game,
+           std::shared_ptr<const protocol::ManifestDocument> document);
+
+  /// Reads on, about so many bytes; how many it were. Fails: when the game itself cannot be opened.
+  Result<std::uint64_t> read(std::uint64_t bytes, const rt::StopFlag& stop);
+  bool done() const noexcept { return done_; }
+  /// Files and links that are not what the manifest says, in its order.
+  const std::vector<std::string>& damaged() const noexcept { return damaged_; }
+  std::uint64_t bytes_read() const noexcept { return bytes_read_; }
+
+ private:
+  bool begin_file();
+  void read_chunk();
+  void next_file(bool good);
+  void check_links();
+
+  store::Disk& disk_;
+  const std::string root_;
+  const std::string game_;
+  const std::shared_ptr<const protocol::ManifestDocument> document_;
+  std::optional<library::DirectoryCursor> cursor_;
+  std::size_t file_ = 0;  ///< the one at hand
+  std::unique_ptr<store::File> handle_;
+  std::size_t chunk_ = 0;  ///< in the file at hand
+  std::vector<std::uint8_t> buffer_;
+  std::vector<std::string> damaged_;
+  std::uint64_t bytes_read_ = 0;
+  bool done_ = false;
+};
+
+}  // namespace peer::transfer

@@ -1,0 +1,110 @@
+// Bans: by a person and for lying; over restarts; lifted.
+#include <catch2/catch_test_macros.hpp>
+
+#include "scenario.h"
+
+using namespace peer;
+using namespace peer::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+node::PeerState state_of(SimPeer& peer, const PeerId& other) {
+  for (const auto& each : peer.ask(node::ListPeers{}).value()) {
+    if (each.id == other) return each.state;
+  }
+  return node::PeerState::connecting;
+}
+
+std::size_t offers(SimPeer& peer) {
+  std::size_t count = 0;
+  for (const auto& game : peer.ask(node::ListGames{}).value()) count += game.remote.size();
+  return count;
+}
+
+template <class C>
+auto command(SimPeer& peer, const std::string& other) {
+  C each;
+  each.peer = other;
+  return peer.ask(each);
+}
+
+}  // namespace
+
+TEST_CASE("ban: the session ends, the peer is no source and gets nothing, over restarts, until it is lifted") {
+  SimWorld world(81);
+  SimPeer one(world, "one", "10.0.0.1");
+  SimPeer two(world, "two", "10.0.0.2");
+  make_small_game(one.disk, "/library/game", 100'000);
+  make_small_game(two.disk, "/library/other", 100'000);
+  one.start({});
+  two.start(knowing(one.address));
+  REQUIRE(world.run_until([&] { return offers(two) == 1 && offers(one) == 1; }, 10s));
+
+  REQUIRE(command<node::BanPeer>(two, "one").has_value());
+  CHECK(state_of(two, one.id()) == node::PeerState::banned);
+  CHECK(offers(two) == 0);
+  CHECK(two.count("PeerBanned") == 1);
+  CHECK(two.count("PeerLost") == 1);
+  CHECK(two.ask(download_of("game")).error().code == ErrorCode::no_such_game);
+  CHECK(command<node::BanPeer>(two, "nobody").error().code == ErrorCode::invalid);
+  REQUIRE(command<node::BanPeer>(two, one.id().hex()).has_value());
+  CHECK(two.count("PeerBanned") == 1);
+  world.executor.advance(1min);
+  CHECK(offers(one) == 0);
+  CHECK(state_of(one, two.id()) != node::PeerState::connected);
+  // Nor when it is the banned one that dials.
+  node::ConnectPeer connect;
+  connect.address = two.address;
+  CHECK(one.ask(connect).error().code == ErrorCode::refused);
+
+  two.stop();
+  two.start(knowing(one.address));
+  world.executor.advance(1min);
+  CHECK(state_of(two, one.id()) == node::PeerState::banned);
+  CHECK(offers(two) == 0);
+
+  CHECK(command<node::UnbanPeer>(two, "nobody").error().code == ErrorCode::invalid);
+  REQUIRE(command<node::UnbanPeer>(two, one.id().hex().substr(0, 12)).has_value());
+  REQUIRE(world.run_until([&] { return offers(two) == 1 && offers(one) == 1; }, 10s));
+  two.stop();
+  two.start(knowing(one.address));
+  REQUIRE(world.run_until([&] { return offers(two) == 1; }, 10s));
+}
+
+TEST_CASE("ban: of one that was never met, by its whole id") {
+  SimWorld world(82);
+  SimPeer one(world, "one", "10.0.0.1");
+  SimPeer two(world, "two", "10.0.0.2");
+  one.start({});
+  REQUIRE(command<node::BanPeer>(one, two.id().hex()).has_value());
+  CHECK(command<node::BanPeer>(one, one.id().hex()).error().code == ErrorCode::invalid);
+  CHECK(state_of(one, two.id()) == node::PeerState::banned);
+  two.start(knowing(one.address));
+  world.executor.advance(10s);
+  CHECK(one.ask(node::GetStatus{})->peers == 0);
+  CHECK(two.ask(node::GetStatus{})->peers == 0);
+}
+
+TEST_CASE("ban: a download from a peer that is banned in the middle goes on from another") {
+  SimWorld world(83);
+  world.network.set_conditions(slow_link());
+  SimPeer one(world, "one", "10.0.0.1");
+  SimPeer two(world, "two", "10.0.0.2");
+  SimPeer leech(world, "leech", "10.0.0.3");
+  SimPeer::Options options;
+  for (SimPeer* seed : {&one, &two}) {
+    make_small_game(seed->disk, "/library/game", 12'000'000);
+    seed->start({});
+    options.peers.push_back(seed->address);
+  }
+  leech.start(options);
+  REQUIRE(world.run_until([&] { return leech.ask(node::GetStatus{})->peers == 2 && offers(leech) == 1; }, 10s));
+  world.executor.advance(1s);
+  REQUIRE(leech.ask(download_of("game")).has_value());
+  world.executor.advance(1s);
+  REQUIRE(command<node::BanPeer>(leech, "one").has_value());
+  REQUIRE(world.run_until([&] { return terminal_events(leech) > 0; }, 1min));
+  CHECK(leech.count("DownloadGameFilesFinished") == 1);
+  CHECK(leech.disk.read("/library/game/big.pak") == two.disk.read("/library/game/big.pak"));
+}

@@ -1,0 +1,105 @@
+// Verify and repair of an installed game.
+#include <algorithm>
+#include <catch2/catch_test_macros.hpp>
+
+#include "scenario.h"
+
+using namespace peer;
+using namespace peer::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+library::GameState state_of(SimPeer& peer) {
+  for (const auto& game : peer.ask(node::ListGames{}).value()) {
+    if (game.id == "game" && game.local) return game.local->state;
+  }
+  FAIL("no game");
+  return {};
+}
+
+Result<node::Verdict> verify(SimPeer& peer, bool repair = false, std::uint64_t rate = 0) {
+  node::VerifyGame command;
+  command.game = "game";
+  command.repair = repair;
+  command.rate = rate;
+  return peer.ask(command);
+}
+
+struct Scene {
+  Scene() {
+    make_small_game(seed.disk, "/library/game", 5'000'000);
+    seed.start({});
+    leech.start(knowing(seed.address));
+    REQUIRE(world.run_until([&] { return leech.ask(node::ListGames{})->size() == 1; }, 10s));
+    REQUIRE(leech.ask(download_of("game")).has_value());
+    REQUIRE(world.run_until([&] { return leech.count("DownloadGameFilesFinished") == 1; }, 10s));
+  }
+  SimWorld world{91};
+  SimPeer seed{world, "seed", "10.0.0.1"};
+  SimPeer leech{world, "leech", "10.0.0.3"};
+};
+
+}  // namespace
+
+TEST_CASE("verify: a whole game is found whole, at the rate that was asked for") {
+  Scene scene;
+  const auto quick = verify(scene.leech);
+  REQUIRE(quick.has_value());
+  CHECK(quick->damaged.empty());
+  CHECK(quick->bytes > 5'000'000);
+  CHECK(state_of(scene.leech) == library::GameState::ready);
+  const auto before = scene.world.executor.now();
+  REQUIRE(verify(scene.leech, false, 1'000'000).has_value());
+  const double seconds = std::chrono::duration<double>(scene.world.executor.now() - before).count();
+  CHECK(seconds > 4.5);
+  CHECK(seconds < 5.8);
+  node::VerifyGame nothing;
+  nothing.game = "nothing";
+  CHECK(scene.leech.ask(nothing).error().code == ErrorCode::no_such_game);
+}
+
+TEST_CASE("verify: silent damage is found, shown, and repaired with the chunks that are wrong alone") {
+  Scene scene;
+  SimPeer& leech = scene.leech;
+  leech.disk.corrupt("/library/game/big.pak", 2'500'000, "damage");
+  leech.disk.corrupt("/library/game/data/file3", 10, "damage");
+  const auto found = verify(leech);
+  REQUIRE(found.has_value());
+  CHECK(found->damaged == std::vector<std::string>{"big.pak", "data/file3"});
+  CHECK_FALSE(found->repaired);
+  CHECK(state_of(leech) == library::GameState::damaged);
+  scene.world.executor.advance(30s);
+  CHECK(state_of(leech) == library::GameState::damaged);
+  CHECK(verify(leech)->damaged.size() == 2);
+
+  const auto repaired = verify(leech, true);
+  REQUIRE(repaired.has_value());
+  CHECK(repaired->damaged.size() == 2);
+  CHECK(repaired->repaired);
+  CHECK(leech.disk.read("/library/game/big.pak") == scene.seed.disk.read("/library/game/big.pak"));
+  CHECK(leech.disk.tree("/library/game") == scene.seed.disk.tree("/library/game"));
+  CHECK(state_of(leech) == library::GameState::ready);
+  CHECK(verify(leech)->damaged.empty());
+  const auto downloads = leech.ask(node::ListDownloads{}).value();
+  REQUIRE(downloads.size() == 1);
+  CHECK(downloads[0].bytes_received < 1'100'000);
+}
+
+TEST_CASE("verify: missing, shortened and grown files are damage; without a peer nothing is repaired or lost") {
+  Scene scene;
+  SimPeer& leech = scene.leech;
+  const auto size = leech.disk.read("/library/game/big.pak").size();
+  scene.seed.stop();
+  leech.disk.corrupt("/library/game/big.pak", 0, "x");
+  const auto repaired = verify(leech, true);
+  REQUIRE_FALSE(repaired.has_value());
+  CHECK(repaired.error().code == ErrorCode::no_peer_has_it);
+  CHECK(state_of(leech) == library::GameState::damaged);
+  CHECK(leech.disk.read("/library/game/big.pak").size() == size);
+  leech.disk.remove("/library/game/data/file1");
+  leech.disk.write("/library/game/data/file2", "short");
+  const auto found = verify(leech);
+  REQUIRE(found.has_value());
+  CHECK(found->damaged == std::vector<std::string>{"big.pak", "data/file1", "data/file2"});
+}
