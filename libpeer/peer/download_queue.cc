@@ -94,6 +94,7 @@ rt::Task<Result<bool>> Downloads::cancel(std::string game, rt::CancellationToken
   if (!found) co_return std::unexpected(found.error());
   const std::shared_ptr<Active> active = *found;
   if (!active->ending) active->cancelled = true;
+  if (active->cancelled && active->download) active->download->discard();
   active->stop.request();
   while (!active->over) {
     active->changed.reset();

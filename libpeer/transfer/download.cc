@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "runtime/call_on.h"
+#include "runtime/offload_abandonable.h"
 #include "transfer/reuse.h"
 
 namespace peer::transfer {
@@ -79,7 +80,7 @@ rt::Task<DownloadOutcome> Download::run(rt::CancellationToken token) {
     failure = std::current_exception();
   }
   const bool finished = outcome && outcome->kind == DownloadOutcome::Kind::finished;
-  if (staging_ && !finished) {
+  if (staging_ && !finished && !discard_.token().requested()) {
     // Not under the token: what was received is logged whatever the reason of the end.
     auto close = [staging = staging_](const rt::StopFlag&) { return staging->close_cleanly(); };
     const Result<void> closed = co_await rt::offload(*context_.workers, std::move(close), rt::CancellationToken());
@@ -373,8 +374,11 @@ std::optional<DownloadOutcome> Download::verdict() const {
 }
 
 rt::Task<void> Download::checkpoint_task(rt::CancellationToken token) {
+  token.throw_if_requested();
   auto checkpoint = [staging = staging_](const rt::StopFlag&) { return staging->checkpoint(); };
-  const Result<void> done = co_await rt::offload(*context_.workers, std::move(checkpoint), token);
+  // A sync takes as long as the disk does. Only one whose data are discarded is not waited for.
+  const Result<void> done =
+      co_await rt::offload_abandonable(*context_.workers, std::move(checkpoint), discard_.token());
   checkpointing_ = false;
   last_checkpoint_ = context_.control->now();
   if (!done) {

@@ -82,6 +82,8 @@ class Download {
 
   /// Once. Cancel: throws Cancelled after everything received is logged.
   rt::Task<DownloadOutcome> run(rt::CancellationToken token);
+  /// What was received is not wanted any more: the end does not wait until it is on the disk. Cancel run() as well.
+  void discard() { discard_.request(); }
   /// The source list changed.
   void sources_changed();
   Progress progress() const;
@@ -141,6 +143,7 @@ class Download {
   std::optional<Error> last_error_;
   std::uint64_t received_before_ = 0;  ///< by earlier runs: what they left in the staging
   std::uint64_t reused_ = 0;
+  rt::CancellationSource discard_{rt::CancellationToken()};
   bool checkpointing_ = false;
   rt::TimePoint last_checkpoint_{};
 
