@@ -131,9 +131,15 @@ rt::Task<void> PeerMain::create_net_side() {
   };
   co_await rt::call_on(*environment_.net, "open endpoint", std::move(create), rt::CancellationToken());
   transport_ = &net_side_->transport();
+  // Before anything is served. What is on its way to this loop arrives before the network side has ended.
+  net_side_->seeder().on_changed([this](const std::string& game) {
+    environment_.control->executor().post([this, game] {
+      if (library_) library_->withdraw(game);
+    });
+  });
   co_await apply_limits(options_.limits);
 #if PEERD_TEST_HOOKS
-  net_side_->seeder().set_tamper(options_.tamper);  // before anything is served
+  net_side_->seeder().set_tamper(options_.tamper);
 #endif
 }
 
