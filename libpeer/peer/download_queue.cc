@@ -4,6 +4,7 @@
 
 #include "peer/downloads_state.h"
 #include "protocol/path.h"
+#include "runtime/sleep.h"
 #include "transfer/trash.h"
 
 namespace peer::node {
@@ -13,6 +14,8 @@ using namespace std::chrono_literals;
 namespace {
 /// How far the payload told to the store lags behind.
 constexpr rt::Duration kSaveInterval = 1s;
+constexpr rt::Duration kForgetPause = 1s;
+constexpr unsigned kForgetTries = 60;
 }  // namespace
 
 Result<std::shared_ptr<Downloads::Active>> Downloads::under_way(const std::string& game) const {
@@ -180,10 +183,18 @@ void Downloads::save_progress(Active& active) {
   scope_.spawn("save download", save(found->second, scope_.token()));
 }
 
+/// A full disk that keeps the store from it has room again soon: what was cancelled is being deleted.
 rt::Task<void> Downloads::forget(std::string game) {
-  auto remove = [store = options_.store, game](const rt::StopFlag&) { return store->remove_download(game); };
-  const Result<void> removed = co_await rt::offload(*options_.store_thread, std::move(remove), rt::CancellationToken());
-  if (!removed) log_.warn("the list of downloads could not be saved: " + removed.error().message);
+  for (unsigned tries = 1;; ++tries) {
+    auto remove = [store = options_.store, game](const rt::StopFlag&) { return store->remove_download(game); };
+    const Result<void> removed =
+        co_await rt::offload(*options_.store_thread, std::move(remove), rt::CancellationToken());
+    if (removed) co_return;
+    if (tries == 1) log_.warn("the list of downloads could not be saved: " + removed.error().message);
+    if (tries == kForgetTries || stopping_ || active_.contains(game)) co_return;
+    co_await rt::sleep_for(scope_.executor(), kForgetPause, scope_.token());
+    if (active_.contains(game)) co_return;  // it was asked for again, and has a row of its own
+  }
 }
 
 rt::Task<void> Downloads::restore(rt::CancellationToken token) {
