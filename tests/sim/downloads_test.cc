@@ -80,7 +80,8 @@ TEST_CASE("two seeds, one lies: it is no longer asked, and the result is the sam
   }
 }
 
-TEST_CASE("a lone seed that lies: the download fails, saying why, and nothing of it is in the library") {
+TEST_CASE(
+    "a lone seed whose disk has changed takes its offer back: all peers are gone, and nothing is in the library") {
   SimWorld world(43);
   SimPeer liar(world, "liar", "10.0.0.1");
   SimPeer leech(world, "leech", "10.0.0.3");
@@ -88,8 +89,9 @@ TEST_CASE("a lone seed that lies: the download fails, saying why, and nothing of
   liar.disk.corrupt("/library/game/big.pak", 5'000'000, "lies");
   REQUIRE(leech.ask(download_of("game")).has_value());
   REQUIRE(world.run_until([&] { return terminal_events(leech) > 0; }, 2min));
-  CHECK(leech.count("DownloadGameFilesFailed") == 1);
+  CHECK(leech.count("DownloadGameFilesAllPeersGone") == 1);
   CHECK_FALSE(leech.disk.exists("/library/game"));
+  CHECK(leech.count("PeerBanned") == 0);
   const auto info = only_download(leech);
   REQUIRE(info.error.has_value());
   CHECK(info.error->message.find("no longer asked") == std::string::npos);
