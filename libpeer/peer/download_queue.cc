@@ -29,6 +29,7 @@ Result<std::shared_ptr<Downloads::Active>> Downloads::under_way(const std::strin
 
 std::vector<std::shared_ptr<Downloads::Active>> Downloads::in_order() const {
   std::vector<std::shared_ptr<Active>> ordered;
+  ordered.reserve(active_.size());
   for (const auto& [game, active] : active_) ordered.push_back(active);
   std::ranges::sort(ordered, {}, [](const auto& active) { return active->position; });
   return ordered;
@@ -46,7 +47,7 @@ std::uint64_t Downloads::received(const Active& active) {
 rt::Task<Result<DownloadInfo>> Downloads::pause(std::string game, rt::CancellationToken token) {
   const auto found = under_way(game);
   if (!found) co_return std::unexpected(found.error());
-  const std::shared_ptr<Active> active = *found;
+  const std::shared_ptr<Active>& active = *found;
   active->paused = true;
   // One that is being put in place is all there: it ends instead.
   const bool publishing = active->download && active->download->progress().phase == transfer::Phase::publishing;
@@ -62,7 +63,7 @@ rt::Task<Result<DownloadInfo>> Downloads::pause(std::string game, rt::Cancellati
 rt::Task<Result<DownloadInfo>> Downloads::resume(std::string game, rt::CancellationToken token) {
   const auto found = under_way(game);
   if (!found) co_return std::unexpected(found.error());
-  const std::shared_ptr<Active> active = *found;
+  const std::shared_ptr<Active>& active = *found;
   if (!active->paused) co_return info(*active);
   active->paused = false;
   if (active->state == DownloadState::paused) active->state = DownloadState::queued;
@@ -95,7 +96,7 @@ rt::Task<Result<DownloadInfo>> Downloads::move(std::string game, std::uint64_t p
 rt::Task<Result<bool>> Downloads::cancel(std::string game, rt::CancellationToken token) {
   const auto found = under_way(game);
   if (!found) co_return std::unexpected(found.error());
-  const std::shared_ptr<Active> active = *found;
+  const std::shared_ptr<Active>& active = *found;
   if (!active->ending) active->cancelled = true;
   if (active->cancelled && active->download) active->download->discard();
   active->stop.request();
