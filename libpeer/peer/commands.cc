@@ -73,8 +73,13 @@ rt::Task<void> PeerMain::answer(Request<C> request, Handler<C> handler, rt::Canc
   request.reply(std::move(answer));
 }
 
+template <class C>
+void PeerMain::begin(rt::Scope& work, std::string name, Request<C>& request, Handler<C> handler) {
+  work.spawn(std::move(name), answer(std::move(request), handler, work.token()));
+}
+
 void PeerMain::take(Request<GetStatus> request, rt::Scope& work) {
-  work.spawn("status", answer(std::move(request), &PeerMain::count_status, work.token()));
+  begin(work, "status", request, &PeerMain::count_status);
 }
 void PeerMain::take(Request<ListGames> request, rt::Scope&) {
   answer_now(request, [this] { return games(); });
@@ -87,8 +92,7 @@ void PeerMain::take(Request<DisconnectPeer> request, rt::Scope&) {
 }
 void PeerMain::take(Request<StartDownload> request, rt::Scope& work) {
   if (request.command.dry_run) {
-    std::string name = "plan " + request.command.game;
-    work.spawn(std::move(name), answer(std::move(request), &PeerMain::plan_download, work.token()));
+    begin(work, "plan " + request.command.game, request, &PeerMain::plan_download);
     return;
   }
   answer_now(request, [&] { return downloads_->start(request.command); });
@@ -97,54 +101,42 @@ void PeerMain::take(Request<ListDownloads> request, rt::Scope&) {
   answer_now(request, [this] { return downloads_->list(); });
 }
 void PeerMain::take(Request<PauseDownload> request, rt::Scope& work) {
-  std::string name = "pause " + request.command.game;
-  work.spawn(std::move(name), answer(std::move(request), &PeerMain::pause_download, work.token()));
+  begin(work, "pause " + request.command.game, request, &PeerMain::pause_download);
 }
 void PeerMain::take(Request<ResumeDownload> request, rt::Scope& work) {
-  std::string name = "resume " + request.command.game;
-  work.spawn(std::move(name), answer(std::move(request), &PeerMain::resume_download, work.token()));
+  begin(work, "resume " + request.command.game, request, &PeerMain::resume_download);
 }
 void PeerMain::take(Request<CancelDownload> request, rt::Scope& work) {
-  std::string name = "cancel " + request.command.game;
-  work.spawn(std::move(name), answer(std::move(request), &PeerMain::cancel_download, work.token()));
+  begin(work, "cancel " + request.command.game, request, &PeerMain::cancel_download);
 }
 void PeerMain::take(Request<MoveDownload> request, rt::Scope& work) {
-  std::string name = "move " + request.command.game;
-  work.spawn(std::move(name), answer(std::move(request), &PeerMain::move_download, work.token()));
+  begin(work, "move " + request.command.game, request, &PeerMain::move_download);
 }
 void PeerMain::take(Request<GetLimits> request, rt::Scope&) {
   answer_now(request, [this] { return limits_; });
 }
 void PeerMain::take(Request<SetLimits> request, rt::Scope& work) {
-  work.spawn("limits", answer(std::move(request), &PeerMain::set_limits, work.token()));
+  begin(work, "limits", request, &PeerMain::set_limits);
 }
-void PeerMain::take(Request<BanPeer> request, rt::Scope& work) {
-  work.spawn("ban", answer(std::move(request), &PeerMain::ban_peer, work.token()));
-}
+void PeerMain::take(Request<BanPeer> request, rt::Scope& work) { begin(work, "ban", request, &PeerMain::ban_peer); }
 void PeerMain::take(Request<UnbanPeer> request, rt::Scope& work) {
-  work.spawn("unban", answer(std::move(request), &PeerMain::unban_peer, work.token()));
+  begin(work, "unban", request, &PeerMain::unban_peer);
 }
 void PeerMain::take(Request<VerifyGame> request, rt::Scope& work) {
-  std::string name = "verify " + request.command.game;
-  work.spawn(std::move(name), answer(std::move(request), &PeerMain::verify_game, work.token()));
+  begin(work, "verify " + request.command.game, request, &PeerMain::verify_game);
 }
 void PeerMain::take(Request<RemoveGame> request, rt::Scope& work) {
-  std::string name = "remove " + request.command.game;
-  work.spawn(std::move(name), answer(std::move(request), &PeerMain::remove_game, work.token()));
+  begin(work, "remove " + request.command.game, request, &PeerMain::remove_game);
 }
 void PeerMain::take(Request<ShowGame> request, rt::Scope& work) {
-  std::string name = "show " + request.command.game;
-  work.spawn(std::move(name), answer(std::move(request), &PeerMain::find_game, work.token()));
+  begin(work, "show " + request.command.game, request, &PeerMain::find_game);
 }
 void PeerMain::take(Request<ConnectPeer> request, rt::Scope& work) {
-  std::string name = "connect " + request.command.address;
-  work.spawn(std::move(name), answer(std::move(request), &PeerMain::connect_peer, work.token()));
+  begin(work, "connect " + request.command.address, request, &PeerMain::connect_peer);
 }
-void PeerMain::take(Request<Rescan> request, rt::Scope& work) {
-  work.spawn("rescan", answer(std::move(request), &PeerMain::rescan, work.token()));
-}
+void PeerMain::take(Request<Rescan> request, rt::Scope& work) { begin(work, "rescan", request, &PeerMain::rescan); }
 void PeerMain::take(Request<ListTasks> request, rt::Scope& work) {
-  work.spawn("list tasks", answer(std::move(request), &PeerMain::list_tasks, work.token()));
+  begin(work, "list tasks", request, &PeerMain::list_tasks);
 }
 void PeerMain::take(Request<Shutdown> request, rt::Scope&) {
   request.reply(true);

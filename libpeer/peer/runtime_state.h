@@ -96,6 +96,8 @@ class PeerMain {
   void answer_now(Request<C>& request, F work);
   template <class C>
   rt::Task<void> answer(Request<C> request, Handler<C> handler, rt::CancellationToken token);
+  template <class C>
+  void begin(rt::Scope& work, std::string name, Request<C>& request, Handler<C> handler);
   void take(Request<GetStatus> request, rt::Scope& work);
   void take(Request<ListGames> request, rt::Scope& work);
   void take(Request<ShowGame> request, rt::Scope& work);

@@ -83,7 +83,6 @@ class Publication {
   Result<void> take_back();
   Result<void> end();
   Result<void> open_replaced();
-  Result<std::uint64_t> next_number();
 
   store::Directory& root_;
   store::Directory& peerd_;
@@ -108,7 +107,7 @@ Result<void> Publication::replace() {
   const auto tree = stage_->info(kTreeName);
   if (!tree) return std::unexpected(tree.error());
   if (Result<void> done = open_replaced(); !done) return done;
-  const auto number = next_number();
+  const auto number = next_number(*replaced_);
   if (!number) return std::unexpected(number.error());
 
   if (tree->inode != 0) {
@@ -141,7 +140,7 @@ Result<void> Publication::recover() {
   if (text) journal = parse_journal({reinterpret_cast<const char*>(text->data()), text->size()});
   if (journal) return finish(*journal);
   // Nobody can tell any more whose files these are: kept, whole.
-  const auto number = next_number();
+  const auto number = next_number(*replaced_);
   if (!number) return std::unexpected(number.error());
   stage_.reset();
   if (Result<void> done = staging_.rename(game_, *replaced_, std::to_string(*number), store::RenameMode::no_replace);
@@ -223,14 +222,6 @@ Result<void> Publication::open_replaced() {
   return peerd_.sync();
 }
 
-Result<std::uint64_t> Publication::next_number() {
-  const auto entries = replaced_->list();
-  if (!entries) return std::unexpected(entries.error());
-  std::uint64_t last = 0;
-  for (const store::DirectoryEntry& entry : *entries) last = std::max(last, number_in(entry.name).value_or(0));
-  return last + 1;
-}
-
 Result<void> recover_game(Workspace& workspace, const std::string& game, bool drop_empty) {
   auto stage = workspace.staging->open_directory(game, false);
   if (!stage && is_missing(stage.error())) return {};
@@ -269,6 +260,14 @@ Result<std::unique_ptr<store::Directory>> ensure_directory(store::Directory& par
   if (!made && made.error().system != EEXIST) return std::unexpected(made.error());  // another download may be first
   if (Result<void> synced = parent.sync(); !synced) return std::unexpected(synced.error());
   return parent.open_directory(name, false);
+}
+
+Result<std::uint64_t> next_number(store::Directory& directory) {
+  const auto entries = directory.list();
+  if (!entries) return std::unexpected(entries.error());
+  std::uint64_t last = 0;
+  for (const store::DirectoryEntry& entry : *entries) last = std::max(last, number_in(entry.name).value_or(0));
+  return last + 1;
 }
 
 Result<void> check_target(store::Directory& root, const std::string& game) {

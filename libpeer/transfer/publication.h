@@ -5,6 +5,7 @@
 // taken for staged data.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -28,6 +29,9 @@ Result<Workspace> open_workspace(store::Disk& disk, const std::string& root);
 
 /// Opens `name` below `parent`; made, durably, if it is missing. A symlink is refused.
 Result<std::unique_ptr<store::Directory>> ensure_directory(store::Directory& parent, std::string_view name);
+
+/// One more than the largest number among the names there: for what is put aside.
+Result<std::uint64_t> next_number(store::Directory& directory);
 
 /// Fails: invalid when ROOT/GAME is something that a download does not replace.
 Result<void> check_target(store::Directory& root, const std::string& game);

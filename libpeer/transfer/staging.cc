@@ -250,13 +250,18 @@ Result<Document> Staging::stored_document(store::Disk& disk, const std::string& 
   return read_document(**stage, version);
 }
 
-Result<void> Staging::remove(store::Disk& disk, const std::string& root, const std::string& game) {
-  auto workspace = open_workspace(disk, root);
-  if (!workspace) return std::unexpected(workspace.error());
-  // The old game may lie in there.
-  if (Result<void> done = recover_stage(*workspace, game); !done) return done;
-  if (Result<void> removed = store::remove_tree(*workspace->staging, game); !removed) return removed;
-  return workspace->staging->sync();
+std::vector<bool> Staging::logged_chunks(store::Disk& disk, const std::string& root, const std::string& game,
+                                         const Digest& version, std::size_t chunks) {
+  std::unique_ptr<store::Directory> at;
+  auto next = disk.open(root, false, false);
+  for (const std::string& name : {std::string(".peerd"), std::string("staging"), game}) {
+    if (!next) break;
+    at = std::move(*next);
+    next = at->open_directory(name, false);
+  }
+  if (!next) return std::vector<bool>(chunks);
+  const auto log = store::read_file(**next, kLogName, kMaxLogBytes);
+  return log ? parse_log(*log, version, chunks).had : std::vector<bool>(chunks);
 }
 
 std::vector<bool> Staging::have() const {

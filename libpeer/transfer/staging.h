@@ -47,8 +47,10 @@ class Staging {
                                                                                    const std::string& root,
                                                                                    const std::string& game,
                                                                                    const Digest& version);
-  /// Deletes a game's staging, whatever is in it.
-  static Result<void> remove(store::Disk& disk, const std::string& root, const std::string& game);
+  /// What the log of an unfinished download says is had, without touching anything; after an unclean stop it may turn
+  /// out to be more. `chunks`: of the version.
+  static std::vector<bool> logged_chunks(store::Disk& disk, const std::string& root, const std::string& game,
+                                         const Digest& version, std::size_t chunks);
 
   ~Staging();
 

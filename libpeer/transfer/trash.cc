@@ -1,9 +1,6 @@
 #include "transfer/trash.h"
 
-#include <algorithm>
 #include <cerrno>
-#include <charconv>
-#include <cstdint>
 
 #include "protocol/path.h"
 #include "transfer/publication.h"
@@ -14,25 +11,13 @@ namespace {
 
 constexpr std::string_view kTrashName = "trash";
 
-/// One more than the largest number there.
-Result<std::string> next_name(store::Directory& trash) {
-  const auto entries = trash.list();
-  if (!entries) return std::unexpected(entries.error());
-  std::uint64_t last = 0;
-  for (const store::DirectoryEntry& entry : *entries) {
-    std::uint64_t number = 0;
-    const char* const end = entry.name.data() + entry.name.size();
-    if (std::from_chars(entry.name.data(), end, number).ptr == end) last = std::max(last, number);
-  }
-  return std::to_string(last + 1);
-}
-
 Result<void> move_to_trash(Workspace& workspace, store::Directory& from, const std::string& name) {
   auto trash = ensure_directory(*workspace.peerd, kTrashName);
   if (!trash) return std::unexpected(trash.error());
-  const auto target = next_name(**trash);
+  const auto target = next_number(**trash);
   if (!target) return std::unexpected(target.error());
-  if (Result<void> moved = from.rename(name, **trash, *target, store::RenameMode::no_replace); !moved) return moved;
+  if (Result<void> moved = from.rename(name, **trash, std::to_string(*target), store::RenameMode::no_replace); !moved)
+    return moved;
   if (Result<void> synced = (*trash)->sync(); !synced) return synced;
   return from.sync();
 }

@@ -22,20 +22,12 @@ node::DownloadInfo only_download(SimPeer& peer) {
 bool meet(SimWorld& world, SimPeer& leech, std::initializer_list<SimPeer*> seeds) {
   SimPeer::Options options;
   for (SimPeer* seed : seeds) {
-    make_small_game(seed->disk, "/library/game", 12'000'000);
-    seed->disk.set_mtime("/library/game/big.pak", 1'700'000'000'000'000'000);
-    for (int i = 0; i < 5; ++i)
-      seed->disk.set_mtime("/library/game/data/file" + std::to_string(i), 1'700'000'000'000'000'000);
+    make_dated_game(seed->disk, "/library/game", 12'000'000);
     seed->start({});
     options.peers.push_back(seed->address);
   }
   leech.start(options);
-  return world.run_until(
-      [&] {
-        const auto games = leech.ask(node::ListGames{}).value();
-        return games.size() == 1 && games[0].remote.size() == 1 && games[0].remote[0].peers.size() == seeds.size();
-      },
-      30s);
+  return sees(world, leech, seeds.size());
 }
 
 bool received(SimWorld& world, SimPeer& leech, std::uint64_t bytes) {

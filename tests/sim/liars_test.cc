@@ -12,23 +12,6 @@ namespace {
 
 constexpr std::size_t kSize = 12'000'000;
 
-/// The same game, with the same times, for every seed.
-void give_game(SimPeer& seed) {
-  make_small_game(seed.disk, "/library/game", kSize);
-  for (const std::string file : {"big.pak", "data/file0", "data/file1", "data/file2", "data/file3", "data/file4"}) {
-    seed.disk.set_mtime("/library/game/" + file, 1'700'000'000'000'000'000);
-  }
-}
-
-bool sees(SimWorld& world, SimPeer& leech, std::size_t seeds) {
-  return world.run_until(
-      [&] {
-        const auto games = leech.ask(node::ListGames{}).value();
-        return games.size() == 1 && games[0].remote.size() == 1 && games[0].remote[0].peers.size() == seeds;
-      },
-      30s);
-}
-
 std::size_t banned(SimPeer& peer) {
   const auto peers = peer.ask(node::ListPeers{}).value();
   return static_cast<std::size_t>(
@@ -43,8 +26,8 @@ TEST_CASE("a seed that lies is banned, the honest one is not, and the result is 
   SimPeer liar(world, "liar", "10.0.0.1");
   SimPeer honest(world, "honest", "10.0.0.2");
   SimPeer leech(world, "leech", "10.0.0.3");
-  give_game(liar);
-  give_game(honest);
+  make_dated_game(liar.disk, "/library/game", kSize);
+  make_dated_game(honest.disk, "/library/game", kSize);
   SimPeer::Options lies;
   std::size_t buffers = 0;
   lies.tamper = [&buffers](std::span<std::uint8_t> bytes) {
@@ -73,7 +56,7 @@ TEST_CASE("a seed whose disk has changed is not banned: it hashes again and says
   SimWorld world(72);
   SimPeer rotten(world, "rotten", "10.0.0.1");
   SimPeer leech(world, "leech", "10.0.0.3");
-  give_game(rotten);
+  make_dated_game(rotten.disk, "/library/game", kSize);
   rotten.start({});
   leech.start(knowing(rotten.address));
   REQUIRE(sees(world, leech, 1));

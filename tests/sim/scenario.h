@@ -20,6 +20,24 @@ inline void make_small_game(MemoryDisk& disk, const std::string& path, std::size
   for (int i = 0; i < 5; ++i) disk.write(path + "/data/file" + std::to_string(i), content(i, 100 + i * 37));
 }
 
+/// A small game that is the same wherever it lies: with fixed times.
+inline void make_dated_game(MemoryDisk& disk, const std::string& path, std::size_t size) {
+  constexpr std::int64_t kTime = 1'700'000'000'000'000'000;
+  make_small_game(disk, path, size);
+  disk.set_mtime(path + "/big.pak", kTime);
+  for (int i = 0; i < 5; ++i) disk.set_mtime(path + "/data/file" + std::to_string(i), kTime);
+}
+
+/// Waits until the only game that `leech` knows is offered, in one version, by so many seeds.
+inline bool sees(SimWorld& world, SimPeer& leech, std::size_t seeds) {
+  return world.run_until(
+      [&] {
+        const auto games = leech.ask(node::ListGames{}).value();
+        return games.size() == 1 && games[0].remote.size() == 1 && games[0].remote[0].peers.size() == seeds;
+      },
+      std::chrono::seconds(30));
+}
+
 inline SimPeer::Options knowing(const std::string& address) {
   SimPeer::Options options;
   options.peers = {address};

@@ -8,6 +8,7 @@
 
 #include "sample_game.h"
 #include "support/store/temp_directory.h"
+#include "transfer/trash.h"
 
 using namespace peer;
 using test::MemoryDisk;
@@ -174,7 +175,7 @@ TEST_CASE("A clean stop is believed, after an unclean one what is right is found
   const Opened other = open(disk, old_game());  // another version: from the beginning
   REQUIRE(other.has_value());
   CHECK(check_had(**other, disk, old_game()) == 0);
-  CHECK(Staging::remove(disk, kRoot, kGame).has_value());
+  CHECK(transfer::discard_staging(disk, kRoot, kGame).has_value());
   CHECK(disk.tree("/lib/.peerd/staging").empty());
 }
 
