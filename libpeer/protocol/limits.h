@@ -27,5 +27,7 @@ inline constexpr std::size_t kMaxReasonBytes = 256;       ///< of a Goodbye or a
 inline constexpr std::size_t kMaxJsonDepth = 8;           ///< of a message, later versions' fields included
 inline constexpr std::uint64_t kMaxSpanBytes = 16 << 20;  ///< payload of one chunk request
 inline constexpr std::size_t kMaxSpanChunks = 4096;
+inline constexpr std::uint64_t kMaxGameChunks = kMaxManifestBytes / 32;  ///< a manifest has room for no more
+inline constexpr std::size_t kMaxHoldingRuns = 4096;                     ///< in one message
 
 }  // namespace peer::protocol

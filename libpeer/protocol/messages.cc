@@ -60,6 +60,18 @@ struct ToJson {
     }
     return {{"type", "peers"}, {"peers", std::move(peers)}};
   }
+  json operator()(const Holdings& m) const {
+    json runs = json::array();
+    for (const HeldRun& run : m.runs) runs.push_back(json::array({run.first, run.count}));
+    return {{"type", "holdings"},
+            {"game", m.game},
+            {"version", m.version.hex()},
+            {"chunks", m.chunks},
+            {"ranges", std::move(runs)}};
+  }
+  json operator()(const HoldingsEnd& m) const {
+    return {{"type", "holdings_end"}, {"game", m.game}, {"version", m.version.hex()}};
+  }
 };
 
 constexpr std::uint8_t kDigestMagic[] = {'P', 'D', 'L', 'B', 1};

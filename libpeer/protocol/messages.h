@@ -2,7 +2,8 @@
 //
 // Order: each side sends Hello first. Equal digests exchange nothing more; otherwise each asks with LibraryRequest for
 // what it lacks and gets LibraryUpdates. Afterwards updates come as deltas by revision, PeerHints when others come,
-// Ping and Pong when idle, Goodbye last.
+// Holdings among those that download the same, Ping
+// and Pong when idle, Goodbye last.
 #pragma once
 
 #include <cstdint>
@@ -80,7 +81,28 @@ struct PeerHints {
   std::vector<PeerHint> peers;
 };
 
-using SessionMessage = std::variant<Hello, LibraryRequest, LibraryUpdate, Ping, Pong, Goodbye, Refusal, PeerHints>;
+/// Consecutive chunks.
+struct HeldRun {
+  std::uint64_t first = 0;
+  std::uint64_t count = 0;
+  bool operator==(const HeldRun&) const = default;
+};
+/// The sender is downloading a version, and serves these chunks of it already, beside those it has told of in this
+/// session.
+struct Holdings {
+  std::string game;
+  Digest version;
+  std::uint64_t chunks = 0;   ///< of the whole version
+  std::vector<HeldRun> runs;  ///< ascending, apart from each other
+};
+/// It is no longer downloading it; what it told of that version is void.
+struct HoldingsEnd {
+  std::string game;
+  Digest version;
+};
+
+using SessionMessage =
+    std::variant<Hello, LibraryRequest, LibraryUpdate, Ping, Pong, Goodbye, Refusal, PeerHints, Holdings, HoldingsEnd>;
 
 /// One frame's payload: JSON. On the wire 4 bytes of length, big-endian, stand before it.
 std::string encode(const SessionMessage& message);

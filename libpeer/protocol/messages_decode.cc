@@ -216,6 +216,44 @@ PeerHints read_hints(Fields& outer) {
   return hints;
 }
 
+std::string read_game(Fields& fields) {
+  std::string game = fields.text("game");
+  if (auto problem = game_id_problem(game)) fields.wrong("game", *problem);
+  return game;
+}
+
+std::optional<HeldRun> read_run(const json& pair) {
+  if (!pair.is_array() || pair.size() != 2) return std::nullopt;
+  if (!pair[0].is_number_unsigned() || !pair[1].is_number_unsigned()) return std::nullopt;
+  return HeldRun{pair[0].get<std::uint64_t>(), pair[1].get<std::uint64_t>()};
+}
+
+Holdings read_holdings(Fields& fields) {
+  Holdings holdings;
+  holdings.game = read_game(fields);
+  holdings.version = fields.bytes32<Digest>("version");
+  holdings.chunks = fields.number("chunks", kMaxGameChunks);
+  std::uint64_t from = 0;  // the next run begins here at the earliest
+  for (const json& pair : fields.array("ranges", kMaxHoldingRuns)) {
+    const auto run = read_run(pair);
+    if (!run || run->count == 0 || run->first < from || run->first >= holdings.chunks ||
+        run->count > holdings.chunks - run->first) {
+      fields.wrong("ranges", "are not ascending, apart and within the chunks");
+      break;
+    }
+    from = run->first + run->count + 1;
+    holdings.runs.push_back(*run);
+  }
+  return holdings;
+}
+
+HoldingsEnd read_holdings_end(Fields& fields) {
+  HoldingsEnd end;
+  end.game = read_game(fields);
+  end.version = fields.bytes32<Digest>("version");
+  return end;
+}
+
 std::optional<SessionMessage> read_message(const std::string& type, Fields& fields) {
   if (type == "hello") return read_hello(fields);
   if (type == "library_request") return LibraryRequest{fields.number("since", UINT64_MAX)};
@@ -225,6 +263,8 @@ std::optional<SessionMessage> read_message(const std::string& type, Fields& fiel
   if (type == "goodbye") return Goodbye{read_reason(fields)};
   if (type == "refusal") return Refusal{read_reason(fields)};
   if (type == "peers") return read_hints(fields);
+  if (type == "holdings") return read_holdings(fields);
+  if (type == "holdings_end") return read_holdings_end(fields);
   return std::nullopt;
 }
 

@@ -84,7 +84,7 @@ class Generator {
   }
 
   protocol::SessionMessage message() {
-    switch (below(8)) {
+    switch (below(10)) {
       case 0: {
         protocol::Hello hello;
         hello.id = bytes32<PeerId>();
@@ -122,6 +122,17 @@ class Generator {
         }
         return hints;
       }
+      case 7: {
+        protocol::Holdings holdings{"g" + component(), bytes32<Digest>(), 0, {}};
+        for (auto n = below(6); n > 0; --n) {
+          holdings.chunks += below(1000) + 1;
+          holdings.runs.push_back({holdings.chunks, below(1000) + 1});
+          holdings.chunks += holdings.runs.back().count;
+        }
+        holdings.chunks += below(1000);
+        return holdings;
+      }
+      case 8: return protocol::HoldingsEnd{"g" + component(), bytes32<Digest>()};
       default: return protocol::Refusal{component()};
     }
   }

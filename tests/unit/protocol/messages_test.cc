@@ -108,6 +108,40 @@ TEST_CASE("hints go there and back, within their limits") {
   CHECK_FALSE(decode_text(R"({"type":"peers","peers":[{"id":"00","name":"a","addresses":[]}]})"));
 }
 
+TEST_CASE("holdings go there and back, within their limits") {
+  Holdings holdings{"Doom", {}, kMaxGameChunks, {{0, 12}, {40, 4}, {kMaxGameChunks - 1, 1}}};
+  holdings.version.bytes.fill(10);
+  const std::string text = encode(SessionMessage(holdings));
+  CHECK_THAT(text, ContainsSubstring(R"("ranges":[[0,12],[40,4],[4194303,1]])"));
+  const auto back = std::get<Holdings>(read(text));
+  CHECK(back.game == "Doom");
+  CHECK(back.version == holdings.version);
+  CHECK(back.chunks == kMaxGameChunks);
+  CHECK(back.runs == holdings.runs);
+  CHECK(std::get<Holdings>(read(replaced(text, "[0,12],[40,4],[4194303,1]", ""))).runs.empty());
+  for (const char* wrong :
+       {"[0,0]", "[4194304,1]", "[4194303,2]", "[5,18446744073709551615]", "[0,1],[1,1]", "[5,1],[0,1]", "[-1,1]",
+        "[0]", "[0,1,2]", "0", R"({"first":0})", R"(["0",1])", "[0.0,1]"}) {
+    INFO(wrong);
+    CHECK_THAT(refusal(replaced(text, "[0,12],[40,4],[4194303,1]", wrong)), ContainsSubstring("ranges"));
+  }
+  CHECK_THAT(refusal(replaced(text, "4194304", "4194305")), ContainsSubstring("chunks is too large"));
+  CHECK_THAT(refusal(replaced(text, "Doom", ".Doom")), ContainsSubstring("game"));
+  holdings.runs.clear();
+  for (std::size_t i = 0; i < kMaxHoldingRuns; ++i) holdings.runs.push_back({i * 1000, 999});
+  const std::string full = encode(SessionMessage(holdings));
+  CHECK(full.size() < kMaxFrameBytes / 4);
+  CHECK(std::get<Holdings>(read(full)).runs.size() == kMaxHoldingRuns);
+  holdings.runs.push_back({kMaxHoldingRuns * 1000, 1});
+  CHECK_THAT(refusal(encode(SessionMessage(holdings))), ContainsSubstring("more than 4096"));
+
+  const HoldingsEnd end{"Doom", holdings.version};
+  const auto over = std::get<HoldingsEnd>(read(encode(SessionMessage(end))));
+  CHECK(over.game == "Doom");
+  CHECK(over.version == holdings.version);
+  CHECK_FALSE(decode_text(R"({"type":"holdings_end","game":"Doom"})"));
+}
+
 TEST_CASE("a reason from anywhere still makes a legal message") {
   const auto reason = [](std::string text) {
     return std::get<Goodbye>(read(encode(SessionMessage(Goodbye{std::move(text)})))).reason;
