@@ -167,17 +167,8 @@ rt::Task<DownloadOutcome> Download::prepare(rt::Scope& scope) {
   using Opened = Result<std::shared_ptr<Staging>>;
   auto open = [disk = context_.disk, root = context_.root, game = game_, version = version_, document = document_,
                reserve = context_.reserve](const rt::StopFlag& stop) -> Opened {
-    auto staging = Staging::open(*disk, root, game, version, document, stop);
+    auto staging = Staging::open_if_it_fits(*disk, root, game, version, document, reserve, stop);
     if (!staging) return std::unexpected(staging.error());
-    const auto space = (*staging)->space();
-    if (!space) return std::unexpected(space.error());
-    const Planner plan(document->manifest, (*staging)->have());
-    const std::uint64_t missing = plan.bytes_total() - plan.bytes_had();
-    if (missing > space->available || space->available - missing < reserve) {
-      return fail(ErrorCode::no_space, game + " needs " + megabytes(missing) + " more and " + megabytes(reserve) +
-                                           " are to stay free, but " + root + " has only " +
-                                           megabytes(space->available) + " left: free some space and try again");
-    }
     return std::shared_ptr<Staging>(std::move(*staging));
   };
   Opened opened = co_await rt::offload(*context_.workers, std::move(open), scope.token());

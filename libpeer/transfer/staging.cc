@@ -9,6 +9,7 @@
 #include "protocol/path.h"
 #include "transfer/progress_log.h"
 #include "transfer/publication.h"
+#include "transfer/trash.h"
 #include "transfer/tree_writer.h"
 
 namespace peer::transfer {
@@ -57,6 +58,8 @@ Result<std::unique_ptr<store::Directory>> open_stage(Workspace& workspace, const
   return stage;
 }
 
+std::string megabytes(std::uint64_t bytes) { return std::to_string((bytes + 999'999) / 1'000'000) + " MB"; }
+
 Result<std::vector<std::uint8_t>> read_log(store::Directory& stage) {
   auto bytes = store::read_file(stage, kLogName, kMaxLogBytes);
   if (bytes || (bytes.error().system != ENOENT && bytes.error().code != ErrorCode::invalid)) return bytes;
@@ -82,6 +85,7 @@ struct Staging::Impl {
   const Document document;
   TreeWriter tree;
   std::unique_ptr<ProgressLog> log;
+  std::uint64_t unreserved = 0;  // bytes that were missing when it was opened, and had no blocks reserved for them
 
   std::mutex mutex;  // over all that follows
   std::vector<bool> have;
@@ -104,6 +108,13 @@ Result<void> Staging::Impl::load(store::Directory& stage, const Digest& version,
   }
   if (!logged.clean) {
     if (Result<void> hashed = hash_unlogged(*whole, stop); !hashed) return hashed;
+  }
+  for (std::size_t i = 0; i < manifest().files.size(); ++i) {
+    const protocol::ManifestFile& file = manifest().files[i];
+    if ((*whole)[i] && file.chunk_count() > 1) continue;  // TreeWriter reserves those whole
+    for (std::size_t chunk = 0; chunk < file.chunk_count(); ++chunk) {
+      if (!have[file.first_chunk + chunk]) unreserved += manifest().place(file.first_chunk + chunk).size;
+    }
   }
   auto begun = ProgressLog::begin(stage, kLogName, version, have);
   if (!begun) return std::unexpected(begun.error());
@@ -240,6 +251,30 @@ Result<std::unique_ptr<Staging>> Staging::open(store::Disk& disk, const std::str
   return std::unique_ptr<Staging>(new Staging(std::move(impl)));
 }
 
+Result<std::unique_ptr<Staging>> Staging::open_if_it_fits(store::Disk& disk, const std::string& root,
+                                                          const std::string& game, const Digest& version,
+                                                          Document document, std::uint64_t reserve,
+                                                          const rt::StopFlag& stop) {
+  auto staging = open(disk, root, game, version, std::move(document), stop);
+  if (!staging) return staging;
+  const Result<void> room = (*staging)->check_room(root, reserve);
+  if (room) return staging;
+  const bool empty = std::ranges::find((*staging)->impl_->have, true) == (*staging)->impl_->have.end();
+  staging->reset();
+  if (empty) static_cast<void>(discard_staging(disk, root, game));  // why it does not fit is the thing to tell
+  return std::unexpected(room.error());
+}
+
+Result<void> Staging::check_room(const std::string& root, std::uint64_t reserve) {
+  const auto space = impl_->workspace.root->space();
+  if (!space) return std::unexpected(space.error());
+  const std::uint64_t needed = impl_->unreserved;
+  if (needed <= space->available && space->available - needed >= reserve) return {};
+  return fail(ErrorCode::no_space, impl_->game + " needs " + megabytes(needed) + " more and " + megabytes(reserve) +
+                                       " are to stay free, but " + root + " has only " + megabytes(space->available) +
+                                       " left: free some space");
+}
+
 Result<Document> Staging::stored_document(store::Disk& disk, const std::string& root, const std::string& game,
                                           const Digest& version) {
   auto workspace = open_workspace(disk, root);
@@ -315,7 +350,5 @@ Result<void> Staging::publish() {
   if (Result<void> synced = impl_->tree.root().sync_file_system(); !synced) return impl_->broken(synced.error());
   return put_in_place(impl_->workspace, impl_->game);
 }
-
-Result<store::Space> Staging::space() { return impl_->workspace.root->space(); }
 
 }  // namespace peer::transfer

@@ -42,6 +42,12 @@ class Staging {
                                                const Digest& version,
                                                std::shared_ptr<const protocol::ManifestDocument> document,
                                                const rt::StopFlag& stop);
+  /// As open(), if what is missing fits and leaves `reserve` bytes free. Fails: no_space with the figures; a staging in
+  /// which nothing lies yet is removed again.
+  static Result<std::unique_ptr<Staging>> open_if_it_fits(store::Disk& disk, const std::string& root,
+                                                          const std::string& game, const Digest& version,
+                                                          std::shared_ptr<const protocol::ManifestDocument> document,
+                                                          std::uint64_t reserve, const rt::StopFlag& stop);
   /// The document of an unfinished download, if there is one of that version.
   static Result<std::shared_ptr<const protocol::ManifestDocument>> stored_document(store::Disk& disk,
                                                                                    const std::string& root,
@@ -71,11 +77,9 @@ class Staging {
   /// under ROOT/.peerd/replaced/GAME/. The staging is gone afterwards.
   Result<void> publish();
 
-  /// Free bytes on the library's file system.
-  Result<store::Space> space();
-
  private:
   struct Impl;
+  Result<void> check_room(const std::string& root, std::uint64_t reserve);
   explicit Staging(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
