@@ -66,6 +66,8 @@ void add_commands(CLI::App& app, Arguments& arguments, std::string& wait, Rates&
   CLI::App* events = command("events", "events, one JSON object a line, until interrupted");
   events->add_option("--since", arguments.since, "also the kept ones after this number")->type_name("SEQ");
   list(events, "--only", arguments.only, "NAME", "only these (repeatable)");
+  command("metrics", "figures for Prometheus, in its text format");
+  command("doctor", "look at everything that has to be right; exit 1 if something is wrong");
   CLI::App* call = command("call", "call a method of the control socket");
   subject(call, "METHOD", true);
   call->add_option("PARAMS", arguments.params, "a JSON object or array");

@@ -26,7 +26,8 @@ constexpr std::array kCommands{
     Command{"remove", run_remove},     Command{"rescan", run_rescan},
     Command{"verify", run_verify},     Command{"limit", run_limit},
     Command{"ban", run_ban},           Command{"unban", run_unban},
-    Command{"events", run_events},     Command{"call", run_call},
+    Command{"events", run_events},     Command{"metrics", run_metrics},
+    Command{"doctor", run_doctor},     Command{"call", run_call},
     Command{"shutdown", run_shutdown},
 };
 

@@ -63,7 +63,7 @@ bool Session::sleep(std::chrono::milliseconds time) const {
 std::string Session::socket_path() const {
   if (arguments.socket) return *arguments.socket;
   if (const std::string path = variable("PEERD_SOCKET"); !path.empty()) return path;
-  const std::string system = "/run/peerd/peerd.sock";
+  std::string system = "/run/peerd/peerd.sock";
   const std::string runtime = variable("XDG_RUNTIME_DIR");
   if (runtime.empty()) return system;
   std::string user = runtime + "/peerd/peerd.sock";

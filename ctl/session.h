@@ -97,6 +97,8 @@ int run_limit(Session& session);
 int run_ban(Session& session);
 int run_unban(Session& session);
 int run_events(Session& session);
+int run_metrics(Session& session);
+int run_doctor(Session& session);
 int run_call(Session& session);
 int run_shutdown(Session& session);
 

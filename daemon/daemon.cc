@@ -97,6 +97,16 @@ std::vector<std::string> reachable(const net::SocketAddress& bound, const discov
   return addresses;
 }
 
+std::vector<node::LocalInterface> local_interfaces(const discovery::InterfaceFilter& filter) {
+  std::vector<node::LocalInterface> list;
+  const auto all = net::interface_addresses();
+  if (!all) return list;
+  for (const net::InterfaceAddress& each : *all) {
+    if (each.up) list.push_back({each, filter.wants(each.name)});
+  }
+  return list;
+}
+
 /// None if it is not wanted, or if nobody else could reach this peer.
 std::unique_ptr<discovery::Discovery> make_discovery(Machine& machine, const net::SocketAddress& bound,
                                                      const discovery::InterfaceFilter& interfaces) {
@@ -126,6 +136,8 @@ node::PeerOptions peer_options(Machine& machine, net::Identity identity, std::un
   options.environment.network = machine.network.get();
   options.addresses = reachable(bound, interfaces);
   if (bound.is_unspecified()) options.find_addresses = [bound, interfaces] { return reachable(bound, interfaces); };
+  options.list_interfaces = [interfaces] { return local_interfaces(interfaces); };
+  options.judge_config = [&machine] { return judge_config(machine.options); };
   options.socket = std::move(socket);
   options.name = config.name.empty() ? host_name() : config.name;
   std::array<std::uint8_t, 16> instance{};

@@ -45,6 +45,13 @@ Result<Config> read_again(const DaemonOptions& options) {
 
 }  // namespace
 
+Result<std::string> judge_config(const DaemonOptions& options) {
+  const auto config = read_again(options);
+  if (!config) return std::unexpected(config.error());
+  const bool is_there = access(options.config_file.c_str(), F_OK) == 0;
+  return is_there ? options.config_file + " is good" : "no file, only flags";
+}
+
 void check_again(const DaemonOptions& options) {
   const auto config = read_again(options);
   if (!config) return options.log.error("SIGHUP: the configuration is bad, nothing changes: " + config.error().message);

@@ -9,4 +9,7 @@ namespace peer::daemon {
 /// nothing. Blocks.
 void check_again(const DaemonOptions& options);
 
+/// Which file it is from, if it is good as it stands now. Blocks.
+Result<std::string> judge_config(const DaemonOptions& options);
+
 }  // namespace peer::daemon

@@ -157,6 +157,13 @@ Json to_json(const node::PeerInfo& peer) {
           {"last_seen_s", or_null(peer.last_seen_s)}};
 }
 
+Json to_json(const node::Finding& finding) {
+  return {{"subject", finding.subject},
+          {"verdict", node::to_string(finding.verdict)},
+          {"text", finding.text},
+          {"fix", finding.fix}};
+}
+
 Json to_json(const node::DownloadInfo& download) { return download_fields(download); }
 
 Json to_json(const node::Event& event, std::uint64_t sequence, std::int64_t time) {

@@ -277,6 +277,20 @@ const std::vector<Method>& methods() {
        {},
        "{seq}",
        [](Ctx& c, const Json&, Answer a) { a(c.unsubscribe()); }},
+      {"metrics",
+       "Figures for Prometheus, in its text format",
+       {},
+       "{text}",
+       [](Ctx& c, const Json&, Answer a) {
+         ask(c, node::GetMetrics{}, std::move(a), [](const std::string& text) { return Json{{"text", text}}; });
+       }},
+      {"doctor",
+       "Looks at what has to be right on this machine; writes and deletes 64 MiB in the first library root",
+       {},
+       "{findings:[{subject, verdict: good|warning|bad, text, fix}]}",
+       [](Ctx& c, const Json&, Answer a) {
+         ask(c, node::Diagnose{}, std::move(a), list_as<node::Finding>("findings"));
+       }},
       {"runtime.tasks",
        "Every task that is alive",
        {},

@@ -72,6 +72,7 @@ Result<std::vector<InterfaceAddress>> interface_addresses() {
     entry.address = SocketAddress::from_native(each->ifa_addr, length).with_port(0);
     entry.prefix = prefix_of(each->ifa_netmask);
     entry.up = (each->ifa_flags & IFF_UP) != 0 && (each->ifa_flags & IFF_RUNNING) != 0;
+    entry.multicast = (each->ifa_flags & IFF_MULTICAST) != 0;
     result.push_back(std::move(entry));
   }
   freeifaddrs(list);

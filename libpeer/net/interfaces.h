@@ -17,6 +17,7 @@ struct InterfaceAddress {
   SocketAddress address;  ///< port 0; a link-local one has this interface as its scope, which means nothing elsewhere
   unsigned prefix = 0;    ///< bits of the network part
   bool up = false;
+  bool multicast = false;
 
   bool operator==(const InterfaceAddress&) const = default;
 };

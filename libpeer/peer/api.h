@@ -223,6 +223,22 @@ struct Rescan {
   using Reply = bool;
   std::optional<std::string> game;
 };
+/// Something that was looked at on the way to "does it work here?".
+struct Finding {
+  enum class Verdict { good, warning, bad } verdict = Verdict::good;
+  std::string subject;  ///< configuration, disk, mDNS, ...
+  std::string text;     ///< what was found
+  std::string fix;      ///< what to do; empty: nothing
+};
+std::string_view to_string(Finding::Verdict verdict) noexcept;
+/// Looks at everything that has to be right on this machine. Writes and deletes a file of 64 MiB in the first root.
+struct Diagnose {
+  using Reply = std::vector<Finding>;
+};
+/// The Prometheus text format.
+struct GetMetrics {
+  using Reply = std::string;
+};
 struct TaskInfo {
   std::string name;
   std::string parent;
@@ -259,6 +275,6 @@ using Command =
 #if PEERD_TEST_HOOKS
                  Request<FailService>,
 #endif
-                 Request<Rescan>, Request<ListTasks>, Request<Shutdown>>;
+                 Request<Rescan>, Request<Diagnose>, Request<GetMetrics>, Request<ListTasks>, Request<Shutdown>>;
 
 }  // namespace peer::node

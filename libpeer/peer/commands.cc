@@ -135,6 +135,10 @@ void PeerMain::take(Request<ConnectPeer> request, rt::Scope& work) {
   begin(work, "connect " + request.command.address, request, &PeerMain::connect_peer);
 }
 void PeerMain::take(Request<Rescan> request, rt::Scope& work) { begin(work, "rescan", request, &PeerMain::rescan); }
+void PeerMain::take(Request<Diagnose> request, rt::Scope& work) { begin(work, "doctor", request, &PeerMain::diagnose); }
+void PeerMain::take(Request<GetMetrics> request, rt::Scope& work) {
+  begin(work, "metrics", request, &PeerMain::measure);
+}
 void PeerMain::take(Request<ListTasks> request, rt::Scope& work) {
   begin(work, "list tasks", request, &PeerMain::list_tasks);
 }

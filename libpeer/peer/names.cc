@@ -27,6 +27,15 @@ std::string_view to_string(DownloadState state) noexcept {
   return "failed";
 }
 
+std::string_view to_string(Finding::Verdict verdict) noexcept {
+  switch (verdict) {
+    case Finding::Verdict::good: return "good";
+    case Finding::Verdict::warning: return "warning";
+    case Finding::Verdict::bad: return "bad";
+  }
+  return "bad";
+}
+
 namespace {
 struct Name {
   std::string_view operator()(const RuntimeReady&) const { return "RuntimeReady"; }

@@ -13,6 +13,7 @@ class EndpointNetwork final : public Network {
       : endpoint_(net, std::move(socket), std::move(options)) {}
   net::Transport& transport() override { return endpoint_; }
   rt::Task<void> run(rt::CancellationToken token) override { return endpoint_.run(std::move(token)); }
+  net::DatagramSocket::Stats socket_stats() const override { return endpoint_.stats().socket; }
 
  private:
   net::Endpoint endpoint_;

@@ -32,6 +32,7 @@ class NetSide {
   void set_accepting(bool accepting) noexcept { accepting_ = accepting; }
 
   net::Transport& transport() noexcept { return network_->transport(); }
+  net::DatagramSocket::Stats socket_stats() const { return network_->socket_stats(); }
   transfer::Seeder& seeder() noexcept { return seeder_; }
   transfer::RateLimit& up() noexcept { return up_; }
   transfer::RateLimit& down() noexcept { return down_; }

@@ -1,6 +1,7 @@
 // Network: what a peer's requests go over: an endpoint on a socket, or, in simulations of hundreds, memory.
 #pragma once
 
+#include "net/datagram_socket.h"
 #include "net/link.h"
 
 namespace peer::node {
@@ -12,6 +13,8 @@ class Network {
   virtual net::Transport& transport() = 0;
   /// The outermost task: ends when cancelled, after everything is closed. Fails: throws when the network breaks.
   virtual rt::Task<void> run(rt::CancellationToken token) = 0;
+  /// All zero where there is no socket.
+  virtual net::DatagramSocket::Stats socket_stats() const { return {}; }
 };
 
 }  // namespace peer::node

@@ -88,6 +88,7 @@ PeerMain::PeerMain(PeerOptions options, rt::Channel<Command>& commands)
       root_(std::make_unique<rt::Scope>(*environment_.control, "runtime", endpoint_stop_.token())) {}
 
 void PeerMain::emit(const Event& event) {
+  counters_.count(event);
   if (options_.on_event) options_.on_event(event);
 }
 

@@ -17,6 +17,7 @@
 #include "library/watcher.h"
 #include "net/datagram_socket.h"
 #include "net/identity.h"
+#include "net/interfaces.h"
 #include "net/resolver.h"
 #include "peer/api.h"
 #include "peer/events.h"
@@ -46,6 +47,11 @@ struct PeerEnvironment {
   library::Watcher* watcher = nullptr;  ///< of the library's directories; null: they are scanned from time to time
 };
 
+struct LocalInterface {
+  net::InterfaceAddress address;
+  bool used = false;  ///< not left out by a list or by its name
+};
+
 struct PeerOptions {
   PeerEnvironment environment;
   net::Identity identity;
@@ -61,6 +67,10 @@ struct PeerOptions {
       addresses;  ///< "ip:port" of the listeners, told to peers; empty: the socket's address where it is specific
   /// Lists them anew after a change; empty: they stay.
   std::function<std::vector<std::string>()> find_addresses;
+  /// This machine's interfaces, for diagnosis; empty: nothing is said of them.
+  std::function<std::vector<LocalInterface>()> list_interfaces;
+  /// Judges the configuration as it stands now; called on a worker. Empty: there is none.
+  std::function<Result<std::string>()> judge_config;
   rt::Duration ping = std::chrono::seconds(10);
   rt::Duration lost = std::chrono::seconds(25);
   rt::Duration shutdown_timeout = std::chrono::seconds(2);

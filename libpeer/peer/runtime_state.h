@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "peer/counters.h"
 #include "peer/downloads.h"
 #include "peer/net_side.h"
 #include "peer/peers.h"
@@ -117,6 +118,8 @@ class PeerMain {
   void take(Request<UnbanPeer> request, rt::Scope& work);
   void take(Request<VerifyGame> request, rt::Scope& work);
   void take(Request<Rescan> request, rt::Scope& work);
+  void take(Request<Diagnose> request, rt::Scope& work);
+  void take(Request<GetMetrics> request, rt::Scope& work);
   void take(Request<ListTasks> request, rt::Scope& work);
   void take(Request<Shutdown> request, rt::Scope& work);
 #if PEERD_TEST_HOOKS
@@ -148,6 +151,14 @@ class PeerMain {
   };
   std::shared_ptr<const library::LocalGame> with_damage(std::shared_ptr<const library::LocalGame> local) const;
   Task<VerifyGame> verify_game(VerifyGame command, rt::CancellationToken token);
+  // doctor.cc
+  Task<Diagnose> diagnose(Diagnose command, rt::CancellationToken token);
+  rt::Task<std::vector<Finding>> judge_disk(rt::CancellationToken token);
+  std::vector<Finding> judge_discovery() const;
+  std::vector<Finding> judge_peers() const;
+  rt::Task<net::DatagramSocket::Stats> socket_stats(rt::CancellationToken token);
+  // metrics.cc
+  Task<GetMetrics> measure(GetMetrics command, rt::CancellationToken token);
   // bans.cc
   Task<BanPeer> ban_peer(BanPeer command, rt::CancellationToken token);
   Task<UnbanPeer> unban_peer(UnbanPeer command, rt::CancellationToken token);
@@ -180,6 +191,7 @@ class PeerMain {
   bool offered_changed_ = true;
   std::string listen_;
   Limits limits_;
+  Counters counters_;
   std::map<std::string, Damage> damaged_;  ///< games that verify found damaged, until they are repaired
   std::set<std::string> verifying_;
   rt::Event bans_changed_;

@@ -63,6 +63,8 @@ rt::Task<Result<Verdict>> PeerMain::verify_game(VerifyGame command, rt::Cancella
   verdict.version = damage.version;
   verdict.damaged = verifier.damaged();
   verdict.bytes = verifier.bytes_read();
+  counters_.verified += verdict.bytes;
+  counters_.damaged += verdict.damaged.size();
   if (verdict.damaged.empty()) {
     if (damaged_.erase(game) > 0) library_changed_.set();
     co_return verdict;

@@ -37,6 +37,7 @@ class FakeDiscovery final : public discovery::Discovery {
     tell_(discovery::Found{other, std::move(addresses)});
   }
   void lose(const PeerId& id) const { tell_(discovery::Lost{id}); }
+  void fail(const std::string& reason) const { tell_(discovery::Unavailable{reason}); }
 
   discovery::Record record;  ///< as published
   std::uint16_t published_port = 0;

@@ -1,0 +1,273 @@
+// The command Diagnose: everything that has to be right on this machine for games to come across fast.
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "peer/runtime_state.h"
+#include "protocol/manifest.h"
+
+namespace peer::node {
+
+namespace {
+
+using Judgement = Finding::Verdict;
+
+constexpr std::uint64_t kProbeBytes = 64 << 20;
+constexpr std::size_t kPieceBytes = 1 << 20;
+constexpr std::string_view kProbeName = "doctor";
+constexpr std::uint32_t kWantedBuffer = 4 << 20;
+/// Below it a disk or a hash is slower than a gigabit network.
+constexpr double kGigabit = 125e6;
+/// 2024: a clock before it was never set.
+constexpr std::int64_t kPast = 1'704'067'200'000'000'000;
+
+std::string amount(double bytes) {
+  const bool large = bytes >= 10e9;
+  return std::to_string(static_cast<std::uint64_t>(bytes / (large ? 1e9 : 1e6))) + (large ? " GB" : " MB");
+}
+
+std::vector<std::uint8_t> probe_content() {
+  std::vector<std::uint8_t> piece(kPieceBytes);
+  std::uint32_t state = 1;
+  for (std::uint8_t& byte : piece) byte = static_cast<std::uint8_t>((state = state * 1664525 + 1013904223) >> 24);
+  return piece;
+}
+
+/// Bytes written and durable.
+Result<std::uint64_t> write_probe(store::Directory& peerd, const rt::StopFlag& stop) {
+  const auto file = peerd.open_file(kProbeName, store::OpenMode::create);
+  if (!file) return std::unexpected(file.error());
+  const std::vector<std::uint8_t> piece = probe_content();
+  std::uint64_t written = 0;
+  for (; written < kProbeBytes && !stop.requested(); written += piece.size()) {
+    if (Result<void> done = (*file)->write_at(piece, written); !done) return std::unexpected(done.error());
+  }
+  if (Result<void> synced = (*file)->sync(); !synced) return std::unexpected(synced.error());
+  return written;
+}
+
+struct DiskProbe {
+  store::Space space;
+  std::uint64_t written = 0;
+};
+
+Result<DiskProbe> probe_disk(store::Disk& disk, const std::string& root, std::uint64_t reserve,
+                             const rt::StopFlag& stop) {
+  const auto peerd = disk.open(root + "/.peerd", true, false);
+  if (!peerd) return std::unexpected(peerd.error());
+  const auto space = (*peerd)->space();
+  if (!space) return std::unexpected(space.error());
+  DiskProbe probe{*space, 0};
+  if (space->available < reserve + kProbeBytes) return probe;
+  const auto written = write_probe(**peerd, stop);
+  if (Result<void> removed = (*peerd)->remove_file(kProbeName); !removed) return std::unexpected(removed.error());
+  if (!written) return std::unexpected(written.error());
+  probe.written = *written;
+  return probe;
+}
+
+std::uint64_t probe_hash(const rt::StopFlag& stop) {
+  const std::vector<std::uint8_t> piece = probe_content();
+  std::uint64_t hashed = 0;
+  for (; hashed < kProbeBytes && !stop.requested(); hashed += piece.size()) (void)protocol::hash(piece);
+  return hashed;
+}
+
+/// Ids that lie in more than one root: the first one counts.
+std::vector<Finding> find_twins(store::Disk& disk, const std::vector<std::string>& roots) {
+  std::vector<Finding> findings;
+  std::map<std::string, std::string> seen;
+  for (const std::string& root : roots) {
+    const auto directory = disk.open(root, false, false);
+    const auto entries = directory ? (*directory)->list() : std::unexpected(directory.error());
+    if (!entries) {
+      findings.push_back({Judgement::bad, "library", root + " cannot be read: " + entries.error().message,
+                          "mount it, or let the daemon's user read it"});
+      continue;
+    }
+    for (const store::DirectoryEntry& entry : *entries) {
+      if (entry.name.starts_with(".")) continue;
+      const auto [other, is_new] = seen.emplace(entry.name, root);
+      if (is_new) continue;
+      findings.push_back({Judgement::warning, "library",
+                          entry.name + " lies in " + other->second + " and in " + root + ": only the first is offered",
+                          "remove or rename one of them"});
+    }
+  }
+  return findings;
+}
+
+/// How fast, against what a gigabit network brings.
+Finding judge_speed(const char* what, std::uint64_t bytes, rt::Duration took, const char* fix) {
+  const double seconds = std::max(std::chrono::duration<double>(took).count(), 1e-6);
+  const double rate = static_cast<double>(bytes) / seconds;
+  const bool slow = rate < kGigabit;
+  return {slow ? Judgement::warning : Judgement::good, what,
+          amount(rate) + "/s" + (slow ? ", less than a gigabit network brings" : ""), slow ? fix : ""};
+}
+
+Finding judge_socket(const net::DatagramSocket::Stats& socket) {
+  Finding finding{Judgement::good, "UDP", {}, {}};
+  finding.text = "receive buffer " + std::to_string(socket.receive_buffer >> 10) + " KiB, send buffer " +
+                 std::to_string(socket.send_buffer >> 10) + " KiB, segmentation offload " +
+                 (socket.gso ? "on" : "off") + ", receive offload " + (socket.gro ? "on" : "off");
+  if (socket.dropped_by_kernel > 0) {
+    finding.text += ", " + std::to_string(socket.dropped_by_kernel) + " datagrams dropped for lack of buffer";
+  }
+  if (std::min(socket.receive_buffer, socket.send_buffer) < kWantedBuffer) {
+    finding.verdict = Judgement::warning;
+    finding.fix = "sysctl -w net.core.rmem_max=4194304 net.core.wmem_max=4194304, and restart peerd";
+  } else if (!socket.gso || !socket.gro) {
+    finding.verdict = Judgement::warning;
+    finding.fix = "a Linux kernel of 5.0 or later offers both";
+  }
+  return finding;
+}
+
+Finding judge_clock(std::int64_t now) {
+  if (now >= kPast) return {Judgement::good, "clock", "set", {}};
+  return {Judgement::warning, "clock", "it was never set: the newest version of a game may be chosen wrongly",
+          "let systemd-timesyncd or chrony set it"};
+}
+
+}  // namespace
+
+rt::Task<net::DatagramSocket::Stats> PeerMain::socket_stats(rt::CancellationToken token) {
+  auto ask = [this](rt::CancellationToken) {
+    return [](NetSide& net) -> rt::Task<net::DatagramSocket::Stats> { co_return net.socket_stats(); }(*net_side_);
+  };
+  co_return co_await rt::call_on(*environment_.net, "socket", std::move(ask), std::move(token));
+}
+
+rt::Task<std::vector<Finding>> PeerMain::judge_disk(rt::CancellationToken token) {
+  const std::string root = options_.roots.front();
+  auto twins = [disk = environment_.disk, roots = options_.roots](const rt::StopFlag&) {
+    return find_twins(*disk, roots);
+  };
+  std::vector<Finding> findings = co_await rt::offload(*environment_.workers, std::move(twins), token);
+
+  auto write = [disk = environment_.disk, root, reserve = options_.reserve](const rt::StopFlag& stop) {
+    return probe_disk(*disk, root, reserve, stop);
+  };
+  rt::TimePoint began = root_->executor().now();
+  const Result<DiskProbe> disk = co_await rt::offload(*environment_.workers, std::move(write), token);
+  if (!disk) {
+    findings.push_back({Judgement::bad, "disk", disk.error().message,
+                        "let the daemon's user write to " + root + ": downloads go there"});
+    co_return findings;
+  }
+  const auto available = static_cast<double>(disk->space.available);
+  Finding space{Judgement::good, "space", amount(available) + " free in " + root, {}};
+  if (disk->space.available < options_.reserve + kProbeBytes) {
+    space.verdict = Judgement::bad;
+    space.text += ", of which " + amount(static_cast<double>(options_.reserve)) + " stay free: no room for a game";
+    space.fix = "free some space, or lower downloads.reserve";
+  }
+  findings.push_back(std::move(space));
+  if (disk->written > 0) {
+    findings.push_back(judge_speed("disk", disk->written, root_->executor().now() - began,
+                                   "downloads will be as slow: use a faster disk for the first library root"));
+  }
+  auto hash = [](const rt::StopFlag& stop) { return probe_hash(stop); };
+  began = root_->executor().now();
+  const std::uint64_t hashed = co_await rt::offload(*environment_.workers, std::move(hash), token);
+  findings.push_back(judge_speed("hashing", hashed, root_->executor().now() - began,
+                                 "the processor is busy, or slow: downloads will be as slow"));
+  co_return findings;
+}
+
+std::vector<Finding> PeerMain::judge_discovery() const {
+  if (environment_.discovery == nullptr) {
+    return {{Judgement::good, "mDNS", "off: peers are found by network.peers, by others, and when they call", {}}};
+  }
+  std::vector<Finding> findings;
+  if (const std::string& problem = services_.at("Discovery").problem; !problem.empty()) {
+    findings.push_back({Judgement::bad, "discovery", problem, "meanwhile peers can be named: peerctl connect HOST"});
+  }
+  if (!options_.list_interfaces) return findings;
+  const std::vector<LocalInterface> interfaces = options_.list_interfaces();
+  std::map<std::string, std::vector<net::InterfaceAddress>> by_name;
+  std::set<std::string> left_out;
+  for (const LocalInterface& each : interfaces) {
+    if (each.used) by_name[each.address.name].push_back(each.address);
+    if (!each.used && !each.address.address.is_loopback()) left_out.insert(each.address.name);
+  }
+  if (by_name.empty()) {
+    findings.push_back({Judgement::bad, "mDNS", "no network interface is up and used",
+                        "connect the network, or look at network.interfaces and network.ignore"});
+  }
+  const std::vector<PeerInfo> peers = peers_->list();
+  for (const auto& [name, addresses] : by_name) {
+    const auto there = std::ranges::count_if(peers, [&](const PeerInfo& peer) {
+      if (std::ranges::find(peer.found_by, "mdns") == peer.found_by.end()) return false;
+      return std::ranges::any_of(peer.addresses, [&](const std::string& text) {
+        const auto address = net::SocketAddress::parse(text);
+        return address && net::is_on_link(addresses, *address);
+      });
+    });
+    Finding finding{Judgement::good, "mDNS on " + name, "published; peers found here: " + std::to_string(there), {}};
+    if (!addresses.front().multicast) {
+      finding.verdict = Judgement::warning;
+      finding.text = "this interface has no multicast: nobody is found through it";
+      finding.fix = "name peers on that network with network.peers, or connect to one: it tells of the others";
+    } else if (!services_.at("Discovery").problem.empty()) {
+      finding.verdict = Judgement::warning;
+      finding.text = "not published, as long as mDNS does not work";
+    }
+    findings.push_back(std::move(finding));
+  }
+  for (const std::string& name : left_out) {
+    findings.push_back({Judgement::good, "mDNS on " + name, "left out, by its name or by the configuration", {}});
+  }
+  return findings;
+}
+
+std::vector<Finding> PeerMain::judge_peers() const {
+  std::vector<Finding> findings;
+  for (const PeerInfo& peer : peers_->list()) {
+    const std::string address = peer.addresses.empty() ? std::string() : peer.addresses.front();
+    std::string who = peer.name;
+    if (who.empty()) who = peer.id ? peer.id->brief() : address;
+    Finding finding{Judgement::good, "peer " + who, std::string(to_string(peer.state)), {}};
+    if (!address.empty() && who != address) finding.text += " at " + address;
+    if (peer.state == PeerState::unreachable) {
+      finding.verdict = Judgement::warning;
+      finding.fix = "is its daemon running? Let UDP port " + address.substr(address.rfind(':') + 1) +
+                    " through the firewalls there and here";
+    } else if (peer.state == PeerState::refused) {
+      finding.verdict = Judgement::warning;
+      finding.fix = "it does not want this peer: another version, a ban, or another access mode; its log says which";
+    }
+    findings.push_back(std::move(finding));
+  }
+  if (findings.empty()) {
+    findings.push_back({Judgement::warning, "peers", "none is known",
+                        "start peerd on another machine of this network, or: peerctl connect HOST"});
+  }
+  return findings;
+}
+
+rt::Task<Result<std::vector<Finding>>> PeerMain::diagnose(Diagnose, rt::CancellationToken token) {
+  std::vector<Finding> all;
+  if (options_.judge_config) {
+    auto judge = [judge = options_.judge_config](const rt::StopFlag&) { return judge(); };
+    const Result<std::string> config = co_await rt::offload(*environment_.workers, std::move(judge), token);
+    all.push_back(config ? Finding{Judgement::good, "configuration", *config, {}}
+                         : Finding{Judgement::bad, "configuration", config.error().message,
+                                   "mend it, then: systemctl reload peerd"});
+  }
+  for (const ServiceStatus& service : status().services) {
+    if (service.state == "running") continue;
+    all.push_back({Judgement::bad, "service " + service.name, service.state, "the log says why"});
+  }
+  std::vector<Finding> disk = co_await judge_disk(token);
+  all.insert(all.end(), disk.begin(), disk.end());
+  const net::DatagramSocket::Stats socket = co_await socket_stats(token);
+  all.push_back(judge_socket(socket));
+  all.push_back(judge_clock(environment_.wall_clock()));
+  std::ranges::copy(judge_discovery(), std::back_inserter(all));
+  std::ranges::copy(judge_peers(), std::back_inserter(all));
+  co_return all;
+}
+
+}  // namespace peer::node
