@@ -64,7 +64,11 @@ rt::Task<Result<DownloadInfo>> Downloads::resume(std::string game, rt::Cancellat
   const auto found = under_way(game);
   if (!found) co_return std::unexpected(found.error());
   const std::shared_ptr<Active>& active = *found;
-  if (!active->paused) co_return info(*active);
+  active->try_now = active->trouble.has_value();
+  if (!active->paused) {
+    active->changed.set();
+    co_return info(*active);
+  }
   active->paused = false;
   if (active->state == DownloadState::paused) active->state = DownloadState::queued;
   // Peers may have come and gone meanwhile: it waits for one, as long as that takes.

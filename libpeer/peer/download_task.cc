@@ -39,8 +39,9 @@ void Downloads::Guard::give_up_turn() {
   if (active_->download) {
     active_->elapsed_before += downloads_.scope_.executor().now() - active_->began;
     active_->received_before = received(*active_);
-    active_->progress = active_->download->progress();
-    for (const auto& [id, bytes] : active_->progress.sources) active_->sources_before[id] += bytes;
+    transfer::Progress progress = active_->download->progress();
+    for (const auto& [id, bytes] : progress.sources) active_->sources_before[id] += bytes;
+    if (progress.bytes_total != 0) active_->progress = std::move(progress);
     active_->download.reset();
   }
   active_->in_line = false;
@@ -57,6 +58,7 @@ void Downloads::decide(Active& active, DownloadEvent::Kind kind, std::optional<E
     default: active.state = DownloadState::failed; break;
   }
   active.ending = kind;
+  active.trouble.reset();
   active.error = std::move(error);
 }
 
@@ -127,6 +129,7 @@ rt::Task<void> Downloads::wait_resumed(Active& active, rt::CancellationToken tok
 
 rt::Task<void> Downloads::run_in_turn(Active& active, Guard& guard, rt::CancellationToken token) {
   token.throw_if_requested();
+  if (active.trouble) co_await wait_out_trouble(active, token);
   if (active.wait || active.restored) co_await wait_for_version(active, token);
   const auto snapshot = options_.library->snapshot();
   const library::LocalGame* local = snapshot->find(active.game);
@@ -165,15 +168,19 @@ rt::Task<void> Downloads::fetch(Active& active, rt::CancellationToken token) {
   active.began = scope_.executor().now();
   active.download =
       std::make_unique<transfer::Download>(scope_, options_.context, active.game, active.version, [this, &active] {
+        note_progress(active);
         tell(active, DownloadEvent::Kind::progress);
         save_progress(active);
       });
   active.download->restrict_to(active.from);
   if (active.wait) active.download->wait_for_sources(active.wait_until);
-  log_.info("download of " + active.game + " " + active.version.brief() + (active.begun ? " goes on" : " begins"));
+  if (!active.trouble) {
+    log_.info("download of " + active.game + " " + active.version.brief() + (active.begun ? " goes on" : " begins"));
+  }
   tell(active, std::exchange(active.begun, true) ? DownloadEvent::Kind::progress : DownloadEvent::Kind::begin);
 
   transfer::DownloadOutcome outcome = co_await active.download->run(token);
+  note_progress(active);
   switch (outcome.kind) {
     case transfer::DownloadOutcome::Kind::finished: {
       const Result<void> adopted =
@@ -184,6 +191,7 @@ rt::Task<void> Downloads::fetch(Active& active, rt::CancellationToken token) {
       break;
     }
     case transfer::DownloadOutcome::Kind::failed:
+      if (take_trouble(active, *outcome.error)) break;
       log_.error("download of " + active.game + " failed: " + outcome.error->message);
       decide(active, DownloadEvent::Kind::failed, std::move(outcome.error));
       break;

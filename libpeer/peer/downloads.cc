@@ -37,7 +37,8 @@ Downloads::Downloads(rt::Scope& parent, DownloadsOptions options)
 Downloads::~Downloads() = default;
 
 DownloadInfo Downloads::info(const Active& active) const {
-  const transfer::Progress progress = active.download ? active.download->progress() : active.progress;
+  const transfer::Progress current = active.download ? active.download->progress() : active.progress;
+  const transfer::Progress& progress = current.bytes_total != 0 ? current : active.progress;  // it is not opened yet
   DownloadInfo info;
   info.game = active.game;
   info.version = active.version;
@@ -45,6 +46,7 @@ DownloadInfo Downloads::info(const Active& active) const {
   if (active.state == DownloadState::downloading && progress.phase == transfer::Phase::publishing) {
     info.state = DownloadState::verifying;
   }
+  if (active.trouble) info.state = DownloadState::paused;
   info.bytes_total = progress.bytes_total != 0 ? progress.bytes_total : active.size;
   info.bytes_done = progress.bytes_done;
   info.bytes_reused = progress.bytes_reused;
@@ -61,10 +63,10 @@ DownloadInfo Downloads::info(const Active& active) const {
   }
   std::map<PeerId, std::uint64_t> sources = active.sources_before;
   if (active.download) {
-    for (const auto& [id, bytes] : progress.sources) sources[id] += bytes;
+    for (const auto& [id, bytes] : current.sources) sources[id] += bytes;
   }
   for (const auto& [id, bytes] : sources) info.sources.push_back({id, bytes});
-  info.error = active.error;
+  info.error = active.trouble ? active.trouble : active.error;
   return info;
 }
 

@@ -6,6 +6,7 @@
 // 3. A download's bookkeeping is one guard held by its task: completion, error, cancellation and abandonment all clear
 // the tables.
 // 4. One that is paused has no turn and nothing open, keeps its place in the order, and goes on where it was.
+// 5. Trouble with the disk pauses the one download that met it; it is tried again, from time to time, until it is over.
 // Loop: control.
 #pragma once
 
@@ -107,6 +108,10 @@ class Downloads {
   rt::Task<void> wait_resumed(Active& active, rt::CancellationToken token);
   rt::Task<void> run_in_turn(Active& active, Guard& guard, rt::CancellationToken token);
   rt::Task<void> fetch(Active& active, rt::CancellationToken token);
+  // download_trouble.cc
+  bool take_trouble(Active& active, const Error& error);
+  rt::Task<void> wait_out_trouble(Active& active, rt::CancellationToken token);
+  void note_progress(Active& active);
   rt::Task<void> wait_turn(Active& active, Guard& guard, rt::CancellationToken token);
   rt::Task<void> wait_for_version(Active& active, rt::CancellationToken token);
   rt::Task<void> settle_version(Active& active, rt::CancellationToken token);

@@ -26,6 +26,12 @@ struct Downloads::Active {
   std::uint64_t size = 0;
   DownloadState state = DownloadState::queued;
   std::optional<Error> error;
+  std::optional<Error> trouble;     ///< of the disk: it rests, or is being tried again
+  unsigned tries = 0;               ///< since the trouble began
+  rt::TimePoint trouble_at{};       ///< when it was met last,
+  std::uint64_t trouble_bytes = 0;  ///< and what was done by then; more is the end of it
+  bool try_now = false;             ///< a person asked for it
+  bool staged = false;              ///< something of it lies on the disk
   rt::TimePoint began{};
   bool begun = false;                         ///< DownloadGameFilesBegin was told
   std::optional<DownloadEvent::Kind> ending;  ///< decided
