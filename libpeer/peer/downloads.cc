@@ -58,8 +58,7 @@ DownloadInfo Downloads::info(const Active& active) const {
   if (info.state == DownloadState::downloading) {
     info.rate = progress.rate;
     info.eta_s = progress.eta_s;
-    const transfer::RateLimit* down = options_.context.down;
-    if (down != nullptr && down->binding(scope_.executor().now())) info.bottleneck = "limit";
+    info.bottleneck = progress.bottleneck;
   }
   std::map<PeerId, std::uint64_t> sources = active.sources_before;
   if (active.download) {

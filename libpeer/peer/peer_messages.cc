@@ -62,6 +62,10 @@ void Peers::on_message(SessionId id, Session& session, protocol::SessionMessage 
     on_update(session, *entry, *update);
   } else if (auto* hints = std::get_if<protocol::PeerHints>(&message)) {
     on_hints(session, *hints);
+  } else if (auto* holdings = std::get_if<protocol::Holdings>(&message)) {
+    on_holdings(session, *entry, *holdings);
+  } else if (auto* end = std::get_if<protocol::HoldingsEnd>(&message)) {
+    on_holdings_end(session, *entry, *end);
   } else if (std::get_if<protocol::Goodbye>(&message) != nullptr) {
     lose(*entry, PeerEvent::Kind::goodbye);
   }
@@ -164,6 +168,7 @@ void Peers::on_hello(SessionId id, Session& session, protocol::Hello hello) {
   entry.state = PeerState::connected;
   entry.last_seen = control_.executor().now();
   entry.incoming.reset();
+  entry.holdings.clear();
   entry.found_by.insert(dial == nullptr ? "inbound" : dial->found_by);
   learn_addresses(entry, session, hello);
   for (const auto& target : targets_) {
@@ -189,6 +194,7 @@ void Peers::on_hello(SessionId id, Session& session, protocol::Hello hello) {
   if (!up_to_date) ask_library(session, entry.revision);
   // It knows our revision from our Hello; what has changed since then it is told, as from here on.
   if (session.told != library_.revision()) send_updates(session, session.told);
+  greet_with_holdings(session);
   ping(session);  // the round trip is known from the start
 }
 
@@ -241,6 +247,7 @@ void Peers::ask_library(Session& session, std::uint64_t since) {
 
 void Peers::on_update(Session& session, PeerEntry& entry, const protocol::LibraryUpdate& update) {
   const PeerTable::Applied applied = PeerTable::apply(entry, update);
+  forget_holdings_offered(session, entry);
   if (applied == PeerTable::Applied::changed) catalogue_changed();
   if (applied != PeerTable::Applied::gap) return;
   const bool just_asked =

@@ -52,6 +52,7 @@ void PeerTable::forget_library(PeerEntry& entry) {
     entry.remembered = RememberedLibrary{entry.revision, entry.digest, std::exchange(entry.games, {})};
   }
   entry.games.clear();
+  entry.holdings.clear();
   entry.digest = protocol::library_digest({});
   entry.revision = 0;
   entry.incoming.reset();
@@ -142,6 +143,14 @@ std::vector<transfer::SourcePeer> PeerTable::sources(const std::string& game, co
     const auto held = entry.games.find(game);
     if (held != entry.games.end() && held->second.version == version)
       found.push_back({id, entry.name, entry.addresses, entry.way});
+  }
+  for (const auto& [id, entry] : peers_) {
+    if (entry.state != PeerState::connected) continue;
+    const auto partly = entry.holdings.find(game);
+    if (partly == entry.holdings.end() || partly->second.version != version) continue;
+    const auto held = entry.games.find(game);
+    if (held != entry.games.end() && held->second.version == version) continue;
+    found.push_back({id, entry.name, entry.addresses, entry.way, partly->second.chunks, partly->second.revision});
   }
   return found;
 }

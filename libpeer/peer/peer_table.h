@@ -36,6 +36,13 @@ struct RememberedLibrary {
   std::map<std::string, protocol::GameSummary> games;
 };
 
+/// What a peer has so far of a version that it is downloading, and we as well.
+struct PartialHolding {
+  Digest version;
+  std::shared_ptr<std::vector<bool>> chunks;
+  std::uint64_t revision = 0;  ///< counts up with each change, of whatever holding
+};
+
 struct PeerEntry {
   PeerId id;
   std::string name;
@@ -48,6 +55,7 @@ struct PeerEntry {
   std::map<std::string, protocol::GameSummary> games;
   std::optional<RememberedLibrary> remembered;
   std::optional<PartialUpdate> incoming;
+  std::map<std::string, PartialHolding> holdings;  ///< by game; of this session
   std::optional<SessionId> session;
   std::uint64_t way = 0;  ///< counts the sessions that took the place of one that led nowhere
   std::optional<double> rtt_ms;
@@ -84,6 +92,7 @@ class PeerTable final : public transfer::SourceList {
   /// Of one game, as `from` offer it; empty: all.
   std::vector<RemoteVersion> versions(const std::string& game, const std::set<PeerId>& from) const;
 
+  /// Those that offer it, and behind them those that have a part of it.
   std::vector<transfer::SourcePeer> sources(const std::string& game, const Digest& version) const override;
 
  private:

@@ -96,6 +96,7 @@ rt::Task<void> Peers::run_inbox(rt::CancellationToken token) {
   rt::Scope scope(control_, "peers", token);
   scope.spawn("catalogue", announce_catalogue(scope.token()));
   scope.spawn("exchange", share_when_changed(scope.token()));
+  scope.spawn("holdings", share_holdings(scope.token()));
   dialled_ = &scope;
   targets_changed_.set();
   std::exception_ptr failure;
@@ -225,6 +226,11 @@ void Peers::set_library(const std::vector<protocol::GameSummary>& games) {
   if (!library_.set(games)) return;
   for (auto& [id, session] : sessions_) {
     if (session.greeted) send_updates(session, session.told);
+  }
+  // Whoever hears that it is offered forgets that it was being downloaded.
+  for (const protocol::GameSummary& game : games) {
+    const auto own = own_.find(game.id);
+    if (own != own_.end() && own->second.over && own->second.version == game.version) end_own(game.id, false);
   }
 }
 

@@ -42,7 +42,7 @@ struct PeersOptions {
   PeersOptions() = default;
 };
 
-class Peers {
+class Peers final : public transfer::HoldingsSink {
  public:
   Peers(rt::Scope& control, rt::Scope& net, PeersOptions options);
 
@@ -84,6 +84,11 @@ class Peers {
   /// From the last run: nothing is told.
   void restore_ban(const PeerId& peer, Ban ban) { banned_.insert_or_assign(peer, std::move(ban)); }
 
+  /// What this peer downloads, and has of it so far.
+  void holdings_begin(const std::string& game, const Digest& version, const std::vector<bool>& have) override;
+  void holdings_grow(const std::string& game, std::uint64_t first, std::uint64_t count) override;
+  void holdings_end(const std::string& game) override;
+
   /// What this peer offers has changed.
   void set_library(const std::vector<protocol::GameSummary>& games);
 
@@ -109,6 +114,10 @@ class Peers {
     rt::TimePoint answered{};
     std::set<PeerId> named_to;  ///< peers that it was told of
     std::set<PeerId> named_by;  ///< peers that it told of
+    std::set<std::string>
+        follows;               ///< games that it is downloading as well, in the same version: it is told what we have
+    double holdings_left = 0;  ///< a token bucket for what it tells
+    rt::TimePoint holdings_taken{};
   };
   /// One attempt to reach a peer, and the session that comes of it. Whoever began it may be gone before it is over.
   struct Dial {
@@ -135,6 +144,13 @@ class Peers {
     bool ended = false;  ///< and its task has ended
     std::shared_ptr<Dial> dial;
     rt::Event kick;  ///< do not wait for the next attempt
+  };
+  /// What we have of a version that is being downloaded here.
+  struct Own {
+    Digest version;
+    std::vector<bool> have;
+    std::vector<protocol::HeldRun> news;  ///< not told yet
+    std::optional<rt::TimePoint> over;    ///< since when it is no longer being downloaded
   };
   /// Whom another peer named.
   struct Hint {
@@ -203,6 +219,18 @@ class Peers {
   rt::Task<void> run_hints(rt::Scope& scope);
   rt::Task<void> try_hint(Hint hint, rt::CancellationToken token);
 
+  // holdings.cc
+  void on_holdings(Session& session, PeerEntry& entry, const protocol::Holdings& holdings);
+  void on_holdings_end(Session& session, PeerEntry& entry, const protocol::HoldingsEnd& end);
+  bool may_tell_holdings(Session& session) const;
+  void greet_with_holdings(Session& session);
+  void forget_holdings_offered(Session& session, PeerEntry& entry);
+  void tell_runs(Session& session, const std::string& game, const Own& own, const std::vector<protocol::HeldRun>& runs);
+  void tell_all_held(Session& session, const std::string& game, const Own& own);
+  void tell_holdings();
+  void end_own(const std::string& game, bool tell);
+  rt::Task<void> share_holdings(rt::CancellationToken token);
+
   rt::Scope& control_;
   rt::Scope& net_;
   PeersOptions options_;
@@ -228,6 +256,9 @@ class Peers {
   rt::Event peers_changed_;  ///< somebody is to be told of somebody
   rt::Event changed_;        ///< a peer came or went: set and reset for its waiters
   rt::Event catalogue_dirty_;
+  std::map<std::string, Own> own_;  ///< by game
+  std::uint64_t holdings_revision_ = 0;
+  rt::Event holdings_changed_;
   rt::Event sessions_over_;
   bool leaving_ = false;
 };

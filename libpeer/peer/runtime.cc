@@ -194,6 +194,9 @@ void PeerMain::create_parts(rt::Scope& work) {
   downloads_options.context.transport = transport_;
   downloads_options.context.disk = environment_.disk;
   downloads_options.context.sources = &peers_->table();
+  downloads_options.context.holdings = peers_.get();
+  downloads_options.context.partial = &net_side_->seeder().partial();
+  downloads_options.context.random = environment_.random;
   downloads_options.context.local = [this] { return library_->snapshot(); };
   downloads_options.context.on_liar = [this](const PeerId& peer, const std::string& reason) {
     peers_->ban(peer, reason);

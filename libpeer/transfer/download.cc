@@ -18,8 +18,7 @@ constexpr std::uint64_t kReuseBytes = 8 << 20;  // copied by one job
 constexpr rt::Duration kTick = 250ms;
 constexpr rt::Duration kRateWindow = 3s;
 constexpr rt::Duration kRetryDelay = 1s;
-/// Spans in a row that a source fails to bring: then its connection is given up and it is left alone for kRetryDelay.
-constexpr unsigned kMaxFailures = 3;
+constexpr std::uint64_t kLooks = 40;  // a second of ticks
 
 std::string megabytes(std::uint64_t bytes) { return std::to_string((bytes + 999'999) / 1'000'000) + " MB"; }
 
@@ -47,6 +46,27 @@ Download::Download(rt::Scope& parent, DownloadContext context, std::string game,
 
 Download::~Download() = default;
 
+Download::Sharing::Sharing(const DownloadContext& context, const std::string& game, const Digest& version,
+                           std::shared_ptr<const protocol::ManifestDocument> document, std::shared_ptr<Staging> staging)
+    : context_(context), game_(game) {
+  if (context_.partial != nullptr) {
+    auto offered = std::make_shared<library::OfferedGame>();
+    offered->version = version;
+    offered->document = std::move(document);
+    auto partial = std::make_shared<PartialGame>();
+    partial->game = game;
+    partial->version = std::move(offered);
+    partial->staging = staging;
+    context_.partial->put(std::move(partial));
+  }
+  if (context_.holdings != nullptr) context_.holdings->holdings_begin(game, version, staging->have());
+}
+
+Download::Sharing::~Sharing() {
+  if (context_.holdings != nullptr) context_.holdings->holdings_end(game_);
+  if (context_.partial != nullptr) context_.partial->remove(game_);
+}
+
 void Download::sources_changed() { inbox_.sender().send_urgent(LookAgain{}); }
 
 Progress Download::progress() const {
@@ -56,11 +76,12 @@ Progress Download::progress() const {
   progress.bytes_reused = reused_;
   progress.bytes_received = received_before_;
   for (const auto& [id, source] : sources_) {
-    const std::uint64_t bytes =
-        source.received_before + (source.received ? source.received->load(std::memory_order_relaxed) : 0);
+    const std::uint64_t bytes = source.received();
     progress.bytes_received += bytes;
     if (bytes > 0) progress.sources.emplace(id, bytes);
   }
+  const bool limited = context_.down != nullptr && context_.down->binding(context_.control->now());
+  progress.bottleneck = limited ? "limit" : bottleneck_;
   if (planner_) {
     progress.bytes_total = planner_->bytes_total();
     progress.bytes_done = planner_->bytes_had();
@@ -80,6 +101,7 @@ rt::Task<DownloadOutcome> Download::run(rt::CancellationToken token) {
     failure = std::current_exception();
   }
   const bool finished = outcome && outcome->kind == DownloadOutcome::Kind::finished;
+  if (!finished) sharing_.reset();  // else until this object goes: the library has taken over then
   if (staging_ && !finished && !discard_.token().requested()) {
     // Not under the token: what was received is logged whatever the reason of the end.
     auto close = [staging = staging_](const rt::StopFlag&) { return staging->close_cleanly(); };
@@ -174,7 +196,8 @@ rt::Task<DownloadOutcome> Download::prepare(rt::Scope& scope) {
   Opened opened = co_await rt::offload(*context_.workers, std::move(open), scope.token());
   if (!opened) co_return failed(opened.error());
   staging_ = std::move(*opened);
-  planner_.emplace(document_->manifest, staging_->have());
+  planner_.emplace(document_->manifest, staging_->have(), context_.random->below(UINT64_MAX));
+  sharing_.emplace(context_, game_, version_, document_, staging_);
   received_before_ = planner_->bytes_had();
   last_checkpoint_ = context_.control->now();
   co_return DownloadOutcome{};
@@ -202,166 +225,11 @@ rt::Task<std::optional<DownloadOutcome>> Download::reuse(rt::CancellationToken t
     };
     const Result<Reused> copied = co_await rt::offload(*context_.workers, std::move(copy), token);
     if (!copied) co_return failed(copied.error());
-    for (const std::uint64_t chunk : copied->chunks) planner_->had(chunk);
+    for (const std::uint64_t chunk : copied->chunks) had(chunk, 1);
     next = copied->next;
     reused_ = planner_->bytes_had() - received_before_;
   }
   co_return std::nullopt;
-}
-
-rt::Task<DownloadOutcome> Download::fetch_all(rt::Scope& scope) {
-  rt::Scope sources(scope, "sources of " + game_);
-  std::optional<DownloadOutcome> result;
-  std::exception_ptr failure;
-  try {
-    while (!planner_->complete() && !result) {
-      refresh_sources(sources);
-      feed();
-      result = verdict();
-      if (result) break;
-      auto report = co_await inbox_.receive(scope.token());
-      while (report) {
-        handle(std::move(*report));
-        report = inbox_.try_receive();
-      }
-    }
-  } catch (...) {
-    failure = std::current_exception();
-  }
-  sources.request_stop();  // also when all is there: nobody waits for a source that is still being dialled
-  co_await sources.join();
-  if (failure) std::rethrow_exception(failure);
-  if (!result) result.emplace();
-  co_return std::move(*result);
-}
-
-/// Starts a task for every listed peer that has none, and stops those of peers that are no longer listed: the
-/// connection to a dead peer would be waited for much longer.
-void Download::refresh_sources(rt::Scope& scope) {
-  std::vector<SourcePeer> peers = listed();
-  for (const auto& [id, source] : sources_) {
-    const auto listed_now = std::ranges::find(peers, id, &SourcePeer::id);
-    const bool same = listed_now != peers.end() && listed_now->way == source.way;
-    if (source.running && !same) source.stop->request();
-  }
-  for (SourcePeer& peer : peers) {
-    Source& source = sources_[peer.id];
-    if (source.running || source.excluded || context_.control->now() < source.not_before) continue;
-    if (source.received) source.received_before += source.received->load();
-    source.spans = std::make_shared<rt::Channel<Span>>(context_.net->executor(), kLanes * 2);
-    source.received = std::make_shared<std::atomic<std::uint64_t>>(0);
-    source.stop = std::make_unique<rt::CancellationSource>(scope.token());
-    source.running = true;
-    source.way = peer.way;
-    SourceJob job(inbox_.sender());
-    job.transport = context_.transport;
-    job.net = context_.net;
-    job.workers = context_.workers;
-    job.peer = peer;
-    job.game = game_;
-    job.version = version_;
-    job.document = document_;
-    job.staging = staging_;
-    job.down = context_.down;
-    job.spans = source.spans;
-    job.received = source.received;
-    scope.spawn("source " + peer.name, source_task(peer.id, std::move(job), source.stop->token()));
-  }
-}
-
-rt::Task<void> Download::source_task(PeerId id, SourceJob job, rt::CancellationToken token) {
-  const rt::Channel<SourceReport>::Sender reports = job.reports;
-  auto start = [job](rt::CancellationToken t) { return run_source(job, t); };
-  SourceEnded ended{id, Blame::network, Error{ErrorCode::unreachable, id.brief() + " is no longer asked", 0}};
-  try {
-    ended = co_await rt::call_on(*context_.net, "source " + id.brief(), std::move(start), token);
-  } catch (const rt::Cancelled&) {
-  } catch (const std::exception& e) {
-    ended.error = Error{ErrorCode::internal, "fetching from " + id.brief() + " failed: " + e.what(), 0};
-  }
-  reports.send_urgent(std::move(ended));
-}
-
-/// Hands out spans, as long as what is received but not durable stays within bounds.
-void Download::feed() {
-  std::uint64_t under_way = staging_->unlogged_bytes();
-  for (const auto& [id, source] : sources_) {
-    for (const Span& span : source.outstanding) under_way += span.bytes;
-  }
-  bool handed = true;
-  while (handed) {
-    handed = false;
-    for (auto& [id, source] : sources_) {
-      if (!source.running || source.excluded || source.outstanding.size() >= kLanes + 1) continue;
-      if (under_way + kSpanBytes > kMaxUnlogged) return;
-      const std::optional<Span> span = planner_->next();
-      if (!span) return;
-      if (!source.spans->sender().try_send(*span)) {
-        planner_->returned(*span);
-        continue;
-      }
-      source.outstanding.push_back(*span);
-      under_way += span->bytes;
-      handed = true;
-    }
-  }
-}
-
-void Download::give_back(Source& source, const Span& span) {
-  std::erase(source.outstanding, span);
-  planner_->returned(span);
-}
-
-void Download::handle(SourceReport report) {
-  if (auto* progress = std::get_if<SpanProgress>(&report)) {
-    for (std::uint64_t i = 0; i < progress->count; ++i) planner_->had(progress->first + i);
-  } else if (auto* done = std::get_if<SpanDone>(&report)) {
-    Source& source = sources_[done->source];
-    std::erase(source.outstanding, done->span);
-    source.failures = 0;
-  } else if (auto* span = std::get_if<SpanFailed>(&report)) {
-    Source& source = sources_[span->source];
-    give_back(source, span->span);
-    last_error_ = span->error;
-    if (span->blame == Blame::local) fatal_ = span->error;
-    if (span->blame == Blame::lie && context_.on_liar) context_.on_liar(span->source, span->error.message);
-    if (span->blame == Blame::content || span->blame == Blame::missing || span->blame == Blame::lie) {
-      source.excluded = true;
-      source.stop->request();  // nothing more of it is wanted, what is under way included
-      context_.log.warn(game_ + ": no longer asking " + span->source.brief() + ": " + span->error.message);
-    } else if (++source.failures >= kMaxFailures) {
-      source.stop->request();
-    }
-  } else if (auto* ended = std::get_if<SourceEnded>(&report)) {
-    Source& source = sources_[ended->source];
-    source.running = false;
-    source.not_before = context_.control->now() + kRetryDelay;
-    for (const Span& each : source.outstanding) planner_->returned(each);
-    source.outstanding.clear();
-    source.failures = 0;
-    if (!source.excluded) last_error_ = ended->error;  // else it is known better
-    context_.log.debug(game_ + ": " + ended->error.message);
-  } else if (auto* broken = std::get_if<StagingFailed>(&report)) {
-    fatal_ = broken->error;
-  }
-}
-
-/// Over, if nobody can bring what is missing.
-std::optional<DownloadOutcome> Download::verdict() const {
-  if (fatal_) return failed(*fatal_);
-  bool any_running = false;
-  for (const auto& [id, source] : sources_) any_running = any_running || source.running;
-  if (any_running) return std::nullopt;
-  bool any_hope = false;
-  bool any_listed = false;
-  for (const SourcePeer& peer : listed()) {
-    any_listed = true;
-    const auto found = sources_.find(peer.id);
-    any_hope = any_hope || found == sources_.end() || !found->second.excluded;
-  }
-  if (any_hope || waiting()) return std::nullopt;
-  if (any_listed && last_error_) return failed(*last_error_);
-  return peers_gone();
 }
 
 rt::Task<void> Download::checkpoint_task(rt::CancellationToken token) {
@@ -388,11 +256,36 @@ void Download::measure() {
   rate_ = seconds > 0 ? static_cast<double>(samples_.back().received - samples_.front().received) / seconds : 0;
 }
 
+/// Where the time goes, since the last look.
+void Download::look() {
+  if (phase_ != Phase::fetching) {
+    bottleneck_.reset();
+    return;
+  }
+  ++spent_.looks;
+  if (blocked_) ++spent_.blocked;
+  if (checkpointing_) ++spent_.syncing;
+  for (auto& [id, source] : sources_) {
+    if (!source.meters) continue;
+    const SourceMeters::Reading now = source.meters->read();
+    const std::uint64_t received = now.received - source.counted.received;
+    spent_.received += received;
+    if (source.meters->held_back) spent_.held_back += received;
+    spent_.reading_ns += now.reading_ns - source.counted.reading_ns;
+    spent_.writing_ns += now.writing_ns - source.counted.writing_ns;
+    source.counted = now;
+  }
+  if (spent_.looks < kLooks) return;
+  bottleneck_ = transfer::bottleneck(spent_);
+  spent_ = {};
+}
+
 rt::Task<void> Download::tick_task(rt::Scope& scope, rt::CancellationToken token) {
   rt::TimePoint next_report = context_.control->now();
   for (;;) {
     // Finer than the reports: at the speed of the wire the unlogged bytes fill up within a few ticks.
     co_await rt::sleep_for(*context_.control, kTick / 10, token);
+    look();
     if (staging_ && phase_ == Phase::fetching && !checkpointing_) {
       const std::uint64_t unlogged = staging_->unlogged_bytes();
       const bool due = context_.control->now() - last_checkpoint_ >= kCheckpointInterval;

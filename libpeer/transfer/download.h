@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "base/random.h"
 #include "library/library.h"
 #include "net/link.h"
 #include "runtime/channel.h"
@@ -21,7 +22,10 @@
 #include "runtime/sleep.h"
 #include "runtime/workers.h"
 #include "store/disk.h"
+#include "transfer/bottleneck.h"
 #include "transfer/fetch.h"
+#include "transfer/pace.h"
+#include "transfer/partial_games.h"
 #include "transfer/plan.h"
 #include "transfer/staging.h"
 
@@ -37,6 +41,16 @@ class SourceList {
   virtual std::vector<SourcePeer> sources(const std::string& game, const Digest& version) const = 0;
 };
 
+/// Hears what is here of a version that is being downloaded, so that others may fetch it from here; implemented by the
+/// sessions' side. Loop: control.
+class HoldingsSink {
+ public:
+  virtual ~HoldingsSink() = default;
+  virtual void holdings_begin(const std::string& game, const Digest& version, const std::vector<bool>& have) = 0;
+  virtual void holdings_grow(const std::string& game, std::uint64_t first, std::uint64_t count) = 0;
+  virtual void holdings_end(const std::string& game) = 0;
+};
+
 struct DownloadContext {
   rt::Executor* control = nullptr;
   rt::Scope* net = nullptr;
@@ -44,6 +58,9 @@ struct DownloadContext {
   net::Transport* transport = nullptr;
   store::Disk* disk = nullptr;
   const SourceList* sources = nullptr;
+  HoldingsSink* holdings = nullptr;  ///< null: nothing is told
+  PartialGames* partial = nullptr;   ///< null: nothing is served before it is complete
+  Random* random = nullptr;
   /// What lies on this disk already. Called on the control loop.
   std::function<std::shared_ptr<const library::Snapshot>()> local;
   /// A source was caught sending what it knew to be wrong. Called on the control loop.
@@ -65,6 +82,7 @@ struct Progress {
   double rate = 0;  ///< bytes a second
   std::optional<double> eta_s;
   std::map<PeerId, std::uint64_t> sources;  ///< payload by source
+  std::optional<std::string_view> bottleneck;
 };
 
 struct DownloadOutcome {
@@ -93,37 +111,70 @@ class Download {
   void wait_for_sources(rt::TimePoint until) { wait_until_ = until; }
 
  private:
+  static constexpr std::size_t kSpansPerSource = kLanes + 1;
   struct Source {
-    std::shared_ptr<rt::Channel<Span>> spans;
-    std::shared_ptr<std::atomic<std::uint64_t>> received;
+    std::shared_ptr<rt::Channel<Assignment>> spans;
+    std::shared_ptr<SourceMeters> meters;
     std::unique_ptr<rt::CancellationSource> stop;  ///< requested when the peer no longer offers the version
-    std::vector<Span> outstanding;
+    std::vector<Assignment> outstanding;
+    std::uint64_t held = 0;  ///< bytes outstanding
+    Pace pace{kSpansPerSource * kSpanBytes, kSpansPerSource};
+    bool busy = false;                   ///< it was left with something to do
+    SourceMeters::Reading counted;       ///< of its meters, that Spent has
+    std::optional<std::uint64_t> holds;  ///< the revision of what the planner knows of; kAll
     bool running = false;
     std::uint64_t way = 0;              ///< SourcePeer's, that it was dialled by
     bool excluded = false;              ///< sent wrong data or lacks what it offered
     unsigned failures = 0;              ///< spans in a row that came to nothing, the connection being whole
     rt::TimePoint not_before{};         ///< after a failed connection
     std::uint64_t received_before = 0;  ///< by earlier connections
+
+    bool partial() const { return holds && *holds != kAll; }
+    std::uint64_t received() const { return received_before + (meters ? meters->received.load() : 0); }
+  };
+  static constexpr std::uint64_t kAll = static_cast<std::uint64_t>(-1);
+  /// While it lives, what is here is told of and served.
+  class Sharing {
+   public:
+    Sharing(const DownloadContext& context, const std::string& game, const Digest& version,
+            std::shared_ptr<const protocol::ManifestDocument> document, std::shared_ptr<Staging> staging);
+    Sharing(const Sharing&) = delete;
+    Sharing& operator=(const Sharing&) = delete;
+    ~Sharing();
+
+   private:
+    const DownloadContext& context_;
+    const std::string& game_;
   };
 
+  // download.cc
   rt::Task<DownloadOutcome> prepare(rt::Scope& scope);
   rt::Task<std::optional<DownloadOutcome>> obtain_document(rt::Scope& scope);
   rt::Task<std::optional<DownloadOutcome>> reuse(rt::CancellationToken token);
-  rt::Task<DownloadOutcome> fetch_all(rt::Scope& scope);
   rt::Task<DownloadOutcome> publish(rt::CancellationToken token);
   rt::Task<void> run_tasks(rt::Scope& scope, std::optional<DownloadOutcome>& outcome);
-  rt::Task<void> source_task(PeerId id, SourceJob job, rt::CancellationToken token);
   rt::Task<void> tick_task(rt::Scope& scope, rt::CancellationToken token);
   rt::Task<void> checkpoint_task(rt::CancellationToken token);
 
-  std::vector<SourcePeer> listed() const;
-  void refresh_sources(rt::Scope& scope);
-  void feed();
-  void handle(SourceReport report);
-  void give_back(Source& source, const Span& span);
-  std::optional<DownloadOutcome> verdict() const;
   bool waiting() const { return context_.control->now() < wait_until_; }
   void measure();
+  void look();
+  std::vector<SourcePeer> listed() const;
+  // download_sources.cc
+  rt::Task<DownloadOutcome> fetch_all(rt::Scope& scope);
+  rt::Task<void> source_task(PeerId id, SourceJob job, rt::CancellationToken token);
+  void refresh_sources(rt::Scope& scope);
+  void take_offer(const SourcePeer& peer, Source& source);
+  void start_source(SourcePeer peer, Source& source, rt::Scope& scope);
+  void feed();
+  std::optional<PeerId> hungriest(const std::set<PeerId>& sated) const;
+  std::optional<Span> take_over(const PeerId& id, const Source& source);
+  void release(Source& source, const Span& span);
+  void drop_unwanted();
+  void had(std::uint64_t first, std::uint64_t count);
+  void handle(SourceReport report);
+  void take_failure(const SpanFailed& failure);
+  std::optional<DownloadOutcome> verdict() const;
 
   rt::Scope& parent_;
   DownloadContext context_;
@@ -139,6 +190,10 @@ class Download {
   std::shared_ptr<Staging> staging_;
   std::optional<Planner> planner_;
   std::map<PeerId, Source> sources_;
+  std::optional<Sharing> sharing_;
+  std::size_t taken_over_ = 0;  ///< spans that were assigned a second time
+  rt::TimePoint last_news_{};   ///< something was had, or could be had from somebody
+  bool blocked_ = false;        ///< feed() stopped short because of what is not durable yet
   std::optional<Error> fatal_;
   std::optional<Error> last_error_;
   std::uint64_t received_before_ = 0;  ///< by earlier runs: what they left in the staging
@@ -153,6 +208,8 @@ class Download {
   };
   std::vector<Sample> samples_;
   double rate_ = 0;
+  Spent spent_;
+  std::optional<std::string_view> bottleneck_;
 };
 
 }  // namespace peer::transfer

@@ -66,7 +66,7 @@ struct WriteOutcome {
 
 /// How much a lane reads at once: what arrives in a twentieth of a second, so that what is told of it lags no more,
 /// however slow the sender is.
-struct Pace {
+struct ReadPace {
   std::size_t piece = 16 << 10;
 
   void took(rt::Duration time) {
@@ -80,8 +80,13 @@ struct Pace {
   }
 };
 
-/// One span, start to end. Nothing: all of it is verified and written.
-rt::Task<std::optional<SpanFailed>> fetch_span(const SourceJob& job, net::Link& link, Span span, Pace& pace,
+std::uint64_t ns_since(rt::Executor& executor, rt::TimePoint begin) {
+  return static_cast<std::uint64_t>(std::chrono::nanoseconds(executor.now() - begin).count());
+}
+
+/// One span, start to end. Nothing: all of it is verified and written, or it became unwanted.
+rt::Task<std::optional<SpanFailed>> fetch_span(const SourceJob& job, net::Link& link, Span span,
+                                               const std::atomic<bool>& unwanted, ReadPace& pace,
                                                rt::CancellationToken token) {
   const auto failed = [&](Blame blame, Error error) { return SpanFailed{job.peer.id, span, blame, std::move(error)}; };
   net::RequestHead head;
@@ -98,7 +103,13 @@ rt::Task<std::optional<SpanFailed>> fetch_span(const SourceJob& job, net::Link& 
                      Error{ErrorCode::invalid, job.peer.name + " sends another length than asked for", 0});
   }
 
+  const bool held_back = std::ranges::any_of(response->fields, [](const net::Field& field) {
+    return field.name == protocol::kLimitedField && field.value == protocol::kLimitedTrue;
+  });
+  job.meters->held_back.store(held_back, std::memory_order_relaxed);
+
   std::vector<std::uint8_t> buffer;
+  rt::Executor& executor = job.net->executor();
   const std::uint64_t end = span.first + span.count;
   for (std::uint64_t chunk = span.first; chunk < end;) {
     const Batch batch = next_batch(job.document->manifest, chunk, end);
@@ -109,11 +120,13 @@ rt::Task<std::optional<SpanFailed>> fetch_span(const SourceJob& job, net::Link& 
         want = static_cast<std::size_t>(job.down->piece(want));
         co_await job.down->pass(want, token);
       }
-      const rt::TimePoint asked = job.net->executor().now();
+      if (unwanted.load(std::memory_order_relaxed)) co_return std::nullopt;
+      const rt::TimePoint asked = executor.now();
       const auto got = co_await stream->reader().read(std::span(buffer).subspan(done, want), token);
       if (!got) co_return failed(Blame::network, got.error());
-      pace.took(job.net->executor().now() - asked);
-      job.received->fetch_add(*got, std::memory_order_relaxed);
+      pace.took(executor.now() - asked);
+      job.meters->reading_ns.fetch_add(ns_since(executor, asked), std::memory_order_relaxed);
+      job.meters->received.fetch_add(*got, std::memory_order_relaxed);
       done += *got;
       if (*got < want)
         co_return failed(Blame::network, Error{ErrorCode::unreachable, job.peer.name + " ended a part early", 0});
@@ -123,7 +136,9 @@ rt::Task<std::optional<SpanFailed>> fetch_span(const SourceJob& job, net::Link& 
       outcome.result = staging->write(ChunkBatch{batch.first, batch.count, bytes}, outcome.written);
       return outcome;
     };
+    const rt::TimePoint arrived = executor.now();
     const WriteOutcome outcome = co_await rt::offload(*job.workers, std::move(write), token);
+    job.meters->writing_ns.fetch_add(ns_since(executor, arrived), std::memory_order_relaxed);
     stream->reader().release(batch.bytes);
     if (outcome.written > 0) job.reports.send_urgent(SpanProgress{job.peer.id, batch.first, outcome.written});
     if (!outcome.result) {
@@ -154,21 +169,22 @@ Span next_request(const SourceJob& job, const Span& span) {
 }
 
 rt::Task<void> run_lane(const SourceJob& job, net::Link& link, rt::CancellationToken token) {
-  Pace pace;
+  ReadPace pace;
   for (;;) {
-    const std::optional<Span> span = co_await job.spans->receive(token);
-    if (!span) co_return;
+    const std::optional<Assignment> work = co_await job.spans->receive(token);
+    if (!work) co_return;
+    const Span span = work->span;
     std::optional<SpanFailed> failure;
-    for (Span rest = *span; rest.count > 0 && !failure;) {
+    for (Span rest = span; rest.count > 0 && !failure && !work->unwanted->load();) {
       const Span part = next_request(job, rest);
-      failure = co_await fetch_span(job, link, part, pace, token);
+      failure = co_await fetch_span(job, link, part, *work->unwanted, pace, token);
       rest = {rest.first + part.count, rest.count - part.count, rest.bytes - part.bytes};
     }
     if (failure) {
-      failure->span = *span;
+      failure->span = span;
       job.reports.send_urgent(std::move(*failure));
     } else {
-      job.reports.send_urgent(SpanDone{job.peer.id, *span});
+      job.reports.send_urgent(SpanDone{job.peer.id, span});
     }
   }
 }

@@ -28,10 +28,20 @@ struct SourcePeer {
   std::vector<net::SocketAddress> addresses;  ///< of its listeners, best first
   /// Another one: the way to it is another, and connections of before may lead nowhere.
   std::uint64_t way = 0;
+  /// One flag a chunk, of a peer that is downloading the version itself; null: it has all. Loop: control.
+  std::shared_ptr<const std::vector<bool>> holds = nullptr;
+  std::uint64_t holds_revision = 0;  ///< of what `holds` points to
 };
 
 /// Requests under way at once on one connection: enough to hide a request's round trip and the disk behind each other.
 inline constexpr std::size_t kLanes = 4;
+
+/// A span that a source is to bring.
+struct Assignment {
+  Span span;
+  /// Another source was faster: what is still missing of it is wanted no more.
+  std::shared_ptr<std::atomic<bool>> unwanted = std::make_shared<std::atomic<bool>>(false);
+};
 
 /// Chunks of a span are verified and written; or the span failed after that.
 struct SpanProgress {
@@ -39,6 +49,7 @@ struct SpanProgress {
   std::uint64_t first = 0;
   std::uint64_t count = 0;
 };
+/// All of it is here, or it was wanted no more.
 struct SpanDone {
   PeerId source;
   Span span;
@@ -70,6 +81,21 @@ struct StagingFailed {
 };
 using SourceReport = std::variant<SpanProgress, SpanDone, SpanFailed, SourceEnded, LookAgain, StagingFailed>;
 
+/// What a source's lanes count, for the control loop.
+struct SourceMeters {
+  std::atomic<std::uint64_t> received = 0;    ///< chunk payload, counted as it arrives
+  std::atomic<std::uint64_t> reading_ns = 0;  ///< lanes' time in waiting for it
+  std::atomic<std::uint64_t> writing_ns = 0;  ///< and for its being verified and written
+  std::atomic<bool> held_back = false;        ///< the source says that it holds itself back
+
+  struct Reading {
+    std::uint64_t received = 0;
+    std::uint64_t reading_ns = 0;
+    std::uint64_t writing_ns = 0;
+  };
+  Reading read() const { return {received.load(), reading_ns.load(), writing_ns.load()}; }
+};
+
 /// What a source's task works with; copied to the net loop.
 struct SourceJob {
   net::Transport* transport = nullptr;
@@ -80,10 +106,10 @@ struct SourceJob {
   Digest version;
   std::shared_ptr<const protocol::ManifestDocument> document;
   std::shared_ptr<Staging> staging;
-  std::shared_ptr<rt::Channel<Span>> spans;  ///< received on the net loop
+  std::shared_ptr<rt::Channel<Assignment>> spans;  ///< received on the net loop
   rt::Channel<SourceReport>::Sender reports;
-  RateLimit* down = nullptr;                             ///< on the net loop; null: none
-  std::shared_ptr<std::atomic<std::uint64_t>> received;  ///< chunk payload, counted as it arrives
+  RateLimit* down = nullptr;  ///< on the net loop; null: none
+  std::shared_ptr<SourceMeters> meters;
 
   explicit SourceJob(rt::Channel<SourceReport>::Sender out) : reports(std::move(out)) {}
 };

@@ -15,20 +15,27 @@
 
 namespace peer::transfer {
 
-class GameReader {
+/// A game's bytes, wherever they lie.
+class ContentReader {
  public:
   /// A place in the game's bytes: all files in manifest order.
   struct Position {
     std::size_t file = 0;
     std::uint64_t offset = 0;
   };
+  virtual ~ContentReader() = default;
+  /// Fills `into` with the bytes from `at` on, which must be that many, and moves `at` behind them.
+  virtual Result<void> fill(Position& at, std::span<std::uint8_t> into) = 0;
+};
 
+class GameReader final : public ContentReader {
+ public:
   GameReader(store::Disk& disk, std::shared_ptr<const library::LocalGame> game,
              std::shared_ptr<const library::OfferedGame> offered);
 
-  /// Fills `into` with the bytes from `at` on, which must be that many, and moves `at` behind them. Each file's stamp
-  /// is compared before and after. Fails: invalid when a file is not (any more) what was hashed; disk_error.
-  Result<void> fill(Position& at, std::span<std::uint8_t> into);
+  /// Each file's stamp is compared before and after. Fails: invalid when a file is not (any more) what was hashed;
+  /// disk_error.
+  Result<void> fill(Position& at, std::span<std::uint8_t> into) override;
 
  private:
   Result<void> open(std::size_t file);

@@ -22,6 +22,7 @@ class RateLimit {
   /// Bytes a second; 0: none. Those who wait go by the new rate from now on.
   void set(std::uint64_t rate);
   std::uint64_t rate() const noexcept { return rate_.load(std::memory_order_relaxed); }
+  rt::TimePoint now() const { return executor_.now(); }
   /// Somebody had to wait a moment ago.
   bool binding(rt::TimePoint now) const noexcept;
 

@@ -49,7 +49,7 @@ int status_of(const Error& error) {
 }
 
 struct ChunkSpan {
-  GameReader::Position from;
+  ContentReader::Position from;
   std::uint64_t bytes = 0;
 };
 
@@ -94,6 +94,22 @@ std::shared_ptr<const library::LocalGame> Seeder::find(const std::string& game) 
       std::ranges::lower_bound(games, game, std::less<std::string_view>(), [](const auto& g) { return g->id; });
   if (found == games.end() || (*found)->id != game || !(*found)->offered) return nullptr;
   return *found;
+}
+
+Seeder::Holder Seeder::find(const protocol::ChunksRoute& route) {
+  const auto game = find(route.game);
+  if (game && game->offered->version == route.version) {
+    return {game->offered, std::make_unique<GameReader>(disk_, game, game->offered), false};
+  }
+  auto partial = partial_.find(route.game);
+  if (!partial || partial->version->version != route.version) return {};
+  Holder holder{partial->version, nullptr, true};
+  const std::uint64_t chunks = partial->version->document->manifest.chunks.size();
+  const bool exists = route.first < chunks && route.count <= chunks - route.first;
+  if (!exists || partial->staging->has(route.first, route.count)) {
+    holder.reader = std::make_unique<StagedReader>(std::move(partial));
+  }
+  return holder;
 }
 
 rt::Task<void> Seeder::serve(net::ServerStream& stream, protocol::Route route, rt::CancellationToken token) {
@@ -155,7 +171,12 @@ rt::Task<void> Seeder::send_error(net::ServerStream& stream, int status, Error e
 rt::Task<void> Seeder::send_manifest(net::ServerStream& stream, protocol::ManifestRoute route,
                                      rt::CancellationToken token) {
   const auto game = find(route.game);
-  if (!game || (route.version && *route.version != game->offered->version)) {
+  std::shared_ptr<const library::OfferedGame> version = game ? game->offered : nullptr;
+  if (route.version && (!version || *route.version != version->version)) {
+    const auto partial = partial_.find(route.game);
+    version = partial && partial->version->version == *route.version ? partial->version : nullptr;
+  }
+  if (!version) {
     co_await send_error(stream, 404, no_such_game(route.game), token);
     co_return;
   }
@@ -164,7 +185,7 @@ rt::Task<void> Seeder::send_manifest(net::ServerStream& stream, protocol::Manife
   head.fields.push_back({"content-type", binary ? std::string(protocol::kManifestMediaType) : "application/json"});
   head.fields.push_back({"vary", "accept"});
   const auto format = binary ? EncodedManifests::Format::binary : EncodedManifests::Format::json;
-  net::SharedBytes bytes = co_await manifests_.get(game->offered, format, token);
+  net::SharedBytes bytes = co_await manifests_.get(version, format, token);
   co_await send(stream, std::move(head), std::move(bytes), token);
 }
 
@@ -205,8 +226,8 @@ rt::Task<void> Seeder::send_file(net::ServerStream& stream, protocol::FileRoute 
                                                   std::to_string(range.first + range.length - 1) + "/" + size});
     }
   }
-  const GameReader::Position from{static_cast<std::size_t>(file - files.begin()), range.first};
-  Content content{GameReader(disk_, game, game->offered), from, range.length, game->id};
+  const ContentReader::Position from{static_cast<std::size_t>(file - files.begin()), range.first};
+  Content content{std::make_unique<GameReader>(disk_, game, game->offered), from, range.length, game->id};
   co_await send_content(stream, std::move(head), std::move(content), token);
 }
 
@@ -217,21 +238,30 @@ rt::Task<void> Seeder::send_chunks(net::ServerStream& stream, protocol::ChunksRo
     co_await send_error(stream, 403, std::move(error), token);
     co_return;
   }
-  const auto game = find(route.game);
-  if (!game || route.version != game->offered->version) {
+  Holder holder = find(route);
+  if (!holder.version) {
     co_await send_error(stream, 404, no_such_game(route.game), token);
     co_return;
   }
-  const auto span = locate(game->offered->document->manifest, route);
+  const protocol::Manifest& manifest = holder.version->document->manifest;
+  const auto span = locate(manifest, route);
   if (!span) {
     co_await send_error(stream, 400, span.error(), token);
     co_return;
   }
+  if (!holder.reader) {
+    Error error(ErrorCode::no_such_game, "that part of " + route.game + " is not here yet", 0);
+    co_await send_error(stream, 404, std::move(error), token);
+    co_return;
+  }
   net::ResponseHead head;
   head.fields.push_back({"content-type", "application/octet-stream"});
-  Content content{GameReader(disk_, game, game->offered), span->from, span->bytes, game->id};
+  if (limit_ != nullptr && limit_->binding(limit_->now())) {
+    head.fields.push_back({std::string(protocol::kLimitedField), std::string(protocol::kLimitedTrue)});
+  }
+  Content content{std::move(holder.reader), span->from, span->bytes, route.game, {}, holder.staged};
   if (route.count == 1 && field(stream.request(), protocol::kVerifyField) == protocol::kVerifyTrue) {
-    content.hash = game->offered->document->manifest.chunks[route.first];
+    content.hash = manifest.chunks[route.first];
   }
   co_await send_content(stream, std::move(head), std::move(content), token);
 }
@@ -251,17 +281,18 @@ rt::Task<void> Seeder::send_content(net::ServerStream& stream, net::ResponseHead
     const auto count = static_cast<std::size_t>(most);
     std::shared_ptr<std::vector<std::uint8_t>> buffer = co_await buffers_.take(count, token);
     auto read = [&content, into = std::span(*buffer)](const rt::StopFlag&) -> Result<void> {
-      if (Result<void> filled = content.reader.fill(content.from, into); !filled) return filled;
+      if (Result<void> filled = content.reader->fill(content.from, into); !filled) return filled;
       if (!content.hash || protocol::hash(into) == *content.hash) return {};
       return fail(ErrorCode::invalid, "a chunk of it is no longer what was hashed");
     };
     const Result<void> filled = co_await rt::offload(workers_, std::move(read), token);
     if (!filled) {
-      const bool changed = filled.error().code == ErrorCode::invalid;
-      log_.warn("cannot send " + content.game + ": " + filled.error().message);
-      if (changed && on_changed_) on_changed_(content.game);
+      const ErrorCode code = filled.error().code;
+      if (code != ErrorCode::no_such_game) log_.warn("cannot send " + content.game + ": " + filled.error().message);
+      if (code == ErrorCode::invalid && !content.staged && on_changed_) on_changed_(content.game);
+      const int status = code == ErrorCode::invalid ? 410 : status_of(filled.error());
       // Otherwise the stream is left unfinished, which resets it.
-      if (!responded) co_await send_error(stream, changed ? 410 : 500, filled.error(), token);
+      if (!responded) co_await send_error(stream, status, filled.error(), token);
       co_return;
     }
     // The head waits for the first bytes, so that an unreadable file still gets an honest status.

@@ -1,4 +1,5 @@
-// Seeder: answers requests for what the library offers: documents, manifests, files and spans of chunks. Net loop only.
+// Seeder: answers requests for what the library offers: documents, manifests, files and spans of chunks; and for what
+// is verified of a version that is still being downloaded. Net loop only.
 //
 // It needs no more than an executor, an immutable snapshot of the library and the disk. Reads run on workers; the
 // writer's back-pressure and one byte budget bound what is in memory. A file whose stamp is not what the manifest was
@@ -21,6 +22,7 @@
 #include "store/disk.h"
 #include "transfer/encoded_manifests.h"
 #include "transfer/game_reader.h"
+#include "transfer/partial_games.h"
 #include "transfer/rate_limit.h"
 #include "transfer/send_buffers.h"
 
@@ -41,6 +43,8 @@ class Seeder {
   void set_peer_document(std::string json);
   /// What is sent obeys it; must outlive the seeder.
   void set_limit(RateLimit* limit) noexcept { limit_ = limit; }
+  /// What is served beside the library; thread-safe.
+  PartialGames& partial() noexcept { return partial_; }
   /// Called on the net loop with the game whose file changed under its manifest.
   void on_changed(std::function<void(const std::string& game)> callback);
 
@@ -62,16 +66,24 @@ class Seeder {
   rt::Task<void> send_chunks(net::ServerStream& stream, protocol::ChunksRoute route, rt::CancellationToken token);
   /// Bytes of a game, from a place on.
   struct Content {
-    GameReader reader;
-    GameReader::Position from;
+    std::unique_ptr<ContentReader> reader;
+    ContentReader::Position from;
     std::uint64_t length = 0;
     std::string game;
     std::optional<Digest> hash = {};  ///< of a single chunk that is to be checked first
+    bool staged = false;              ///< of a download
   };
   /// The head's content length is set.
   rt::Task<void> send_content(net::ServerStream& stream, net::ResponseHead head, Content content,
                               rt::CancellationToken token);
   std::shared_ptr<const library::LocalGame> find(const std::string& game) const;
+  /// What holds a span of a version; null: nothing here does.
+  struct Holder {
+    std::shared_ptr<const library::OfferedGame> version;
+    std::unique_ptr<ContentReader> reader;  ///< null: it lacks some of the span
+    bool staged = false;
+  };
+  Holder find(const protocol::ChunksRoute& route);
 
 #if PEERD_TEST_HOOKS
  public:
@@ -85,6 +97,7 @@ class Seeder {
   rt::Workers& workers_;
   Log log_;
   std::shared_ptr<const library::Snapshot> snapshot_;
+  PartialGames partial_;
   std::string peer_document_ = "{}";
   std::function<void(const std::string&)> on_changed_;
   SendBuffers buffers_;

@@ -178,6 +178,10 @@ Result<void> Staging::Impl::write_chunk(std::uint64_t chunk, std::span<const std
     return fail(ErrorCode::invalid, "chunk " + std::to_string(chunk - file.first_chunk) + " of " +
                                         protocol::printable(file.path) + " is not what the manifest says");
   }
+  {
+    const std::lock_guard lock(mutex);
+    if (have[chunk]) return {};  // another source was faster
+  }
   const auto handle = tree.file_for_write(place.file);
   if (!handle) return std::unexpected(handle.error());
   if (Result<void> done = (*handle)->write_at(bytes.first(place.size), place.offset); !done) return done;
@@ -303,6 +307,15 @@ std::vector<bool> Staging::have() const {
   const std::lock_guard lock(impl_->mutex);
   return impl_->have;
 }
+
+bool Staging::has(std::uint64_t first, std::uint64_t count) const {
+  const std::lock_guard lock(impl_->mutex);
+  const auto begin = impl_->have.begin() + static_cast<std::ptrdiff_t>(first);
+  const auto end = begin + static_cast<std::ptrdiff_t>(count);
+  return !impl_->failure && std::find(begin, end, false) == end;
+}
+
+Result<std::shared_ptr<store::File>> Staging::open_file(std::size_t file) { return impl_->tree.file_for_read(file); }
 
 std::uint64_t Staging::unlogged_bytes() const {
   const std::lock_guard lock(impl_->mutex);

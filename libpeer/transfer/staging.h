@@ -61,6 +61,9 @@ class Staging {
   ~Staging();
 
   std::vector<bool> have() const;
+  bool has(std::uint64_t first, std::uint64_t count) const;
+  /// To read from, beside everything else: what is had of that file (an index into Manifest::files).
+  Result<std::shared_ptr<store::File>> open_file(std::size_t file);
   /// Verifies each chunk, then writes it. Fails: invalid if a hash is wrong: nothing from that chunk on was written,
   /// and `written` counts the chunks before it; disk errors.
   Result<void> write(const ChunkBatch& batch, std::uint64_t& written);

@@ -1,0 +1,45 @@
+#include "transfer/pace.h"
+
+#include <algorithm>
+
+namespace peer::transfer {
+
+using namespace std::chrono_literals;
+
+namespace {
+constexpr rt::Duration kWindow = 1s;   // that the speed is measured over, and whose worth is held
+constexpr rt::Duration kApart = 20ms;  // samples; a shorter time says nothing
+constexpr std::uint64_t kLeastSpan = 256 << 10;
+}  // namespace
+
+void Pace::update(rt::TimePoint now, std::uint64_t received, bool busy) {
+  if (last_ && busy) busy_ += now - *last_;
+  last_ = now;
+  if (samples_.empty()) {
+    samples_.push_back({busy_, received});
+  } else if (samples_.size() > 1 && busy_ - samples_[samples_.size() - 2].busy < kApart) {
+    samples_.back() = {busy_, received};
+  } else {
+    samples_.push_back({busy_, received});
+  }
+  while (samples_.size() > 2 && busy_ - samples_[1].busy >= kWindow) samples_.pop_front();
+}
+
+std::optional<double> Pace::rate() const {
+  if (samples_.size() < 2) return std::nullopt;
+  const rt::Duration time = samples_.back().busy - samples_.front().busy;
+  const std::uint64_t bytes = samples_.back().received - samples_.front().received;
+  // Nothing yet is no speed before a second has passed: a first byte takes its time.
+  if (time < kApart || (bytes == 0 && time < kWindow)) return std::nullopt;
+  return static_cast<double>(bytes) / std::chrono::duration<double>(time).count();
+}
+
+std::uint64_t Pace::window() const {
+  const std::optional<double> speed = rate();
+  if (!speed) return std::min(kFirstWindow, most_);
+  return static_cast<std::uint64_t>(std::clamp(*speed, static_cast<double>(kLeastSpan), static_cast<double>(most_)));
+}
+
+std::uint64_t Pace::span() const { return std::clamp(window() / spans_, kLeastSpan, most_ / spans_); }
+
+}  // namespace peer::transfer
