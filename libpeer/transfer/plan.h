@@ -24,7 +24,7 @@ namespace peer::transfer {
 
 inline constexpr std::uint64_t kSpanBytes = 4 << 20;
 /// Chunks are counted by the piece: a fixed run of them, of about a thousandth of the game within these bounds.
-inline constexpr std::uint64_t kMinPieceBytes = 1 << 20;
+inline constexpr std::uint64_t kMinPieceBytes = 256 << 10;
 inline constexpr std::uint64_t kMaxPieceBytes = 4 << 20;
 /// Two downloads that have come to fetch the same part at the same time do so for no longer.
 inline constexpr std::uint64_t kRunPieces = 4;
