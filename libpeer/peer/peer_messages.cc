@@ -248,6 +248,9 @@ void Peers::ask_library(Session& session, std::uint64_t since) {
 void Peers::on_update(Session& session, PeerEntry& entry, const protocol::LibraryUpdate& update) {
   const PeerTable::Applied applied = PeerTable::apply(entry, update);
   forget_holdings_offered(session, entry);
+  log_.debug("library of " + entry.name + ": " + (update.base == 0 ? "snapshot" : "delta") + " to revision " +
+             std::to_string(update.revision) + ", " + std::to_string(update.games.size()) + " games, " +
+             std::to_string(update.removed.size()) + " removed");
   if (applied == PeerTable::Applied::changed) catalogue_changed();
   if (applied != PeerTable::Applied::gap) return;
   const bool just_asked =

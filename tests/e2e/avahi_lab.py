@@ -5,6 +5,7 @@ The bus is found by DBUS_SYSTEM_BUS_ADDRESS. avahi-daemon has a mount namespace,
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -76,6 +77,14 @@ class Avahi:
             client.connect(self.bus)
             return True
         return False
+
+    def bus_objects(self):
+        """What the bus holds for its clients: connections, names and match rules. None: this dbus-daemon does not count."""
+        answer = subprocess.run(["dbus-send", "--bus=" + self.address, "--print-reply", "--dest=org.freedesktop.DBus",
+                                 "/org/freedesktop/DBus", "org.freedesktop.DBus.Debug.Stats.GetStats"],
+                                capture_output=True, text=True, env=self.lab.env).stdout
+        found = dict(re.findall(r'string "(ActiveConnections|BusNames|MatchRules)"\s+variant\s+uint32 (\d+)', answer))
+        return {name: int(count) for name, count in found.items()} or None
 
     def start_avahi(self):
         script = ('mount -t tmpfs tmpfs /run && mkdir /run/avahi-daemon && '

@@ -127,6 +127,8 @@ def before_avahi(lab):
     services = {s["name"]: s for s in early.call("status")["services"]}
     assert services["Discovery"]["state"] == "running" and services["Discovery"]["restarts"] == 0, services
     assert "avahi-daemon" in services["Discovery"]["problem"], services
+    doctor = early.ctl("doctor", code=1).stdout
+    assert "avahi-daemon must run" in doctor and "peerctl connect" in doctor, doctor
     net.hosts[0].avahi.start_dbus()
     time.sleep(1)
     for host in net.hosts:
@@ -139,6 +141,8 @@ def before_avahi(lab):
     took = time.monotonic() - begin
     assert open(early.log).read().count(complaint) == 1
     assert not any("problem" in s for s in early.call("status")["services"])
+    doctor = early.ctl("doctor").stdout
+    assert "published; peers found here: 1" in doctor and "WRONG" not in doctor, doctor
     return {"found, seconds after avahi-daemon's start": took}
 
 
@@ -183,7 +187,7 @@ def restarts(lab, rounds=3, rate=40, both=True):
     ctl = receiver.start_ctl("download", "game")
     receiver.wait_bytes("game", 1 << 20)
     rates = Rates(receiver)
-    back, sizes = [], []
+    back, sizes, objects = [], [], None
     for turn in range(rounds):
         receivers_log = open(receiver.log).read().count("peers are looked for by mDNS")
         avahi.kill_avahi()
@@ -201,6 +205,9 @@ def restarts(lab, rounds=3, rate=40, both=True):
         back.append(time.monotonic() - begin)
         witness.stop()
         sizes.append((memory_mib(receiver), descriptors(receiver)))
+        if turn == 0:
+            objects = avahi.bus_objects()
+    wait_for("as much at the bus as after the first restart", lambda: avahi.bus_objects() == objects)
     figures = {f"back after a restart, seconds: median of {rounds}": statistics.median(back), "worst": max(back)}
     out, err = ctl.communicate(timeout=600)
     assert ctl.returncode == 0, err
@@ -208,6 +215,7 @@ def restarts(lab, rounds=3, rate=40, both=True):
     assert_same_tree(sender.path("game"), receiver.path("game"))
     figures["memory MiB after the first and the last"] = f"{sizes[0][0]:.1f} {sizes[-1][0]:.1f}"
     figures["descriptors after the first and the last"] = f"{sizes[0][1]} {sizes[-1][1]}"
+    figures["at the bus after the first and the last"] = str(objects)
     return figures
 
 
