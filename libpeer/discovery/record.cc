@@ -27,8 +27,9 @@ std::optional<std::string_view> find(std::span<const std::string_view> strings, 
 template <class Number>
 bool parse(const std::optional<std::string_view>& text, Number& out) {
   if (!text) return false;
-  const char* const end = text->data() + text->size();
-  const auto [rest, error] = std::from_chars(text->data(), end, out);
+  const char* const begin = text->data();
+  const char* const end = begin + text->size();
+  const auto [rest, error] = std::from_chars(begin, end, out);
   return error == std::errc{} && rest == end;
 }
 

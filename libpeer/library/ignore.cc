@@ -52,12 +52,14 @@ std::optional<ClassMatch> match_class(std::string_view pattern, Place at, unsign
         continue;
       }
     }
-    if (pattern[at] == '\\' && ++at >= pattern.size()) return std::nullopt;
+    if (pattern[at] == '\\') ++at;
+    if (at >= pattern.size()) return std::nullopt;
     const auto low = static_cast<unsigned char>(pattern[at++]);
     unsigned char high = low;
     if (at + 1 < pattern.size() && pattern[at] == '-' && pattern[at + 1] != ']') {
       ++at;
-      if (pattern[at] == '\\' && ++at >= pattern.size()) return std::nullopt;
+      if (pattern[at] == '\\') ++at;
+      if (at >= pattern.size()) return std::nullopt;
       high = static_cast<unsigned char>(pattern[at++]);
     }
     found = found || (c >= low && c <= high);

@@ -283,7 +283,7 @@ rt::Task<Result<void>> Library::adopt(std::string game, protocol::ManifestDocume
     impl_->look_soon(*entry);
     co_return std::unexpected(offered.error());
   }
-  const std::shared_ptr<const OfferedGame> version = *offered;
+  const std::shared_ptr<const OfferedGame>& version = *offered;
   const auto save = [this, &root, &game, version](const rt::StopFlag&) -> Result<void> {
     if (Result<void> forgotten = impl_->store.forget_game(root, game); !forgotten) return forgotten;
     return impl_->store.save_files(root, game, rows_of(*version));

@@ -83,6 +83,7 @@ std::vector<Subject> WatchTable::holders_of(int watch) const {
 std::vector<Subject> WatchTable::all() const {
   std::vector<Subject> subjects;
   const std::lock_guard lock(mutex_);
+  subjects.reserve(holders_.size());
   for (const auto& [subject, holder] : holders_) subjects.push_back(subject);
   return subjects;
 }

@@ -95,7 +95,7 @@ void PeerMain::take(Request<StartDownload> request, rt::Scope& work) {
     begin(work, "plan " + request.command.game, request, &PeerMain::plan_download);
     return;
   }
-  answer_now(request, [&] { return downloads_->start(request.command); });
+  begin(work, "begin " + request.command.game, request, &PeerMain::start_download);
 }
 void PeerMain::take(Request<ListDownloads> request, rt::Scope&) {
   answer_now(request, [this] { return downloads_->list(); });

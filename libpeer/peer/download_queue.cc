@@ -180,6 +180,11 @@ rt::Task<void> Downloads::save(std::shared_ptr<Active> active, rt::CancellationT
   if (!saved) log_.warn("the list of downloads could not be saved: " + saved.error().message);
 }
 
+rt::Task<void> Downloads::put_on_record(std::string game, rt::CancellationToken token) {
+  const auto found = active_.find(game);
+  if (found != active_.end()) co_await save(found->second, token);
+}
+
 void Downloads::save_progress(Active& active) {
   const auto found = active_.find(active.game);
   if (stopping_ || found == active_.end() || found->second.get() != &active) return;

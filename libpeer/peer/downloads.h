@@ -47,6 +47,8 @@ class Downloads {
 
   /// Chooses the version, begins the download or attaches to the one under way. Loop: control.
   Result<DownloadInfo> start(const StartDownload& command);
+  /// From here on a crash does not lose it, if it is under way.
+  rt::Task<void> put_on_record(std::string game, rt::CancellationToken token);
   /// What it would take; nothing is begun.
   rt::Task<Result<DownloadInfo>> plan(StartDownload command, rt::CancellationToken token);
   /// As the commands of those names; each answers once it is durable.

@@ -10,6 +10,11 @@ namespace peer::node {
 rt::Task<Result<DownloadInfo>> PeerMain::plan_download(StartDownload command, rt::CancellationToken token) {
   return downloads_->plan(std::move(command), std::move(token));
 }
+rt::Task<Result<DownloadInfo>> PeerMain::start_download(StartDownload command, rt::CancellationToken token) {
+  Result<DownloadInfo> download = downloads_->start(command);
+  if (download) co_await downloads_->put_on_record(command.game, token);
+  co_return download;
+}
 rt::Task<Result<DownloadInfo>> PeerMain::pause_download(PauseDownload command, rt::CancellationToken token) {
   return downloads_->pause(std::move(command.game), std::move(token));
 }

@@ -135,6 +135,7 @@ class PeerMain {
   Task<ConnectPeer> connect_peer(ConnectPeer command, rt::CancellationToken token);
   Task<Rescan> rescan(Rescan command, rt::CancellationToken token);
   // game_commands.cc
+  Task<StartDownload> start_download(StartDownload command, rt::CancellationToken token);
   Task<StartDownload> plan_download(StartDownload command, rt::CancellationToken token);
   Task<PauseDownload> pause_download(PauseDownload command, rt::CancellationToken token);
   Task<ResumeDownload> resume_download(ResumeDownload command, rt::CancellationToken token);
