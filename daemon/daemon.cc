@@ -4,9 +4,13 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstdlib>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 
 #include "control/server.h"
 #include "discovery/avahi_discovery.h"
@@ -115,6 +119,17 @@ std::unique_ptr<discovery::Discovery> make_discovery(Machine& machine, const net
                                                      machine.options.log.named("discovery"));
 }
 
+#if PEERD_TEST_HOOKS
+/// PEERD_TAMPER=BYTES: what is sent is right until so many bytes have gone out, and never again.
+std::function<void(std::span<std::uint8_t>)> tamper_after(const char* bytes) {
+  if (bytes == nullptr) return {};
+  return [left = std::strtoull(bytes, nullptr, 10)](std::span<std::uint8_t> buffer) mutable {
+    if (left < buffer.size()) buffer[0] ^= 1;
+    left -= std::min<std::uint64_t>(left, buffer.size());
+  };
+}
+#endif
+
 node::PeerOptions peer_options(Machine& machine, net::Identity identity, std::unique_ptr<net::DatagramSocket> socket) {
   const Config& config = machine.options.config;
   node::PeerOptions options(std::move(identity));
@@ -155,6 +170,9 @@ node::PeerOptions peer_options(Machine& machine, net::Identity identity, std::un
   options.parallel_downloads = config.parallel;
   options.limits = {config.limit_up, config.limit_down};
   options.log = machine.options.log;
+#if PEERD_TEST_HOOKS
+  options.tamper = tamper_after(std::getenv("PEERD_TAMPER"));
+#endif
   return options;
 }
 

@@ -62,6 +62,27 @@ TEST_CASE("versions of a game are listed side by side with who holds them") {
   CHECK(table.sources("quake", version(3)).empty());
 }
 
+TEST_CASE("who downloads a version is a source of it behind those that offer it, and no holder") {
+  PeerTable table;
+  PartialHolding part{version(1), std::make_shared<std::vector<bool>>(5), 3};
+  connected(table, 1, "a").holdings["quake"] = part;
+  connected(table, 2, "b").games["quake"] = {"quake", version(1), 10, 1, 200};
+  PeerEntry& both = connected(table, 3, "c");
+  both.games["quake"] = {"quake", version(1), 10, 1, 200};
+  both.holdings["quake"] = part;
+  connected(table, 4, "d").holdings["quake"] = {version(2), part.chunks, 4};
+  const auto sources = table.sources("quake", version(1));
+  REQUIRE(sources.size() == 3);
+  CHECK(sources[0].holds == nullptr);
+  CHECK(sources[1].holds == nullptr);
+  CHECK(sources[2].id == id(1));
+  CHECK(sources[2].holds == part.chunks);
+  CHECK(sources[2].holds_revision == 3);
+  CHECK(table.versions("quake", {}).at(0).peers.size() == 2);
+  PeerTable::forget_library(*table.find(id(1)));
+  CHECK(table.sources("quake", version(1)).size() == 2);
+}
+
 TEST_CASE("the default version: newest, then most peers, then the lowest hash; times in the future do not count") {
   constexpr std::int64_t kNow = 1000;
   CHECK(choose_version({}, kNow) == nullptr);

@@ -1,0 +1,127 @@
+#include "transfer/partial_games.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "runtime/manual_executor.h"
+#include "sample_game.h"
+#include "support/net/fake_stream.h"
+#include "support/run_task.h"
+#include "transfer/seeder.h"
+
+using namespace peer;
+using protocol::kChunkSize;
+using test::FakeServerStream;
+
+namespace {
+
+const PeerId kPeer{};
+
+/// A game that is being downloaded, and a seeder that serves what is there.
+struct Fixture {
+  test::MemoryDisk disk;
+  rt::ManualExecutor executor;
+  rt::ManualWorkers workers{executor, 1, rt::Duration(0)};
+  test::SampleGame game = test::make_game({{"a/small", 100}, {"big", 4 * kChunkSize + 77}, {"z", 5}}, 3);
+  transfer::Seeder seeder{disk, workers, Log()};
+  std::shared_ptr<transfer::Staging> staging;
+  std::vector<std::string> changed;
+
+  Fixture() {
+    disk.write("/lib/other", "");
+    auto opened = transfer::Staging::open(disk, "/lib", "game", game.version, game.document, rt::StopFlag());
+    REQUIRE(opened.has_value());
+    staging = std::move(*opened);
+    auto version = std::make_shared<library::OfferedGame>();
+    version->version = game.version;
+    version->document = game.document;
+    auto partial = std::make_shared<transfer::PartialGame>();
+    partial->game = "game";
+    partial->version = std::move(version);
+    partial->staging = staging;
+    seeder.partial().put(std::move(partial));
+    seeder.on_changed([this](const std::string& id) { changed.push_back(id); });
+  }
+  void write(std::uint64_t first, std::uint64_t count) {
+    const auto bytes = game.bytes(first, count);
+    std::uint64_t written = 0;
+    REQUIRE(staging->write({first, count, bytes}, written).has_value());
+    REQUIRE(written == count);
+  }
+  int get(std::uint64_t first, std::uint64_t count, std::string* content = nullptr, bool verify = false) {
+    const std::string path = protocol::format_route(protocol::ChunksRoute{"game", game.version, first, count});
+    net::RequestHead head{"GET", path, {}};
+    if (verify) head.fields.push_back({std::string(protocol::kVerifyField), std::string(protocol::kVerifyTrue)});
+    FakeServerStream stream{head, kPeer};
+    test::run_task(executor, seeder.serve(stream, *protocol::parse_route("GET", path), {}));
+    if (content != nullptr) *content = stream.writer().content();
+    return stream.response()->status;
+  }
+  std::string text(std::size_t first, std::size_t count) const {
+    const auto bytes = game.bytes(first, count);
+    return {bytes.begin(), bytes.end()};
+  }
+};
+
+}  // namespace
+
+TEST_CASE("Of a download what is written is served, across files, and nothing else", "[partial]") {
+  Fixture f;
+  CHECK(f.get(0, 1) == 404);
+  f.write(0, 2);
+  f.write(3, 4);
+  std::string content;
+  CHECK(f.get(0, 2, &content) == 200);
+  CHECK(content == f.text(0, 2));
+  CHECK(f.get(3, 4, &content) == 200);
+  CHECK(content == f.text(3, 4));
+  CHECK(f.get(2, 1) == 404);
+  CHECK(f.get(0, 3) == 404);
+  CHECK(f.get(6, 2) == 400);  // the game has no more
+  CHECK(f.get(0, 1, &content, true) == 200);
+  CHECK(f.seeder.partial().find("other") == nullptr);
+}
+
+TEST_CASE("A staged chunk that has rotten is not affirmed, and that is nothing to the library", "[partial]") {
+  Fixture f;
+  f.write(0, 7);
+  f.disk.corrupt("/lib/.peerd/staging/game/tree/big", kChunkSize + 5, "rot");
+  std::string content;
+  CHECK(f.get(1, 1, &content, true) == 200);
+  CHECK(f.get(2, 1, &content, true) == 410);
+  CHECK(f.changed.empty());
+}
+
+TEST_CASE("When the download is over nothing more of it is served", "[partial]") {
+  Fixture f;
+  f.write(0, 7);
+  const auto partial = f.seeder.partial().find("game");
+  transfer::StagedReader reader(partial);
+  std::vector<std::uint8_t> buffer(100);
+  transfer::ContentReader::Position at;
+  CHECK(reader.fill(at, buffer).has_value());
+  f.seeder.partial().remove("game");
+  f.seeder.partial().remove("game");
+  CHECK(f.get(0, 1) == 404);
+  CHECK(reader.fill(at, buffer).error().code == ErrorCode::no_such_game);
+}
+
+TEST_CASE("A staged file that vanishes fails the request", "[partial]") {
+  Fixture f;
+  f.write(0, 7);
+  REQUIRE(store::remove_tree(**f.disk.open("/lib/.peerd/staging/game/tree", false, false), "big").has_value());
+  CHECK(f.get(1, 2) == 500);
+  CHECK(f.get(0, 1) == 200);
+}
+
+TEST_CASE("The manifest of a download goes to whoever asks for that version", "[partial]") {
+  Fixture f;
+  const auto manifest = [&](const std::string& query) {
+    const std::string path = "/v1/games/game/manifest" + query;
+    FakeServerStream stream{net::RequestHead{"GET", path, {}}, kPeer};
+    test::run_task(f.executor, f.seeder.serve(stream, *protocol::parse_route("GET", path), {}));
+    return stream.response()->status;
+  };
+  CHECK(manifest("?version=" + f.game.version.hex()) == 200);
+  CHECK(manifest("?version=" + std::string(64, '0')) == 404);
+  CHECK(manifest("") == 404);  // it is not offered
+}
