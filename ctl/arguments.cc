@@ -61,7 +61,9 @@ void add_commands(CLI::App& app, Arguments& arguments, std::string& wait, Rates&
   limit->add_option("--down", rates.down, "bytes a second from the peers")->type_name("RATE");
   subject(command("ban", "deal with a peer no more"), "PEER", true);
   subject(command("unban", "lift a ban"), "PEER", true);
-  subject(command("rescan", "look at the library, or one game, anew"), "GAME", false);
+  CLI::App* rescan = command("rescan", "look at the library, or one game, anew");
+  subject(rescan, "GAME", false);
+  rescan->add_flag("--publish", arguments.publish, "offer the game as it is now, although it was downloaded");
 
   CLI::App* events = command("events", "events, one JSON object a line, until interrupted");
   events->add_option("--since", arguments.since, "also the kept ones after this number")->type_name("SEQ");

@@ -28,6 +28,7 @@ struct Arguments {
   std::uint64_t position = 0;
   std::optional<std::uint64_t> up, down, rate;  ///< bytes a second
   bool repair = false;
+  bool publish = false;
 };
 
 /// The arguments; or an exit code, all that there is to say having been printed.

@@ -141,8 +141,11 @@ int run_verify(Session& session) {
 
 int run_rescan(Session& session) {
   const std::string& game = session.arguments.subject;
-  return session.show("library.rescan", game.empty() ? Json() : Json{{"game", game}}, [&](const Json&) {
-    return game.empty() ? "the library is scanned" : plain(game) + " is scanned";
+  const bool publish = session.arguments.publish;
+  Json params = game.empty() ? Json() : Json{{"game", game}};
+  if (publish) params["publish"] = true;
+  return session.show("library.rescan", std::move(params), [&](const Json&) {
+    return game.empty() ? "the library is scanned" : plain(game) + (publish ? " is offered as it is now" : " is scanned");
   });
 }
 

@@ -263,10 +263,12 @@ const std::vector<Method>& methods() {
          ask(c, node::SetLimits{count_of(p, "up"), count_of(p, "down")}, std::move(a), limits_json);
        }},
       {"library.rescan",
-       "Looks at one game, or all, anew; answers when each has its verdict",
-       {{"game", Kind::text}},
+       "Looks at one game, or all, anew, or makes a changed game a version of its own; answers when each has its verdict",
+       {{"game", Kind::text}, {"publish", Kind::flag}},
        "{ok}",
-       [](Ctx& c, const Json& p, Answer a) { ask(c, node::Rescan{text_of(p, "game")}, std::move(a), done); }},
+       [](Ctx& c, const Json& p, Answer a) {
+         ask(c, node::Rescan{text_of(p, "game"), flag_of(p, "publish")}, std::move(a), done);
+       }},
       {"events.subscribe",
        "Sends events on this connection from now on, after the kept ones that follow `since`",
        {{"since", Kind::count}, {"only", Kind::texts}},

@@ -6,6 +6,19 @@
 
 namespace peer::library {
 
+bool OfferedGame::holds(std::size_t first_chunk, std::size_t count) const {
+  if (intact.empty()) return true;
+  const auto first = intact.begin() + static_cast<std::ptrdiff_t>(first_chunk);
+  return std::find(first, first + static_cast<std::ptrdiff_t>(count), false) ==
+         first + static_cast<std::ptrdiff_t>(count);
+}
+
+bool OfferedGame::holds_file(std::size_t file) const {
+  const protocol::ManifestFile& entry = document->manifest.files[file];
+  return stamps[file] != store::FileStamp{} && stamps[file].size == entry.size &&
+         holds(entry.first_chunk, entry.chunk_count());
+}
+
 KnownChunks match_cache(const ScannedGame& scan, std::vector<store::CachedFile> cached) {
   KnownChunks known;
   known.chunks.resize(scan.files.size());
@@ -45,6 +58,49 @@ Comparison compare(const ScannedGame& scan, const OfferedGame& offered) {
   }
   const auto equal = [](const auto& a, const auto& b) { return a.path == b.path && a.target == b.target; };
   result.same = result.same && result.intact && std::ranges::equal(scan.symlinks, manifest.symlinks, equal);
+  return result;
+}
+
+InstalledGame judge_installed(const ScannedGame& scan, const KnownChunks& known, const Installed& installed,
+                              std::shared_ptr<const OfferedGame> shown) {
+  const protocol::Manifest& manifest = installed.document->manifest;
+  const auto equal = [](const auto& a, const auto& b) { return a.path == b.path && a.target == b.target; };
+  InstalledGame result;
+  result.same = scan.files.size() == manifest.files.size() && scan.directories == manifest.directories &&
+                std::ranges::equal(scan.symlinks, manifest.symlinks, equal);
+  OfferedGame offered{installed.version, installed.document, {}, std::vector<bool>(manifest.chunks.size()), {}};
+  offered.stamps.resize(manifest.files.size());
+  auto scanned = scan.files.begin();
+  for (std::size_t i = 0; i < manifest.files.size(); ++i) {
+    const protocol::ManifestFile& file = manifest.files[i];
+    while (scanned != scan.files.end() && scanned->path < file.path) ++scanned;
+    if (scanned == scan.files.end() || scanned->path != file.path) {
+      result.same = false;
+      continue;
+    }
+    const auto index = static_cast<std::size_t>(scanned - scan.files.begin());
+    if (std::ranges::binary_search(known.missing, index)) result.unknown.push_back(index);
+    offered.stamps[i] = scanned->stamp;
+    const bool other_bit = std::ranges::binary_search(known.other_bits, index);
+    if (other_bit) offered.other_bits.push_back(i);
+    const std::vector<Digest>& chunks = known.chunks[index];
+    for (std::size_t chunk = 0; chunk < std::min(chunks.size(), file.chunk_count()); ++chunk) {
+      // A chunk is as long as the file it stands in makes it: its hash tells that, too.
+      offered.intact[file.first_chunk + chunk] = chunks[chunk] == manifest.chunks[file.first_chunk + chunk];
+    }
+    result.same =
+        result.same && scanned->stamp.size == file.size && (scanned->executable != other_bit) == file.executable;
+  }
+  const auto intact = std::ranges::count(offered.intact, true);
+  result.nothing = intact == 0 && !offered.intact.empty();
+  if (static_cast<std::size_t>(intact) == offered.intact.size()) {
+    offered.intact.clear();
+  } else {
+    result.same = false;
+  }
+  const bool told = shown && shown->document == offered.document && shown->stamps == offered.stamps &&
+                    shown->intact == offered.intact && shown->other_bits == offered.other_bits;
+  result.offered = told ? std::move(shown) : std::make_shared<const OfferedGame>(std::move(offered));
   return result;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "library/installed.h"
 #include "library/library.h"
 #include "library/scan.h"
 #include "store/store.h"
@@ -30,6 +31,17 @@ struct Comparison {
   bool intact = false;  ///< every offered file is as it was; something was added
 };
 Comparison compare(const ScannedGame& scan, const OfferedGame& offered);
+
+/// What is left of an installed version.
+struct InstalledGame {
+  std::shared_ptr<const OfferedGame> offered;
+  bool same = false;                 ///< nothing was changed, added or deleted
+  bool nothing = false;              ///< no chunk of it: another game lies there now
+  std::vector<std::size_t> unknown;  ///< files of the scan whose content has to be read to tell
+};
+/// Files that `known` does not know count as changed. `shown` is given back if it says the same.
+InstalledGame judge_installed(const ScannedGame& scan, const KnownChunks& known, const Installed& installed,
+                              std::shared_ptr<const OfferedGame> shown);
 
 /// Fails: invalid, when the manifest breaks a rule or limit.
 Result<std::shared_ptr<const OfferedGame>> assemble(const ScannedGame& scan, KnownChunks known);

@@ -19,6 +19,11 @@ std::vector<Problem> with_shadows(const Entry& entry, std::vector<Problem> probl
   return problems;
 }
 
+/// What is offered is that of the installed version, or, where none is, a version of its own.
+bool is_version_of(const OfferedGame& offered, const Installed* installed) {
+  return installed != nullptr ? installed->version == offered.version : offered.intact.empty();
+}
+
 }  // namespace
 
 Entry::Entry(std::string n, std::string r) : name(std::move(n)), root(std::move(r)) {
@@ -99,25 +104,41 @@ rt::Task<void> Examiner::look(std::shared_ptr<Entry> entry, bool patient, rt::Ca
 rt::Task<Examiner::Again> Examiner::examine(Entry& entry, rt::CancellationToken token) {
   std::shared_ptr<const ScannedGame> scanned;
   KnownChunks known;
+  bool intact = false;
   {
     const Permit permit = co_await looks_.acquire(token);
     const Result<Seen> seen = co_await scan(entry, token);
     if (!seen) co_return not_seen(entry, seen.error());
     if (!seen->scan) co_return root_not_seen(entry, seen->root);
     scanned = seen->scan;
+    intact = seen->comparison.intact;
     if (scanned->unshareable || scanned->unreadable) {
       show(entry, describe(entry, *scanned, scanned->unshareable ? GameState::unshareable : GameState::damaged));
       co_return std::nullopt;
     }
-    if (seen->comparison.same) {
-      LocalGame game = describe(entry, *scanned, GameState::ready);
+    entry.installed = seen->installed;
+    if (entry.doubted) {
+      // Stamps that have changed tell what it was. If none has, nothing that was read before is to be believed.
+      entry.doubted = false;
+      entry.distrusted = entry.distrusted || intact;
+    }
+    if (seen->comparison.same && !entry.distrusted && is_version_of(*entry.shown.offered, entry.installed.get())) {
+      const bool whole = entry.shown.offered->intact.empty();
+      LocalGame game = describe(entry, *scanned, whole ? GameState::ready : GameState::modified);
       game.offered = entry.shown.offered;
       show(entry, std::move(game));
       co_return std::nullopt;
     }
+  }
+  if (entry.installed) {
+    Again again = co_await examine_installed(entry, scanned, token);
+    co_return again;
+  }
+  {
+    const Permit permit = co_await looks_.acquire(token);
     LocalGame game = describe(entry, *scanned, GameState::hashing);
     // A changed game is hashed again and offered as its new version; until then what is still whole stays on offer.
-    if (seen->comparison.intact) game.offered = entry.shown.offered;
+    if (intact && !entry.distrusted) game.offered = entry.shown.offered;
     show(entry, std::move(game));
     if (const Again again = not_at_rest(entry, *scanned, true)) co_return again;
     known = co_await consult_cache(entry, scanned, token);
@@ -125,24 +146,34 @@ rt::Task<Examiner::Again> Examiner::examine(Entry& entry, rt::CancellationToken 
   }
   const bool stale_rows = known.stale_rows;
   if (!known.missing.empty()) {
-    HashRun run(entry, scanned, std::move(known));
-    co_await hash(run, token);
-    if (!run.unreadable.empty()) {
-      LocalGame game = describe(entry, *scanned, GameState::damaged);
-      game.problems.insert(game.problems.end(), run.unreadable.begin(), run.unreadable.end());
-      show(entry, std::move(game));
-      co_return std::nullopt;
-    }
-    if (run.changed) co_return rest();
-    // Reading may have taken hours: what was hashed is a version only if all of it is still there.
-    const Result<Seen> after = co_await scan(entry, token);
-    if (!after) co_return not_seen(entry, after.error());
-    if (!after->scan) co_return root_not_seen(entry, after->root);
-    if (!same_contents(*after->scan, *scanned)) co_return rest();
-    known = std::move(run.known);
+    const std::optional<Again> unfinished = co_await hash_missing(entry, scanned, known, token);
+    if (unfinished) co_return *unfinished;
   }
   co_await offer(entry, scanned, std::move(known), token);
   if (stale_rows) co_await prune(entry, scanned, token);
+  co_return std::nullopt;
+}
+
+/// Reads what `known` lacks; nothing: it is complete, and the game as it was.
+rt::Task<std::optional<Examiner::Again>> Examiner::hash_missing(Entry& entry,
+                                                                std::shared_ptr<const ScannedGame> scanned,
+                                                                KnownChunks& known, rt::CancellationToken token) {
+  HashRun run(entry, scanned, std::move(known));
+  co_await hash(run, token);
+  if (!run.unreadable.empty()) {
+    LocalGame game = describe(entry, *scanned, GameState::damaged);
+    game.problems.insert(game.problems.end(), run.unreadable.begin(), run.unreadable.end());
+    show(entry, std::move(game));
+    co_return Again(std::nullopt);
+  }
+  if (run.changed) co_return Again(rest());
+  // Reading may have taken hours: what was hashed is a version only if all of it is still there.
+  const Result<Seen> after = co_await scan(entry, token);
+  if (!after) co_return not_seen(entry, after.error());
+  if (!after->scan) co_return root_not_seen(entry, after->root);
+  if (!same_contents(*after->scan, *scanned)) co_return Again(rest());
+  known = std::move(run.known);
+  known.missing.clear();
   co_return std::nullopt;
 }
 
@@ -185,21 +216,25 @@ rt::Task<Result<Examiner::Seen>> Examiner::scan(Entry& entry, rt::CancellationTo
   entry.unwatched_due.reset();
   const rt::TimePoint begun = parts_.scope.executor().now();
   const auto job = [disk = &parts_.disk, watcher = parts_.options.watcher, root = entry.root, name = entry.name,
-                    now = parts_.options.wall_clock(),
-                    offered = entry.shown.offered](const rt::StopFlag& stop) -> Result<Seen> {
+                    now = parts_.options.wall_clock(), offered = entry.shown.offered, installed = entry.installed,
+                    disowned = entry.disowned](const rt::StopFlag& stop) -> Result<Seen> {
     if (const auto illegal = protocol::game_id_problem(name)) {
       ScannedGame game;
       game.unshareable = true;
       game.problems.push_back({protocol::printable(name), *illegal});
-      return Seen{std::make_shared<const ScannedGame>(std::move(game)), {}, {}};
+      return Seen{std::make_shared<const ScannedGame>(std::move(game)), {}};
     }
     const auto directory = disk->open(root, false, false);
     if (!directory) return Seen{nullptr, {}, directory.error()};
     const std::unique_ptr<WatchWalk> walk = watcher != nullptr ? watcher->walk({root, name}) : nullptr;
     Result<ScannedGame> game = scan_game(**directory, name, now, walk.get(), stop);
     if (!game) return std::unexpected(game.error());
-    Seen seen{std::make_shared<const ScannedGame>(std::move(*game)), {}, {}};
+    Seen seen{std::make_shared<const ScannedGame>(std::move(*game)), {}};
     if (offered) seen.comparison = compare(*seen.scan, *offered);
+    auto record = read_installed(**directory, name, installed);
+    // Without it nobody can tell whether a change is a new version.
+    if (!record) return Seen{nullptr, {}, record.error()};
+    if (*record && (*record)->stamp != disowned) seen.installed = std::move(*record);
     return seen;
   };
   Result<Seen> seen = co_await rt::offload(parts_.workers, job, token);

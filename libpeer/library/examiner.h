@@ -51,6 +51,9 @@ struct Entry {
   std::uint64_t since = 0;                      ///< the listing after which it was entered
   bool gone = false;                            ///< no longer the library's; what is still under way shows nothing
   bool distrusted = false;                      ///< the cache's rows are not to be believed
+  bool doubted = false;                         ///< a reader found it other than it is shown
+  std::shared_ptr<const Installed> installed;   ///< null: the game is its user's own
+  store::FileStamp disowned{};                  ///< of a record that does not fit what lies there any more
   Permits turn{1};                              ///< looks and adoptions come one after the other
   rt::CancellationSource* under_way = nullptr;  ///< the look that has the turn
   std::optional<rt::TimePoint> due;             ///< the next look
@@ -99,6 +102,7 @@ class Examiner {
     std::shared_ptr<const ScannedGame> scan;  ///< null: the root could not be opened, and says why
     Comparison comparison;
     Error root{};
+    std::shared_ptr<const Installed> installed{};
   };
   struct HashRun;
   struct UnderWay;
@@ -108,6 +112,13 @@ class Examiner {
   };
 
   rt::Task<Again> examine(Entry& entry, rt::CancellationToken token);
+  rt::Task<Again> examine_installed(Entry& entry, std::shared_ptr<const ScannedGame> scanned,
+                                    rt::CancellationToken token);
+  rt::Task<InstalledGame> judge(Entry& entry, std::shared_ptr<const ScannedGame> scan, const KnownChunks& known,
+                                rt::CancellationToken token);
+  void show_installed(Entry& entry, const ScannedGame& scan, const InstalledGame& judged, GameState state);
+  rt::Task<std::optional<Again>> hash_missing(Entry& entry, std::shared_ptr<const ScannedGame> scan, KnownChunks& known,
+                                              rt::CancellationToken token);
   rt::Task<Result<Seen>> scan(Entry& entry, rt::CancellationToken token);
   rt::Task<KnownChunks> consult_cache(Entry& entry, std::shared_ptr<const ScannedGame> scan,
                                       rt::CancellationToken token);

@@ -301,8 +301,31 @@ rt::Task<Result<void>> Library::adopt(std::string game, protocol::ManifestDocume
   shown.files = version->document->manifest.files.size();
   impl_->examiner.show(*entry, std::move(shown));
   impl_->catalogue.publish();
-  if (impl_->options.watcher != nullptr) impl_->touched({root, game});  // what is new is not watched yet
+  impl_->look_soon(*entry);  // for what was added to it, and what is new is not watched yet
   co_return Result<void>();
+}
+
+rt::Task<Result<void>> Library::publish(std::string game, rt::CancellationToken token) {
+  const auto at = impl_->games.find(game);
+  if (at != impl_->games.end()) {
+    const std::shared_ptr<Entry> entry = at->second;
+    const auto forget = [this, root = entry->root, name = entry->name](const rt::StopFlag&) -> Result<void> {
+      const auto directory = impl_->disk.open(root, false, false);
+      if (!directory) return std::unexpected(directory.error());
+      return forget_installed(**directory, name);
+    };
+    const Result<void> forgotten = co_await rt::offload(impl_->workers, forget, token);
+    if (!forgotten) co_return forgotten;
+  }
+  co_return co_await rescan(std::move(game), token);
+}
+
+void Library::doubt(const std::string& game) {
+  const auto at = impl_->games.find(game);
+  if (at == impl_->games.end()) return;
+  if (!at->second->installed) return withdraw(game);
+  at->second->doubted = true;
+  impl_->look_soon(*at->second);
 }
 
 void Library::withdraw(const std::string& game) {

@@ -34,13 +34,18 @@ struct Problem {
   std::string reason;
 };
 
-/// A version of a game that lies whole on this disk, hashed.
+/// A version of a game that lies on this disk, hashed: whole, or, if it was changed since it was installed, in part.
 struct OfferedGame {
   Digest version;
   std::shared_ptr<const protocol::ManifestDocument> document;
   std::vector<store::FileStamp> stamps;  ///< one a manifest file: as they were when hashed
+  std::vector<bool> intact;              ///< one a chunk; empty: all of them
   /// The files, sorted, whose executable bit is not what this disk shows: its file system does not keep it.
   std::vector<std::size_t> other_bits;
+
+  bool holds(std::size_t first_chunk, std::size_t count) const;
+  /// The file is there as it should be.
+  bool holds_file(std::size_t file) const;
 };
 
 struct LocalGame {
@@ -100,8 +105,14 @@ class Library {
   /// A download put this game in place, every chunk verified just now: offer it without reading it again.
   rt::Task<Result<void>> adopt(std::string game, protocol::ManifestDocument document, rt::CancellationToken token);
 
+  /// What lies in an installed game's directory now is a version of its own from here on. Returns when it is offered.
+  /// Fails: no_such_game, disk errors.
+  rt::Task<Result<void>> publish(std::string game, rt::CancellationToken token);
+
   /// A file turned out to be other than its stamp says: withdraw the game and hash again.
   void withdraw(const std::string& game);
+  /// A file could not be read as it was offered. What stays offered of an installed game is found out first.
+  void doubt(const std::string& game);
 
   /// File content read so far for hashing. Any thread.
   std::uint64_t bytes_read() const noexcept;

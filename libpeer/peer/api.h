@@ -222,6 +222,7 @@ struct VerifyGame {
 struct Rescan {
   using Reply = bool;
   std::optional<std::string> game;
+  bool publish = false;  ///< that game, as it is now, is a version of its own: also if it was downloaded
 };
 /// Something that was looked at on the way to "does it work here?".
 struct Finding {

@@ -196,7 +196,11 @@ rt::Task<Result<PeerInfo>> PeerMain::connect_peer(ConnectPeer command, rt::Cance
 }
 
 rt::Task<Result<bool>> PeerMain::rescan(Rescan command, rt::CancellationToken token) {
-  const Result<void> done = co_await library_->rescan(std::move(command.game), token);
+  if (command.publish && !command.game) co_return fail(ErrorCode::invalid, "publish: name the game");
+  const std::string name = command.game.value_or("");
+  auto work = command.publish ? library_->publish(name, token) : library_->rescan(std::move(command.game), token);
+  const Result<void> done = co_await work;
+  if (done && command.publish) log_.info(protocol::printable(name) + " is offered as it is now");
   co_return acknowledged(done);
 }
 

@@ -187,6 +187,7 @@ rt::Task<void> Downloads::fetch(Active& active, rt::CancellationToken token) {
           co_await options_.library->adopt(active.game, *outcome.document, rt::CancellationToken());
       if (!adopted) log_.warn(active.game + " is complete but not offered yet: " + adopted.error().message);
       log_.info("download of " + active.game + " is complete");
+      if (const std::string kept = outcome.user_files.describe(); !kept.empty()) log_.info(kept);
       decide(active, DownloadEvent::Kind::finished, std::nullopt);
       break;
     }

@@ -135,7 +135,7 @@ rt::Task<void> PeerMain::create_net_side() {
   // Before anything is served. What is on its way to this loop arrives before the network side has ended.
   net_side_->seeder().on_changed([this](const std::string& game) {
     environment_.control->executor().post([this, game] {
-      if (library_) library_->withdraw(game);
+      if (library_) library_->doubt(game);
     });
   });
   co_await apply_limits(options_.limits);
@@ -240,8 +240,14 @@ rt::Task<void> PeerMain::repair_library() {
   auto repair = [disk = environment_.disk, root = options_.roots.front()](const rt::StopFlag&) {
     return transfer::recover(*disk, root);
   };
-  const Result<void> repaired = co_await rt::offload(*environment_.workers, std::move(repair), rt::CancellationToken());
-  if (!repaired) log_.warn("an interrupted update could not be repaired: " + repaired.error().message);
+  const auto repaired = co_await rt::offload(*environment_.workers, std::move(repair), rt::CancellationToken());
+  if (!repaired) {
+    log_.warn("an interrupted update could not be repaired: " + repaired.error().message);
+    co_return;
+  }
+  for (const transfer::UserFiles& files : *repaired) {
+    if (const std::string kept = files.describe(); !kept.empty()) log_.info(kept);
+  }
 }
 
 rt::Task<void> PeerMain::run() {

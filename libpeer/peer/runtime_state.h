@@ -151,6 +151,8 @@ class PeerMain {
     std::vector<std::string> paths;
   };
   std::shared_ptr<const library::LocalGame> with_damage(std::shared_ptr<const library::LocalGame> local) const;
+  static std::vector<std::string> unexpected(const library::LocalGame& local, const Damage& damage,
+                                             const std::vector<std::string>& paths);
   Task<VerifyGame> verify_game(VerifyGame command, rt::CancellationToken token);
   // doctor.cc
   Task<Diagnose> diagnose(Diagnose command, rt::CancellationToken token);

@@ -121,8 +121,8 @@ rt::Task<void> PeerMain::tell_library(rt::CancellationToken token) {
   for (;;) {
     library_changed_.reset();
     const auto snapshot = library_->snapshot();
+    co_await tell_network(snapshot, token);  // the same versions may be there in other files, or in fewer
     if (std::exchange(offered_changed_, false)) {
-      co_await tell_network(snapshot, token);
       peers_->set_library(snapshot->summaries());
       if (environment_.discovery != nullptr) environment_.discovery->set_revision(peers_->revision());
     }

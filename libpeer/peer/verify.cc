@@ -1,5 +1,6 @@
 // Verify and repair: an installed game against its version's hashes. What is damaged is withdrawn, and shown as damaged
 // until a download has put the version whole in its place.
+#include <algorithm>
 #include <utility>
 
 #include "peer/runtime_state.h"
@@ -21,6 +22,24 @@ std::shared_ptr<const library::LocalGame> PeerMain::with_damage(std::shared_ptr<
     shown.problems.push_back({path, "is not what was installed: 'peerctl verify --repair' fetches it"});
   }
   return std::make_shared<const library::LocalGame>(std::move(shown));
+}
+
+/// Of what is not as it was installed: what the library does not know of. That a file was changed or deleted by hand
+/// shows by its stamp, and is no damage.
+std::vector<std::string> PeerMain::unexpected(const library::LocalGame& local, const Damage& damage,
+                                              const std::vector<std::string>& paths) {
+  const library::OfferedGame* offered = local.offered.get();
+  if (offered == nullptr || offered->version != damage.version) return paths;
+  const auto& files = offered->document->manifest.files;
+  std::vector<std::string> news;
+  for (const std::string& path : paths) {
+    const auto file = std::ranges::lower_bound(files, path, {}, &protocol::ManifestFile::path);
+    const bool known = file != files.end() && file->path == path &&
+                       !offered->holds_file(static_cast<std::size_t>(file - files.begin())) &&
+                       std::ranges::find(damage.paths, path) == damage.paths.end();
+    if (!known) news.push_back(path);
+  }
+  return news;
 }
 
 rt::Task<Result<Verdict>> PeerMain::verify_game(VerifyGame command, rt::CancellationToken token) {
@@ -69,12 +88,15 @@ rt::Task<Result<Verdict>> PeerMain::verify_game(VerifyGame command, rt::Cancella
     if (damaged_.erase(game) > 0) library_changed_.set();
     co_return verdict;
   }
-  log_.warn(game + " is damaged: " + std::to_string(verdict.damaged.size()) + " files are not what version " +
-            damage.version.brief() + " says, first " + protocol::printable(verdict.damaged.front()));
-  damage.paths = verdict.damaged;
-  damaged_.insert_or_assign(game, damage);
-  library_->withdraw(game);
-  library_changed_.set();
+  const std::vector<std::string> news = unexpected(*local, damage, verdict.damaged);
+  if (!news.empty()) {
+    log_.warn(game + " is damaged: " + std::to_string(news.size()) + " files are not what version " +
+              damage.version.brief() + " says, first " + protocol::printable(news.front()));
+    damage.paths = news;
+    damaged_.insert_or_assign(game, damage);
+    library_->withdraw(game);
+    library_changed_.set();
+  }
   if (!command.repair) co_return verdict;
 
   // What is right in the damaged files is found by its hash once they are looked at anew, and is not fetched.

@@ -308,10 +308,21 @@ rt::Task<DownloadOutcome> Download::publish(rt::CancellationToken token) {
   if (on_progress_) on_progress_();
   // A checkpoint under way must end first: publish() runs alone.
   while (checkpointing_) co_await rt::sleep_for(*context_.control, 1ms, token);
-  auto publish = [staging = staging_](const rt::StopFlag&) { return staging->publish(); };
-  const Result<void> published = co_await rt::offload(*context_.workers, std::move(publish), token);
+  auto publish = [staging = staging_, known = installed_here()](const rt::StopFlag&) {
+    return staging->publish(known.get());
+  };
+  Result<UserFiles> published = co_await rt::offload(*context_.workers, std::move(publish), token);
   if (!published) co_return failed(published.error());
-  co_return DownloadOutcome{};
+  DownloadOutcome outcome;
+  outcome.user_files = std::move(*published);
+  co_return outcome;
+}
+
+std::shared_ptr<const library::OfferedGame> Download::installed_here() const {
+  if (!context_.local) return nullptr;
+  const auto snapshot = context_.local();
+  const library::LocalGame* game = snapshot->find(game_);
+  return game != nullptr ? game->offered : nullptr;
 }
 
 }  // namespace peer::transfer

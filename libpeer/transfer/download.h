@@ -88,6 +88,7 @@ struct Progress {
 struct DownloadOutcome {
   enum class Kind { finished, failed, peers_gone } kind = Kind::finished;
   std::shared_ptr<const protocol::ManifestDocument> document;  ///< of a finished one
+  UserFiles user_files{};                                      ///< of a finished one: what was there before
   std::optional<Error> error;
 };
 
@@ -152,6 +153,7 @@ class Download {
   rt::Task<std::optional<DownloadOutcome>> obtain_document(rt::Scope& scope);
   rt::Task<std::optional<DownloadOutcome>> reuse(rt::CancellationToken token);
   rt::Task<DownloadOutcome> publish(rt::CancellationToken token);
+  std::shared_ptr<const library::OfferedGame> installed_here() const;
   rt::Task<void> run_tasks(rt::Scope& scope, std::optional<DownloadOutcome>& outcome);
   rt::Task<void> tick_task(rt::Scope& scope, rt::CancellationToken token);
   rt::Task<void> checkpoint_task(rt::CancellationToken token);

@@ -1,12 +1,14 @@
 #include "transfer/publication.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstdint>
 #include <optional>
 #include <span>
 
+#include "library/installed.h"
 #include "transfer/staging.h"
 
 namespace peer::transfer {
@@ -29,15 +31,17 @@ Result<std::optional<store::FileInfo>> look(store::Directory& directory, std::st
   return std::unexpected(info.error());
 }
 
-/// "exchange N INODE": the new tree's inode tells whether it happened. "rename N 0": the names tell.
+/// "install 0 0": nothing is replaced; the stage's tree tells whether it happened. "exchange N INODE": the new tree's
+/// inode tells. "rename N 0": the names tell.
 struct Journal {
-  bool exchange = false;
+  enum class Kind : std::uint8_t { install, exchange, rename } kind = Kind::install;
   std::uint64_t number = 0;  ///< below replaced/GAME
   std::uint64_t inode = 0;
 };
+constexpr std::array<std::string_view, 3> kKinds{"install", "exchange", "rename"};
 
 std::string format(const Journal& journal) {
-  return std::string(journal.exchange ? "exchange " : "rename ") + std::to_string(journal.number) + " " +
+  return std::string(kKinds[static_cast<std::size_t>(journal.kind)]) + " " + std::to_string(journal.number) + " " +
          std::to_string(journal.inode) + "\n";
 }
 
@@ -57,30 +61,38 @@ std::optional<Journal> parse_journal(std::string_view text) {
   const std::string_view word = text.substr(0, first);
   const auto number = number_in(text.substr(first + 1, second - first - 1));
   const auto inode = number_in(text.substr(second + 1));
-  if ((word != "exchange" && word != "rename") || !number || !inode) return std::nullopt;
-  return Journal{word == "exchange", *number, *inode};
+  const auto kind = std::ranges::find(kKinds, word);
+  if (kind == kKinds.end() || !number || !inode) return std::nullopt;
+  return Journal{static_cast<Journal::Kind>(kind - kKinds.begin()), *number, *inode};
 }
 
 /// One publication, as far as it got.
 class Publication {
  public:
-  Publication(Workspace& workspace, const std::string& game, DirectoryPtr stage)
+  Publication(Workspace& workspace, const std::string& game, DirectoryPtr stage, const library::OfferedGame* known)
       : root_(*workspace.root),
         peerd_(*workspace.peerd),
         staging_(*workspace.staging),
         game_(game),
-        stage_(std::move(stage)) {}
+        known_(known),
+        stage_(std::move(stage)) {
+    files_.game = game;
+  }
 
   Result<void> run();
   Result<void> recover();
+  UserFiles& files() noexcept { return files_; }
 
  private:
+  Result<void> install();
   Result<void> replace();
   Result<void> finish(const Journal& journal);
   Result<void> finish_exchange(const Journal& journal);
   Result<void> finish_renames(const Journal& journal);
+  Result<void> settle(std::uint64_t number);
   Result<void> write(const Journal& journal);
   Result<void> take_back();
+  Result<void> record();
   Result<void> end();
   Result<void> open_replaced();
 
@@ -88,19 +100,27 @@ class Publication {
   store::Directory& peerd_;
   store::Directory& staging_;
   const std::string& game_;
+  const library::OfferedGame* known_;
   DirectoryPtr stage_;
   DirectoryPtr replaced_;  // .peerd/replaced/GAME
+  UserFiles files_;
 };
 
 Result<void> Publication::run() {
   if (Result<void> allowed = check_target(root_, game_); !allowed) return allowed;
   const auto there = look(root_, game_);
   if (!there) return std::unexpected(there.error());
-  if (*there) return replace();
-  if (Result<void> done = stage_->rename(kTreeName, root_, game_, store::RenameMode::no_replace); !done) return done;
-  if (Result<void> done = root_.sync(); !done) return done;
-  if (Result<void> done = stage_->sync(); !done) return done;
-  return end();
+  return *there ? replace() : install();
+}
+
+Result<void> Publication::install() {
+  const Journal journal{};
+  if (Result<void> done = write(journal); !done) return done;
+  if (Result<void> done = stage_->rename(kTreeName, root_, game_, store::RenameMode::no_replace); !done) {
+    static_cast<void>(take_back());  // the first failure is the one to tell
+    return done;
+  }
+  return finish(journal);
 }
 
 Result<void> Publication::replace() {
@@ -111,16 +131,16 @@ Result<void> Publication::replace() {
   if (!number) return std::unexpected(number.error());
 
   if (tree->inode != 0) {
-    const Journal journal{true, *number, tree->inode};
+    const Journal journal{Journal::Kind::exchange, *number, tree->inode};
     if (Result<void> done = write(journal); !done) return done;
     Result<void> done = stage_->rename(kTreeName, root_, game_, store::RenameMode::exchange);
     if (done) return finish(journal);
     if (!is_unsupported(done.error())) {
-      static_cast<void>(take_back());  // the first failure is the one to tell
+      static_cast<void>(take_back());
       return done;
     }
   }
-  const Journal journal{false, *number, 0};
+  const Journal journal{Journal::Kind::rename, *number, 0};
   if (Result<void> done = write(journal); !done) return done;
   if (Result<void> done = root_.rename(game_, *replaced_, std::to_string(*number), store::RenameMode::no_replace);
       !done) {
@@ -135,10 +155,18 @@ Result<void> Publication::recover() {
   const auto text = store::read_file(*stage_, kJournalName, 256);
   if (!text && is_missing(text.error())) return {};
   if (!text && text.error().code != ErrorCode::invalid) return std::unexpected(text.error());
-  if (Result<void> done = open_replaced(); !done) return done;
   std::optional<Journal> journal;
   if (text) journal = parse_journal({reinterpret_cast<const char*>(text->data()), text->size()});
-  if (journal) return finish(*journal);
+  if (!journal || journal->kind != Journal::Kind::install) {
+    if (Result<void> done = open_replaced(); !done) return done;
+  }
+  if (journal) {
+    const auto document = look(*stage_, kDocumentName);
+    if (!document) return std::unexpected(document.error());
+    const auto tree = look(*stage_, kTreeName);
+    if (!tree) return std::unexpected(tree.error());
+    return *document || *tree ? finish(*journal) : end();
+  }
   // Nobody can tell any more whose files these are: kept, whole.
   const auto number = next_number(*replaced_);
   if (!number) return std::unexpected(number.error());
@@ -152,7 +180,15 @@ Result<void> Publication::recover() {
 }
 
 Result<void> Publication::finish(const Journal& journal) {
-  return journal.exchange ? finish_exchange(journal) : finish_renames(journal);
+  if (journal.kind == Journal::Kind::exchange) return finish_exchange(journal);
+  if (journal.kind == Journal::Kind::rename) return finish_renames(journal);
+  const auto tree = look(*stage_, kTreeName);
+  if (!tree) return std::unexpected(tree.error());
+  if (*tree) return take_back();
+  if (Result<void> done = root_.sync(); !done) return done;
+  if (Result<void> done = stage_->sync(); !done) return done;
+  if (Result<void> done = record(); !done) return done;
+  return end();
 }
 
 Result<void> Publication::finish_exchange(const Journal& journal) {
@@ -171,7 +207,7 @@ Result<void> Publication::finish_exchange(const Journal& journal) {
     if (Result<void> done = replaced_->sync(); !done) return done;
     if (Result<void> done = stage_->sync(); !done) return done;
   }
-  return end();
+  return settle(journal.number);
 }
 
 Result<void> Publication::finish_renames(const Journal& journal) {
@@ -184,12 +220,40 @@ Result<void> Publication::finish_renames(const Journal& journal) {
   if (!*there) {
     const auto tree = look(*stage_, kTreeName);
     if (!tree) return std::unexpected(tree.error());
-    Result<void> done = *tree ? stage_->rename(kTreeName, root_, game_, store::RenameMode::no_replace)
-                              : replaced_->rename(name, root_, game_, store::RenameMode::no_replace);
-    if (!done) return done;
+    if (!*tree) {  // neither is left but the old one
+      if (Result<void> done = replaced_->rename(name, root_, game_, store::RenameMode::no_replace); !done) return done;
+      if (Result<void> done = root_.sync(); !done) return done;
+      return end();
+    }
+    if (Result<void> done = stage_->rename(kTreeName, root_, game_, store::RenameMode::no_replace); !done) return done;
   }
   if (Result<void> done = root_.sync(); !done) return done;
   if (Result<void> done = stage_->sync(); !done) return done;
+  return settle(journal.number);
+}
+
+/// The new version is in place, durably, and the old one lies whole in replaced/GAME/N, unless this was begun before.
+Result<void> Publication::settle(std::uint64_t number) {
+  const std::string name = std::to_string(number);
+  files_.place = replaced_->path() + "/" + name;
+  const auto old = library::read_installed(root_, game_, nullptr);
+  if (!old) return std::unexpected(old.error());
+  if (*old) {
+    const bool current = known_ != nullptr && known_->version == (*old)->version;
+    const auto replaced = replaced_->open_directory(name, false);
+    if (!replaced) return std::unexpected(replaced.error());
+    const auto installed = root_.open_directory(game_, false);
+    if (!installed) return std::unexpected(installed.error());
+    sort_out(**replaced, **installed, (*old)->document->manifest, current ? known_ : nullptr, files_);
+    if (Result<void> synced = root_.sync_file_system(); !synced) return synced;
+    remove_empty(**replaced);
+  } else {
+    files_.whole = true;
+  }
+  if (Result<void> done = record(); !done) return done;
+  // Those in which nothing is left.
+  static_cast<void>(replaced_->remove_directory(name));
+  if (const auto all = peerd_.open_directory(kReplacedName, false)) static_cast<void>((*all)->remove_directory(game_));
   return end();
 }
 
@@ -202,6 +266,15 @@ Result<void> Publication::write(const Journal& journal) {
 /// Nothing was moved: the stage is again what it was.
 Result<void> Publication::take_back() {
   if (Result<void> removed = stage_->remove_file(kJournalName); !removed) return removed;
+  return stage_->sync();
+}
+
+Result<void> Publication::record() {
+  auto records = ensure_directory(peerd_, library::kInstalledName);
+  if (!records) return std::unexpected(records.error());
+  Result<void> moved = stage_->rename(kDocumentName, **records, game_, store::RenameMode::replace);
+  if (!moved && !is_missing(moved.error())) return moved;
+  if (Result<void> synced = (*records)->sync(); !synced) return synced;
   return stage_->sync();
 }
 
@@ -222,19 +295,26 @@ Result<void> Publication::open_replaced() {
   return peerd_.sync();
 }
 
-Result<void> recover_game(Workspace& workspace, const std::string& game, bool drop_empty) {
+Result<UserFiles> recover_game(Workspace& workspace, const std::string& game, bool drop_empty) {
   auto stage = workspace.staging->open_directory(game, false);
-  if (!stage && is_missing(stage.error())) return {};
+  if (!stage && is_missing(stage.error())) return UserFiles{};
   if (!stage) return std::unexpected(stage.error());
   const auto tree = look(**stage, kTreeName);
   if (!tree) return std::unexpected(tree.error());
   const auto journal = look(**stage, kJournalName);
   if (!journal) return std::unexpected(journal.error());
-  if (*journal) return Publication(workspace, game, std::move(*stage)).recover();
-  if (*tree || !drop_empty) return {};
+  if (*journal) {
+    Publication publication(workspace, game, std::move(*stage), nullptr);
+    if (Result<void> done = publication.recover(); !done) return std::unexpected(done.error());
+    return std::move(publication.files());
+  }
+  if (*tree || !drop_empty) return UserFiles{};
   stage->reset();
-  if (Result<void> removed = store::remove_tree(*workspace.staging, game); !removed) return removed;
-  return workspace.staging->sync();
+  if (Result<void> removed = store::remove_tree(*workspace.staging, game); !removed) {
+    return std::unexpected(removed.error());
+  }
+  if (Result<void> synced = workspace.staging->sync(); !synced) return std::unexpected(synced.error());
+  return UserFiles{};
 }
 
 }  // namespace
@@ -283,27 +363,35 @@ Result<void> check_target(store::Directory& root, const std::string& game) {
   return fail(ErrorCode::invalid, path + " is no directory: move it away first");
 }
 
-Result<void> put_in_place(Workspace& workspace, const std::string& game) {
+Result<UserFiles> put_in_place(Workspace& workspace, const std::string& game, const library::OfferedGame* known) {
   auto stage = workspace.staging->open_directory(game, false);
   if (!stage) return std::unexpected(stage.error());
-  return Publication(workspace, game, std::move(*stage)).run();
+  Publication publication(workspace, game, std::move(*stage), known);
+  if (Result<void> done = publication.run(); !done) return std::unexpected(done.error());
+  return std::move(publication.files());
 }
 
-Result<void> recover_stage(Workspace& workspace, const std::string& game) {
+Result<UserFiles> recover_stage(Workspace& workspace, const std::string& game) {
   return recover_game(workspace, game, false);
 }
 
-Result<void> recover(store::Disk& disk, const std::string& root) {
+Result<std::vector<UserFiles>> recover(store::Disk& disk, const std::string& root) {
   auto workspace = open_workspace(disk, root);
   if (!workspace) return std::unexpected(workspace.error());
   const auto stages = workspace->staging->list();
   if (!stages) return std::unexpected(stages.error());
-  Result<void> first;
+  std::vector<UserFiles> all;
+  std::optional<Error> first;
   for (const store::DirectoryEntry& stage : *stages) {
-    Result<void> done = recover_game(*workspace, stage.name, true);
-    if (!done && first) first = done;
+    Result<UserFiles> done = recover_game(*workspace, stage.name, true);
+    if (done) {
+      all.push_back(std::move(*done));
+    } else if (!first) {
+      first = done.error();
+    }
   }
-  return first;
+  if (first) return std::unexpected(*first);
+  return all;
 }
 
 }  // namespace peer::transfer

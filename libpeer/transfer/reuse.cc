@@ -36,6 +36,7 @@ LocalCopies find_local_copies(const library::Snapshot& snapshot, const protocol:
     for (std::size_t file = 0; file < manifest.files.size(); ++file) {
       const protocol::ManifestFile& entry = manifest.files[file];
       for (std::uint64_t i = 0; i < entry.chunk_count(); ++i) {
+        if (!game->offered->holds(entry.first_chunk + i, 1)) continue;
         const auto [first, last] = missing.equal_range(manifest.chunks[entry.first_chunk + i]);
         if (first == last) continue;
         const std::uint64_t offset = i * protocol::kChunkSize;

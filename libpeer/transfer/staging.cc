@@ -16,7 +16,6 @@ namespace peer::transfer {
 
 namespace {
 
-constexpr std::string_view kDocumentName = "document";
 constexpr std::string_view kLogName = "log";
 constexpr std::uint64_t kMaxLogBytes = 256 << 20;
 constexpr std::uint64_t kMaxDocumentBytes = 2 * protocol::kMaxManifestBytes;  // the times stand behind the manifest
@@ -245,7 +244,7 @@ Result<std::unique_ptr<Staging>> Staging::open(store::Disk& disk, const std::str
   auto workspace = open_workspace(disk, root);
   if (!workspace) return std::unexpected(workspace.error());
   if (Result<void> allowed = check_target(*workspace->root, game); !allowed) return std::unexpected(allowed.error());
-  if (Result<void> done = recover_stage(*workspace, game); !done) return std::unexpected(done.error());
+  if (const auto done = recover_stage(*workspace, game); !done) return std::unexpected(done.error());
   auto stage = open_stage(*workspace, game, version, *document);
   if (!stage) return std::unexpected(stage.error());
   auto tree = ensure_directory(**stage, kTreeName);
@@ -344,24 +343,26 @@ Result<void> Staging::close_cleanly() {
   return {};
 }
 
-Result<void> Staging::publish() {
+Result<UserFiles> Staging::publish(const library::OfferedGame* known) {
   const protocol::Manifest& manifest = impl_->manifest();
-  if (Result<void> done = impl_->checkpoint(); !done) return done;
+  if (Result<void> done = impl_->checkpoint(); !done) return std::unexpected(done.error());
   {
     const std::lock_guard lock(impl_->mutex);
     PEER_CHECK(std::ranges::find(impl_->have, false) == impl_->have.end());
   }
   for (std::size_t file = 0; file < manifest.files.size(); ++file) {
-    if (Result<void> done = impl_->tree.finish_file(file); !done) return done;
+    if (Result<void> done = impl_->tree.finish_file(file); !done) return std::unexpected(done.error());
   }
   for (const std::string& path : manifest.directories) {
-    if (Result<void> done = impl_->tree.make_directory(path); !done) return done;
+    if (Result<void> done = impl_->tree.make_directory(path); !done) return std::unexpected(done.error());
   }
   for (const protocol::ManifestSymlink& symlink : manifest.symlinks) {
-    if (Result<void> done = impl_->tree.make_symlink(symlink); !done) return done;
+    if (Result<void> done = impl_->tree.make_symlink(symlink); !done) return std::unexpected(done.error());
   }
-  if (Result<void> synced = impl_->tree.root().sync_file_system(); !synced) return impl_->broken(synced.error());
-  return put_in_place(impl_->workspace, impl_->game);
+  if (Result<void> synced = impl_->tree.root().sync_file_system(); !synced) {
+    return std::unexpected(impl_->broken(synced.error()).error());
+  }
+  return put_in_place(impl_->workspace, impl_->game, known);
 }
 
 }  // namespace peer::transfer

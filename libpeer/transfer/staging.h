@@ -21,11 +21,12 @@
 #include "protocol/manifest.h"
 #include "runtime/workers.h"
 #include "store/disk.h"
+#include "transfer/user_files.h"
 
 namespace peer::transfer {
 
 /// Ends what a crash interrupted while a download was put in place; at the start, before any staging is opened.
-Result<void> recover(store::Disk& disk, const std::string& root);
+Result<std::vector<UserFiles>> recover(store::Disk& disk, const std::string& root);
 
 /// A verified write's input: consecutive chunks and their bytes.
 struct ChunkBatch {
@@ -76,9 +77,9 @@ class Staging {
   Result<void> close_cleanly();
 
   /// All chunks are had: creates the empty files, directories and symlinks, sets bits and times, syncs, and renames
-  /// tree/ to ROOT/GAME; durable when it returns. A game that is there already changes places with it and is kept whole
-  /// under ROOT/.peerd/replaced/GAME/. The staging is gone afterwards.
-  Result<void> publish();
+  /// tree/ to ROOT/GAME; durable when it returns. A game that is there already changes places with it, and the user's
+  /// files in it are kept: publication.h. The staging is gone afterwards. `known`: put_in_place()'s.
+  Result<UserFiles> publish(const library::OfferedGame* known);
 
  private:
   struct Impl;

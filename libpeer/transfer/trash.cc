@@ -2,6 +2,7 @@
 
 #include <cerrno>
 
+#include "library/installed.h"
 #include "protocol/path.h"
 #include "transfer/publication.h"
 
@@ -61,6 +62,7 @@ Result<void> discard_game(store::Disk& disk, const std::string& root, const std:
     return fail(ErrorCode::no_such_game, "no game " + protocol::printable(game) + " lies in " + root);
   }
   if (!there) return std::unexpected(there.error());
+  static_cast<void>(library::forget_installed(**top, game));  // where it stays it harms nobody
   auto workspace = open_workspace(disk, root);
   if (workspace) return discard(*workspace, **top, game);
   if (Result<void> removed = store::remove_tree(**top, game); !removed) return removed;  // no room even for .peerd
@@ -71,7 +73,7 @@ Result<bool> discard_staging(store::Disk& disk, const std::string& root, const s
   auto workspace = open_workspace(disk, root);
   if (!workspace) return std::unexpected(workspace.error());
   // The old game may lie in there.
-  if (Result<void> done = recover_stage(*workspace, game); !done) return std::unexpected(done.error());
+  if (const auto done = recover_stage(*workspace, game); !done) return std::unexpected(done.error());
   const auto there = workspace->staging->info(game);
   if (!there && there.error().system == ENOENT) return false;
   if (!there) return std::unexpected(there.error());

@@ -1,0 +1,63 @@
+#include "library/installed.h"
+
+#include <cerrno>
+
+#include "library/scan.h"
+
+namespace peer::library {
+
+namespace {
+
+constexpr std::uint64_t kMaxRecordBytes = 2 * protocol::kMaxManifestBytes;  // the times stand behind the manifest
+
+/// Or is no place of ours.
+bool is_missing(const Error& error) {
+  return error.system == ENOENT || error.system == ENOTDIR || error.system == ELOOP || error.system == EACCES;
+}
+
+/// Null if there is none.
+Result<std::unique_ptr<store::Directory>> open_records(store::Directory& root) {
+  auto peerd = root.open_directory(kPeerdName, false);
+  if (!peerd && is_missing(peerd.error())) return nullptr;
+  if (!peerd) return peerd;
+  auto records = (*peerd)->open_directory(kInstalledName, false);
+  if (!records && is_missing(records.error())) return nullptr;
+  return records;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const Installed>> read_installed(store::Directory& root, const std::string& game,
+                                                        std::shared_ptr<const Installed> known) {
+  const auto records = open_records(root);
+  if (!records) return std::unexpected(records.error());
+  if (!*records) return nullptr;
+  const auto info = (*records)->info(game);
+  if (!info && is_missing(info.error())) return nullptr;
+  if (!info) return std::unexpected(info.error());
+  if (info->type != store::FileType::regular) return nullptr;
+  const store::FileStamp stamp = stamp_of(*info);
+  if (known && known->stamp == stamp) return known;
+  const auto bytes = store::read_file(**records, game, kMaxRecordBytes);
+  if (!bytes && bytes.error().code == ErrorCode::invalid) return nullptr;
+  if (!bytes) return std::unexpected(bytes.error());
+  auto decoded = protocol::decode_document(*bytes);
+  if (!decoded) return nullptr;
+  auto installed = std::make_shared<Installed>();
+  installed->version = decoded->version;
+  installed->document = std::make_shared<const protocol::ManifestDocument>(std::move(decoded->document));
+  installed->stamp = stamp;
+  return installed;
+}
+
+Result<void> forget_installed(store::Directory& root, const std::string& game) {
+  const auto records = open_records(root);
+  if (!records) return std::unexpected(records.error());
+  if (!*records) return {};
+  Result<void> removed = (*records)->remove_file(game);
+  if (!removed && is_missing(removed.error())) return {};
+  if (!removed) return removed;
+  return (*records)->sync();
+}
+
+}  // namespace peer::library
