@@ -49,7 +49,7 @@ Result<std::optional<ByteRange>> parse_range(std::string_view header, std::uint6
 /// A request field, with this value, of a single chunk's request: the sender hashes the chunk before it sends it.
 inline constexpr std::string_view kVerifyField = "peerd-verify";
 inline constexpr std::string_view kVerifyTrue = "?1";
-/// Stands in a response whose sender is held back by a limit of its own, not by the network.
+/// Stands in a response whose sender is held back by its own limit or disk, not by the network.
 inline constexpr std::string_view kLimitedField = "peerd-limited";
 inline constexpr std::string_view kLimitedTrue = "?1";
 

@@ -48,6 +48,9 @@ int status_of(const Error& error) {
   }
 }
 
+/// Less time than that in the latest spans says nothing of the disk.
+constexpr rt::Duration kMeasurable = std::chrono::milliseconds(500);
+
 struct ChunkSpan {
   ContentReader::Position from;
   std::uint64_t bytes = 0;
@@ -256,7 +259,7 @@ rt::Task<void> Seeder::send_chunks(net::ServerStream& stream, protocol::ChunksRo
   }
   net::ResponseHead head;
   head.fields.push_back({"content-type", "application/octet-stream"});
-  if (limit_ != nullptr && limit_->binding(limit_->now())) {
+  if (holds_back()) {
     head.fields.push_back({std::string(protocol::kLimitedField), std::string(protocol::kLimitedTrue)});
   }
   Content content{std::move(holder.reader), span->from, span->bytes, route.game, {}, holder.staged};
@@ -266,9 +269,18 @@ rt::Task<void> Seeder::send_chunks(net::ServerStream& stream, protocol::ChunksRo
   co_await send_content(stream, std::move(head), std::move(content), token);
 }
 
+bool Seeder::holds_back() const {
+  // After a rest nobody knows; most likely it is the limit, and the next span tells.
+  const bool rested = clock_now() - last_sent_ > kMeasurable;
+  if (limit_ != nullptr && limit_->rate() != 0 && (rested || limit_->binding(clock_now()))) return true;
+  return reading_ > 2 * waiting_ && reading_ > kMeasurable;
+}
+
 rt::Task<void> Seeder::send_content(net::ServerStream& stream, net::ResponseHead head, Content content,
                                     rt::CancellationToken token) {
   std::uint64_t length = content.length;
+  reading_ = reading_ * 7 / 8;
+  waiting_ = waiting_ * 7 / 8;
   head.content_length = length;
   if (length == 0 || stream.request().method == "HEAD") {
     static_cast<void>(stream.respond(head, false));  // a stream that is gone wants no answer
@@ -285,7 +297,9 @@ rt::Task<void> Seeder::send_content(net::ServerStream& stream, net::ResponseHead
       if (!content.hash || protocol::hash(into) == *content.hash) return {};
       return fail(ErrorCode::invalid, "a chunk of it is no longer what was hashed");
     };
+    const rt::TimePoint begun = clock_now();
     const Result<void> filled = co_await rt::offload(workers_, std::move(read), token);
+    reading_ += clock_now() - begun;
     if (!filled) {
       const ErrorCode code = filled.error().code;
       if (code != ErrorCode::no_such_game) log_.warn("cannot send " + content.game + ": " + filled.error().message);
@@ -304,9 +318,12 @@ rt::Task<void> Seeder::send_content(net::ServerStream& stream, net::ResponseHead
     if (tamper_) tamper_(*buffer);
 #endif
     if (limit_ != nullptr) co_await limit_->pass(count, token);
+    const rt::TimePoint ready = clock_now();
     const Result<void> written = co_await stream.writer().write(std::move(buffer), token);
+    waiting_ += clock_now() - ready;
     if (!written) co_return;
     stats_.bytes_sent += count;
+    last_sent_ = clock_now();
     length -= count;
   }
   stream.writer().finish();

@@ -84,6 +84,9 @@ class Seeder {
     bool staged = false;
   };
   Holder find(const protocol::ChunksRoute& route);
+  /// Spans are held back by this side: by the limit, or by the disk.
+  bool holds_back() const;
+  rt::TimePoint clock_now() const { return limit_ != nullptr ? limit_->now() : rt::TimePoint{}; }
 
 #if PEERD_TEST_HOOKS
  public:
@@ -103,6 +106,10 @@ class Seeder {
   SendBuffers buffers_;
   EncodedManifests manifests_;
   Stats stats_;
+  // Where the time of the latest spans went: reading the disk, or waiting for the network.
+  rt::Duration reading_{};
+  rt::Duration waiting_{};
+  rt::TimePoint last_sent_ = rt::TimePoint{} - std::chrono::hours(1);
 };
 
 }  // namespace peer::transfer

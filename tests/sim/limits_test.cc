@@ -64,8 +64,8 @@ TEST_CASE("limits: up at the seed and down at the receiver hold, for all downloa
     CHECK(rate > 100'000);
     CHECK(rate < 300'000);
   }
-  if (!up) {
-    for (const auto& each : scene.leech.ask(node::ListDownloads{}).value()) CHECK(each.bottleneck == "limit");
+  for (const auto& each : scene.leech.ask(node::ListDownloads{}).value()) {
+    CHECK(each.bottleneck == (up ? "sender" : "limit"));
   }
   set(2'000'000);
   scene.world.executor.advance(500ms);
@@ -73,4 +73,18 @@ TEST_CASE("limits: up at the seed and down at the receiver hold, for all downloa
   CHECK(limited.ask(node::GetLimits{})->up == (up ? 2'000'000 : 0));
   set(0);
   REQUIRE(scene.world.run_until([&] { return scene.leech.count("DownloadGameFilesFinished") == 2; }, 20s));
+}
+
+TEST_CASE("limits: without one, on a slow network, it is the network that holds a download back") {
+  SimWorld world(72);
+  world.network.set_conditions(slow_link());
+  SimPeer seed(world, "seed", "10.0.0.1");
+  SimPeer leech(world, "leech", "10.0.0.3");
+  make_small_game(seed.disk, "/library/game", 30'000'000);
+  seed.start({});
+  leech.start(knowing(seed.address));
+  REQUIRE(sees(world, leech, 1));
+  REQUIRE(leech.ask(download_of("game")).has_value());
+  world.executor.advance(3s);
+  CHECK(leech.ask(node::ListDownloads{})->at(0).bottleneck == "network");
 }
