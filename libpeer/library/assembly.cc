@@ -79,7 +79,11 @@ InstalledGame judge_installed(const ScannedGame& scan, const KnownChunks& known,
       continue;
     }
     const auto index = static_cast<std::size_t>(scanned - scan.files.begin());
-    if (std::ranges::binary_search(known.missing, index)) result.unknown.push_back(index);
+    if (std::ranges::binary_search(known.missing, index)) {
+      result.unknown.push_back(index);  // and without a stamp: the next look must not take it for seen
+      result.same = false;
+      continue;
+    }
     offered.stamps[i] = scanned->stamp;
     const bool other_bit = std::ranges::binary_search(known.other_bits, index);
     if (other_bit) offered.other_bits.push_back(i);

@@ -124,8 +124,11 @@ class Download {
     SourceMeters::Reading counted;       ///< of its meters, that Spent has
     std::optional<std::uint64_t> holds;  ///< the revision of what the planner knows of; kAll
     bool running = false;
-    std::uint64_t way = 0;              ///< SourcePeer's, that it was dialled by
-    bool excluded = false;              ///< sent wrong data or lacks what it offered
+    std::uint64_t way = 0;      ///< SourcePeer's, that it was dialled by
+    bool excluded = false;      ///< sent wrong data or lacks what it offered
+    std::uint64_t careful = 0;  ///< so many requests are for single chunks: there is a hole somewhere
+    std::vector<bool> lacks;    ///< one a chunk: the holes found; empty: none
+    unsigned holes = 0;
     unsigned failures = 0;              ///< spans in a row that came to nothing, the connection being whole
     rt::TimePoint not_before{};         ///< after a failed connection
     std::uint64_t received_before = 0;  ///< by earlier connections
@@ -154,6 +157,7 @@ class Download {
   rt::Task<std::optional<DownloadOutcome>> reuse(rt::CancellationToken token);
   rt::Task<DownloadOutcome> publish(rt::CancellationToken token);
   std::shared_ptr<const library::OfferedGame> installed_here() const;
+  bool note_hole(Source& source, const SpanFailed& failure);
   rt::Task<void> run_tasks(rt::Scope& scope, std::optional<DownloadOutcome>& outcome);
   rt::Task<void> tick_task(rt::Scope& scope, rt::CancellationToken token);
   rt::Task<void> checkpoint_task(rt::CancellationToken token);

@@ -15,6 +15,8 @@ constexpr rt::Duration kRetryDelay = 1s;
 constexpr unsigned kMaxFailures = 3;
 /// With peers that have a part of it only: how long one of them may take to come by something that is missing here.
 constexpr rt::Duration kPatience = 10s;
+/// Chunks that a source which offers the version may turn out to lack.
+constexpr unsigned kMaxHoles = 4096;
 /// Sooner by less than that is no reason to fetch something twice.
 constexpr double kWorthwhile = 0.25;
 
@@ -147,7 +149,8 @@ void Download::feed() {
       blocked_ = true;
       break;
     }
-    std::optional<Span> span = planner_->next(*next, source.pace.span());
+    std::optional<Span> span = planner_->next(*next, source.careful > 0 ? 1 : source.pace.span());
+    if (span && source.careful > 0) --source.careful;
     if (!span) span = take_over(*next, source);
     if (!span) {
       sated.insert(*next);
@@ -256,17 +259,38 @@ void Download::handle(SourceReport report) {
   }
 }
 
+/// Somebody has changed files of it over there: all the rest is as good as ever. False: it is more hole than game.
+bool Download::note_hole(Source& source, const SpanFailed& failure) {
+  if (source.partial() || source.excluded) return false;
+  if (failure.span.count > 1) {
+    source.careful = std::max(source.careful, 2 * failure.span.count);
+    return true;
+  }
+  if (++source.holes > kMaxHoles) return false;
+  if (source.lacks.empty()) source.lacks.resize(planner_->have().size());
+  source.lacks[failure.span.first] = true;
+  std::vector<bool> holds = source.lacks;
+  holds.flip();
+  planner_->offers(failure.source, holds);
+  return true;
+}
+
 void Download::take_failure(const SpanFailed& failure) {
   Source& source = sources_[failure.source];
   release(source, failure.span);
-  if (failure.blame == Blame::missing && source.partial()) {
+  if (failure.blame == Blame::hole && note_hole(source, failure)) {
+    last_error_ = failure.error;
+    return;
+  }
+  const bool missing = failure.blame == Blame::missing || failure.blame == Blame::hole;
+  if (missing && source.partial()) {
     planner_->withdraws(failure.source);  // until it says anew what it holds
     return;
   }
   last_error_ = failure.error;
   if (failure.blame == Blame::local) fatal_ = failure.error;
   if (failure.blame == Blame::lie && context_.on_liar) context_.on_liar(failure.source, failure.error.message);
-  if (failure.blame == Blame::content || failure.blame == Blame::missing || failure.blame == Blame::lie) {
+  if (failure.blame == Blame::content || missing || failure.blame == Blame::lie) {
     source.excluded = true;
     planner_->withdraws(failure.source);
     source.stop->request();  // nothing more of it is wanted, what is under way included
@@ -280,7 +304,8 @@ void Download::take_failure(const SpanFailed& failure) {
 std::optional<DownloadOutcome> Download::verdict() const {
   if (fatal_) return failed(*fatal_);
   for (const auto& [id, source] : sources_) {
-    if (source.running && (!source.partial() || !source.outstanding.empty())) return std::nullopt;
+    const bool hopeful = !source.partial() && (source.lacks.empty() || planner_->is_of_use(id));
+    if (source.running && (hopeful || !source.outstanding.empty())) return std::nullopt;
   }
   bool any_hope = false;
   bool any_listed = false;
@@ -289,8 +314,9 @@ std::optional<DownloadOutcome> Download::verdict() const {
     const auto found = sources_.find(peer.id);
     const bool excluded = found != sources_.end() && found->second.excluded;
     // One that is downloading it too may come by what is missing; after a while nobody does.
+    const bool whole = found == sources_.end() || found->second.lacks.empty();
     const bool promising =
-        !peer.holds || planner_->is_of_use(peer.id) || context_.control->now() - last_news_ < kPatience;
+        (!peer.holds && whole) || planner_->is_of_use(peer.id) || context_.control->now() - last_news_ < kPatience;
     any_hope = any_hope || (!excluded && promising);
   }
   if (any_hope || waiting()) return std::nullopt;

@@ -17,7 +17,10 @@ constexpr std::uint64_t kBatchBytes = 1 << 20;  // verified and written by one j
 SpanFailed refused_span(const SourceJob& job, const Span& span, int status) {
   const bool gone = status == 404 || status == 410 || status == 403;
   std::string text = job.peer.name + " answered " + std::to_string(status) + " for a part of " + job.game;
-  return {job.peer.id, span, gone ? Blame::missing : Blame::network,
+  return {job.peer.id, span,
+          status == 410 ? Blame::hole
+          : gone        ? Blame::missing
+                        : Blame::network,
           Error{gone ? ErrorCode::no_peer_has_it : ErrorCode::unreachable, std::move(text), 0}};
 }
 

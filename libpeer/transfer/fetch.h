@@ -59,6 +59,7 @@ enum class Blame {
   content,  ///< the source sent a chunk that is not what its hash says; its disk may have changed under it
   lie,      ///< it says that its copy was hashed just now, and sends wrong bytes nevertheless
   missing,  ///< the source does not have what it offered
+  hole,     ///< some of the span was changed at the source since it was installed there
   local,    ///< this machine's disk
 };
 struct SpanFailed {

@@ -99,13 +99,25 @@ std::shared_ptr<const library::LocalGame> Seeder::find(const std::string& game) 
   return *found;
 }
 
+namespace {
+/// What is no span of it at all is refused later.
+bool holds(const library::OfferedGame& offered, const protocol::ChunksRoute& route) {
+  const std::uint64_t chunks = offered.document->manifest.chunks.size();
+  if (route.first >= chunks || route.count > chunks - route.first) return true;
+  return offered.holds(static_cast<std::size_t>(route.first), static_cast<std::size_t>(route.count));
+}
+}  // namespace
+
 Seeder::Holder Seeder::find(const protocol::ChunksRoute& route) {
   const auto game = find(route.game);
-  if (game && game->offered->version == route.version) {
+  const bool offered = game && game->offered->version == route.version;
+  if (offered && holds(*game->offered, route)) {
     return {game->offered, std::make_unique<GameReader>(disk_, game, game->offered), false};
   }
   auto partial = partial_.find(route.game);
-  if (!partial || partial->version->version != route.version) return {};
+  if (!partial || partial->version->version != route.version) {
+    return offered ? Holder{game->offered, nullptr, false} : Holder{};
+  }
   Holder holder{partial->version, nullptr, true};
   const std::uint64_t chunks = partial->version->document->manifest.chunks.size();
   const bool exists = route.first < chunks && route.count <= chunks - route.first;
@@ -206,6 +218,11 @@ rt::Task<void> Seeder::send_file(net::ServerStream& stream, protocol::FileRoute 
     co_await send_error(stream, 404, std::move(error), token);
     co_return;
   }
+  if (!game->offered->holds_file(static_cast<std::size_t>(file - files.begin()))) {
+    Error error(ErrorCode::no_such_game, "\"" + route.path + "\" was changed since it was installed", 0);
+    co_await send_error(stream, 410, std::move(error), token);
+    co_return;
+  }
   net::ResponseHead head;
   head.fields.push_back({"content-type", "application/octet-stream"});
   head.fields.push_back({"accept-ranges", "bytes"});
@@ -253,8 +270,9 @@ rt::Task<void> Seeder::send_chunks(net::ServerStream& stream, protocol::ChunksRo
     co_return;
   }
   if (!holder.reader) {
-    Error error(ErrorCode::no_such_game, "that part of " + route.game + " is not here yet", 0);
-    co_await send_error(stream, 404, std::move(error), token);
+    Error error(ErrorCode::no_such_game, "that part of " + route.game + " is not here", 0);
+    const int status = holder.staged ? 404 : 410;
+    co_await send_error(stream, status, std::move(error), token);
     co_return;
   }
   net::ResponseHead head;
