@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 
@@ -168,6 +169,7 @@ node::PeerOptions peer_options(Machine& machine, net::Identity identity, std::un
   options.shutdown_timeout = config.shutdown_timeout;
   options.reserve = config.reserve;
   options.parallel_downloads = config.parallel;
+  options.automatic = config.automatic;
   options.limits = {config.limit_up, config.limit_down};
   options.log = machine.options.log;
 #if PEERD_TEST_HOOKS
@@ -204,6 +206,13 @@ void on_event(Machine& machine, control::ControlServer& server, const node::Even
   server.publish(event);
 }
 
+/// The configuration as it was last applied.
+struct Reloaded {
+  explicit Reloaded(Config c) : config(std::move(c)) {}
+  std::mutex mutex;
+  Config config;
+};
+
 void start_signals(Machine& machine, const node::PeerRuntimeHandle& handle) {
   SignalThread::Callbacks callbacks;
   callbacks.stop = [&machine, handle](const char* signal) {
@@ -212,7 +221,11 @@ void start_signals(Machine& machine, const node::PeerRuntimeHandle& handle) {
         std::chrono::duration_cast<std::chrono::milliseconds>(machine.options.config.shutdown_timeout) + kGrace);
     handle.shutdown();
   };
-  callbacks.reload = [&machine] { machine.workers.submit([&machine] { check_again(machine.options); }); };
+  auto reload = [&machine, sender = handle.sender(), current = std::make_shared<Reloaded>(machine.options.config)] {
+    const std::lock_guard lock(current->mutex);
+    apply_again(machine.options, current->config, sender);
+  };
+  callbacks.reload = [&machine, reload] { machine.workers.submit(reload); };
   machine.signals->start(std::move(callbacks));
 }
 

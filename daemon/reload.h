@@ -1,13 +1,14 @@
-// SIGHUP: the configuration as it stands now, judged.
+// SIGHUP: the configuration as it stands now, judged and applied.
 #pragma once
 
 #include "daemon.h"
+#include "peer/runtime.h"
 
 namespace peer::daemon {
 
-/// Reads the configuration again and says in the log whether it is good and what a restart would change. Changes
-/// nothing. Blocks.
-void check_again(const DaemonOptions& options);
+/// Reads the configuration again and applies what can be applied while the daemon runs; says in the log what that was
+/// and what only a restart will. A bad one changes nothing. `current`: what holds now; brought up to date. Blocks.
+void apply_again(const DaemonOptions& options, Config& current, const node::CommandSender& sender);
 
 /// Which file it is from, if it is good as it stands now. Blocks.
 Result<std::string> judge_config(const DaemonOptions& options);

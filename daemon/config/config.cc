@@ -69,11 +69,6 @@ Problem take_count(std::uint64_t& into, const toml::node& node, std::int64_t mos
   return std::nullopt;
 }
 
-Problem ignored_texts(Config&, const toml::node& node) {
-  std::vector<std::string> unused;
-  return take_texts(unused, node);
-}
-
 Problem take_access(Config&, const toml::node& node) {
   std::string mode;
   if (auto problem = take_text(mode, node)) return problem;
@@ -122,7 +117,7 @@ const std::map<std::string, Key, std::less<>>& keys() {
       {"limits.down", {[](Config& c, Node n) { return take_size(c.limit_down, n); }}},
       {"downloads.parallel", {[](Config& c, Node n) { return take_count(c.parallel, n, 100); }}},
       {"downloads.reserve", {[](Config& c, Node n) { return take_size(c.reserve, n); }}},
-      {"downloads.auto", {ignored_texts, false}},
+      {"downloads.auto", {[](Config& c, Node n) { return take_texts(c.automatic, n); }}},
       {"liveness.ping", {[](Config& c, Node n) { return take_duration(c.ping, n, 100ms); }}},
       {"liveness.lost", {[](Config& c, Node n) { return take_duration(c.lost, n, 200ms); }}},
       {"runtime.shutdown_timeout", {[](Config& c, Node n) { return take_duration(c.shutdown_timeout, n, 100ms); }}},

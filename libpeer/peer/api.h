@@ -194,6 +194,16 @@ struct SetLimits {
   std::optional<std::uint64_t> up;
   std::optional<std::uint64_t> down;
 };
+/// What can be changed while it runs; the rest of the configuration holds until the next start.
+struct Reconfigure {
+  using Reply = bool;
+  std::optional<std::uint64_t> up;  ///< bytes a second; nothing: as it is
+  std::optional<std::uint64_t> down;
+  std::size_t parallel = 3;
+  std::uint64_t reserve = 0;
+  std::vector<std::string> automatic;  ///< globs: games to fetch and keep up to date
+  std::vector<std::string> peers;      ///< static ones to add
+};
 /// By id, over restarts: its session ends, and neither it nor this peer is dealt with any more.
 struct BanPeer {
   using Reply = bool;
@@ -272,7 +282,8 @@ using Command =
     std::variant<Request<GetStatus>, Request<ListGames>, Request<ShowGame>, Request<ListPeers>, Request<ConnectPeer>,
                  Request<DisconnectPeer>, Request<StartDownload>, Request<ListDownloads>, Request<PauseDownload>,
                  Request<ResumeDownload>, Request<CancelDownload>, Request<MoveDownload>, Request<RemoveGame>,
-                 Request<GetLimits>, Request<SetLimits>, Request<BanPeer>, Request<UnbanPeer>, Request<VerifyGame>,
+                 Request<GetLimits>, Request<SetLimits>, Request<Reconfigure>, Request<BanPeer>, Request<UnbanPeer>,
+                 Request<VerifyGame>,
 #if PEERD_TEST_HOOKS
                  Request<FailService>,
 #endif

@@ -118,6 +118,9 @@ void PeerMain::take(Request<GetLimits> request, rt::Scope&) {
 void PeerMain::take(Request<SetLimits> request, rt::Scope& work) {
   begin(work, "limits", request, &PeerMain::set_limits);
 }
+void PeerMain::take(Request<Reconfigure> request, rt::Scope& work) {
+  begin(work, "configuration", request, &PeerMain::reconfigure);
+}
 void PeerMain::take(Request<BanPeer> request, rt::Scope& work) { begin(work, "ban", request, &PeerMain::ban_peer); }
 void PeerMain::take(Request<UnbanPeer> request, rt::Scope& work) {
   begin(work, "unban", request, &PeerMain::unban_peer);

@@ -1,5 +1,6 @@
 // The queue as people steer it: pause, resume, move, cancel; and what of it is kept over restarts.
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "peer/downloads_state.h"
@@ -15,8 +16,42 @@ namespace {
 /// How far the payload told to the store lags behind.
 constexpr rt::Duration kSaveInterval = 1s;
 constexpr rt::Duration kForgetPause = 1s;
+constexpr std::chrono::seconds kLongestWait = std::chrono::years(1);
 constexpr unsigned kForgetTries = 60;
 }  // namespace
+
+/// "version=PREFIX from=PEER wait=SECONDS", each as it was asked for; no deadline is kept, only what was left of it.
+std::string Downloads::format_options(const Active& active, rt::TimePoint now) {
+  std::string text;
+  if (active.wanted) text += "version=" + *active.wanted + " ";
+  for (const PeerId& peer : active.from) text += "from=" + peer.hex() + " ";
+  if (active.wait) {
+    const rt::Duration left = std::max<rt::Duration>(active.wait_until - now, 0s);
+    text += "wait=" + std::to_string(std::chrono::ceil<std::chrono::seconds>(left).count()) + " ";
+  }
+  return text;
+}
+
+/// What cannot be read is as if it had not been asked for.
+void Downloads::parse_options(std::string_view text, Active& active, rt::TimePoint now) {
+  while (!text.empty()) {
+    const std::string_view word = text.substr(0, text.find(' '));
+    text.remove_prefix(std::min(word.size() + 1, text.size()));
+    const std::size_t equals = word.find('=');
+    if (equals == word.npos) continue;
+    const std::string_view value = word.substr(equals + 1);
+    if (word.starts_with("version=")) {
+      active.wanted = std::string(value);
+    } else if (word.starts_with("from=")) {
+      if (const auto peer = PeerId::from_hex(value)) active.from.insert(*peer);
+    } else if (word.starts_with("wait=")) {
+      std::int64_t seconds = 0;
+      std::from_chars(value.data(), value.data() + value.size(), seconds);
+      active.wait = true;
+      active.wait_until = now + std::chrono::seconds(std::clamp<std::int64_t>(seconds, 0, kLongestWait.count()));
+    }
+  }
+}
 
 Result<std::shared_ptr<Downloads::Active>> Downloads::under_way(const std::string& game) const {
   const auto found = active_.find(game);
@@ -102,6 +137,7 @@ rt::Task<Result<bool>> Downloads::cancel(std::string game, rt::CancellationToken
   if (!found) co_return std::unexpected(found.error());
   const std::shared_ptr<Active>& active = *found;
   if (!active->ending) active->cancelled = true;
+  dismissed_.insert(game);
   if (active->cancelled && active->download) active->download->discard();
   active->stop.request();
   while (!active->over) {
@@ -150,6 +186,7 @@ rt::Task<Result<bool>> Downloads::discard_staging(std::string game, rt::Cancella
 
 void Downloads::removed(const std::string& game) {
   past_.erase(game);
+  dismissed_.insert(game);
   if (!stopping_) scope_.spawn("empty the trash", empty_trash(scope_.token()));
 }
 
@@ -170,7 +207,7 @@ rt::Task<void> Downloads::save(std::shared_ptr<Active> active, rt::CancellationT
   store::StoredDownload row;
   row.game = active->game;
   row.version = active->version_known ? active->version : Digest{};
-  row.options = active->wanted.value_or("");
+  row.options = format_options(*active, scope_.executor().now());
   row.position = static_cast<std::int64_t>(active->position);
   row.paused = active->paused;
   row.received = active->saved = received(*active);
@@ -223,8 +260,8 @@ rt::Task<void> Downloads::restore(rt::CancellationToken token) {
     active->version = row.version;
     active->version_known = row.version != Digest{};
     active->pinned = active->version_known;
-    if (!row.options.empty()) active->wanted = row.options;
     active->restored = true;
+    parse_options(row.options, *active, scope_.executor().now());
     active->paused = row.paused;
     active->received_before = active->saved = row.received;
     log_.info("download of " + row.game +

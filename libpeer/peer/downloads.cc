@@ -185,6 +185,7 @@ Result<DownloadInfo> Downloads::start(const StartDownload& command) {
     active->wait_until = rt::time_after(scope_.executor(), *command.wait);
   }
   past_.erase(command.game);
+  dismissed_.erase(command.game);
   enter(active);
   return info(*active);
 }
@@ -198,6 +199,7 @@ void Downloads::enter(std::shared_ptr<Active> active) {
 
 void Downloads::sources_changed() {
   table_changed_.set();
+  automatic_due_.set();
   for (auto& [game, active] : active_) {
     if (active->download) active->download->sources_changed();
   }

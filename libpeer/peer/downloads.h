@@ -35,6 +35,7 @@ struct DownloadsOptions {
   rt::Workers* store_thread = nullptr;
   std::function<std::int64_t()> wall_clock;
   std::size_t parallel = 3;
+  std::vector<std::string> automatic;  ///< globs
   EventSink on_event;
   Log log;
   DownloadsOptions() = default;
@@ -66,6 +67,11 @@ class Downloads {
   std::vector<DownloadInfo> list() const;
   std::size_t active() const noexcept { return active_.size(); }
   bool downloading(const std::string& game) const { return active_.contains(game); }
+
+  /// Holds for what begins from now on.
+  void reconfigure(std::size_t parallel, std::uint64_t reserve, std::vector<std::string> automatic);
+  /// Begins, from time to time, what is to be here by itself.
+  rt::Task<void> keep_up_to_date(rt::CancellationToken token);
 
   /// Takes up what the last run left; each waits until a peer appears.
   rt::Task<void> restore(rt::CancellationToken token);
@@ -99,6 +105,8 @@ class Downloads {
   Result<std::shared_ptr<Active>> under_way(const std::string& game) const;
   std::vector<std::shared_ptr<Active>> in_order() const;
   static std::uint64_t received(const Active& active);
+  static std::string format_options(const Active& active, rt::TimePoint now);
+  static void parse_options(std::string_view text, Active& active, rt::TimePoint now);
   rt::Task<void> save(std::shared_ptr<Active> active, rt::CancellationToken token);
   rt::Task<void> forget(std::string game);
   rt::Task<Result<bool>> discard_staging(std::string game, rt::CancellationToken token);
@@ -110,6 +118,9 @@ class Downloads {
   rt::Task<void> wait_resumed(Active& active, rt::CancellationToken token);
   rt::Task<void> run_in_turn(Active& active, Guard& guard, rt::CancellationToken token);
   rt::Task<void> fetch(Active& active, rt::CancellationToken token);
+  // automatic.cc
+  bool is_automatic(const std::string& game) const;
+  void begin_automatic(const std::string& game);
   // download_trouble.cc
   bool take_trouble(Active& active, const Error& error);
   rt::Task<void> wait_out_trouble(Active& active, rt::CancellationToken token);
@@ -134,6 +145,9 @@ class Downloads {
   rt::Event turn_;
   rt::Event table_changed_;
   bool stopping_ = false;
+  rt::Event automatic_due_;
+  std::set<std::string> dismissed_;                ///< by a person, in this run: not fetched by themselves
+  std::map<std::string, rt::TimePoint> retry_at_;  ///< after what was fetched by itself came to nothing
 };
 
 /// INTERFACE's default choice: newest `modified` (future times ignored), then most peers, then lowest hash. `now` in ns

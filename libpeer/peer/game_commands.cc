@@ -46,6 +46,16 @@ rt::Task<Result<Limits>> PeerMain::set_limits(SetLimits command, rt::Cancellatio
   co_return limits;
 }
 
+rt::Task<Result<bool>> PeerMain::reconfigure(Reconfigure command, rt::CancellationToken) {
+  downloads_->reconfigure(command.parallel, command.reserve, std::move(command.automatic));
+  for (const std::string& address : command.peers) peers_->add_static(address);
+  Limits limits = limits_;
+  limits.up = command.up.value_or(limits.up);
+  limits.down = command.down.value_or(limits.down);
+  co_await apply_limits(limits);
+  co_return true;
+}
+
 rt::Task<Result<bool>> PeerMain::remove_game(RemoveGame command, rt::CancellationToken token) {
   const std::string game = std::move(command.game);
   const std::string root = options_.roots.front();

@@ -211,6 +211,7 @@ void PeerMain::create_parts(rt::Scope& work) {
   downloads_options.store_thread = environment_.store_thread;
   downloads_options.wall_clock = environment_.wall_clock;
   downloads_options.parallel = options_.parallel_downloads;
+  downloads_options.automatic = options_.automatic;
   downloads_options.on_event = [this](const Event& event) {
     const auto* download = std::get_if<DownloadEvent>(&event);
     if (download != nullptr && download->kind == DownloadEvent::Kind::finished) damaged_.erase(download->download.game);
@@ -282,6 +283,7 @@ rt::Task<void> PeerMain::run() {
     start_services(required, services);
     work.spawn("commands", run_commands(work, work.token()));
     work.spawn("restore downloads", downloads_->restore(work.token()));
+    work.spawn("automatic downloads", downloads_->keep_up_to_date(work.token()));
     if (!stopping_.is_set()) emit(RuntimeReady{});
 
     co_await stopping_.wait(rt::CancellationToken());

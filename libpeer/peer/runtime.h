@@ -76,6 +76,7 @@ struct PeerOptions {
   rt::Duration shutdown_timeout = std::chrono::seconds(2);
   std::uint64_t reserve = 256'000'000;  ///< bytes to leave free on the disk
   std::size_t parallel_downloads = 3;
+  std::vector<std::string> automatic;  ///< globs: games that are fetched and kept up to date by themselves
   Limits limits;
   /// Who may connect; empty: anyone. Called on the net loop.
   std::function<bool(const net::SocketAddress& remote)> admit;

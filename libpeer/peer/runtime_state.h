@@ -114,6 +114,7 @@ class PeerMain {
   void take(Request<RemoveGame> request, rt::Scope& work);
   void take(Request<GetLimits> request, rt::Scope& work);
   void take(Request<SetLimits> request, rt::Scope& work);
+  void take(Request<Reconfigure> request, rt::Scope& work);
   void take(Request<BanPeer> request, rt::Scope& work);
   void take(Request<UnbanPeer> request, rt::Scope& work);
   void take(Request<VerifyGame> request, rt::Scope& work);
@@ -143,6 +144,7 @@ class PeerMain {
   Task<MoveDownload> move_download(MoveDownload command, rt::CancellationToken token);
   Task<RemoveGame> remove_game(RemoveGame command, rt::CancellationToken token);
   rt::Task<void> apply_limits(Limits limits);
+  Task<Reconfigure> reconfigure(Reconfigure command, rt::CancellationToken token);
   Task<SetLimits> set_limits(SetLimits command, rt::CancellationToken token);
   // verify.cc
   struct Damage {
