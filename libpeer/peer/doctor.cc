@@ -69,7 +69,7 @@ Result<DiskProbe> probe_disk(store::Disk& disk, const std::string& root, std::ui
 std::uint64_t probe_hash(const rt::StopFlag& stop) {
   const std::vector<std::uint8_t> piece = probe_content();
   std::uint64_t hashed = 0;
-  for (; hashed < kProbeBytes && !stop.requested(); hashed += piece.size()) (void)protocol::hash(piece);
+  for (; hashed < kProbeBytes && !stop.requested(); hashed += piece.size()) static_cast<void>(protocol::hash(piece));
   return hashed;
 }
 

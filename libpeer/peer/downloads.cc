@@ -194,7 +194,8 @@ void Downloads::enter(std::shared_ptr<Active> active) {
   active->position = next_position_++;
   active_.emplace(active->game, active);
   const rt::CancellationToken token = active->stop.token();
-  scope_.spawn("download " + active->game, run(std::move(active), token));
+  std::string name = "download " + active->game;
+  scope_.spawn(std::move(name), run(std::move(active), token));
 }
 
 void Downloads::sources_changed() {

@@ -42,7 +42,7 @@ rt::Task<void> NetSide::handle(SessionContext sessions, net::ServerStream& strea
   if (!accepting_) {
     net::ResponseHead busy;
     busy.status = 503;
-    (void)stream.respond(busy, false);
+    static_cast<void>(stream.respond(busy, false));
     co_return;
   }
   const net::RequestHead& head = stream.request();

@@ -176,7 +176,7 @@ rt::Task<void> accept_session(SessionContext context, net::ServerStream& stream,
   if (!stream.peer()) {
     net::ResponseHead refused;
     refused.status = 403;
-    (void)stream.respond(refused, false);
+    static_cast<void>(stream.respond(refused, false));
     co_return;
   }
   if (!stream.respond(net::ResponseHead{}, true)) co_return;
