@@ -115,6 +115,7 @@ void SimPeer::start(Options options) {
   peer.name = name;
   peer.instance = std::to_string(++starts_);
   peer.roots = options.roots;
+  peer.automatic = options.automatic;
   peer.settle = options.settle;
   peer.peers = options.peers;
   peer.ping = options.ping;

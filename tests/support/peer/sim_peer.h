@@ -46,6 +46,7 @@ class SimPeer {
     discovery::NetworkMonitor* network = nullptr;
     std::function<void(std::span<std::uint8_t>)> tamper;  ///< spoils what it sends
     std::vector<std::string> roots = {"/library"};
+    std::vector<std::string> automatic;
     Options() = default;
   };
 

@@ -1,0 +1,147 @@
+// Games that are fetched and kept up to date by themselves, and what is asked for once and kept over restarts.
+#include <algorithm>
+#include <catch2/catch_test_macros.hpp>
+
+#include "scenario.h"
+
+using namespace peer;
+using namespace peer::test;
+using namespace std::chrono_literals;
+using node::DownloadState;
+
+namespace {
+
+std::optional<Digest> version_of(SimPeer& peer, const std::string& game) {
+  for (const node::GameInfo& each : peer.ask(node::ListGames{}).value()) {
+    if (each.id == game && each.local && each.local->offered) return each.local->offered->version;
+  }
+  return std::nullopt;
+}
+
+struct Scene {
+  explicit Scene(std::vector<std::string> globs, const std::vector<std::string>& games = {"quake1", "quake2", "doom"}) {
+    world.network.set_conditions(slow_link());
+    for (const std::string& game : games) make_dated_game(seed.disk, "/library/" + game, 1'000'000);
+    seed.start({});
+    options = knowing(seed.address);
+    options.automatic = std::move(globs);
+    leech.start(options);
+  }
+  bool has(const std::string& game, rt::Duration limit = 1min) {
+    return world.run_until([&] { return version_of(leech, game) && version_of(leech, game) == version_of(seed, game); },
+                           limit);
+  }
+  void update(const std::string& game) {
+    world.executor.advance(1min);
+    seed.disk.write("/library/" + game + "/data/file1", content(world.executor.now().time_since_epoch().count(), 500));
+    REQUIRE(seed.ask(node::Rescan{game}).has_value());
+  }
+
+  SimWorld world{401};
+  SimPeer seed{world, "seed", "10.0.0.1"};
+  SimPeer leech{world, "leech", "10.0.0.2"};
+  SimPeer::Options options;
+};
+
+}  // namespace
+
+TEST_CASE("automatic: what matches is fetched and updated, the rest is left alone") {
+  Scene scene({"quake*"});
+  REQUIRE(scene.has("quake1"));
+  REQUIRE(scene.has("quake2"));
+  scene.update("quake2");
+  REQUIRE(scene.has("quake2"));
+  scene.update("quake2");
+  REQUIRE(scene.has("quake2"));
+  CHECK_FALSE(scene.leech.disk.exists("/library/doom"));
+  CHECK(scene.leech.count("DownloadGameFilesFinished") == 4);
+  CHECK(terminal_events(scene.leech) == 4);
+  // Its own newer version is not replaced by an older one.
+  scene.world.executor.advance(1min);
+  scene.leech.disk.write("/library/quake1/data/file1", "newer");
+  node::Rescan publish{"quake1"};
+  publish.publish = true;
+  REQUIRE(scene.leech.ask(publish).has_value());
+  scene.world.executor.advance(5min);
+  CHECK(scene.leech.disk.read("/library/quake1/data/file1") == "newer");
+  CHECK(terminal_events(scene.leech) == 4);
+}
+
+TEST_CASE("automatic: what a person cancelled or removed is left alone until it is asked for") {
+  Scene scene({"*"}, {"doom"});
+  REQUIRE(scene.world.run_until([&] { return !scene.leech.ask(node::ListDownloads{})->empty(); }, 30s));
+  node::CancelDownload cancel;
+  cancel.game = "doom";
+  REQUIRE(scene.leech.ask(cancel).has_value());
+  scene.world.executor.advance(15min);
+  CHECK_FALSE(scene.leech.disk.exists("/library/doom"));
+  REQUIRE(scene.leech.ask(download_of("doom")).has_value());
+  REQUIRE(scene.has("doom"));
+  node::RemoveGame remove;
+  remove.game = "doom";
+  REQUIRE(scene.leech.ask(remove).has_value());
+  scene.update("doom");
+  scene.world.executor.advance(15min);
+  CHECK_FALSE(scene.leech.disk.exists("/library/doom"));
+  // The next run knows nothing of that.
+  scene.leech.stop();
+  scene.leech.start(scene.options);
+  REQUIRE(scene.has("doom"));
+}
+
+TEST_CASE("automatic: a changed configuration counts at once, a game that is here already is not fetched") {
+  Scene scene({});
+  make_dated_game(scene.leech.disk, "/library/quake1", 1'000'000);
+  scene.world.executor.advance(10s);
+  CHECK(scene.leech.ask(node::ListDownloads{})->empty());
+  node::Reconfigure change;
+  change.automatic = {"quake?"};
+  change.down = 2'000'000;
+  REQUIRE(scene.leech.ask(change).has_value());
+  CHECK(scene.leech.ask(node::GetLimits{})->down == 2'000'000);
+  REQUIRE(scene.has("quake2"));
+  REQUIRE(scene.has("quake1"));
+  for (const auto& each : scene.leech.ask(node::ListDownloads{}).value()) {
+    if (each.game == "quake1") CHECK(each.bytes_received == 0);
+  }
+}
+
+TEST_CASE("automatic: --from, --version and --wait of a queued download are kept over a restart") {
+  SimWorld world(402);
+  world.network.set_conditions(slow_link());
+  SimPeer one(world, "one", "10.0.0.1");
+  SimPeer two(world, "two", "10.0.0.2");
+  SimPeer leech(world, "leech", "10.0.0.3");
+  make_dated_game(one.disk, "/library/game", 4'000'000);
+  make_dated_game(two.disk, "/library/game", 4'000'000);
+  one.start({});
+  two.start({});
+  SimPeer::Options options = knowing(one.address);
+  options.peers.push_back(two.address);
+  leech.start(options);
+  REQUIRE(sees(world, leech, 2));
+  node::StartDownload start = download_of("game");
+  start.from = {"two"};
+  start.wait = 1h;
+  REQUIRE(leech.ask(start).has_value());
+  leech.stop();
+  leech.start(options);
+  REQUIRE(world.run_until([&] { return leech.count("DownloadGameFilesFinished") == 1; }, 2min));
+  const auto done = leech.ask(node::ListDownloads{}).value().at(0);
+  REQUIRE(done.sources.size() == 1);
+  CHECK(done.sources[0].id == two.id());
+
+  // Waiting for what nobody has yet: still so after the restart, and over when the time is.
+  node::StartDownload later = download_of("later");
+  later.wait = 10min;
+  REQUIRE(leech.ask(later).has_value());
+  world.executor.advance(5min);
+  leech.stop();
+  leech.start(options);
+  world.executor.advance(2min);
+  const auto waiting = leech.ask(node::ListDownloads{}).value();
+  REQUIRE(waiting.size() == 1);
+  CHECK(waiting[0].game == "later");
+  CHECK(waiting[0].state == DownloadState::queued);
+  REQUIRE(world.run_until([&] { return leech.count("DownloadGameFilesFailed") == 1; }, 11min));
+}
