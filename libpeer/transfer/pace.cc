@@ -15,13 +15,9 @@ constexpr std::uint64_t kLeastSpan = 256 << 10;
 void Pace::update(rt::TimePoint now, std::uint64_t received, bool busy) {
   if (last_ && busy) busy_ += now - *last_;
   last_ = now;
-  if (samples_.empty()) {
-    samples_.push_back({busy_, received});
-  } else if (samples_.size() > 1 && busy_ - samples_[samples_.size() - 2].busy < kApart) {
-    samples_.back() = {busy_, received};
-  } else {
-    samples_.push_back({busy_, received});
-  }
+  const bool close = samples_.size() > 1 && busy_ - samples_[samples_.size() - 2].busy < kApart;
+  if (close) samples_.pop_back();
+  samples_.push_back({busy_, received});
   while (samples_.size() > 2 && busy_ - samples_[1].busy >= kWindow) samples_.pop_front();
 }
 
