@@ -1,14 +1,12 @@
 #include "transfer/publication.h"
 
-#include <algorithm>
-#include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstdint>
 #include <optional>
 #include <span>
 
 #include "library/installed.h"
+#include "transfer/publication_journal.h"
 #include "transfer/staging.h"
 
 namespace peer::transfer {
@@ -22,49 +20,6 @@ using DirectoryPtr = std::unique_ptr<store::Directory>;
 
 bool is_missing(const Error& error) { return error.system == ENOENT; }
 bool is_unsupported(const Error& error) { return error.system == EINVAL || error.system == ENOSYS; }
-
-/// What the entry is; nothing if there is none.
-Result<std::optional<store::FileInfo>> look(store::Directory& directory, std::string_view name) {
-  const auto info = directory.info(name);
-  if (info) return *info;
-  if (is_missing(info.error())) return std::nullopt;
-  return std::unexpected(info.error());
-}
-
-/// "install 0 0": nothing is replaced; the stage's tree tells whether it happened. "exchange N INODE": the new tree's
-/// inode tells. "rename N 0": the names tell.
-struct Journal {
-  enum class Kind : std::uint8_t { install, exchange, rename } kind = Kind::install;
-  std::uint64_t number = 0;  ///< below replaced/GAME
-  std::uint64_t inode = 0;
-};
-constexpr std::array<std::string_view, 3> kKinds{"install", "exchange", "rename"};
-
-std::string format(const Journal& journal) {
-  return std::string(kKinds[static_cast<std::size_t>(journal.kind)]) + " " + std::to_string(journal.number) + " " +
-         std::to_string(journal.inode) + "\n";
-}
-
-std::optional<std::uint64_t> number_in(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
-std::optional<Journal> parse_journal(std::string_view text) {
-  if (!text.ends_with('\n')) return std::nullopt;
-  text.remove_suffix(1);
-  const std::size_t first = text.find(' ');
-  const std::size_t second = text.rfind(' ');
-  if (first == text.npos || second <= first) return std::nullopt;
-  const std::string_view word = text.substr(0, first);
-  const auto number = number_in(text.substr(first + 1, second - first - 1));
-  const auto inode = number_in(text.substr(second + 1));
-  const auto kind = std::ranges::find(kKinds, word);
-  if (kind == kKinds.end() || !number || !inode) return std::nullopt;
-  return Journal{static_cast<Journal::Kind>(kind - kKinds.begin()), *number, *inode};
-}
 
 /// One publication, as far as it got.
 class Publication {
@@ -318,50 +273,6 @@ Result<UserFiles> recover_game(Workspace& workspace, const std::string& game, bo
 }
 
 }  // namespace
-
-Result<Workspace> open_workspace(store::Disk& disk, const std::string& root) {
-  Workspace workspace;
-  auto opened = disk.open(root, false, false);
-  if (!opened) return std::unexpected(opened.error());
-  workspace.root = std::move(*opened);
-  opened = ensure_directory(*workspace.root, ".peerd");
-  if (!opened) return std::unexpected(opened.error());
-  workspace.peerd = std::move(*opened);
-  opened = ensure_directory(*workspace.peerd, "staging");
-  if (!opened) return std::unexpected(opened.error());
-  workspace.staging = std::move(*opened);
-  return workspace;
-}
-
-Result<std::unique_ptr<store::Directory>> ensure_directory(store::Directory& parent, std::string_view name) {
-  auto opened = parent.open_directory(name, false);
-  if (opened || !is_missing(opened.error())) return opened;
-  const Result<void> made = parent.make_directory(name);
-  if (!made && made.error().system != EEXIST) return std::unexpected(made.error());  // another download may be first
-  if (Result<void> synced = parent.sync(); !synced) return std::unexpected(synced.error());
-  return parent.open_directory(name, false);
-}
-
-Result<std::uint64_t> next_number(store::Directory& directory) {
-  const auto entries = directory.list();
-  if (!entries) return std::unexpected(entries.error());
-  std::uint64_t last = 0;
-  for (const store::DirectoryEntry& entry : *entries) last = std::max(last, number_in(entry.name).value_or(0));
-  return last + 1;
-}
-
-Result<void> check_target(store::Directory& root, const std::string& game) {
-  const auto there = look(root, game);
-  if (!there) return std::unexpected(there.error());
-  if (!*there || (*there)->type == store::FileType::directory) return {};
-  const std::string path = root.path() + "/" + game;
-  if ((*there)->type == store::FileType::symlink) {
-    return fail(ErrorCode::invalid, path +
-                                        " is a symlink, which a download does not replace: remove the link (what it "
-                                        "leads to stays) or put the game itself in its place");
-  }
-  return fail(ErrorCode::invalid, path + " is no directory: move it away first");
-}
 
 Result<UserFiles> put_in_place(Workspace& workspace, const std::string& game, const library::OfferedGame* known) {
   auto stage = workspace.staging->open_directory(game, false);

@@ -17,30 +17,12 @@
 #include "base/result.h"
 #include "store/disk.h"
 #include "transfer/user_files.h"
+#include "transfer/workspace.h"
 
 namespace peer::transfer {
 
 inline constexpr std::string_view kTreeName = "tree";
 inline constexpr std::string_view kDocumentName = "document";
-
-/// The directories downloads use below a library root.
-struct Workspace {
-  std::unique_ptr<store::Directory> root;
-  std::unique_ptr<store::Directory> peerd;    ///< ROOT/.peerd
-  std::unique_ptr<store::Directory> staging;  ///< ROOT/.peerd/staging
-};
-
-/// Makes what is missing, durably. The root must be there.
-Result<Workspace> open_workspace(store::Disk& disk, const std::string& root);
-
-/// Opens `name` below `parent`; made, durably, if it is missing. A symlink is refused.
-Result<std::unique_ptr<store::Directory>> ensure_directory(store::Directory& parent, std::string_view name);
-
-/// One more than the largest number among the names there: for what is put aside.
-Result<std::uint64_t> next_number(store::Directory& directory);
-
-/// Fails: invalid when ROOT/GAME is something that a download does not replace.
-Result<void> check_target(store::Directory& root, const std::string& game);
 
 /// Renames STAGING/GAME/tree, which must be whole and durable, to ROOT/GAME and removes the stage. Durable when it
 /// returns. `known`: the installed version's files as they were when hashed; may be null.

@@ -1,0 +1,71 @@
+#include "transfer/workspace.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+
+namespace peer::transfer {
+
+namespace {
+bool is_missing(const Error& error) { return error.system == ENOENT; }
+}  // namespace
+
+Result<std::optional<store::FileInfo>> look(store::Directory& directory, std::string_view name) {
+  const auto info = directory.info(name);
+  if (info) return *info;
+  if (is_missing(info.error())) return std::nullopt;
+  return std::unexpected(info.error());
+}
+
+std::optional<std::uint64_t> number_in(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+Result<Workspace> open_workspace(store::Disk& disk, const std::string& root) {
+  Workspace workspace;
+  auto opened = disk.open(root, false, false);
+  if (!opened) return std::unexpected(opened.error());
+  workspace.root = std::move(*opened);
+  opened = ensure_directory(*workspace.root, ".peerd");
+  if (!opened) return std::unexpected(opened.error());
+  workspace.peerd = std::move(*opened);
+  opened = ensure_directory(*workspace.peerd, "staging");
+  if (!opened) return std::unexpected(opened.error());
+  workspace.staging = std::move(*opened);
+  return workspace;
+}
+
+Result<std::unique_ptr<store::Directory>> ensure_directory(store::Directory& parent, std::string_view name) {
+  auto opened = parent.open_directory(name, false);
+  if (opened || !is_missing(opened.error())) return opened;
+  const Result<void> made = parent.make_directory(name);
+  if (!made && made.error().system != EEXIST) return std::unexpected(made.error());  // another download may be first
+  if (Result<void> synced = parent.sync(); !synced) return std::unexpected(synced.error());
+  return parent.open_directory(name, false);
+}
+
+Result<std::uint64_t> next_number(store::Directory& directory) {
+  const auto entries = directory.list();
+  if (!entries) return std::unexpected(entries.error());
+  std::uint64_t last = 0;
+  for (const store::DirectoryEntry& entry : *entries) last = std::max(last, number_in(entry.name).value_or(0));
+  return last + 1;
+}
+
+Result<void> check_target(store::Directory& root, const std::string& game) {
+  const auto there = look(root, game);
+  if (!there) return std::unexpected(there.error());
+  if (!*there || (*there)->type == store::FileType::directory) return {};
+  const std::string path = root.path() + "/" + game;
+  if ((*there)->type == store::FileType::symlink) {
+    return fail(ErrorCode::invalid, path +
+                                        " is a symlink, which a download does not replace: remove the link (what it "
+                                        "leads to stays) or put the game itself in its place");
+  }
+  return fail(ErrorCode::invalid, path + " is no directory: move it away first");
+}
+
+}  // namespace peer::transfer
