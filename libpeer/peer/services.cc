@@ -121,8 +121,9 @@ rt::Task<void> PeerMain::tell_library(rt::CancellationToken token) {
   for (;;) {
     library_changed_.reset();
     const auto snapshot = library_->snapshot();
+    const bool offered = std::exchange(offered_changed_, false);  // of this snapshot: another may come meanwhile
     co_await tell_network(snapshot, token);  // the same versions may be there in other files, or in fewer
-    if (std::exchange(offered_changed_, false)) {
+    if (offered) {
       peers_->set_library(snapshot->summaries());
       if (environment_.discovery != nullptr) environment_.discovery->set_revision(peers_->revision());
     }
