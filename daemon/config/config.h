@@ -27,7 +27,7 @@ struct Config {
   std::uint64_t parallel = 3;
   std::uint64_t reserve = 256'000'000;
   std::vector<std::string> automatic;  ///< globs: games that are fetched and kept up to date by themselves
-  std::uint64_t limit_up = 0;  ///< bytes a second; 0: none
+  std::uint64_t limit_up = 0;          ///< bytes a second; 0: none
   std::uint64_t limit_down = 0;
   Duration ping = std::chrono::seconds(10);
   Duration lost = std::chrono::seconds(25);

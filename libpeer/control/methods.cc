@@ -263,7 +263,8 @@ const std::vector<Method>& methods() {
          ask(c, node::SetLimits{count_of(p, "up"), count_of(p, "down")}, std::move(a), limits_json);
        }},
       {"library.rescan",
-       "Looks at one game, or all, anew, or makes a changed game a version of its own; answers when each has its verdict",
+       "Looks at one game, or all, anew, or makes a changed game a version of its own; answers when each has its "
+       "verdict",
        {{"game", Kind::text}, {"publish", Kind::flag}},
        "{ok}",
        [](Ctx& c, const Json& p, Answer a) {
