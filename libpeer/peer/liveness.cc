@@ -9,12 +9,25 @@ namespace peer::node {
 
 using namespace std::chrono_literals;
 
+namespace {
+rt::Duration tick_of(const PeersOptions& options) {
+  return std::max<rt::Duration>(std::min(options.ping, options.lost) / 5, 50ms);
+}
+}  // namespace
+
 rt::Task<void> Peers::run_liveness(rt::CancellationToken token) {
-  const rt::Duration tick = std::max<rt::Duration>(std::min(options_.ping, options_.lost) / 5, 50ms);
   for (;;) {
-    co_await rt::sleep_for(control_.executor(), tick, token);
+    co_await rt::sleep_for(control_.executor(), tick_of(options_), token);
     check_liveness();
   }
+}
+
+/// How long a peer may be idle before it is pinged. Both have heard each other last at the same time: were both to ping
+/// then, one of the pings would be for nothing. Once it has measured the round trip, the higher id leaves it to the
+/// other.
+rt::Duration Peers::ping_after(const PeerEntry& entry) const {
+  const bool leaves_it = entry.rtt_ms.has_value() && options_.self > entry.id;
+  return leaves_it ? options_.ping + 2 * tick_of(options_) : options_.ping;
 }
 
 void Peers::ping(Session& session) {
@@ -44,7 +57,7 @@ void Peers::check_liveness() {
       continue;
     }
     Session& session = found->second;
-    const bool idle = now - entry.last_seen >= options_.ping;
+    const bool idle = now - entry.last_seen >= ping_after(entry);
     const bool waiting = session.ping_sent != rt::TimePoint{} && now - session.ping_sent < options_.ping;
     if (idle && !waiting) ping(session);
   }

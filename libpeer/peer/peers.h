@@ -188,6 +188,7 @@ class Peers final : public transfer::HoldingsSink {
   void ask_library(Session& session, std::uint64_t since);
   // liveness.cc
   void ping(Session& session);
+  rt::Duration ping_after(const PeerEntry& entry) const;
   void check_liveness();
   // dialling.cc
   Dial* dial_of(const Session& session);
