@@ -153,7 +153,14 @@ Result<void> Staging::Impl::hash_unlogged(const std::vector<bool>& whole, const 
     }
   }
   if (found.empty()) return {};
-  Result<void> synced = tree.root().sync_file_system();
+  // A kill may have come before the names of the files were durable.
+  Touched touched{found, {""}};
+  for (const std::size_t file : found) {
+    const std::string& path = manifest().files[file].path;
+    for (std::size_t at = path.find('/'); at != path.npos; at = path.find('/', at + 1))
+      touched.directories.insert(path.substr(0, at));
+  }
+  Result<void> synced = tree.sync(touched);
   if (!synced) tree.discard(found);
   return synced;
 }

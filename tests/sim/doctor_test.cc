@@ -29,10 +29,10 @@ double sample(const std::string& text, const std::string& name) {
 }  // namespace
 
 TEST_CASE("doctor: what is right is said so, and what is wrong comes with its remedy") {
+  FakeDiscovery discovery;  // outlives the run
   SimWorld world(81);
   SimPeer peer(world, "peer", "10.0.0.1");
   SimPeer other(world, "other", "10.0.0.2");
-  FakeDiscovery discovery;
   SimPeer::Options options = knowing(other.address);
   options.discovery = &discovery;
   peer.start(options);
