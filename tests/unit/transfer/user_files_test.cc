@@ -171,45 +171,68 @@ TEST_CASE("A game that no download installed is kept whole, and one that is remo
   CHECK(disk.tree("/lib/.peerd/installed").empty());
 }
 
-TEST_CASE(
-    "Whenever it is killed or the power goes, the old or the new version is whole and nothing of the user's is lost",
-    "[user_files]") {
-  for (const bool power : {true, false}) {
-    for (const bool exchange : {true, false}) {
-      for (std::uint64_t cut = 0;; ++cut) {
-        INFO("power cut " << power << ", exchange " << exchange << ", at call " << cut);
-        MemoryDisk disk;
-        disk.set_exchange_supported(exchange);
-        disk.make_directories("/lib");
-        REQUIRE(install(disk, old_version()).has_value());
-        disk.open("/lib", false, false).value()->sync_file_system().value();
-        play(disk);
-        const std::vector<std::string> played = disk.tree(kGame);
-        bool dead = false;
-        const std::uint64_t begin = disk.calls();
-        disk.on_call([&](std::string_view, const std::string&, std::uint64_t call) {
-          if (!dead && call == begin + cut) {
-            dead = true;
-            if (power) disk.power_cut(cut * 31 + 7);
-          }
-          return dead ? EIO : 0;
-        });
-        const auto first = install(disk, new_version());
-        disk.on_call({});
-        if (!dead) {
-          REQUIRE(first.has_value());
-          break;
-        }
-        REQUIRE(transfer::recover(disk, "/lib").has_value());
-        if (disk.exists(kGame + "/gone") || disk.tree(kGame) == played) {
-          REQUIRE(disk.tree(kGame) == played);
-          for (const auto& [path, content] : kUsers) REQUIRE(holds(disk, kGame + "/" + path, content));
-          REQUIRE(install(disk, new_version()).has_value());
-        }
-        check_updated(disk);
+namespace {
+
+/// At every call to the disk in turn.
+void cut_everywhere(bool power, bool exchange) {
+  for (std::uint64_t cut = 0;; ++cut) {
+    INFO("at call " << cut);
+    MemoryDisk disk;
+    disk.set_exchange_supported(exchange);
+    disk.make_directories("/lib");
+    REQUIRE(install(disk, old_version()).has_value());
+    disk.open("/lib", false, false).value()->sync_file_system().value();
+    play(disk);
+    const std::vector<std::string> played = disk.tree(kGame);
+    bool dead = false;
+    const std::uint64_t begin = disk.calls();
+    disk.on_call([&](std::string_view, const std::string&, std::uint64_t call) {
+      if (!dead && call == begin + cut) {
+        dead = true;
+        if (power) disk.power_cut(cut * 31 + 7);
       }
+      return dead ? EIO : 0;
+    });
+    const auto first = install(disk, new_version());
+    disk.on_call({});
+    if (!dead) {
+      REQUIRE(first.has_value());
+      break;
     }
+    REQUIRE(transfer::recover(disk, "/lib").has_value());
+    if (disk.exists(kGame + "/gone") || disk.tree(kGame) == played) {
+      REQUIRE(disk.tree(kGame) == played);
+      for (const auto& [path, content] : kUsers) REQUIRE(holds(disk, kGame + "/" + path, content));
+      REQUIRE(install(disk, new_version()).has_value());
+    }
+    check_updated(disk);
   }
+}
+
+}  // namespace
+
+TEST_CASE("Whenever the power goes, the old or the new version is whole and nothing of the user's is lost",
+          "[user_files]") {
+  cut_everywhere(true, true);
+}
+
+TEST_CASE(
+    "Whenever the power goes, the old or the new version is whole and nothing of the user's is lost, on a file system "
+    "that cannot exchange",
+    "[user_files]") {
+  cut_everywhere(true, false);
+}
+
+TEST_CASE("Whenever it is killed, the old or the new version is whole and nothing of the user's is lost",
+          "[user_files]") {
+  cut_everywhere(false, true);
+}
+
+TEST_CASE(
+    "Whenever it is killed, the old or the new version is whole and nothing of the user's is lost, on a file system "
+    "that cannot exchange",
+    "[user_files]") {
+  cut_everywhere(false, false);
 }
 
 TEST_CASE("A disk that fails once while files are sorted out loses none of them", "[user_files]") {
