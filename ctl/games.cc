@@ -144,7 +144,7 @@ int run_rescan(Session& session) {
   const bool publish = session.arguments.publish;
   Json params = game.empty() ? Json() : Json{{"game", game}};
   if (publish) params["publish"] = true;
-  return session.show("library.rescan", std::move(params), [&](const Json&) {
+  return session.show("library.rescan", params, [&](const Json&) {
     return game.empty() ? "the library is scanned"
                         : plain(game) + (publish ? " is offered as it is now" : " is scanned");
   });
