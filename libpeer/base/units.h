@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace peer {
@@ -13,5 +14,8 @@ std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text);
 
 /// A number of bytes; K, M, G and T are powers of 1000. Nothing for anything else.
 std::optional<std::uint64_t> parse_size(std::string_view text);
+
+/// In whole megabytes, rounded up: "85 MB".
+std::string megabytes(std::uint64_t bytes);
 
 }  // namespace peer

@@ -3,6 +3,7 @@
 #include <set>
 #include <utility>
 
+#include "library/installed.h"
 #include "peer/runtime_state.h"
 #include "protocol/manifest.h"
 
@@ -53,7 +54,7 @@ struct DiskProbe {
 
 Result<DiskProbe> probe_disk(store::Disk& disk, const std::string& root, std::uint64_t reserve,
                              const rt::StopFlag& stop) {
-  const auto peerd = disk.open(root + "/.peerd", true, false);
+  const auto peerd = disk.open(root + "/" + std::string(library::kPeerdName), true, false);
   if (!peerd) return std::unexpected(peerd.error());
   const auto space = (*peerd)->space();
   if (!space) return std::unexpected(space.error());
@@ -131,13 +132,6 @@ Finding judge_clock(std::int64_t now) {
 }
 
 }  // namespace
-
-rt::Task<net::DatagramSocket::Stats> PeerMain::socket_stats(rt::CancellationToken token) {
-  auto ask = [this](rt::CancellationToken) {
-    return [](NetSide& net) -> rt::Task<net::DatagramSocket::Stats> { co_return net.socket_stats(); }(*net_side_);
-  };
-  co_return co_await rt::call_on(*environment_.net, "socket", std::move(ask), std::move(token));
-}
 
 rt::Task<std::vector<Finding>> PeerMain::judge_disk(rt::CancellationToken token) {
   const std::string root = options_.roots.front();
@@ -262,8 +256,8 @@ rt::Task<Result<std::vector<Finding>>> PeerMain::diagnose(Diagnose, rt::Cancella
   }
   std::vector<Finding> disk = co_await judge_disk(token);
   all.insert(all.end(), disk.begin(), disk.end());
-  const net::DatagramSocket::Stats socket = co_await socket_stats(token);
-  all.push_back(judge_socket(socket));
+  const NetStats network = co_await net_stats(token);
+  all.push_back(judge_socket(network.socket));
   all.push_back(judge_clock(environment_.wall_clock()));
   std::ranges::copy(judge_discovery(), std::back_inserter(all));
   std::ranges::copy(judge_peers(), std::back_inserter(all));

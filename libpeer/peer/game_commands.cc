@@ -46,13 +46,10 @@ rt::Task<Result<Limits>> PeerMain::set_limits(SetLimits command, rt::Cancellatio
   co_return limits;
 }
 
-rt::Task<Result<bool>> PeerMain::reconfigure(Reconfigure command, rt::CancellationToken) {
+rt::Task<Result<bool>> PeerMain::reconfigure(Reconfigure command, rt::CancellationToken token) {
   downloads_->reconfigure(command.parallel, command.reserve, std::move(command.automatic));
   for (const std::string& address : command.peers) peers_->add_static(address);
-  Limits limits = limits_;
-  limits.up = command.up.value_or(limits.up);
-  limits.down = command.down.value_or(limits.down);
-  co_await apply_limits(limits);
+  co_await set_limits(SetLimits{command.up, command.down}, token);
   co_return true;
 }
 

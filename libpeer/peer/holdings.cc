@@ -137,24 +137,12 @@ rt::Task<void> Peers::share_holdings(rt::CancellationToken token) {
   }
 }
 
-bool Peers::may_tell_holdings(Session& session) const {
-  const rt::TimePoint now = control_.executor().now();
-  const bool first = session.holdings_taken == rt::TimePoint{};
-  const double seconds = std::chrono::duration<double>(now - session.holdings_taken).count();
-  session.holdings_left = first ? kBurst : std::min(kBurst, session.holdings_left + seconds * kPerSecond);
-  session.holdings_taken = now;
-  if (session.holdings_left < 1) return false;
-  session.holdings_left -= 1;
-  return true;
-}
-
 void Peers::on_holdings(Session& session, PeerEntry& entry, const protocol::Holdings& holdings) {
-  if (!may_tell_holdings(session)) return;  // what it has is known less well then
+  // Too often: what it has is known less well then.
+  if (!session.holdings.take(control_.executor().now(), kBurst, kPerSecond)) return;
   const auto own = own_.find(holdings.game);
-  const auto offered = entry.games.find(holdings.game);
-  const bool offers_it = offered != entry.games.end() && offered->second.version == holdings.version;
   if (own == own_.end() || own->second.over || own->second.version != holdings.version ||
-      own->second.have.size() != holdings.chunks || offers_it) {
+      own->second.have.size() != holdings.chunks || entry.offers(holdings.game, holdings.version)) {
     if (entry.holdings.erase(holdings.game) > 0) options_.on_sources_changed();
     session.follows.erase(holdings.game);
     return;
@@ -183,8 +171,7 @@ void Peers::on_holdings_end(Session& session, PeerEntry& entry, const protocol::
 /// It has more to say of them: it offers them.
 void Peers::forget_holdings_offered(Session& session, PeerEntry& entry) {
   std::erase_if(entry.holdings, [&](const auto& each) {
-    const auto offered = entry.games.find(each.first);
-    const bool offers_it = offered != entry.games.end() && offered->second.version == each.second.version;
+    const bool offers_it = entry.offers(each.first, each.second.version);
     if (offers_it) session.follows.erase(each.first);
     return offers_it;
   });

@@ -72,15 +72,17 @@ void put_socket(Exposition& out, const net::DatagramSocket::Stats& socket) {
 
 }  // namespace
 
+rt::Task<NetStats> PeerMain::net_stats(rt::CancellationToken token) {
+  auto ask = [this](rt::CancellationToken) {
+    return [](NetSide& net) -> rt::Task<NetStats> { co_return net.stats(); }(*net_side_);
+  };
+  co_return co_await rt::call_on(*environment_.net, "statistics", std::move(ask), std::move(token));
+}
+
 /// Loop delays are measured while this is answered: what a posted message waits for.
 rt::Task<Result<std::string>> PeerMain::measure(GetMetrics, rt::CancellationToken token) {
   const rt::TimePoint asked = root_->executor().now();
-  auto on_net = [this](rt::CancellationToken) {
-    return [](NetSide& net) -> rt::Task<std::pair<net::DatagramSocket::Stats, transfer::Seeder::Stats>> {
-      co_return std::pair(net.socket_stats(), net.seeder().stats());
-    }(*net_side_);
-  };
-  const auto sent = co_await rt::call_on(*environment_.net, "metrics", std::move(on_net), token);
+  const NetStats network = co_await net_stats(token);
   const std::chrono::duration<double> hop = root_->executor().now() - asked;
 
   const Status now = status();
@@ -113,8 +115,8 @@ rt::Task<Result<std::string>> PeerMain::measure(GetMetrics, rt::CancellationToke
   out.gauge("download_bytes_per_second", "Chunk payload coming in, over the last seconds.", rate);
   out.family("received_bytes_total", "counter", "Chunk payload received, by peer; waste included.");
   for (const auto& [peer, bytes] : received) out.sample("peer_id", peer.hex(), static_cast<double>(bytes));
-  out.counter("sent_bytes_total", "Chunk and file payload sent.", sent.second.bytes_sent);
-  out.counter("requests_served_total", "Requests answered for content.", sent.second.requests);
+  out.counter("sent_bytes_total", "Chunk and file payload sent.", network.seeder.bytes_sent);
+  out.counter("requests_served_total", "Requests answered for content.", network.seeder.requests);
 
   out.counter("hashed_bytes_total", "File content read for hashing.", library_->bytes_read());
   out.counter("verify_bytes_total", "File content read by verify.", counters_.verified);
@@ -124,7 +126,7 @@ rt::Task<Result<std::string>> PeerMain::measure(GetMetrics, rt::CancellationToke
   out.family("limit_bytes_per_second", "gauge", "The limits on chunk payload; 0: none.");
   out.sample("direction", "up", static_cast<double>(limits_.up));
   out.sample("direction", "down", static_cast<double>(limits_.down));
-  put_socket(out, sent.first);
+  put_socket(out, network.socket);
   out.gauge("loop_delay_seconds", "What a message to the net loop and back took just now.", hop.count());
   co_return out.take();
 }

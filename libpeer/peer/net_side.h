@@ -19,6 +19,11 @@ namespace peer::node {
 std::unique_ptr<Network> endpoint_network(rt::Scope& net, std::unique_ptr<net::DatagramSocket> socket,
                                           net::EndpointOptions options);
 
+struct NetStats {
+  net::DatagramSocket::Stats socket;
+  transfer::Seeder::Stats seeder;
+};
+
 class NetSide {
  public:
   NetSide(rt::Executor& executor, std::unique_ptr<Network> network, store::Disk& disk, rt::Workers& workers, Log log);
@@ -32,7 +37,7 @@ class NetSide {
   void set_accepting(bool accepting) noexcept { accepting_ = accepting; }
 
   net::Transport& transport() noexcept { return network_->transport(); }
-  net::DatagramSocket::Stats socket_stats() const { return network_->socket_stats(); }
+  NetStats stats() const { return {network_->socket_stats(), seeder_.stats()}; }
   transfer::Seeder& seeder() noexcept { return seeder_; }
   transfer::RateLimit& up() noexcept { return up_; }
   transfer::RateLimit& down() noexcept { return down_; }

@@ -226,17 +226,11 @@ void Peers::learn_addresses(PeerEntry& entry, const Session& session, const prot
 }
 
 void Peers::on_library_request(SessionId id, Session& session, const protocol::LibraryRequest& request) {
-  const rt::TimePoint now = control_.executor().now();
-  const double seconds = std::chrono::duration<double>(now - std::max(session.answered, session.opened)).count();
-  const double full = session.answered == rt::TimePoint{} ? kRequestBurst : session.answers_left;
-  session.answers_left = std::min(kRequestBurst, full + seconds * kRequestsPerSecond);
-  session.answered = now;
-  if (session.answers_left < 1) {
+  if (!session.library_requests.take(control_.executor().now(), kRequestBurst, kRequestsPerSecond)) {
     log_.warn(session.remote.to_string() + " asks for the library without end: its session is closed");
     close(id);
     return;
   }
-  session.answers_left -= 1;
   send_updates(session, request.since);
 }
 

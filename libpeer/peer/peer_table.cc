@@ -136,20 +136,21 @@ std::vector<RemoteVersion> PeerTable::versions(const std::string& game, const st
   return found;
 }
 
+bool PeerEntry::offers(const std::string& game, const Digest& version) const {
+  const auto held = games.find(game);
+  return held != games.end() && held->second.version == version;
+}
+
 std::vector<transfer::SourcePeer> PeerTable::sources(const std::string& game, const Digest& version) const {
   std::vector<transfer::SourcePeer> found;
   for (const auto& [id, entry] : peers_) {
-    if (entry.state != PeerState::connected) continue;
-    const auto held = entry.games.find(game);
-    if (held != entry.games.end() && held->second.version == version)
+    if (entry.state == PeerState::connected && entry.offers(game, version))
       found.push_back({id, entry.name, entry.addresses, entry.way});
   }
   for (const auto& [id, entry] : peers_) {
-    if (entry.state != PeerState::connected) continue;
+    if (entry.state != PeerState::connected || entry.offers(game, version)) continue;
     const auto partly = entry.holdings.find(game);
     if (partly == entry.holdings.end() || partly->second.version != version) continue;
-    const auto held = entry.games.find(game);
-    if (held != entry.games.end() && held->second.version == version) continue;
     found.push_back({id, entry.name, entry.addresses, entry.way, partly->second.chunks, partly->second.revision});
   }
   return found;

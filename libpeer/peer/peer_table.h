@@ -60,6 +60,9 @@ struct PeerEntry {
   std::uint64_t way = 0;  ///< counts the sessions that took the place of one that led nowhere
   std::optional<double> rtt_ms;
   rt::TimePoint last_seen{};
+
+  /// As a whole.
+  bool offers(const std::string& game, const Digest& version) const;
 };
 
 class PeerTable final : public transfer::SourceList {

@@ -20,6 +20,7 @@
 #include "peer/library_log.h"
 #include "peer/peer_table.h"
 #include "peer/session.h"
+#include "peer/token_bucket.h"
 #include "runtime/scope.h"
 
 namespace peer::node {
@@ -110,14 +111,12 @@ class Peers final : public transfer::HoldingsSink {
     rt::TimePoint ping_sent{};
     std::uint64_t ping_nonce = 0;
     std::optional<rt::TimePoint> library_asked;
-    double answers_left = 0;  ///< a token bucket for its library requests
-    rt::TimePoint answered{};
-    std::set<PeerId> named_to;  ///< peers that it was told of
-    std::set<PeerId> named_by;  ///< peers that it told of
-    std::set<std::string>
-        follows;               ///< games that it is downloading as well, in the same version: it is told what we have
-    double holdings_left = 0;  ///< a token bucket for what it tells
-    rt::TimePoint holdings_taken{};
+    TokenBucket library_requests;  ///< that it may still make
+    TokenBucket holdings;          ///< that it may still tell
+    std::set<PeerId> named_to;     ///< peers that it was told of
+    std::set<PeerId> named_by;     ///< peers that it told of
+    /// Games that it is downloading as well, in the same version: it is told what we have.
+    std::set<std::string> follows;
   };
   /// One attempt to reach a peer, and the session that comes of it. Whoever began it may be gone before it is over.
   struct Dial {
@@ -223,7 +222,6 @@ class Peers final : public transfer::HoldingsSink {
   // holdings.cc
   void on_holdings(Session& session, PeerEntry& entry, const protocol::Holdings& holdings);
   void on_holdings_end(Session& session, PeerEntry& entry, const protocol::HoldingsEnd& end);
-  bool may_tell_holdings(Session& session) const;
   void greet_with_holdings(Session& session);
   void forget_holdings_offered(Session& session, PeerEntry& entry);
   void tell_runs(Session& session, const std::string& game, const Own& own, const std::vector<protocol::HeldRun>& runs);

@@ -161,8 +161,8 @@ class PeerMain {
   rt::Task<std::vector<Finding>> judge_disk(rt::CancellationToken token);
   std::vector<Finding> judge_discovery() const;
   std::vector<Finding> judge_peers() const;
-  rt::Task<net::DatagramSocket::Stats> socket_stats(rt::CancellationToken token);
   // metrics.cc
+  rt::Task<NetStats> net_stats(rt::CancellationToken token);
   Task<GetMetrics> measure(GetMetrics command, rt::CancellationToken token);
   // bans.cc
   Task<BanPeer> ban_peer(BanPeer command, rt::CancellationToken token);

@@ -30,13 +30,11 @@ std::vector<std::string> PeerMain::unexpected(const library::LocalGame& local, c
                                               const std::vector<std::string>& paths) {
   const library::OfferedGame* offered = local.offered.get();
   if (offered == nullptr || offered->version != damage.version) return paths;
-  const auto& files = offered->document->manifest.files;
   std::vector<std::string> news;
   for (const std::string& path : paths) {
-    const auto file = std::ranges::lower_bound(files, path, {}, &protocol::ManifestFile::path);
-    const bool known = file != files.end() && file->path == path &&
-                       !offered->holds_file(static_cast<std::size_t>(file - files.begin())) &&
-                       std::ranges::find(damage.paths, path) == damage.paths.end();
+    const auto file = offered->document->manifest.file_at(path);
+    const bool known =
+        file && !offered->holds_file(*file) && std::ranges::find(damage.paths, path) == damage.paths.end();
     if (!known) news.push_back(path);
   }
   return news;

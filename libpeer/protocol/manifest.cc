@@ -26,6 +26,12 @@ ChunkPlace Manifest::place(std::size_t chunk) const {
           static_cast<std::uint32_t>(std::min(kChunkSize, file->size - offset))};
 }
 
+std::optional<std::size_t> Manifest::file_at(std::string_view path) const {
+  const auto at = std::ranges::lower_bound(files, path, std::less<std::string_view>(), &ManifestFile::path);
+  if (at == files.end() || at->path != path) return std::nullopt;
+  return static_cast<std::size_t>(at - files.begin());
+}
+
 std::size_t Manifest::memory() const noexcept {
   std::size_t bytes = sizeof(Manifest) + files.capacity() * sizeof(ManifestFile) +
                       directories.capacity() * sizeof(std::string) + symlinks.capacity() * sizeof(ManifestSymlink) +

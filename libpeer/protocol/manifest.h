@@ -4,8 +4,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/digest.h"
@@ -44,7 +46,9 @@ struct Manifest {
 
   std::uint64_t total_size() const noexcept;
   ChunkPlace place(std::size_t chunk) const;  ///< chunk < chunks.size(); O(log files)
-  std::size_t memory() const noexcept;        ///< bytes held, about
+  /// The file's index; nothing if there is none. O(log files)
+  std::optional<std::size_t> file_at(std::string_view path) const;
+  std::size_t memory() const noexcept;  ///< bytes held, about
 };
 
 /// Travels beside the manifest, outside the hash; advisory. Nanoseconds since 1970.

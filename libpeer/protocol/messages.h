@@ -2,8 +2,7 @@
 //
 // Order: each side sends Hello first. Equal digests exchange nothing more; otherwise each asks with LibraryRequest for
 // what it lacks and gets LibraryUpdates. Afterwards updates come as deltas by revision, PeerHints when others come,
-// Holdings among those that download the same, Ping
-// and Pong when idle, Goodbye last.
+// Holdings among those that download the same, Ping and Pong when idle, Goodbye last.
 #pragma once
 
 #include <cstdint>

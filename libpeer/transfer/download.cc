@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/units.h"
 #include "runtime/call_on.h"
 #include "runtime/offload_abandonable.h"
 #include "transfer/reuse.h"
@@ -17,22 +18,7 @@ constexpr rt::Duration kCheckpointInterval = 1s;
 constexpr std::uint64_t kReuseBytes = 8 << 20;  // copied by one job
 constexpr rt::Duration kTick = 250ms;
 constexpr rt::Duration kRateWindow = 3s;
-constexpr rt::Duration kRetryDelay = 1s;
 constexpr std::uint64_t kLooks = 40;  // a second of ticks
-
-std::string megabytes(std::uint64_t bytes) { return std::to_string((bytes + 999'999) / 1'000'000) + " MB"; }
-
-DownloadOutcome failed(Error error) {
-  DownloadOutcome outcome;
-  outcome.kind = DownloadOutcome::Kind::failed;
-  outcome.error = std::move(error);
-  return outcome;
-}
-DownloadOutcome peers_gone() {
-  DownloadOutcome outcome;
-  outcome.kind = DownloadOutcome::Kind::peers_gone;
-  return outcome;
-}
 }  // namespace
 
 Download::Download(rt::Scope& parent, DownloadContext context, std::string game, Digest version,
@@ -158,8 +144,9 @@ rt::Task<std::optional<DownloadOutcome>> Download::obtain_document(rt::Scope& sc
       }
     }
     if (!next) {
-      if (peers.empty() && !waiting()) co_return peers_gone();
-      if (!peers.empty() && last_error_ && last_error_->code != ErrorCode::unreachable) co_return failed(*last_error_);
+      if (peers.empty() && !waiting()) co_return DownloadOutcome::gone();
+      if (!peers.empty() && last_error_ && last_error_->code != ErrorCode::unreachable)
+        co_return DownloadOutcome::failure(*last_error_);
       // Everyone was tried and none answered: again, until they answer or are gone.
       tried.clear();
       co_await rt::sleep_for(*context_.control, kRetryDelay, scope.token());
@@ -194,7 +181,7 @@ rt::Task<DownloadOutcome> Download::prepare(rt::Scope& scope) {
     return std::shared_ptr<Staging>(std::move(*staging));
   };
   Opened opened = co_await rt::offload(*context_.workers, std::move(open), scope.token());
-  if (!opened) co_return failed(opened.error());
+  if (!opened) co_return DownloadOutcome::failure(opened.error());
   staging_ = std::move(*opened);
   planner_.emplace(document_->manifest, staging_->have(), context_.random->below(UINT64_MAX));
   sharing_.emplace(context_, game_, version_, document_, staging_);
@@ -217,14 +204,14 @@ rt::Task<std::optional<DownloadOutcome>> Download::reuse(rt::CancellationToken t
     while (staging_->unlogged_bytes() + kReuseBytes > kMaxUnlogged) {
       co_await rt::sleep_for(*context_.control, kTick / 50, token);
       while (auto report = inbox_.try_receive()) handle(std::move(*report));
-      if (fatal_) co_return failed(*fatal_);  // a checkpoint that failed makes no room
+      if (fatal_) co_return DownloadOutcome::failure(*fatal_);  // a checkpoint that failed makes no room
     }
     token.throw_if_requested();
     auto copy = [this, &copies, next](const rt::StopFlag& stop) {
       return copy_local(*context_.disk, *staging_, copies, next, kReuseBytes, stop);
     };
     const Result<Reused> copied = co_await rt::offload(*context_.workers, std::move(copy), token);
-    if (!copied) co_return failed(copied.error());
+    if (!copied) co_return DownloadOutcome::failure(copied.error());
     for (const std::uint64_t chunk : copied->chunks) had(chunk, 1);
     next = copied->next;
     reused_ = planner_->bytes_had() - received_before_;
@@ -312,7 +299,7 @@ rt::Task<DownloadOutcome> Download::publish(rt::CancellationToken token) {
     return staging->publish(known.get());
   };
   Result<UserFiles> published = co_await rt::offload(*context_.workers, std::move(publish), token);
-  if (!published) co_return failed(published.error());
+  if (!published) co_return DownloadOutcome::failure(published.error());
   DownloadOutcome outcome;
   outcome.user_files = std::move(*published);
   co_return outcome;

@@ -87,6 +87,8 @@ struct Progress {
 
 struct DownloadOutcome {
   enum class Kind { finished, failed, peers_gone } kind = Kind::finished;
+  static DownloadOutcome failure(Error error) { return {Kind::failed, nullptr, {}, std::move(error)}; }
+  static DownloadOutcome gone() { return {Kind::peers_gone, nullptr, {}, std::nullopt}; }
   std::shared_ptr<const protocol::ManifestDocument> document;  ///< of a finished one
   UserFiles user_files{};                                      ///< of a finished one: what was there before
   std::optional<Error> error;
@@ -113,6 +115,7 @@ class Download {
 
  private:
   static constexpr std::size_t kSpansPerSource = kLanes + 1;
+  static constexpr rt::Duration kRetryDelay = std::chrono::seconds(1);  ///< after an attempt at a peer that failed
   struct Source {
     std::shared_ptr<rt::Channel<Assignment>> spans;
     std::shared_ptr<SourceMeters> meters;
@@ -157,7 +160,6 @@ class Download {
   rt::Task<std::optional<DownloadOutcome>> reuse(rt::CancellationToken token);
   rt::Task<DownloadOutcome> publish(rt::CancellationToken token);
   std::shared_ptr<const library::OfferedGame> installed_here() const;
-  bool note_hole(Source& source, const SpanFailed& failure);
   rt::Task<void> run_tasks(rt::Scope& scope, std::optional<DownloadOutcome>& outcome);
   rt::Task<void> tick_task(rt::Scope& scope, rt::CancellationToken token);
   rt::Task<void> checkpoint_task(rt::CancellationToken token);
@@ -179,6 +181,7 @@ class Download {
   void drop_unwanted();
   void had(std::uint64_t first, std::uint64_t count);
   void handle(SourceReport report);
+  bool note_hole(Source& source, const SpanFailed& failure);
   void take_failure(const SpanFailed& failure);
   std::optional<DownloadOutcome> verdict() const;
 

@@ -10,7 +10,6 @@ namespace peer::transfer {
 namespace {
 using namespace std::chrono_literals;
 
-constexpr rt::Duration kRetryDelay = 1s;
 /// Spans in a row that a source fails to bring: then its connection is given up and it is left alone for kRetryDelay.
 constexpr unsigned kMaxFailures = 3;
 /// With peers that have a part of it only: how long one of them may take to come by something that is missing here.
@@ -19,18 +18,6 @@ constexpr rt::Duration kPatience = 10s;
 constexpr unsigned kMaxHoles = 4096;
 /// Sooner by less than that is no reason to fetch something twice.
 constexpr double kWorthwhile = 0.25;
-
-DownloadOutcome failed(Error error) {
-  DownloadOutcome outcome;
-  outcome.kind = DownloadOutcome::Kind::failed;
-  outcome.error = std::move(error);
-  return outcome;
-}
-DownloadOutcome peers_gone() {
-  DownloadOutcome outcome;
-  outcome.kind = DownloadOutcome::Kind::peers_gone;
-  return outcome;
-}
 }  // namespace
 
 rt::Task<DownloadOutcome> Download::fetch_all(rt::Scope& scope) {
@@ -302,7 +289,7 @@ void Download::take_failure(const SpanFailed& failure) {
 
 /// Over, if nobody can bring what is missing.
 std::optional<DownloadOutcome> Download::verdict() const {
-  if (fatal_) return failed(*fatal_);
+  if (fatal_) return DownloadOutcome::failure(*fatal_);
   for (const auto& [id, source] : sources_) {
     const bool hopeful = !source.partial() && (source.lacks.empty() || planner_->is_of_use(id));
     if (source.running && (hopeful || !source.outstanding.empty())) return std::nullopt;
@@ -320,8 +307,8 @@ std::optional<DownloadOutcome> Download::verdict() const {
     any_hope = any_hope || (!excluded && promising);
   }
   if (any_hope || waiting()) return std::nullopt;
-  if (any_listed && last_error_) return failed(*last_error_);
-  return peers_gone();
+  if (any_listed && last_error_) return DownloadOutcome::failure(*last_error_);
+  return DownloadOutcome::gone();
 }
 
 }  // namespace peer::transfer

@@ -18,7 +18,6 @@ constexpr std::string_view kReplacedName = "replaced";
 
 using DirectoryPtr = std::unique_ptr<store::Directory>;
 
-bool is_missing(const Error& error) { return error.system == ENOENT; }
 bool is_unsupported(const Error& error) { return error.system == EINVAL || error.system == ENOSYS; }
 
 /// One publication, as far as it got.

@@ -56,12 +56,16 @@ struct ChunkSpan {
   std::uint64_t bytes = 0;
 };
 
+bool lies_within(const protocol::Manifest& manifest, const protocol::ChunksRoute& route) {
+  const std::uint64_t chunks = manifest.chunks.size();
+  return route.first < chunks && route.count <= chunks - route.first;
+}
+
 /// Where a span lies and how long it is. Fails: invalid.
 Result<ChunkSpan> locate(const protocol::Manifest& manifest, const protocol::ChunksRoute& route) {
-  const std::uint64_t chunks = manifest.chunks.size();
-  if (route.count == 0 || route.count > protocol::kMaxSpanChunks || route.first >= chunks ||
-      route.count > chunks - route.first) {
-    return fail(ErrorCode::invalid, "the game has " + std::to_string(chunks) + " chunks, and a request takes 1 to " +
+  if (route.count == 0 || route.count > protocol::kMaxSpanChunks || !lies_within(manifest, route)) {
+    return fail(ErrorCode::invalid, "the game has " + std::to_string(manifest.chunks.size()) +
+                                        " chunks, and a request takes 1 to " +
                                         std::to_string(protocol::kMaxSpanChunks) + " of them");
   }
   const protocol::ChunkPlace first = manifest.place(static_cast<std::size_t>(route.first));
@@ -99,19 +103,13 @@ std::shared_ptr<const library::LocalGame> Seeder::find(const std::string& game) 
   return *found;
 }
 
-namespace {
 /// What is no span of it at all is refused later.
-bool holds(const library::OfferedGame& offered, const protocol::ChunksRoute& route) {
-  const std::uint64_t chunks = offered.document->manifest.chunks.size();
-  if (route.first >= chunks || route.count > chunks - route.first) return true;
-  return offered.holds(static_cast<std::size_t>(route.first), static_cast<std::size_t>(route.count));
-}
-}  // namespace
-
 Seeder::Holder Seeder::find(const protocol::ChunksRoute& route) {
   const auto game = find(route.game);
   const bool offered = game && game->offered->version == route.version;
-  if (offered && holds(*game->offered, route)) {
+  const auto first = static_cast<std::size_t>(route.first);
+  const auto count = static_cast<std::size_t>(route.count);
+  if (offered && (!lies_within(game->offered->document->manifest, route) || game->offered->holds(first, count))) {
     return {game->offered, std::make_unique<GameReader>(disk_, game, game->offered), false};
   }
   auto partial = partial_.find(route.game);
@@ -119,9 +117,7 @@ Seeder::Holder Seeder::find(const protocol::ChunksRoute& route) {
     return offered ? Holder{game->offered, nullptr, false} : Holder{};
   }
   Holder holder{partial->version, nullptr, true};
-  const std::uint64_t chunks = partial->version->document->manifest.chunks.size();
-  const bool exists = route.first < chunks && route.count <= chunks - route.first;
-  if (!exists || partial->staging->has(route.first, route.count)) {
+  if (!lies_within(partial->version->document->manifest, route) || partial->staging->has(first, count)) {
     holder.reader = std::make_unique<StagedReader>(std::move(partial));
   }
   return holder;
@@ -210,15 +206,14 @@ rt::Task<void> Seeder::send_file(net::ServerStream& stream, protocol::FileRoute 
     co_await send_error(stream, 404, no_such_game(route.game), token);
     co_return;
   }
-  const auto& files = game->offered->document->manifest.files;
-  const auto file =
-      std::ranges::lower_bound(files, route.path, std::less<std::string_view>(), &protocol::ManifestFile::path);
-  if (file == files.end() || file->path != route.path) {
+  const protocol::Manifest& manifest = game->offered->document->manifest;
+  const std::optional<std::size_t> file = manifest.file_at(route.path);
+  if (!file) {
     Error error(ErrorCode::no_such_game, "\"" + route.game + "\" has no file \"" + route.path + "\"", 0);
     co_await send_error(stream, 404, std::move(error), token);
     co_return;
   }
-  if (!game->offered->holds_file(static_cast<std::size_t>(file - files.begin()))) {
+  if (!game->offered->holds_file(*file)) {
     Error error(ErrorCode::no_such_game, "\"" + route.path + "\" was changed since it was installed", 0);
     co_await send_error(stream, 410, std::move(error), token);
     co_return;
@@ -226,12 +221,13 @@ rt::Task<void> Seeder::send_file(net::ServerStream& stream, protocol::FileRoute 
   net::ResponseHead head;
   head.fields.push_back({"content-type", "application/octet-stream"});
   head.fields.push_back({"accept-ranges", "bytes"});
-  protocol::ByteRange range{0, file->size};
+  const std::uint64_t file_size = manifest.files[*file].size;
+  protocol::ByteRange range{0, file_size};
   // Without validators a conditional range never holds.
   if (const std::string_view asked = field(stream.request(), "range");
       !asked.empty() && field(stream.request(), "if-range").empty()) {
-    const auto parsed = protocol::parse_range(asked, file->size);
-    const std::string size = std::to_string(file->size);
+    const auto parsed = protocol::parse_range(asked, file_size);
+    const std::string size = std::to_string(file_size);
     if (!parsed) {
       head.status = 416;
       head.fields.front().value = "application/json";
@@ -246,7 +242,7 @@ rt::Task<void> Seeder::send_file(net::ServerStream& stream, protocol::FileRoute 
                                                   std::to_string(range.first + range.length - 1) + "/" + size});
     }
   }
-  const ContentReader::Position from{static_cast<std::size_t>(file - files.begin()), range.first};
+  const ContentReader::Position from{*file, range.first};
   Content content{std::make_unique<GameReader>(disk_, game, game->offered), from, range.length, game->id};
   co_await send_content(stream, std::move(head), std::move(content), token);
 }

@@ -6,6 +6,8 @@
 #include <optional>
 
 #include "base/check.h"
+#include "base/units.h"
+#include "library/installed.h"
 #include "protocol/path.h"
 #include "transfer/progress_log.h"
 #include "transfer/publication.h"
@@ -56,8 +58,6 @@ Result<std::unique_ptr<store::Directory>> open_stage(Workspace& workspace, const
   }
   return stage;
 }
-
-std::string megabytes(std::uint64_t bytes) { return std::to_string((bytes + 999'999) / 1'000'000) + " MB"; }
 
 Result<std::vector<std::uint8_t>> read_log(store::Directory& stage) {
   auto bytes = store::read_file(stage, kLogName, kMaxLogBytes);
@@ -299,7 +299,7 @@ std::vector<bool> Staging::logged_chunks(store::Disk& disk, const std::string& r
                                          const Digest& version, std::size_t chunks) {
   std::unique_ptr<store::Directory> at;
   auto next = disk.open(root, false, false);
-  for (const std::string& name : {std::string(".peerd"), std::string("staging"), game}) {
+  for (const std::string& name : {std::string(library::kPeerdName), std::string("staging"), game}) {
     if (!next) break;
     at = std::move(*next);
     next = at->open_directory(name, false);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "library/scan.h"
+#include "transfer/workspace.h"
 
 namespace peer::transfer {
 
@@ -16,13 +17,6 @@ using store::Directory;
 using store::FileType;
 
 std::string counted(std::uint64_t count) { return std::to_string(count) + (count == 1 ? " file" : " files"); }
-
-template <class Entries>
-auto find_path(const Entries& entries, std::string_view path) {
-  using Entry = typename Entries::value_type;
-  const auto at = std::ranges::lower_bound(entries, path, std::less<std::string_view>(), &Entry::path);
-  return at != entries.end() && at->path == path ? at : entries.end();
-}
 
 class Sorter {
  public:
@@ -61,12 +55,11 @@ class Sorter {
   }
 
   void sort_entry(Directory& parent, const store::DirectoryEntry& entry, const std::string& path) {
-    const auto file = find_path(old_.files, path);
-    const auto link = find_path(old_.symlinks, path);
-    if (file == old_.files.end() && link == old_.symlinks.end()) return carry(parent, entry.name, path);
-    const bool same = file != old_.files.end()
-                          ? unchanged(parent, entry, static_cast<std::size_t>(file - old_.files.begin()))
-                          : leads_to(parent, entry, link->target);
+    const std::optional<std::size_t> file = old_.file_at(path);
+    const auto link = std::ranges::lower_bound(old_.symlinks, path, {}, &protocol::ManifestSymlink::path);
+    const bool is_link = link != old_.symlinks.end() && link->path == path;
+    if (!file && !is_link) return carry(parent, entry.name, path);
+    const bool same = file ? unchanged(parent, entry, *file) : leads_to(parent, entry, link->target);
     if (!same) {
       ++result_.kept;
     } else if (const Result<void> removed = parent.remove_file(entry.name); !removed) {
@@ -95,13 +88,7 @@ class Sorter {
     std::string_view rest = path;
     for (std::size_t slash; (slash = rest.find('/')) != rest.npos; rest.remove_prefix(slash + 1)) {
       const std::string_view name = rest.substr(0, slash);
-      auto next = at->open_directory(name, false);
-      if (!next && next.error().system == ENOENT) {
-        if (Result<void> made = at->make_directory(name); !made) return std::unexpected(made.error());
-        // Durable before the user's only copy moves into it.
-        if (Result<void> synced = at->sync(); !synced) return std::unexpected(synced.error());
-        next = at->open_directory(name, false);
-      }
+      auto next = ensure_directory(*at, name);  // durable before the user's only copy moves into it
       if (!next) return std::unexpected(next.error());
       made_.push_back(std::move(*next));
       at = made_.back().get();

@@ -4,11 +4,11 @@
 #include <cerrno>
 #include <charconv>
 
+#include "library/installed.h"
+
 namespace peer::transfer {
 
-namespace {
-bool is_missing(const Error& error) { return error.system == ENOENT; }
-}  // namespace
+bool is_missing(const Error& error) noexcept { return error.system == ENOENT; }
 
 Result<std::optional<store::FileInfo>> look(store::Directory& directory, std::string_view name) {
   const auto info = directory.info(name);
@@ -29,7 +29,7 @@ Result<Workspace> open_workspace(store::Disk& disk, const std::string& root) {
   auto opened = disk.open(root, false, false);
   if (!opened) return std::unexpected(opened.error());
   workspace.root = std::move(*opened);
-  opened = ensure_directory(*workspace.root, ".peerd");
+  opened = ensure_directory(*workspace.root, library::kPeerdName);
   if (!opened) return std::unexpected(opened.error());
   workspace.peerd = std::move(*opened);
   opened = ensure_directory(*workspace.peerd, "staging");

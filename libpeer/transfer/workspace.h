@@ -34,6 +34,8 @@ Result<void> check_target(store::Directory& root, const std::string& game);
 /// What the entry is; nothing if there is none.
 Result<std::optional<store::FileInfo>> look(store::Directory& directory, std::string_view name);
 
+bool is_missing(const Error& error) noexcept;
+
 /// Nothing if it is no number.
 std::optional<std::uint64_t> number_in(std::string_view text);
 
