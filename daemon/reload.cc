@@ -3,62 +3,55 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
+
+#include "config/keys.h"
 
 namespace peer::daemon {
 namespace {
 
-/// What differs, as far as it is named here.
-class Differences {
- public:
-  template <class T>
-  bool compare(const char* name, const T& a, const T& b) {
-    if (a == b) return false;
-    names_ += (names_.empty() ? "" : ", ") + std::string(name);
-    return true;
+/// Names of keys, with commas between.
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+/// What is in `list` and not in `other`.
+std::vector<std::string> beyond(const std::vector<std::string>& list, const std::vector<std::string>& other) {
+  std::vector<std::string> rest;
+  std::ranges::copy_if(list, std::back_inserter(rest),
+                       [&](const std::string& each) { return std::ranges::find(other, each) == other.end(); });
+  return rest;
+}
+
+/// Keys whose values differ and that take a restart, since the start.
+std::string for_restart(const Config& start, const Config& then) {
+  std::vector<std::string> names;
+  for (const Key& key : keys()) {
+    if (!key.at_once && key.value(start) != key.value(then)) names.emplace_back(key.name);
   }
-  const std::string& names() const noexcept { return names_; }
-
- private:
-  std::string names_;
-};
-
-std::string for_restart(const Config& now, const Config& then) {
-  Differences found;
-  found.compare("name", now.name, then.name);
-  found.compare("library.roots", now.roots, then.roots);
-  found.compare("library.settle", now.settle, then.settle);
-  found.compare("network.listen", now.listen, then.listen);
-  found.compare("network.interfaces", now.interfaces, then.interfaces);
-  found.compare("network.ignore", now.ignored_interfaces, then.ignored_interfaces);
-  found.compare("discovery.mdns", now.mdns, then.mdns);
-  found.compare("liveness.ping", now.ping, then.ping);
-  found.compare("liveness.lost", now.lost, then.lost);
-  found.compare("runtime.shutdown_timeout", now.shutdown_timeout, then.shutdown_timeout);
-  const bool dropped = std::ranges::any_of(
-      now.peers, [&](const std::string& peer) { return std::ranges::find(then.peers, peer) == then.peers.end(); });
-  found.compare("network.peers (one was dropped)", dropped, false);
-  return found.names();
+  if (!beyond(start.peers, then.peers).empty()) names.emplace_back("network.peers (one was dropped)");
+  return joined(names);
 }
 
 /// What is applied, with its names.
 std::pair<node::Reconfigure, std::string> at_once(const Config& now, const Config& then) {
-  Differences found;
+  std::vector<std::string> names;
   node::Reconfigure command;
-  // Unchanged ones stay as `peerctl limit` has set them.
-  if (found.compare("limits.up", now.limit_up, then.limit_up)) command.up = then.limit_up;
-  if (found.compare("limits.down", now.limit_down, then.limit_down)) command.down = then.limit_down;
-  found.compare("downloads.parallel", now.parallel, then.parallel);
-  found.compare("downloads.reserve", now.reserve, then.reserve);
-  found.compare("downloads.auto", now.automatic, then.automatic);
   command.parallel = then.parallel;
   command.reserve = then.reserve;
   command.automatic = then.automatic;
-  for (const std::string& peer : then.peers) {
-    if (std::ranges::find(now.peers, peer) == now.peers.end()) command.peers.push_back(peer);
+  command.peers = beyond(then.peers, now.peers);
+  // Unchanged ones stay as `peerctl limit` has set them.
+  if (now.limit_up != then.limit_up) command.up = then.limit_up;
+  if (now.limit_down != then.limit_down) command.down = then.limit_down;
+  for (const Key& key : keys()) {
+    if (!key.at_once || key.value(now) == key.value(then)) continue;
+    if (key.name != "network.peers" || !command.peers.empty()) names.emplace_back(key.name);
   }
-  found.compare("network.peers", command.peers.empty(), true);
-  return {std::move(command), found.names()};
+  return {std::move(command), joined(names)};
 }
 
 Result<Config> read_again(const DaemonOptions& options) {

@@ -5,11 +5,10 @@
 #include <algorithm>
 #include <fstream>
 #include <iterator>
-#include <map>
 #include <numeric>
 #include <sstream>
 
-#include "base/units.h"
+#include "config/keys.h"
 #include "net/address.h"
 #include "protocol/limits.h"
 #include "protocol/path.h"
@@ -17,112 +16,20 @@
 namespace peer::daemon {
 namespace {
 
-/// Why a value cannot be; nothing if it was taken.
-using Problem = std::optional<std::string>;
-using Setter = Problem (*)(Config&, const toml::node&);
-
-Problem take_text(std::string& into, const toml::node& node) {
-  const auto value = node.value_exact<std::string>();
-  if (!value) return "must be a string";
-  into = *value;
-  return std::nullopt;
-}
-
-Problem take_texts(std::vector<std::string>& into, const toml::node& node) {
-  const toml::array* array = node.as_array();
-  if (array == nullptr) return "must be an array of strings";
-  into.clear();
-  for (const toml::node& entry : *array) {
-    const auto value = entry.value_exact<std::string>();
-    if (!value || value->empty()) return "must be an array of strings that are not empty";
-    into.push_back(*value);
-  }
-  return std::nullopt;
-}
-
-std::string number_text(const toml::node& node) {
+Value value_of(const toml::node& node) {
+  if (const auto truth = node.value_exact<bool>()) return *truth;
+  if (const auto whole = node.value_exact<std::int64_t>()) return *whole;
+  if (const auto real = node.value_exact<double>()) return *real;
   if (const auto text = node.value_exact<std::string>()) return *text;
-  if (const auto whole = node.value_exact<std::int64_t>()) return std::to_string(*whole);
-  if (const auto real = node.value_exact<double>()) return std::to_string(*real);
-  return {};
-}
-
-Problem take_duration(Duration& into, const toml::node& node, Duration least) {
-  const auto value = parse_duration(number_text(node));
-  if (!value) return "must be a time like \"500ms\", \"5s\", \"2m\" or \"1h\"";
-  if (*value < least) return "must be at least " + std::to_string(least / std::chrono::milliseconds(1)) + "ms";
-  into = *value;
-  return std::nullopt;
-}
-
-Problem take_size(std::uint64_t& into, const toml::node& node) {
-  const auto value = parse_size(number_text(node));
-  if (!value) return "must be a number of bytes like \"256M\"";
-  into = *value;
-  return std::nullopt;
-}
-
-Problem take_count(std::uint64_t& into, const toml::node& node, std::int64_t most) {
-  const auto value = node.value_exact<std::int64_t>();
-  if (!value || *value < 1 || *value > most) return "must be a number from 1 to " + std::to_string(most);
-  into = static_cast<std::uint64_t>(*value);
-  return std::nullopt;
-}
-
-Problem take_access(Config&, const toml::node& node) {
-  std::string mode;
-  if (auto problem = take_text(mode, node)) return problem;
-  if (mode == "open") return std::nullopt;
-  // Serving everybody although somebody asked for less would be worse than not starting.
-  if (mode == "party" || mode == "paired") return "\"" + mode + "\" is not available in this version, only \"open\"";
-  return "must be \"open\", \"party\" or \"paired\"";
-}
-
-struct Key {
-  Setter set;
-  bool effect = true;
-};
-
-const std::map<std::string, Key, std::less<>>& keys() {
-  using namespace std::chrono_literals;
-  using Node = const toml::node&;
-  static const std::map<std::string, Key, std::less<>> table{
-      {"name", {[](Config& c, Node n) { return take_text(c.name, n); }}},
-      {"library.roots", {[](Config& c, Node n) { return take_texts(c.roots, n); }}},
-      {"library.settle", {[](Config& c, Node n) { return take_duration(c.settle, n, 0ms); }}},
-      {"network.listen", {[](Config& c, Node n) { return take_text(c.listen, n); }}},
-      {"network.peers", {[](Config& c, Node n) { return take_texts(c.peers, n); }}},
-      {"network.interfaces", {[](Config& c, Node n) { return take_texts(c.interfaces, n); }}},
-      {"network.ignore", {[](Config& c, Node n) { return take_texts(c.ignored_interfaces, n); }}},
-      {"network.threads",
-       {[](Config&, Node n) {
-          std::uint64_t unused = 0;
-          return take_count(unused, n, 64);
-        },
-        false}},
-      {"discovery.mdns", {[](Config& c, Node n) -> Problem {
-         const auto value = n.value_exact<bool>();
-         if (!value) return "must be true or false";
-         c.mdns = *value;
-         return std::nullopt;
-       }}},
-      {"access.mode", {take_access}},
-      {"access.party_key_file",
-       {[](Config&, Node n) {
-          std::string unused;
-          return take_text(unused, n);
-        },
-        false}},
-      {"limits.up", {[](Config& c, Node n) { return take_size(c.limit_up, n); }}},
-      {"limits.down", {[](Config& c, Node n) { return take_size(c.limit_down, n); }}},
-      {"downloads.parallel", {[](Config& c, Node n) { return take_count(c.parallel, n, 100); }}},
-      {"downloads.reserve", {[](Config& c, Node n) { return take_size(c.reserve, n); }}},
-      {"downloads.auto", {[](Config& c, Node n) { return take_texts(c.automatic, n); }}},
-      {"liveness.ping", {[](Config& c, Node n) { return take_duration(c.ping, n, 100ms); }}},
-      {"liveness.lost", {[](Config& c, Node n) { return take_duration(c.lost, n, 200ms); }}},
-      {"runtime.shutdown_timeout", {[](Config& c, Node n) { return take_duration(c.shutdown_timeout, n, 100ms); }}},
-  };
-  return table;
+  const toml::array* array = node.as_array();
+  if (array == nullptr) return {};
+  std::vector<std::string> texts;
+  for (const toml::node& entry : *array) {
+    const auto text = entry.value_exact<std::string>();
+    if (!text) return {};
+    texts.push_back(*text);
+  }
+  return texts;
 }
 
 std::string at(const std::string& file, const toml::source_region& region) {
@@ -130,12 +37,12 @@ std::string at(const std::string& file, const toml::source_region& region) {
 }
 
 bool is_section(std::string_view path) {
-  return std::ranges::any_of(keys(), [&](const auto& key) { return key.first.starts_with(std::string(path) + "."); });
+  return std::ranges::any_of(keys(), [&](const Key& key) { return section_of(key) == path; });
 }
 
 Problem unknown(const std::string& path) {
   std::vector<std::string> names;
-  for (const auto& [name, key] : keys()) names.push_back(name);
+  for (const Key& key : keys()) names.emplace_back(key.name);
   std::string message = "unknown key \"" + path + "\"";
   if (const auto guess = nearest(path, names)) message += ": did you mean \"" + *guess + "\"?";
   return message;
@@ -144,8 +51,8 @@ Problem unknown(const std::string& path) {
 Result<void> apply(Config& config, const toml::table& table, const std::string& prefix, const std::string& file) {
   for (const auto& [name, node] : table) {
     const std::string path = prefix + std::string(name.str());
-    const auto key = keys().find(path);
-    if (key == keys().end() && node.is_table() && (is_section(path) || path == "hooks")) {
+    const Key* key = find_key(path);
+    if (key == nullptr && node.is_table() && (is_section(path) || path == "hooks")) {
       if (path == "hooks") {
         config.without_effect.push_back(path);
       } else if (auto done = apply(config, *node.as_table(), path + ".", file); !done) {
@@ -153,10 +60,10 @@ Result<void> apply(Config& config, const toml::table& table, const std::string& 
       }
       continue;
     }
-    Problem problem = key == keys().end() ? unknown(path) : key->second.set(config, node);
-    if (problem && key != keys().end()) problem = path + " " + *problem;
+    Problem problem = key == nullptr ? unknown(path) : key->set(config, value_of(node));
+    if (problem && key != nullptr) problem = path + " " + *problem;
     if (problem) return fail(ErrorCode::invalid, at(file, node.source()) + *problem);
-    if (!key->second.effect) config.without_effect.push_back(path);
+    if (!key->effect) config.without_effect.push_back(path);
   }
   return {};
 }

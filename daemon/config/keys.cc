@@ -1,0 +1,248 @@
+#include "config/keys.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/units.h"
+
+namespace peer::daemon {
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::milliseconds;
+
+std::string quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + '"';
+}
+
+Problem take_text(std::string& into, const Value& value) {
+  const auto* text = std::get_if<std::string>(&value);
+  if (text == nullptr) return "must be a string";
+  into = *text;
+  return std::nullopt;
+}
+
+std::string number_text(const Value& value) {
+  if (const auto* text = std::get_if<std::string>(&value)) return *text;
+  if (const auto* whole = std::get_if<std::int64_t>(&value)) return std::to_string(*whole);
+  if (const auto* real = std::get_if<double>(&value)) return std::to_string(*real);
+  return {};
+}
+
+/// The set and value of a key that is one member of Config.
+template <auto Member>
+struct Text {
+  static Problem set(Config& config, const Value& value) { return take_text(config.*Member, value); }
+  static std::string value(const Config& config) { return quoted(config.*Member); }
+};
+
+template <auto Member>
+struct Texts {
+  static Problem set(Config& config, const Value& value) {
+    const auto* texts = std::get_if<std::vector<std::string>>(&value);
+    if (texts == nullptr) return "must be an array of strings";
+    if (std::ranges::any_of(*texts, &std::string::empty)) return "must be an array of strings that are not empty";
+    config.*Member = *texts;
+    return std::nullopt;
+  }
+  static std::string value(const Config& config) {
+    std::string out = "[";
+    for (const std::string& text : config.*Member) out += (out.size() > 1 ? ", " : "") + quoted(text);
+    return out + "]";
+  }
+};
+
+template <auto Member, int kLeastMs>
+struct Time {
+  static Problem set(Config& config, const Value& value) {
+    const auto duration = parse_duration(number_text(value));
+    if (!duration) return "must be a time like \"500ms\", \"5s\", \"2m\" or \"1h\"";
+    if (*duration < milliseconds(kLeastMs)) return "must be at least " + std::to_string(kLeastMs) + "ms";
+    config.*Member = *duration;
+    return std::nullopt;
+  }
+  static std::string value(const Config& config) {
+    const auto ms = std::chrono::duration_cast<milliseconds>(config.*Member).count();
+    return ms % 1000 == 0 ? quoted(std::to_string(ms / 1000) + "s") : quoted(std::to_string(ms) + "ms");
+  }
+};
+
+template <auto Member>
+struct Size {
+  static Problem set(Config& config, const Value& value) {
+    const auto size = parse_size(number_text(value));
+    if (!size) return "must be a number of bytes like \"256M\"";
+    config.*Member = *size;
+    return std::nullopt;
+  }
+  static std::string value(const Config& config) {
+    const std::uint64_t bytes = config.*Member;
+    if (bytes == 0) return "0";
+    for (const auto& [unit, letter] : {std::pair(1'000'000'000U, "G"), {1'000'000U, "M"}, {1000U, "K"}}) {
+      if (bytes % unit == 0) return quoted(std::to_string(bytes / unit) + letter);
+    }
+    return std::to_string(bytes);
+  }
+};
+
+Problem take_count(std::uint64_t& into, const Value& value, std::int64_t most) {
+  const auto* count = std::get_if<std::int64_t>(&value);
+  if (count == nullptr || *count < 1 || *count > most) return "must be a number from 1 to " + std::to_string(most);
+  into = static_cast<std::uint64_t>(*count);
+  return std::nullopt;
+}
+
+template <auto Member, std::int64_t kMost>
+struct Count {
+  static Problem set(Config& config, const Value& value) { return take_count(config.*Member, value, kMost); }
+  static std::string value(const Config& config) { return std::to_string(config.*Member); }
+};
+
+template <auto Member>
+struct Truth {
+  static Problem set(Config& config, const Value& value) {
+    const auto* truth = std::get_if<bool>(&value);
+    if (truth == nullptr) return "must be true or false";
+    config.*Member = *truth;
+    return std::nullopt;
+  }
+  static std::string value(const Config& config) { return config.*Member ? "true" : "false"; }
+};
+
+struct AccessMode {
+  static Problem set(Config&, const Value& value) {
+    std::string mode;
+    if (auto problem = take_text(mode, value)) return problem;
+    if (mode == "open") return std::nullopt;
+    // Serving everybody although somebody asked for less would be worse than not starting.
+    if (mode == "party" || mode == "paired") return "\"" + mode + "\" is not available in this version, only \"open\"";
+    return "must be \"open\", \"party\" or \"paired\"";
+  }
+  static std::string value(const Config&) { return "\"open\""; }
+};
+
+struct PartyKeyFile {
+  static Problem set(Config&, const Value& value) {
+    std::string unused;
+    return take_text(unused, value);
+  }
+  static std::string value(const Config&) { return "\"\""; }
+};
+
+struct Threads {
+  static Problem set(Config&, const Value& value) {
+    std::uint64_t unused = 0;
+    return take_count(unused, value, 64);
+  }
+  static std::string value(const Config&) { return "1"; }
+};
+
+template <class Kind>
+constexpr Key key(std::string_view name, std::string_view type, bool at_once, std::string_view example,
+                  std::string_view help, bool effect = true) {
+  return {name, type, help, example, at_once, Kind::set, Kind::value, effect};
+}
+
+constexpr bool kAtOnce = true;
+constexpr bool kRestart = false;
+
+constexpr std::array kKeys{
+    key<Text<&Config::name>>("name", "string", kRestart, "\"living-room\"",
+                             "What others see. Empty: the name of the host."),
+    key<Texts<&Config::roots>>("library.roots", "array of strings", kRestart, "[\"/srv/games\"]",
+                               "Directories of games, as absolute paths: every directory in one is a game. The first "
+                               "one receives downloads and "
+                               "must be writable. There must be one here or as a --library flag."),
+    key<Time<&Config::settle, 0>>("library.settle", "time", kRestart, "\"30s\"",
+                                  "How long a game must have been at rest before it is offered."),
+    key<Text<&Config::listen>>(
+        "network.listen", "string", kRestart, "\"192.168.1.7:24747\"",
+        "The UDP address to listen on. [::] is every address of both families; port 0 is any that is free."),
+    key<Texts<&Config::peers>>(
+        "network.peers", "array of strings", kAtOnce, "[\"192.168.1.20\", \"den:24747\"]",
+        "HOST or HOST:PORT of peers to stay connected with, for networks that mDNS does not reach. SIGHUP connects to "
+        "those that were added; dropping one takes a restart."),
+    key<Texts<&Config::interfaces>>(
+        "network.interfaces", "array of strings", kRestart, "[\"eth0\"]",
+        "The only network interfaces to use. Empty: all, except those of containers and virtual machines."),
+    key<Texts<&Config::ignored_interfaces>>("network.ignore", "array of strings", kRestart, "[\"wg*\"]",
+                                            "Patterns of network interfaces not to use in any case."),
+    key<Threads>("network.threads", "number", kRestart, "4",
+                 "Network threads; each one more takes the next free port. It has no effect in this version.", false),
+    key<Truth<&Config::mdns>>("discovery.mdns", "true or false", kRestart, "false",
+                              "Find peers on the local network by mDNS, through the avahi-daemon of this machine."),
+    key<AccessMode>("access.mode", "string", kRestart, "\"open\"",
+                    "Who may read what is offered here. \"open\": anyone on the local network."),
+    key<PartyKeyFile>("access.party_key_file", "string", kRestart, "\"/etc/peerd/party.key\"",
+                      "The file with the secret of a party. It has no effect in this version.", false),
+    key<Size<&Config::limit_up>>(
+        "limits.up", "size", kAtOnce, "\"5M\"",
+        "Bytes a second to all peers together; 0: no limit. \"peerctl limit\" changes it for a "
+        "run."),
+    key<Size<&Config::limit_down>>("limits.down", "size", kAtOnce, "\"20M\"",
+                                   "Bytes a second from all peers together; 0: no limit."),
+    key<Count<&Config::parallel, 100>>("downloads.parallel", "number", kAtOnce, "1",
+                                       "How many downloads run at a time; the others wait in their order. 1 to 100."),
+    key<Size<&Config::reserve>>("downloads.reserve", "size", kAtOnce, "\"10G\"",
+                                "Space that downloads leave free on the disk."),
+    key<Texts<&Config::automatic>>("downloads.auto", "array of strings", kAtOnce, "[\"quake*\"]",
+                                   "Patterns of games that are fetched and kept up to date by themselves."),
+    key<Time<&Config::ping, 100>>("liveness.ping", "time", kRestart, "\"3s\"",
+                                  "How often a silent peer is asked whether it is there."),
+    key<Time<&Config::lost, 200>>("liveness.lost", "time", kRestart, "\"8s\"",
+                                  "After this long a silence a peer is lost. Longer than liveness.ping."),
+    key<Time<&Config::shutdown_timeout, 100>>(
+        "runtime.shutdown_timeout", "time", kRestart, "\"5s\"",
+        "How long a clean stop may take; what has not ended by then is abandoned."),
+};
+
+/// "text" over lines of at most 100 columns, each after "# ".
+std::string comment(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    std::size_t end = text.size();
+    if (end > 98) end = text.rfind(' ', 98);
+    out += "# " + std::string(text.substr(0, end)) + "\n";
+    text.remove_prefix(std::min(text.size(), end + 1));
+  }
+  return out;
+}
+
+}  // namespace
+
+std::span<const Key> keys() { return kKeys; }
+
+const Key* find_key(std::string_view name) {
+  const auto found = std::ranges::find(kKeys, name, &Key::name);
+  return found == kKeys.end() ? nullptr : &*found;
+}
+
+std::string_view section_of(const Key& key) {
+  const std::size_t dot = key.name.find('.');
+  return dot == std::string_view::npos ? std::string_view() : key.name.substr(0, dot);
+}
+
+std::string example_config() {
+  std::string out = comment(
+      "The configuration of peerd, in TOML: every key with its default, commented out. A time is a number with ms, s, "
+      "m "
+      "or h; a size is a number of bytes, K, M, G and T are powers of 1000. \"peerd --check-config\" judges a change, "
+      "\"systemctl reload peerd\" applies it as far as that goes without a restart. See peerd.toml(5).");
+  std::string_view section;
+  const Config defaults;
+  for (const Key& key : kKeys) {
+    if (section_of(key) != section) out += "\n[" + std::string(section = section_of(key)) + "]\n";
+    const std::string_view name = section.empty() ? key.name : key.name.substr(section.size() + 1);
+    out += "\n" + comment(std::string(key.help) + (key.at_once ? "" : " Takes a restart."));
+    out += "# Example: " + std::string(key.example) + "\n";
+    out += "#" + std::string(name) + " = " + key.value(defaults) + "\n";
+  }
+  return out;
+}
+
+}  // namespace peer::daemon
