@@ -37,6 +37,9 @@ void Connection::handshake_completed() {
     return close_http(NGHTTP3_H3_NO_ERROR, {ErrorCode::refused, remote_.to_string() + " is peer " + found + ", not " +
                                                                     expected_->brief() + " as expected"});
   }
+  Result<ChannelBinding> binding = tls_->channel_binding();
+  if (!binding) return close_quic(NGTCP2_INTERNAL_ERROR, std::move(binding.error()));
+  binding_ = *binding;
   ready_ = true;
   if (server_) core_->handshake_done();
   settled.set();

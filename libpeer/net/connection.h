@@ -59,6 +59,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool is_over() const noexcept { return over_; }
   bool half_open() const noexcept { return server_ && !ready_; }
   const std::optional<PeerId>& peer() const noexcept { return peer_; }
+  const ChannelBinding& channel_binding() const noexcept { return binding_; }
   SocketAddress remote() const noexcept { return remote_; }
   const Error& error() const noexcept { return error_; }
   LinkStats stats() const;
@@ -79,6 +80,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   rt::Event settled;               ///< ready for requests, or over
   rt::Event over;                  ///< see 3
   std::optional<rt::Scope> scope;  ///< of its handlers; the driving task joins it
+  bool admitted = false;           ///< see ServerStream
   bool touched = false;            ///< the core's: it waits for a flush
   std::uint64_t serial = 0;        ///< the core's
 
@@ -109,6 +111,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Core* core_;  // null once over
   const bool server_;
   std::optional<PeerId> expected_, peer_;
+  ChannelBinding binding_;
   SocketAddress local_, remote_;
   sockaddr_storage native_local_{}, native_remote_{};
   ngtcp2_conn* quic_ = nullptr;

@@ -21,6 +21,7 @@ class ConnectionLink final : public Link {
   ~ConnectionLink() override { close("no longer needed"); }
   const std::optional<PeerId>& peer() const override { return connection_->peer(); }
   SocketAddress remote_address() const override { return connection_->remote(); }
+  const ChannelBinding& channel_binding() const override { return connection_->channel_binding(); }
   rt::Task<Result<std::unique_ptr<ClientStream>>> request(const RequestHead& head, bool has_body,
                                                           rt::CancellationToken token) override {
     token.throw_if_requested();
@@ -206,7 +207,8 @@ rt::Task<void> Core::answer(std::shared_ptr<Connection> connection, std::shared_
   std::exception_ptr error;
   const rt::CancellationToken token = stream->stop->token();
   {
-    ServerHandle handle(stream, connection->peer(), connection->remote());
+    ServerHandle handle(stream, connection->peer(), connection->remote(), connection->channel_binding(),
+                        connection->admitted);
     try {
       auto task = serving->handler(handle, token);
       co_await task;

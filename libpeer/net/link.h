@@ -26,6 +26,11 @@
 
 namespace peer::net {
 
+/// A secret that both ends of one connection know, that nobody else knows, and that no other connection has: what is
+/// proven over it (net/party.h) is proven for this connection alone. TLS's exporter (RFC 8446, 7.5) in HTTP/3.
+struct ChannelBindingTag;
+using ChannelBinding = Bytes32<ChannelBindingTag>;
+
 /// Names are lower case. Pseudo-header fields stand in the heads below.
 struct Field {
   std::string name;
@@ -92,6 +97,10 @@ class ServerStream {
   /// The other side's proven id; none for a client without a certificate.
   virtual const std::optional<PeerId>& peer() const = 0;
   virtual SocketAddress remote_address() const = 0;
+  virtual const ChannelBinding& channel_binding() const = 0;
+  /// A mark on the whole connection, for whoever decides what may be asked on it; it is not there at first.
+  virtual bool admitted() const = 0;
+  virtual void admit() = 0;
   virtual BodyReader& reader() = 0;
   /// Sends the head, once; `has_body` false ends the response with it. Fails: as BodyWriter::write.
   virtual Result<void> respond(const ResponseHead& head, bool has_body) = 0;
@@ -111,6 +120,7 @@ class Link {
   virtual ~Link() = default;
   virtual const std::optional<PeerId>& peer() const = 0;
   virtual SocketAddress remote_address() const = 0;
+  virtual const ChannelBinding& channel_binding() const = 0;
   /// Sends a request; with `has_body` its writer() follows. Fails: as above, `busy` when the peer allows no more
   /// streams.
   virtual rt::Task<Result<std::unique_ptr<ClientStream>>> request(const RequestHead& head, bool has_body,

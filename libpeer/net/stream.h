@@ -125,12 +125,17 @@ class ClientHandle final : public ClientStream {
 
 class ServerHandle final : public ServerStream {
  public:
-  ServerHandle(std::shared_ptr<Stream> stream, std::optional<PeerId> peer, SocketAddress remote)
-      : stream_(std::move(stream)), peer_(peer), remote_(remote) {}
+  /// `admitted` is the connection's, and must outlive the handle.
+  ServerHandle(std::shared_ptr<Stream> stream, std::optional<PeerId> peer, SocketAddress remote,
+               const ChannelBinding& binding, bool& admitted)
+      : stream_(std::move(stream)), peer_(peer), remote_(remote), binding_(binding), admitted_(admitted) {}
   ~ServerHandle() override { stream_->abandon(); }
   const RequestHead& request() const override { return stream_->request; }
   const std::optional<PeerId>& peer() const override { return peer_; }
   SocketAddress remote_address() const override { return remote_; }
+  const ChannelBinding& channel_binding() const override { return binding_; }
+  bool admitted() const override { return admitted_; }
+  void admit() override { admitted_ = true; }
   BodyReader& reader() override { return *stream_; }
   Result<void> respond(const ResponseHead& head, bool has_body) override { return stream_->respond(head, has_body); }
   BodyWriter& writer() override { return *stream_; }
@@ -139,6 +144,8 @@ class ServerHandle final : public ServerStream {
   std::shared_ptr<Stream> stream_;
   std::optional<PeerId> peer_;
   SocketAddress remote_;
+  ChannelBinding binding_;
+  bool& admitted_;
 };
 
 }  // namespace peer::net

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 #include "base/check.h"
 
@@ -111,6 +112,16 @@ Result<std::optional<PeerId>> TlsSession::peer() const {
   Result<PeerId> id = peer_id_of(certificate);
   if (!id) return std::unexpected(std::move(id.error()));
   return *id;
+}
+
+Result<ChannelBinding> TlsSession::channel_binding() const {
+  static constexpr std::string_view kLabel = "EXPORTER-peerd-channel-binding";
+  ChannelBinding binding;
+  if (SSL_export_keying_material(ssl_, binding.bytes.data(), binding.bytes.size(), kLabel.data(), kLabel.size(),
+                                 nullptr, 0, 0) != 1) {
+    return fail(ErrorCode::internal, "TLS exports no keying material");
+  }
+  return binding;
 }
 
 }  // namespace peer::net

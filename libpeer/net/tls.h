@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "net/identity.h"
+#include "net/link.h"
 
 namespace peer::net {
 
@@ -44,6 +45,8 @@ class TlsSession {
   ngtcp2_crypto_ossl_ctx* native() const noexcept { return context_; }
   /// The remote's proven id, once the handshake is complete; nothing without a certificate. Fails: invalid.
   Result<std::optional<PeerId>> peer() const;
+  /// Once the handshake is complete. Fails: internal.
+  Result<ChannelBinding> channel_binding() const;
 
  private:
   ngtcp2_crypto_ossl_ctx* context_ = nullptr;

@@ -130,6 +130,7 @@ Result<Route> parse_path(std::string_view path, std::string_view query_text) {
   if (path == "/v1/peer") return PeerRoute{};
   if (path == "/v1/library") return LibraryRoute{};
   if (path == "/v1/session") return SessionRoute{};
+  if (path == "/v1/proof") return ProofRoute{};
   static constexpr std::string_view kGames = "/v1/games/";
   if (!path.starts_with(kGames)) return unknown();
   path.remove_prefix(kGames.size());
@@ -151,6 +152,7 @@ struct Format {
   std::string operator()(const PeerRoute&) const { return "/v1/peer"; }
   std::string operator()(const LibraryRoute&) const { return "/v1/library"; }
   std::string operator()(const SessionRoute&) const { return "/v1/session"; }
+  std::string operator()(const ProofRoute&) const { return "/v1/proof"; }
   std::string operator()(const ManifestRoute& route) const {
     std::string out = game(route.game) + "/manifest";
     if (route.version) out += "?version=" + route.version->hex();
@@ -188,10 +190,10 @@ Result<Route> parse_route(std::string_view method, std::string_view path) {
   const std::string_view query = question == std::string_view::npos ? std::string_view() : path.substr(question + 1);
   auto route = parse_path(path.substr(0, question), query);
   if (!route) return route;
-  const bool session = std::holds_alternative<SessionRoute>(*route);
-  const bool allowed = session ? method == "POST" : method == "GET" || method == "HEAD";
+  const bool post = std::holds_alternative<SessionRoute>(*route) || std::holds_alternative<ProofRoute>(*route);
+  const bool allowed = post ? method == "POST" : method == "GET" || method == "HEAD";
   if (!allowed) {
-    return fail(ErrorCode::refused, std::string("this path takes ") + (session ? "POST" : "GET and HEAD") + " only");
+    return fail(ErrorCode::refused, std::string("this path takes ") + (post ? "POST" : "GET and HEAD") + " only");
   }
   return route;
 }

@@ -15,6 +15,7 @@ namespace peer::protocol {
 struct PeerRoute {};     ///< GET /v1/peer
 struct LibraryRoute {};  ///< GET /v1/library
 struct SessionRoute {};  ///< POST /v1/session
+struct ProofRoute {};    ///< POST /v1/proof
 struct ManifestRoute {   ///< GET /v1/games/{id}/manifest[?version=HEX]
   std::string game;
   std::optional<Digest> version;
@@ -30,7 +31,7 @@ struct ChunksRoute {  ///< GET /v1/games/{id}/chunks?version=HEX&first=N&count=N
   std::uint64_t first = 0;
   std::uint64_t count = 0;
 };
-using Route = std::variant<PeerRoute, LibraryRoute, SessionRoute, ManifestRoute, FileRoute, ChunksRoute>;
+using Route = std::variant<PeerRoute, LibraryRoute, SessionRoute, ProofRoute, ManifestRoute, FileRoute, ChunksRoute>;
 
 /// Percent-decodes and checks each part. Fails: no_such_game for an unknown path (404), invalid for a bad one (400),
 /// refused for a known path with another method (405).
@@ -52,6 +53,10 @@ inline constexpr std::string_view kVerifyTrue = "?1";
 /// Stands in a response whose sender is held back by its own limit or disk, not by the network.
 inline constexpr std::string_view kLimitedField = "peerd-limited";
 inline constexpr std::string_view kLimitedTrue = "?1";
+
+/// A field of ProofRoute's request and of its answer: each side's proof that it knows the party's secret, as 64 hex
+/// digits.
+inline constexpr std::string_view kProofField = "peerd-proof";
 
 /// The Accept value by which peers ask for the binary manifest.
 inline constexpr std::string_view kManifestMediaType = "application/vnd.peerd.manifest";

@@ -141,6 +141,7 @@ class LyingLink final : public net::Link {
   explicit LyingLink(Input& input) : input_(input) {}
   const std::optional<PeerId>& peer() const override { return id_; }
   net::SocketAddress remote_address() const override { return net::SocketAddress::loopback(1); }
+  const net::ChannelBinding& channel_binding() const override { return binding_; }
   rt::Task<Result<std::unique_ptr<net::ClientStream>>> request(const net::RequestHead& head, bool,
                                                                rt::CancellationToken) override {
     const auto route = protocol::parse_route(head.method, head.path);
@@ -167,6 +168,7 @@ class LyingLink final : public net::Link {
 
  private:
   Input& input_;
+  net::ChannelBinding binding_;
   std::optional<PeerId> id_ = PeerId{};
   rt::Event ended_;
 };

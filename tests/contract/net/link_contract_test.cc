@@ -122,6 +122,37 @@ rt::Task<void> exchanges(Pair& pair) {
   }
 }
 
+/// Answers with the connection's binding, and whether it was marked before.
+rt::Task<void> show_binding(net::ServerStream& stream, rt::CancellationToken) {
+  net::ResponseHead head;
+  head.fields.push_back({"binding", stream.channel_binding().hex()});
+  head.fields.push_back({"marked", stream.admitted() ? "yes" : "no"});
+  stream.admit();
+  static_cast<void>(stream.respond(head, false));
+  co_return;
+}
+
+rt::Task<std::pair<std::string, std::string>> ask_binding(net::Link& link) {
+  auto reply = co_await get(link, "/binding");
+  REQUIRE(reply.has_value());
+  co_return std::pair(reply->head.fields.at(0).value, reply->head.fields.at(1).value);
+}
+
+rt::Task<void> bindings(Pair& pair) {
+  auto one = co_await pair.link();
+  auto two = co_await pair.link();
+  CHECK(one->channel_binding() != net::ChannelBinding{});
+  CHECK(one->channel_binding() != two->channel_binding());
+  for (net::Link* link : {one.get(), two.get()}) {
+    const auto first = co_await ask_binding(*link);
+    CHECK(first.first == link->channel_binding().hex());
+    CHECK(first.second == "no");
+    const auto second = co_await ask_binding(*link);
+    CHECK(second.first == link->channel_binding().hex());
+    CHECK(second.second == "yes");
+  }
+}
+
 rt::Task<void> many_streams(Pair& pair) {
   auto link = co_await pair.link();
   std::vector<std::unique_ptr<net::ClientStream>> streams;
@@ -311,6 +342,10 @@ rt::Task<void> cancelled_anywhere(Pair& pair) {
 }  // namespace
 
 TEST_CASE("link: bodies both ways, with both identities") { check_both(&exchanges, &test_handler); }
+
+TEST_CASE("link: both ends share a binding that no other connection has, and the server's mark stays on it") {
+  check_both(&bindings, &show_binding);
+}
 
 TEST_CASE("link: 64 requests at a time; giving some up makes room") { check_both(&many_streams, &test_handler); }
 

@@ -53,6 +53,9 @@ class FakeServerStream final : public net::ServerStream {
   const net::RequestHead& request() const override { return head_; }
   const std::optional<PeerId>& peer() const override { return peer_; }
   net::SocketAddress remote_address() const override { return {}; }
+  const net::ChannelBinding& channel_binding() const override { return binding_; }
+  bool admitted() const override { return admitted_; }
+  void admit() override { admitted_ = true; }
   net::BodyReader& reader() override { check_failed("a request without a body", __FILE__, __LINE__); }
   Result<void> respond(const net::ResponseHead& head, bool has_body) override {
     PEER_CHECK(!response_);
@@ -82,6 +85,8 @@ class FakeServerStream final : public net::ServerStream {
   net::RequestHead head_;
   std::optional<PeerId> peer_;
   std::optional<net::ResponseHead> response_;
+  net::ChannelBinding binding_;
+  bool admitted_ = false;
   bool has_body_ = false;
   FakeBodyWriter writer_;
 };

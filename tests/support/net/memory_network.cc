@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/random.h"
 #include "runtime/sleep.h"
 
 namespace peer::test {
@@ -114,6 +115,7 @@ struct MemoryConnection {
     client = {&client_side, client_side.id_, client_side.address_, {}};
     server = {&server_side, server_side.id_, server_side.address_, {}};
     ++network.stats_.links_alive;
+    seeded_random(number)->fill(binding.bytes);
   }
 
   /// Both learn of it; the one that closes in its own words.
@@ -135,6 +137,8 @@ struct MemoryConnection {
   MemoryNetwork& network;
   std::uint64_t number;
   Side client, server;
+  net::ChannelBinding binding;
+  bool admitted = false;
   std::set<std::shared_ptr<MemoryStream>> streams;  // whose handler runs
   rt::Event over;
 };
@@ -161,11 +165,14 @@ class ClientHandle final : public net::ClientStream {
 
 class ServerHandle final : public net::ServerStream {
  public:
-  ServerHandle(MemoryStream& stream, const MemoryConnection& connection)
-      : stream_(stream), peer_(connection.client.id), remote_(connection.client.address) {}
+  ServerHandle(MemoryStream& stream, MemoryConnection& connection)
+      : stream_(stream), connection_(connection), peer_(connection.client.id) {}
   const net::RequestHead& request() const override { return stream_.head; }
   const std::optional<PeerId>& peer() const override { return peer_; }
-  net::SocketAddress remote_address() const override { return remote_; }
+  net::SocketAddress remote_address() const override { return connection_.client.address; }
+  const net::ChannelBinding& channel_binding() const override { return connection_.binding; }
+  bool admitted() const override { return connection_.admitted; }
+  void admit() override { connection_.admitted = true; }
   net::BodyReader& reader() override { return stream_.up; }
   Result<void> respond(const net::ResponseHead& head, bool has_body) override {
     if (stream_.down.error) return std::unexpected(*stream_.down.error);
@@ -179,8 +186,8 @@ class ServerHandle final : public net::ServerStream {
 
  private:
   MemoryStream& stream_;
+  MemoryConnection& connection_;
   std::optional<PeerId> peer_;
-  net::SocketAddress remote_;
 };
 
 }  // namespace
@@ -225,6 +232,7 @@ class MemoryLink final : public net::Link {
   ~MemoryLink() override { close("no longer needed"); }
   const std::optional<PeerId>& peer() const override { return peer_; }
   net::SocketAddress remote_address() const override { return connection_->server.address; }
+  const net::ChannelBinding& channel_binding() const override { return connection_->binding; }
   rt::Task<Result<std::unique_ptr<net::ClientStream>>> request(const net::RequestHead& head, bool has_body,
                                                                rt::CancellationToken token) override {
     token.throw_if_requested();

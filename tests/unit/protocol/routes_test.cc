@@ -41,6 +41,7 @@ TEST_CASE("routes are recognised") {
   route<PeerRoute>("/v1/peer", "HEAD");
   route<LibraryRoute>("/v1/library?later=1");
   route<SessionRoute>("/v1/session", "POST");
+  route<ProofRoute>("/v1/proof", "POST");
   CHECK(route<ManifestRoute>("/v1/games/Half%20Life/manifest").game == "Half Life");
   CHECK(route<ManifestRoute>("/v1/games/x/manifest?version=" + kHex).version->hex() == kHex);
   const auto file = route<FileRoute>("/v1/games/x/files/a%25/b%3F/%C3%BC");
