@@ -3,9 +3,13 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
+#include <systemd/sd-journal.h>
 
 #include <cstdlib>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "protocol/path.h"
 
@@ -31,16 +35,31 @@ spdlog::level::level_enum to_spdlog(LogLevel level) {
   return spdlog::level::err;
 }
 
-/// sd-daemon(3)'s prefix.
-const char* journal_prefix(LogLevel level) {
+/// syslog(3)'s number.
+char journal_priority(LogLevel level) {
   switch (level) {
     case LogLevel::trace:
-    case LogLevel::debug: return "<7>";
-    case LogLevel::info: return "<6>";
-    case LogLevel::warn: return "<4>";
-    case LogLevel::error: return "<3>";
+    case LogLevel::debug: return '7';
+    case LogLevel::info: return '6';
+    case LogLevel::warn: return '4';
+    case LogLevel::error: return '3';
   }
-  return "<3>";
+  return '3';
+}
+
+/// One entry with the fields by which journalctl searches. False if the journal does not take it.
+bool send_to_journal(LogLevel level, std::string_view component, const std::string& line, const LogFields& fields) {
+  std::vector<std::string> entry;
+  entry.reserve(fields.size() + 4);
+  entry.push_back(fmt::format("MESSAGE={}: {}", component, line));
+  entry.push_back(std::string("PRIORITY=") + journal_priority(level));
+  entry.emplace_back("SYSLOG_IDENTIFIER=peerd");
+  entry.push_back(fmt::format("COMPONENT={}", component));
+  for (const LogField& field : fields) entry.push_back(fmt::format("{}={}", field.name, field.value));
+  std::vector<iovec> parts;
+  parts.reserve(entry.size());
+  for (std::string& text : entry) parts.push_back({text.data(), text.size()});
+  return sd_journal_sendv(parts.data(), static_cast<int>(parts.size())) == 0;
 }
 
 }  // namespace
@@ -50,12 +69,16 @@ LogSink make_log_sink(LogLevel least) {
   logger->set_level(to_spdlog(least));
   const bool journal = writes_to_journal();
   logger->set_pattern(journal ? "%v" : "%Y-%m-%d %H:%M:%S.%e %^%-5l%$ %v");
-  return [logger, journal](LogLevel level, std::string_view component, const std::string& line) {
-    if (!logger->should_log(to_spdlog(level))) return;
-    // Names that peers chose stand in lines.
-    logger->log(to_spdlog(level), "{}{}: {}", journal ? journal_prefix(level) : "", component,
-                protocol::printable(line));
-  };
+  return
+      [logger, journal](LogLevel level, std::string_view component, const std::string& line, const LogFields& fields) {
+        if (!logger->should_log(to_spdlog(level))) return;
+        // Names that peers chose stand in lines.
+        const std::string plain = protocol::printable(line);
+        if (journal && send_to_journal(level, component, plain, fields)) return;
+        // The journal reads sd-daemon(3)'s prefix from its stream too.
+        const std::string prefix = journal ? fmt::format("<{}>", journal_priority(level)) : "";
+        logger->log(to_spdlog(level), "{}{}: {}", prefix, component, plain);
+      };
 }
 
 }  // namespace peer::daemon

@@ -1,4 +1,4 @@
-// The program's log: lines on stderr, with journal levels when systemd reads them.
+// The program's log: lines on stderr, or entries with fields (GAME, PEER, SERVICE) when stderr is the journal.
 #pragma once
 
 #include "base/log.h"

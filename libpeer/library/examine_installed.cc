@@ -36,7 +36,8 @@ rt::Task<Examiner::Again> Examiner::examine_installed(Entry& entry, std::shared_
     judged = co_await judge(entry, scanned, known, token);
   }
   if (judged.nothing) {
-    parts_.log.info(entry.shown.id + " is no longer the version that was installed: it counts as one of its own");
+    parts_.log.game(entry.shown.id)
+        .info(entry.shown.id + " is no longer the version that was installed: it counts as one of its own");
     entry.disowned = entry.installed->stamp;
     entry.installed = nullptr;
     co_return rt::Duration::zero();

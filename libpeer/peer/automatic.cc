@@ -52,7 +52,7 @@ void Downloads::begin_automatic(const std::string& game) {
   const Result<DownloadInfo> begun = start(command);
   if (!begun) return;
   retry_at_[game] = scope_.executor().now() + (failed ? kLateRetry : kRetry);
-  log_.info(game + " " + choice->version.brief() + " is fetched by itself: downloads.auto names it");
+  log_.game(game).info(game + " " + choice->version.brief() + " is fetched by itself: downloads.auto names it");
 }
 
 rt::Task<void> Downloads::keep_up_to_date(rt::CancellationToken token) {

@@ -14,7 +14,7 @@ void Peers::ban(const PeerId& peer, const std::string& reason, const std::string
                              : name.empty()                           ? peer.brief()
                                                                       : name;
   banned_.emplace(peer, Ban{called, reason});
-  log_.warn(called + " (" + peer.brief() + ") is banned: " + protocol::printable(reason));
+  log_.peer(peer.hex()).warn(called + " (" + peer.brief() + ") is banned: " + protocol::printable(reason));
   for (auto& [id, session] : sessions_) {
     if (session.peer != peer || session.closed) continue;
     send(session, protocol::Refusal{"this peer is banned here"});
@@ -57,7 +57,7 @@ Result<void> Peers::unban(const std::string& peer) {
     // Whom an address led to is not known before it is dialled again.
     if (!target->id || *target->id == id) target->kick.set();
   }
-  log_.info(id.brief() + " is banned no more");
+  log_.peer(id.hex()).info(id.brief() + " is banned no more");
   wake_waiters();
   options_.on_bans_changed();
   return {};

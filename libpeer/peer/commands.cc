@@ -203,7 +203,7 @@ rt::Task<Result<bool>> PeerMain::rescan(Rescan command, rt::CancellationToken to
   const std::string name = command.game.value_or("");
   auto work = command.publish ? library_->publish(name, token) : library_->rescan(std::move(command.game), token);
   const Result<void> done = co_await work;
-  if (done && command.publish) log_.info(protocol::printable(name) + " is offered as it is now");
+  if (done && command.publish) log_.game(name).info(protocol::printable(name) + " is offered as it is now");
   co_return acknowledged(done);
 }
 

@@ -264,8 +264,9 @@ rt::Task<void> Downloads::restore(rt::CancellationToken token) {
     parse_options(row.options, *active, scope_.executor().now());
     active->paused = row.paused;
     active->received_before = active->saved = row.received;
-    log_.info("download of " + row.game +
-              (row.paused ? " stays paused: 'peerctl resume' lets it go on" : " goes on when a peer with it appears"));
+    log_.game(row.game).info(
+        "download of " + row.game +
+        (row.paused ? " stays paused: 'peerctl resume' lets it go on" : " goes on when a peer with it appears"));
     enter(std::move(active));
   }
 }

@@ -76,11 +76,12 @@ rt::Task<void> Downloads::run(std::shared_ptr<Active> active, rt::CancellationTo
     guard.give_up_turn();
     if (!active->ending && !failure.empty()) {
       decide(*active, DownloadEvent::Kind::failed, internal_error(active->game, failure));
-      log_.error(active->error->message);
+      log_.game(active->game).error(active->error->message);
     } else if (!active->ending && active->cancelled) {
       decide(*active, DownloadEvent::Kind::cancelled, std::nullopt);
       const Result<bool> discarded = co_await discard_staging(active->game, rt::CancellationToken());
-      if (!discarded) log_.warn("what was received of " + active->game + " stays: " + discarded.error().message);
+      if (!discarded)
+        log_.game(active->game).warn("what was received of " + active->game + " stays: " + discarded.error().message);
     }
   }
   // Cut off by shutdown: nothing is said of it, and the next start begins it again.
@@ -117,7 +118,7 @@ rt::Task<void> Downloads::run_attempts(Active& active, Guard& guard, rt::Cancell
 rt::Task<void> Downloads::wait_resumed(Active& active, rt::CancellationToken token) {
   if (!active.paused) co_return;
   active.state = DownloadState::paused;
-  log_.info("download of " + active.game + " is paused");
+  log_.game(active.game).info("download of " + active.game + " is paused");
   if (active.begun) tell(active, DownloadEvent::Kind::progress);
   while (active.paused) {
     active.changed.reset();
@@ -175,7 +176,8 @@ rt::Task<void> Downloads::fetch(Active& active, rt::CancellationToken token) {
   active.download->restrict_to(active.from);
   if (active.wait) active.download->wait_for_sources(active.wait_until);
   if (!active.trouble) {
-    log_.info("download of " + active.game + " " + active.version.brief() + (active.begun ? " goes on" : " begins"));
+    log_.game(active.game)
+        .info("download of " + active.game + " " + active.version.brief() + (active.begun ? " goes on" : " begins"));
   }
   tell(active, std::exchange(active.begun, true) ? DownloadEvent::Kind::progress : DownloadEvent::Kind::begin);
 
@@ -185,20 +187,21 @@ rt::Task<void> Downloads::fetch(Active& active, rt::CancellationToken token) {
     case transfer::DownloadOutcome::Kind::finished: {
       const Result<void> adopted =
           co_await options_.library->adopt(active.game, *outcome.document, rt::CancellationToken());
-      if (!adopted) log_.warn(active.game + " is complete but not offered yet: " + adopted.error().message);
-      log_.info("download of " + active.game + " is complete");
-      if (const std::string kept = outcome.user_files.describe(); !kept.empty()) log_.info(kept);
+      if (!adopted)
+        log_.game(active.game).warn(active.game + " is complete but not offered yet: " + adopted.error().message);
+      log_.game(active.game).info("download of " + active.game + " is complete");
+      if (const std::string kept = outcome.user_files.describe(); !kept.empty()) log_.game(active.game).info(kept);
       decide(active, DownloadEvent::Kind::finished, std::nullopt);
       break;
     }
     case transfer::DownloadOutcome::Kind::failed:
       if (take_trouble(active, *outcome.error)) break;
-      log_.error("download of " + active.game + " failed: " + outcome.error->message);
+      log_.game(active.game).error("download of " + active.game + " failed: " + outcome.error->message);
       decide(active, DownloadEvent::Kind::failed, std::move(outcome.error));
       break;
     case transfer::DownloadOutcome::Kind::peers_gone: {
       Error gone{ErrorCode::peers_gone, "every peer with " + active.game + " went away; what was received is kept", 0};
-      log_.warn("download of " + active.game + ": " + gone.message);
+      log_.game(active.game).warn("download of " + active.game + ": " + gone.message);
       decide(active, DownloadEvent::Kind::all_peers_gone, std::move(gone));
       break;
     }

@@ -46,7 +46,7 @@ bool Downloads::take_trouble(Active& active, const Error& error) {
   active.trouble_bytes = std::max(active.trouble_bytes, active.download->progress().bytes_done);
   active.restored = true;  // peers may come and go meanwhile
   if (news) {
-    log_.warn("download of " + active.game + " pauses until this is over: " + error.message);
+    log_.game(active.game).warn("download of " + active.game + " pauses until this is over: " + error.message);
     tell(active, DownloadEvent::Kind::progress);
   }
   return true;
@@ -74,7 +74,7 @@ void Downloads::note_progress(Active& active) {
   active.staged = active.staged || progress.bytes_done > 0;
   if (!active.trouble || progress.bytes_done <= active.trouble_bytes) return;
   active.trouble.reset();
-  log_.info("download of " + active.game + " goes on");
+  log_.game(active.game).info("download of " + active.game + " goes on");
 }
 
 }  // namespace peer::node

@@ -128,7 +128,8 @@ rt::Task<void> Peers::try_hint(Hint hint, rt::CancellationToken token) {
     const auto dial = begin_dial(address, hint.id, "exchange", true);
     co_await dial->settled.wait(token);
     if (dial->greeted) co_return;
-    log_.debug("a peer named " + hint.id.brief() + " at " + address.to_string() + ": " + dial->reason.message);
+    log_.peer(hint.id.hex())
+        .debug("a peer named " + hint.id.brief() + " at " + address.to_string() + ": " + dial->reason.message);
   }
 }
 

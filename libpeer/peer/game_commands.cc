@@ -82,7 +82,7 @@ rt::Task<Result<bool>> PeerMain::remove_game(RemoveGame command, rt::Cancellatio
   if (!discarded) co_return std::unexpected(discarded.error());
   downloads_->removed(game);
   damaged_.erase(game);
-  log_.info(game + " is removed");
+  log_.game(game).info(game + " is removed");
   auto forget = [store = environment_.store, root, game](const rt::StopFlag&) {
     return store->forget_game(root, game);
   };

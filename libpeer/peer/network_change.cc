@@ -55,7 +55,8 @@ rt::Task<void> Peers::find_again(PeerId peer, SessionId session, rt::TimePoint s
     ~Over() { sought.erase(id); }
   };
   const Over over{sought_, peer};
-  log_.info(table_.find(peer)->name + " does not answer after a change of the network: it is dialled anew");
+  log_.peer(peer.hex())
+      .info(table_.find(peer)->name + " does not answer after a change of the network: it is dialled anew");
   struct Attempt {
     std::uint64_t network = 0;
     std::shared_ptr<Dial> dial;

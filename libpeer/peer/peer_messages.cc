@@ -73,7 +73,7 @@ void Peers::on_message(SessionId id, Session& session, protocol::SessionMessage 
 
 void Peers::on_refusal(SessionId id, Session& session, const protocol::Refusal& refusal) {
   const std::string reason = protocol::printable(refusal.reason);
-  log_.warn(session.remote.to_string() + " refused: " + reason);
+  log_.peer(session.peer.hex()).warn(session.remote.to_string() + " refused: " + reason);
   if (Dial* dial = dial_of(session); dial != nullptr && !dial->verdict) {
     met(*dial, session.peer);
     dial->verdict = Error{ErrorCode::refused, reason, 0};
@@ -178,7 +178,7 @@ void Peers::on_hello(SessionId id, Session& session, protocol::Hello hello) {
     add_addresses(entry, target->addresses);
   }
   if (!known) {
-    log_.info(entry.name + " (" + entry.id.brief() + ") is connected");
+    log_.peer(entry.id.hex()).info(entry.name + " (" + entry.id.brief() + ") is connected");
     if (is_new) emit(PeerEvent::Kind::discovered, entry);
     emit(PeerEvent::Kind::connected, entry);
   }
@@ -227,7 +227,8 @@ void Peers::learn_addresses(PeerEntry& entry, const Session& session, const prot
 
 void Peers::on_library_request(SessionId id, Session& session, const protocol::LibraryRequest& request) {
   if (!session.library_requests.take(control_.executor().now(), kRequestBurst, kRequestsPerSecond)) {
-    log_.warn(session.remote.to_string() + " asks for the library without end: its session is closed");
+    log_.peer(session.peer.hex())
+        .warn(session.remote.to_string() + " asks for the library without end: its session is closed");
     close(id);
     return;
   }
@@ -242,7 +243,8 @@ void Peers::ask_library(Session& session, std::uint64_t since) {
 void Peers::on_update(Session& session, PeerEntry& entry, const protocol::LibraryUpdate& update) {
   const PeerTable::Applied applied = PeerTable::apply(entry, update);
   forget_holdings_offered(session, entry);
-  log_.debug("library of " + entry.name + ": " + (update.base == 0 ? "snapshot" : "delta") + " to revision " +
+  log_.peer(entry.id.hex())
+      .debug("library of " + entry.name + ": " + (update.base == 0 ? "snapshot" : "delta") + " to revision " +
              std::to_string(update.revision) + ", " + std::to_string(update.games.size()) + " games, " +
              std::to_string(update.removed.size()) + " removed");
   if (applied == PeerTable::Applied::changed) catalogue_changed();

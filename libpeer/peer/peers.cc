@@ -167,7 +167,7 @@ void Peers::on_closed(const SessionClosed& closed) {
   if (found == sessions_.end()) return;
   const PeerId peer = found->second.peer;
   sessions_.erase(found);
-  log_.debug("session with " + peer.brief() + " over: " + closed.reason.message);
+  log_.peer(peer.hex()).debug("session with " + peer.brief() + " over: " + closed.reason.message);
   if (sessions_.empty()) sessions_over_.set();
   PeerEntry* entry = table_.find(peer);
   if (entry == nullptr) return;
@@ -194,7 +194,8 @@ void Peers::lose(PeerEntry& entry, PeerEvent::Kind kind) {
   entry.rtt_ms.reset();
   entry.state = PeerState::unreachable;
   if (was_connected && !leaving_) {
-    log_.info(entry.name + " (" + entry.id.brief() + ") " +
+    log_.peer(entry.id.hex())
+        .info(entry.name + " (" + entry.id.brief() + ") " +
               (kind == PeerEvent::Kind::goodbye ? "said goodbye" : "is lost"));
     emit(kind, entry);
   }

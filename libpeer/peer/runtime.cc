@@ -107,7 +107,7 @@ void PeerMain::begin_stop() {
 
 void PeerMain::fail_runtime(const std::string& component, const std::string& error) {
   if (stopping_.is_set()) return;  // an error during shutdown is none of the runtime
-  log_.error(component + " failed: " + error);
+  log_.service(component).error(component + " failed: " + error);
   failed_ = true;
   emit(RuntimeFailed{component, error});
   begin_stop();

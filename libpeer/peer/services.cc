@@ -48,14 +48,14 @@ void PeerMain::service_ended(const rt::ServiceExit& exit) {
   ServiceStatus& status = services_[exit.name];
   const std::string error = rt::describe(exit.error);
   if (exit.stopping) {
-    if (exit.error) log_.warn(exit.name + " failed while stopping: " + error);
+    if (exit.error) log_.service(exit.name).warn(exit.name + " failed while stopping: " + error);
     status.state = "stopped";
     return;
   }
   if (status.policy == "restart") {
     status.state = "restarting";
     ++status.restarts;
-    log_.warn(exit.name + " ended (" + error + "): it runs again in 5 s");
+    log_.service(exit.name).warn(exit.name + " ended (" + error + "): it runs again in 5 s");
     emit(ServiceRestarted{exit.name, error, status.restarts});
     return;
   }
@@ -63,7 +63,7 @@ void PeerMain::service_ended(const rt::ServiceExit& exit) {
   if (status.policy == "required") {
     fail_runtime(exit.name, error);
   } else {
-    log_.warn(exit.name + " ended: " + error + "; everything else goes on without it");
+    log_.service(exit.name).warn(exit.name + " ended: " + error + "; everything else goes on without it");
   }
 }
 

@@ -88,8 +88,8 @@ rt::Task<Result<Verdict>> PeerMain::verify_game(VerifyGame command, rt::Cancella
   }
   const std::vector<std::string> news = unexpected(*local, damage, verdict.damaged);
   if (!news.empty()) {
-    log_.warn(game + " is damaged: " + std::to_string(news.size()) + " files are not what version " +
-              damage.version.brief() + " says, first " + protocol::printable(news.front()));
+    log_.game(game).warn(game + " is damaged: " + std::to_string(news.size()) + " files are not what version " +
+                         damage.version.brief() + " says, first " + protocol::printable(news.front()));
     damage.paths = news;
     damaged_.insert_or_assign(game, damage);
     library_->withdraw(game);

@@ -92,7 +92,8 @@ rt::Task<DownloadOutcome> Download::run(rt::CancellationToken token) {
     // Not under the token: what was received is logged whatever the reason of the end.
     auto close = [staging = staging_](const rt::StopFlag&) { return staging->close_cleanly(); };
     const Result<void> closed = co_await rt::offload(*context_.workers, std::move(close), rt::CancellationToken());
-    if (!closed) context_.log.warn("the progress of " + game_ + " could not be kept: " + closed.error().message);
+    if (!closed)
+      context_.log.game(game_).warn("the progress of " + game_ + " could not be kept: " + closed.error().message);
   }
   staging_.reset();
   if (failure) std::rethrow_exception(failure);
@@ -165,7 +166,7 @@ rt::Task<std::optional<DownloadOutcome>> Download::obtain_document(rt::Scope& sc
       document_ = std::move(*got);
     } else {
       last_error_ = got.error();
-      context_.log.warn("no manifest of " + game_ + " from " + next->name + ": " + got.error().message);
+      context_.log.game(game_).warn("no manifest of " + game_ + " from " + next->name + ": " + got.error().message);
     }
   }
   co_return std::nullopt;
@@ -199,7 +200,7 @@ rt::Task<std::optional<DownloadOutcome>> Download::reuse(rt::CancellationToken t
   };
   const LocalCopies copies = co_await rt::offload(*context_.workers, std::move(find), token);
   if (copies.copies.empty()) co_return std::nullopt;
-  context_.log.info(game_ + ": " + megabytes(copies.bytes) + " of it are on this disk already");
+  context_.log.game(game_).info(game_ + ": " + megabytes(copies.bytes) + " of it are on this disk already");
   for (std::size_t next = 0; next < copies.copies.size();) {
     while (staging_->unlogged_bytes() + kReuseBytes > kMaxUnlogged) {
       co_await rt::sleep_for(*context_.control, kTick / 50, token);

@@ -240,7 +240,7 @@ void Download::handle(SourceReport report) {
     while (!source.outstanding.empty()) release(source, source.outstanding.back().span);
     source.failures = 0;
     if (!source.excluded) last_error_ = ended->error;  // else it is known better
-    context_.log.debug(game_ + ": " + ended->error.message);
+    context_.log.game(game_).debug(game_ + ": " + ended->error.message);
   } else if (auto* broken = std::get_if<StagingFailed>(&report)) {
     fatal_ = broken->error;
   }
@@ -281,7 +281,9 @@ void Download::take_failure(const SpanFailed& failure) {
     source.excluded = true;
     planner_->withdraws(failure.source);
     source.stop->request();  // nothing more of it is wanted, what is under way included
-    context_.log.warn(game_ + ": no longer asking " + failure.source.brief() + ": " + failure.error.message);
+    context_.log.game(game_)
+        .peer(failure.source.hex())
+        .warn(game_ + ": no longer asking " + failure.source.brief() + ": " + failure.error.message);
   } else if (++source.failures >= kMaxFailures) {
     source.stop->request();
   }

@@ -316,7 +316,8 @@ rt::Task<void> Seeder::send_content(net::ServerStream& stream, net::ResponseHead
     reading_ += clock_now() - begun;
     if (!filled) {
       const ErrorCode code = filled.error().code;
-      if (code != ErrorCode::no_such_game) log_.warn("cannot send " + content.game + ": " + filled.error().message);
+      if (code != ErrorCode::no_such_game)
+        log_.game(content.game).warn("cannot send " + content.game + ": " + filled.error().message);
       if (code == ErrorCode::invalid && !content.staged && on_changed_) on_changed_(content.game);
       const int status = code == ErrorCode::invalid ? 410 : status_of(filled.error());
       // Otherwise the stream is left unfinished, which resets it.

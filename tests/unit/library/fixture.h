@@ -56,7 +56,9 @@ struct Life {
     options.roots = m.roots;
     options.wall_clock = [&m] { return m.wall(); };
     options.watcher = m.watcher;
-    const LogSink sink = [&m](LogLevel, std::string_view, const std::string& line) { m.log.push_back(line); };
+    const LogSink sink = [&m](LogLevel, std::string_view, const std::string& line, const LogFields&) {
+      m.log.push_back(line);
+    };
     library.emplace(scope, m.disk, m.workers, *m.store, m.store_thread, options, Log(sink, "library"));
     library->on_change([this](bool offered) {
       ++changes;

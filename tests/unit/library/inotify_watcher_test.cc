@@ -169,7 +169,7 @@ rt::Task<void> overflow(Watcher& watcher, Told& told, std::string root) {
 /// A library on real disks, with a watcher whose periodic scans would come too late.
 struct Home {
   explicit Home(rt::UvExecutor& e, InotifyCalls calls = InotifyCalls::system()) : executor(e) {
-    const LogSink sink = [this](LogLevel level, std::string_view, const std::string& line) {
+    const LogSink sink = [this](LogLevel level, std::string_view, const std::string& line, const LogFields&) {
       const std::lock_guard lock(mutex);
       if (level >= LogLevel::warn) warnings.push_back(line);
     };

@@ -38,7 +38,8 @@ bool equal(const std::vector<CachedFile>& a, const std::vector<CachedFile>& b) {
 struct Lines {
   std::vector<std::string> lines;
   Log log() {
-    return Log([this](LogLevel, std::string_view, const std::string& line) { lines.push_back(line); }, "store");
+    return Log([this](LogLevel, std::string_view, const std::string& line, const LogFields&) { lines.push_back(line); },
+               "store");
   }
 };
 
