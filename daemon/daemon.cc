@@ -25,6 +25,8 @@
 #include "runtime/call_on.h"
 #include "runtime/thread_workers.h"
 #include "runtime/uv_executor.h"
+#include "service/heartbeat.h"
+#include "service/notify.h"
 #include "signals.h"
 #include "state.h"
 #include "store/disk.h"
@@ -69,6 +71,7 @@ struct Machine {
       discovery::netlink_monitor(executor, options.log.named("discovery"));
   rt::LoopThread net{"net"};
   rt::Scope control{executor, "control", rt::CancellationToken{}};
+  Readiness readiness;
   /// Last: its callbacks hold the peer's handle, and with it scopes below those above.
   std::unique_ptr<SignalThread> signals;
 };
@@ -199,7 +202,7 @@ control::ControlServer::SendCommand commands_to(node::CommandSender sender) {
 void on_event(Machine& machine, control::ControlServer& server, const node::Event& event) {
   if (std::holds_alternative<node::RuntimeFailed>(event)) machine.signals->set_exit_code(1);
   if (std::holds_alternative<node::ShuttingDown>(event) || std::holds_alternative<node::RuntimeFailed>(event)) {
-    sd_notify(0, "STOPPING=1\nSTATUS=Stopping");
+    notify_stopping();
     machine.signals->begin_deadline(
         std::chrono::duration_cast<std::chrono::milliseconds>(machine.options.config.shutdown_timeout) + kGrace);
   }
@@ -223,10 +226,27 @@ void start_signals(Machine& machine, const node::PeerRuntimeHandle& handle) {
   };
   auto reload = [&machine, sender = handle.sender(), current = std::make_shared<Reloaded>(machine.options.config)] {
     const std::lock_guard lock(current->mutex);
-    apply_again(machine.options, current->config, sender);
+    apply_again(machine.options, current->config, sender,
+                [&machine](const std::string& outcome) { machine.readiness.end(outcome); });
   };
-  callbacks.reload = [&machine, reload] { machine.workers.submit(reload); };
+  callbacks.reload = [&machine, reload] {
+    machine.readiness.begin();
+    machine.workers.submit(reload);
+  };
   machine.signals->start(std::move(callbacks));
+}
+
+/// Where systemd watches over this process.
+void start_heartbeat(Machine& machine, rt::Scope& scope) {
+  std::uint64_t microseconds = 0;
+  if (sd_watchdog_enabled(0, &microseconds) <= 0) return;
+  HeartbeatOptions options;
+  options.limit = std::chrono::microseconds(microseconds);
+  options.workers = &machine.workers;
+  options.jobs_done = [&machine] { return machine.workers.done(); };
+  options.beat = notify_heartbeat;
+  options.log = machine.options.log;
+  scope.spawn("heartbeat", run_heartbeat(machine.executor, std::move(options), scope.token()));
 }
 
 /// Waits for the scope's tasks; a failure is told, and is the runtime's matter otherwise.
@@ -251,7 +271,8 @@ rt::Task<void> run_peer(Machine& machine, net::Identity identity, net::SocketAdd
   }
 
   rt::Scope outside(machine.executor, "control socket", rt::CancellationToken{});
-  control::ControlOptions server_options{options.socket, options.version, wall_clock, options.log.named("control")};
+  control::ControlOptions server_options{options.socket, options.version, wall_clock, options.log.named("control"),
+                                         options.passed_socket};
   control::ControlServer server(machine.executor, outside, std::move(server_options));
   node::PeerOptions peer = peer_options(machine, std::move(identity), std::move(*socket));
   peer.on_event = [&machine, &server](const node::Event& event) { on_event(machine, server, event); };
@@ -261,7 +282,8 @@ rt::Task<void> run_peer(Machine& machine, net::Identity identity, net::SocketAdd
 
   if (auto opened = server.open(commands_to(handle.sender())); opened) {
     outside.spawn("control server", server.run(outside.token()));
-    sd_notify(0, "READY=1\nSTATUS=Running");
+    start_heartbeat(machine, outside);
+    machine.readiness.end("Running");
   } else {
     code = std::unexpected(opened.error());
     handle.shutdown();

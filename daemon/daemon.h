@@ -15,6 +15,7 @@ struct DaemonOptions {
   Arguments arguments;
   std::string state;
   std::string socket;
+  int passed_socket = -1;  ///< systemd's, at `socket`; -1: it is made
   std::string version;
   Log log;
 };

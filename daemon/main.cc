@@ -8,6 +8,7 @@
 #include "daemon.h"
 #include "logging.h"
 #include "protocol/path.h"
+#include "service/activation.h"
 #include "signals.h"
 
 namespace {
@@ -54,6 +55,12 @@ int run(int argc, char** argv) {
   }
 
   options.log = Log(make_log_sink(arguments->log_level), "peerd");
+  auto passed = take_passed_socket(arguments->socket, options.log);
+  if (!passed) return complain(passed.error().message);
+  if (*passed) {
+    options.socket = (*passed)->path;
+    options.passed_socket = (*passed)->fd;
+  }
   block_signals();
   const auto code = run_daemon(options);
   return code ? *code : complain(code.error().message);

@@ -76,13 +76,20 @@ Result<std::string> judge_config(const DaemonOptions& options) {
   return is_there ? options.config_file + " is good" : "no file, only flags";
 }
 
-void apply_again(const DaemonOptions& options, Config& current, const node::CommandSender& sender) {
+void apply_again(const DaemonOptions& options, Config& current, const node::CommandSender& sender,
+                 std::function<void(const std::string&)> done) {
+  const auto refuse = [&](const std::string& why) {
+    options.log.error("SIGHUP: " + why);
+    done(why);
+  };
   auto config = read_again(options);
-  if (!config) return options.log.error("SIGHUP: the configuration is bad, nothing changes: " + config.error().message);
+  if (!config) return refuse("the configuration is bad, nothing changes: " + config.error().message);
   auto [command, applied] = at_once(current, *config);
   const std::string restart = for_restart(options.config, *config);
-  if (!applied.empty() && !sender.send(std::move(command), [](const Result<bool>&) {})) {
-    return options.log.error("SIGHUP: the daemon takes no changes now");
+  if (applied.empty()) {
+    done("Running");
+  } else if (!sender.send(std::move(command), [done](const Result<bool>&) { done("Running"); })) {
+    return refuse("the daemon takes no changes now");
   }
   current = std::move(*config);
   std::string text = applied.empty() ? "nothing that can be changed now has changed" : "applied " + applied;

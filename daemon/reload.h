@@ -1,14 +1,19 @@
 // SIGHUP: the configuration as it stands now, judged and applied.
 #pragma once
 
+#include <functional>
+#include <string>
+
 #include "daemon.h"
 #include "peer/runtime.h"
 
 namespace peer::daemon {
 
 /// Reads the configuration again and applies what can be applied while the daemon runs; says in the log what that was
-/// and what only a restart will. A bad one changes nothing. `current`: what holds now; brought up to date. Blocks.
-void apply_again(const DaemonOptions& options, Config& current, const node::CommandSender& sender);
+/// and what only a restart will. A bad one changes nothing. `current`: what holds now; brought up to date. `done`:
+/// called once with the outcome in a line, when it holds, on any thread. Blocks.
+void apply_again(const DaemonOptions& options, Config& current, const node::CommandSender& sender,
+                 std::function<void(const std::string&)> done);
 
 /// Which file it is from, if it is good as it stands now. Blocks.
 Result<std::string> judge_config(const DaemonOptions& options);

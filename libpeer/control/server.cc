@@ -3,6 +3,7 @@
 #include <uv.h>
 
 #include <optional>
+#include <variant>
 
 #include "control/connection.h"
 #include "control/events.h"
@@ -31,13 +32,17 @@ struct ControlServer::Impl {
   std::size_t clients = 0;
   std::size_t refusals = 0;
   bool waiting = false;  ///< a client is there that was not accepted
+  bool opened = false;
+  bool accepting = false;
 
   void on_client();
+  void stop_accepting();
   static rt::Task<void> serve(Impl* self, std::shared_ptr<Connection> connection, rt::CancellationToken token);
   static rt::Task<void> refuse(Impl* self, std::shared_ptr<Connection> connection, rt::CancellationToken token);
 };
 
 void ControlServer::Impl::on_client() {
+  if (!accepting) return;
   if (clients >= kMaxClients && refusals >= kMaxRefusals) {
     waiting = true;
     return;
@@ -68,39 +73,53 @@ rt::Task<void> ControlServer::Impl::refuse(Impl* self, std::shared_ptr<Connectio
   if (std::exchange(self->waiting, false) && !token.requested()) self->on_client();
 }
 
+void ControlServer::Impl::stop_accepting() {
+  if (!std::exchange(accepting, false)) return;
+  uv_close(reinterpret_cast<uv_handle_t*>(&listener),
+           [](uv_handle_t* handle) { static_cast<Impl*>(handle->data)->closed.set(); });
+}
+
 ControlServer::ControlServer(rt::UvExecutor& executor, rt::Scope& scope, ControlOptions options)
     : impl_(std::make_unique<Impl>(executor, scope, std::move(options))) {}
 
 ControlServer::~ControlServer() = default;
 
-void ControlServer::publish(const node::Event& event) { impl_->hub.publish(event); }
+void ControlServer::publish(const node::Event& event) {
+  const bool stops =
+      std::holds_alternative<node::ShuttingDown>(event) || std::holds_alternative<node::RuntimeFailed>(event);
+  if (stops && impl_->options.adopted >= 0) impl_->stop_accepting();
+  impl_->hub.publish(event);
+}
 
 Result<void> ControlServer::open(SendCommand send) {
   Impl& self = *impl_;
-  auto socket = ListeningSocket::open(self.options.socket_path);
-  if (!socket) return std::unexpected(socket.error());
-  self.socket.emplace(std::move(*socket));
+  int fd = self.options.adopted;
+  if (fd < 0) {
+    auto socket = ListeningSocket::open(self.options.socket_path);
+    if (!socket) return std::unexpected(socket.error());
+    fd = self.socket.emplace(std::move(*socket)).release();
+  }
   self.send = std::move(send);
   PEER_CHECK(uv_pipe_init(self.executor.loop(), &self.listener, 0) == 0);
   self.listener.data = &self;
-  PEER_CHECK(uv_pipe_open(&self.listener, self.socket->release()) == 0);
+  PEER_CHECK(uv_pipe_open(&self.listener, fd) == 0);
   PEER_CHECK(uv_listen(reinterpret_cast<uv_stream_t*>(&self.listener), 64, [](uv_stream_t* listener, int status) {
                if (status == 0) static_cast<Impl*>(listener->data)->on_client();
              }) == 0);
+  self.opened = self.accepting = true;
   return {};
 }
 
 rt::Task<void> ControlServer::run(rt::CancellationToken token) {
   Impl& self = *impl_;
-  PEER_CHECK(self.socket);
+  PEER_CHECK(self.opened);
   rt::Event never;
   try {
     co_await never.wait(token);
   } catch (const rt::Cancelled&) {
   }
   self.socket.reset();
-  uv_close(reinterpret_cast<uv_handle_t*>(&self.listener),
-           [](uv_handle_t* handle) { static_cast<Impl*>(handle->data)->closed.set(); });
+  self.stop_accepting();
   co_await self.closed.wait(rt::CancellationToken{});
   self.connections.request_stop();
   co_await self.connections.join();

@@ -23,6 +23,7 @@ struct ControlOptions {
   std::string version;                       ///< the program's, for `status`
   std::function<std::int64_t()> wall_clock;  ///< ns since 1970
   Log log;
+  int adopted = -1;  ///< a listening socket that somebody else made and keeps; the descriptor is ours to close
 };
 
 class ControlServer {
@@ -36,12 +37,14 @@ class ControlServer {
   /// run() must have ended, if open() succeeded.
   ~ControlServer();
 
-  /// Numbers the event and tells who subscribed; also before open().
+  /// Numbers the event and tells who subscribed; also before open(). On an adopted socket nobody is accepted any more
+  /// once the peer stops: who comes waits for the next daemon.
   void publish(const node::Event& event);
-  /// Makes the socket appear; from now on calls are answered. Fails: busy if another daemon answers there, invalid,
-  /// disk_error.
+  /// Makes the socket appear, unless it is an adopted one; from now on calls are answered. Fails: busy if another
+  /// daemon answers there, invalid, disk_error.
   Result<void> open(SendCommand send);
-  /// Serves until cancelled; then removes the socket, sends what is queued and closes every connection.
+  /// Serves until cancelled; then removes the socket (no adopted one), sends what is queued and closes every
+  /// connection.
   rt::Task<void> run(rt::CancellationToken token);
 
  private:

@@ -55,6 +55,7 @@ void ThreadWorkers::work() noexcept {
       jobs_.pop_front();
     }
     detail::call(job, "worker");
+    ++done_;
   }
 }
 

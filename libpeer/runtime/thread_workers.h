@@ -1,7 +1,9 @@
 // ThreadWorkers: a fixed pool of threads in front of one queue.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <mutex>
 #include <string>
@@ -19,6 +21,8 @@ class ThreadWorkers final : public Workers {
   /// Runs what is queued, then joins.
   ~ThreadWorkers() override;
   void submit(Job job) override;
+  /// Jobs that have ended. Any thread.
+  std::uint64_t done() const noexcept { return done_; }
 
  private:
   void work() noexcept;
@@ -27,6 +31,7 @@ class ThreadWorkers final : public Workers {
   std::condition_variable filled_;
   std::deque<Job> jobs_;
   bool closing_ = false;
+  std::atomic<std::uint64_t> done_ = 0;
   std::vector<std::thread> threads_;
 };
 

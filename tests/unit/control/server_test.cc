@@ -1,5 +1,6 @@
 #include "control/server.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <memory>
@@ -185,6 +186,58 @@ TEST_CASE("The socket of a dead daemon is replaced, a living one's or another fi
     co_return;
   });
   CHECK(!std::filesystem::exists(test.path));
+}
+
+/// As systemd holds it: listening before the daemon starts and after it has stopped.
+int listening_socket(const std::string& path) {
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strcpy(address.sun_path, path.c_str());
+  REQUIRE(bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  REQUIRE(chmod(path.c_str(), 0640) == 0);
+  REQUIRE(listen(fd, 8) == 0);
+  return fd;
+}
+
+rt::Task<void> serves_adopted(ControlTest& test, int held) {
+  TestClient early(test.executor, test.path);
+  CHECK(early.connected());
+  co_await early.send(std::string(kStatus) + "\n");
+  std::unique_ptr<TestClient> late;
+  for (int daemon = 0; daemon < 2; ++daemon) {
+    rt::Scope scope(test.executor, "daemon", rt::CancellationToken{});
+    ControlOptions options{test.path, "", [] { return std::int64_t{0}; }, Log{}, fcntl(held, F_DUPFD_CLOEXEC, 0)};
+    ControlServer server(test.executor, scope, std::move(options));
+    const auto opened = server.open(test.peer());
+    REQUIRE(opened);
+    scope.spawn("server", server.run(scope.token()));
+    TestClient& waiting = daemon == 0 ? early : *late;
+    const Json answer = co_await waiting.read();
+    CHECK(answer["result"]["name"] == "fake");
+    server.publish(node::ShuttingDown{});
+    // Whoever was accepted is still served; who comes now waits for the next daemon.
+    const Json again = co_await early.call(kStatus);
+    CHECK((daemon == 0 ? again["result"]["name"] == "fake" : again.is_null()));
+    if (daemon == 0) {
+      late = std::make_unique<TestClient>(test.executor, test.path);
+      CHECK(late->connected());
+      co_await late->send(std::string(kStatus) + "\n");
+    }
+    scope.request_stop();
+    co_await scope.join();
+    struct stat info{};
+    REQUIRE(stat(test.path.c_str(), &info) == 0);
+    CHECK((info.st_mode & 07777) == 0640);
+  }
+}
+
+TEST_CASE("An adopted socket is served as it is, and outlives its servers: calls wait from one to the next") {
+  ControlTest test;
+  std::filesystem::create_directories(test.directory + "/run");
+  const int held = listening_socket(test.path);
+  test.executor.run(serves_adopted(test, held));
+  close(held);
 }
 
 }  // namespace

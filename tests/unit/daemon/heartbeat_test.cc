@@ -1,0 +1,139 @@
+#include "service/heartbeat.h"
+
+#include <catch2/catch_test_macros.hpp>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "runtime/manual_executor.h"
+#include "runtime/scope.h"
+#include "runtime/thread_workers.h"
+
+namespace peer::daemon {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Threads as a test wants them: each is idle, or in a job that never ends.
+struct FakeWorkers final : rt::Workers {
+  void submit(Job job) override { jobs.push_back(std::move(job)); }
+  /// Those that are not hung run all there is.
+  void run() {
+    if (hung >= threads) return;
+    for (; !jobs.empty(); ++done) {
+      Job job = std::move(jobs.front());
+      jobs.pop_front();
+      job();
+    }
+  }
+  int threads = 4;
+  int hung = 0;
+  std::uint64_t done = 0;
+  std::deque<Job> jobs;
+};
+
+struct HeartbeatTest {
+  HeartbeatTest() {
+    HeartbeatOptions options;
+    options.limit = 30s;
+    options.workers = &workers;
+    options.jobs_done = [this] { return workers.done; };
+    options.beat = [this] { ++beats; };
+    options.log =
+        Log([this](LogLevel, std::string_view, const std::string& line, const LogFields&) { lines.push_back(line); },
+            "test");
+    scope.spawn("heartbeat", run_heartbeat(executor, std::move(options), scope.token()));
+    executor.run_ready();  // the beat that comes at once
+  }
+  ~HeartbeatTest() {
+    scope.request_stop();
+    executor.run_ready();
+  }
+  /// How many beats so long a time has.
+  int beats_in(rt::Duration time) {
+    beats = 0;
+    for (const rt::TimePoint end = executor.now() + time; executor.now() < end;) {
+      workers.run();
+      executor.advance(500ms);
+    }
+    return beats;
+  }
+
+  rt::ManualExecutor executor;
+  rt::Scope scope{executor, "test", rt::CancellationToken{}};
+  FakeWorkers workers;
+  int beats = 0;
+  std::vector<std::string> lines;
+};
+
+TEST_CASE("A healthy daemon beats four times a limit") {
+  HeartbeatTest test;
+  CHECK(test.beats_in(300s) == 40);
+  CHECK(test.workers.jobs.size() <= 1);
+}
+
+TEST_CASE("A loop that hangs sends no heartbeat, and goes on when it turns again") {
+  HeartbeatTest test;
+  test.beats_in(30s);
+  test.beats = 0;
+  REQUIRE(test.executor.advance_to_next_timer());  // its time has come, but no turn of the loop
+  CHECK(test.beats == 0);
+  test.executor.run_ready();
+  CHECK(test.beats == 1);
+}
+
+TEST_CASE("When all workers hang the heartbeat stops after four limits, and is said once") {
+  HeartbeatTest test;
+  test.beats_in(60s);
+  test.workers.hung = 4;
+  CHECK(test.beats_in(120s) == 16);
+  CHECK(test.lines.empty());
+  CHECK(test.beats_in(600s) <= 1);
+  REQUIRE(test.lines.size() == 1);
+  CHECK(test.lines[0].find("no disk worker") != std::string::npos);
+  CHECK(test.workers.jobs.size() <= 1);  // probes do not pile up
+  test.workers.hung = 0;
+  CHECK(test.beats_in(60s) == 8);
+}
+
+TEST_CASE("One worker that hangs, in a dead network file system, does no harm") {
+  HeartbeatTest test;
+  test.workers.hung = 3;
+  CHECK(test.beats_in(600s) == 80);
+}
+
+TEST_CASE("Workers that are merely busy do no harm: the probe waits, but jobs end") {
+  HeartbeatTest test;
+  test.workers.hung = 4;  // nothing that is queued gets its turn
+  int beats = 0;
+  for (int i = 0; i < 10; ++i) {
+    beats += test.beats_in(60s);
+    ++test.workers.done;  // one of the long jobs before it ends each minute
+  }
+  CHECK(beats == 80);
+}
+
+TEST_CASE("Real workers count what they have ended, and the probe is one of them") {
+  rt::ThreadWorkers workers("test", 2);
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool ran = false;
+  workers.submit([&] {
+    const std::lock_guard lock(mutex);
+    ran = true;
+    changed.notify_one();
+  });
+  {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return ran; });
+  }
+  while (workers.done() < 1) std::this_thread::yield();
+  CHECK(workers.done() == 1);
+}
+
+}  // namespace
+}  // namespace peer::daemon
