@@ -4,7 +4,7 @@
 #include <exception>
 #include <string_view>
 
-#include "arguments.h"
+#include "arguments/arguments.h"
 #include "session.h"
 
 namespace {
@@ -28,11 +28,11 @@ constexpr std::array kCommands{
     Command{"ban", run_ban},           Command{"unban", run_unban},
     Command{"events", run_events},     Command{"metrics", run_metrics},
     Command{"doctor", run_doctor},     Command{"call", run_call},
-    Command{"shutdown", run_shutdown},
+    Command{"shutdown", run_shutdown}, Command{"complete", run_complete},
 };
 
 int run(int argc, char** argv) {
-  const auto arguments = parse_arguments(argc, argv);
+  const auto arguments = parse_arguments(argc, argv, PEERD_VERSION);
   if (!arguments) return arguments.error();
   Session session(*arguments);
   for (const Command& command : kCommands) {

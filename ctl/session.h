@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "arguments.h"
+#include "arguments/arguments.h"
 #include "control/client.h"
 
 namespace peer::ctl {
@@ -100,6 +100,7 @@ int run_events(Session& session);
 int run_metrics(Session& session);
 int run_doctor(Session& session);
 int run_call(Session& session);
+int run_complete(Session& session);
 int run_shutdown(Session& session);
 
 }  // namespace peer::ctl

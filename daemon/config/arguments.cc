@@ -1,21 +1,49 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
+#include <map>
 
 #include "config/config.h"
 
 namespace peer::daemon {
 
-Result<Arguments> parse_arguments(int argc, const char* const* argv, const std::string& version) {
-  Arguments arguments;
-  CLI::App app{"Shares the games below its library directories with the local network, and downloads others' games.",
-               "peerd"};
-  app.set_version_flag("--version", "peerd " + version);
+namespace {
+
+const std::map<std::string, LogLevel>& levels() {
+  static const std::map<std::string, LogLevel> table{{"trace", LogLevel::trace},
+                                                     {"debug", LogLevel::debug},
+                                                     {"info", LogLevel::info},
+                                                     {"warn", LogLevel::warn},
+                                                     {"error", LogLevel::error}};
+  return table;
+}
+
+constexpr const char* kFooter =
+    R"(A flag overrides the configuration file: see peerd.toml(5), or "peerctl doctor" for which one is read.
+
+Examples:
+  peerd --library ~/games
+  peerd --library /srv/games --listen 192.168.1.7:24747 --peer 192.168.2.20
+  peerd --check-config
+
+Exit codes:
+  0    stopped cleanly
+  1    a service that is required has failed
+  2    wrong usage or configuration, an unusable directory, the port or the state directory is in use)";
+
+}  // namespace
+
+std::unique_ptr<CLI::App> make_app(Typed& typed) {
+  Arguments& arguments = typed.arguments;
+  auto app = std::make_unique<CLI::App>(
+      "Shares the games below its library directories with the local network, and downloads others' games.", "peerd");
   const auto text = [&](const char* flag, std::optional<std::string>& into, const char* type, const char* help) {
-    app.add_option(flag, into, help)->type_name(type);
+    app->add_option(flag, into, help)->type_name(type);
   };
   const auto list = [&](const char* flag, std::vector<std::string>& into, const char* type, const char* help) {
-    app.add_option(flag, into, help)->type_name(type)->allow_extra_args(false);
+    app->add_option(flag, into, help)->type_name(type)->allow_extra_args(false);
   };
+  app->set_help_flag("-h,--help", "this help");
   text("--config", arguments.config_file, "FILE", "the configuration file");
   list("--library", arguments.roots, "DIR", "a directory of games; the first one receives downloads (repeatable)");
   text("--state", arguments.state, "DIR", "where identity and database are kept");
@@ -23,20 +51,29 @@ Result<Arguments> parse_arguments(int argc, const char* const* argv, const std::
   text("--listen", arguments.listen, "ADDR:PORT", "the UDP address; port 0: any that is free ([::]:24747)");
   text("--name", arguments.name, "NAME", "what others see (the host name)");
   list("--peer", arguments.peers, "HOST[:PORT]", "a peer to stay connected with (repeatable)");
-  app.add_flag("--no-mdns", arguments.no_mdns, "do not look for peers by DNS-SD");
+  app->add_flag("--no-mdns", arguments.no_mdns, "do not look for peers by DNS-SD");
   list("--interface", arguments.interfaces, "NAME", "a network interface to use; all, if none is named (repeatable)");
-  const std::map<std::string, LogLevel> levels{{"trace", LogLevel::trace},
-                                               {"debug", LogLevel::debug},
-                                               {"info", LogLevel::info},
-                                               {"warn", LogLevel::warn},
-                                               {"error", LogLevel::error}};
-  std::string level = "info";
-  app.add_option("--log-level", level, "trace, debug, info, warn or error (info)")->type_name("LEVEL");
-  app.add_flag("--check-config", arguments.check_only, "check the configuration, say so, and end");
+  app->add_option("--log-level", typed.level, "trace, debug, info, warn or error (info)")->type_name("LEVEL");
+  app->add_flag("--check-config", arguments.check_only, "check the configuration, say so, and end");
+  app->footer(kFooter);
+  return app;
+}
+
+std::string_view completed_by(std::string_view argument) {
+  if (argument == "DIR") return "directory";
+  if (argument == "FILE" || argument == "PATH") return "file";
+  return argument == "LEVEL" ? "trace|debug|info|warn|error" : "";
+}
+
+Result<Arguments> parse_arguments(int argc, const char* const* argv, const std::string& version) {
+  Typed typed;
+  Arguments& arguments = typed.arguments;
+  const std::unique_ptr<CLI::App> app = make_app(typed);
+  app->set_version_flag("--version", "peerd " + version, "its version");
   try {
-    app.parse(argc, argv);
+    app->parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    arguments.print = app.help();
+    arguments.print = app->help();
   } catch (const CLI::CallForVersion&) {
     arguments.print = "peerd " + version + "\n";
   } catch (const CLI::ParseError& error) {
@@ -44,9 +81,9 @@ Result<Arguments> parse_arguments(int argc, const char* const* argv, const std::
     std::ranges::replace(line, '\n', ' ');
     return fail(ErrorCode::invalid, line + " (peerd --help lists the flags)");
   }
-  const auto known = levels.find(level);
-  if (known == levels.end())
-    return fail(ErrorCode::invalid, "--log-level must be trace, debug, info, warn or error, not " + level);
+  const auto known = levels().find(typed.level);
+  if (known == levels().end())
+    return fail(ErrorCode::invalid, "--log-level must be trace, debug, info, warn or error, not " + typed.level);
   arguments.log_level = known->second;
   return arguments;
 }

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +11,10 @@
 
 #include "base/log.h"
 #include "base/result.h"
+
+namespace CLI {
+class App;
+}
 
 namespace peer::daemon {
 
@@ -62,6 +67,17 @@ struct Arguments {
   bool check_only = false;
   std::optional<std::string> print;  ///< --help or --version: this on stdout, and done
 };
+
+/// As they were typed, before they are judged.
+struct Typed {
+  Arguments arguments;
+  std::string level = "info";
+};
+
+/// Every flag, with its help. What is parsed lands in `typed`.
+std::unique_ptr<CLI::App> make_app(Typed& typed);
+/// How a flag's value is completed: "file", "directory", or the possible words with '|' between; empty: not at all.
+std::string_view completed_by(std::string_view argument);
 
 /// Fails: invalid, with one line for people.
 Result<Arguments> parse_arguments(int argc, const char* const* argv, const std::string& version);

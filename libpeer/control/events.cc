@@ -1,34 +1,13 @@
 #include "control/events.h"
 
 #include <algorithm>
-#include <array>
 
+#include "control/client_events.h"
 #include "control/json.h"
 #include "control/rpc.h"
 
 namespace peer::control {
 namespace {
-
-constexpr std::array<std::string_view, 18> kNames{
-    "RuntimeReady",
-    "RuntimeFailed",
-    "ServiceRestarted",
-    "ShuttingDown",
-    "PeerDiscovered",
-    "PeerConnected",
-    "PeerLost",
-    "PeerGoodbye",
-    "PeerBanned",
-    "GamesUpdated",
-    "LocalLibraryChanged",
-    "DownloadGameFilesBegin",
-    "DownloadGameFilesProgress",
-    "DownloadGameFilesFinished",
-    "DownloadGameFilesFailed",
-    "DownloadGameFilesCancelled",
-    "DownloadGameFilesAllPeersGone",
-    "overflow",
-};
 
 std::string event_line(Json params) {
   return to_line(Json{{"jsonrpc", "2.0"}, {"method", "event"}, {"params", std::move(params)}});
@@ -36,7 +15,7 @@ std::string event_line(Json params) {
 
 }  // namespace
 
-bool EventHub::known(std::string_view name) { return std::ranges::find(kNames, name) != kNames.end(); }
+bool EventHub::known(std::string_view name) { return std::ranges::find(kEventNames, name) != kEventNames.end(); }
 
 bool EventHub::Subscription::wants(const std::string& name) const {
   return only.empty() || std::ranges::find(only, name) != only.end();

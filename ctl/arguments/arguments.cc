@@ -1,0 +1,75 @@
+#include "arguments/arguments.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+
+#include "base/units.h"
+
+namespace peer::ctl {
+namespace {
+
+int usage(std::string message) {
+  std::ranges::replace(message, '\n', ' ');
+  std::fprintf(stderr, "peerctl: %s (peerctl --help lists the commands)\n", message.c_str());
+  return 2;
+}
+
+/// help [COMMAND]
+int help(const CLI::App& app, const std::string& command) {
+  if (command.empty()) {
+    // The selected command would be asked for its own.
+    std::fputs(app.get_formatter()->make_help(&app, app.get_name(), CLI::AppFormatMode::Normal).c_str(), stdout);
+    return 0;
+  }
+  const auto found = app.get_subcommands([&](const CLI::App* sub) { return sub->get_name() == command; });
+  if (found.empty()) return usage("there is no command " + command);
+  std::fputs(found.front()->help(app.get_name()).c_str(), stdout);
+  return 0;
+}
+
+std::expected<Arguments, int> judged(Typed& typed) {
+  Arguments& arguments = typed.arguments;
+  if (!typed.wait.empty()) {
+    const auto duration = parse_duration(typed.wait);
+    if (!duration) return std::unexpected(usage("--wait takes a time like 30s, 5m or 2h, not " + typed.wait));
+    arguments.wait_s = std::chrono::duration<double>(*duration).count();
+  }
+  for (const auto& [text, into] : {std::pair(&typed.up, &arguments.up), std::pair(&typed.down, &arguments.down),
+                                   std::pair(&typed.rate, &arguments.rate)}) {
+    if (text->empty()) continue;
+    *into = parse_size(*text);
+    if (!*into)
+      return std::unexpected(usage("a rate is a number of bytes a second like 500K, 20M or 1G, not " + *text));
+  }
+  return std::move(arguments);
+}
+
+}  // namespace
+
+std::expected<Arguments, int> parse_arguments(int argc, const char* const* argv, const std::string& version) {
+  Typed typed;
+  const std::unique_ptr<CLI::App> app = make_app(typed);
+  app->set_version_flag("--version", "peerctl " + version, "its version");
+  try {
+    app->parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    std::fputs(app->help().c_str(), stdout);
+    return std::unexpected(0);
+  } catch (const CLI::CallForVersion&) {
+    std::printf("peerctl %s\n", version.c_str());
+    return std::unexpected(0);
+  } catch (const CLI::RequiredError& error) {
+    // What is no command is left over when the command is missed.
+    const std::vector<std::string> rest = app->remaining();
+    return std::unexpected(usage(rest.empty() ? error.what() : "there is no command " + rest.front()));
+  } catch (const CLI::ParseError& error) {
+    return std::unexpected(usage(error.what()));
+  }
+  typed.arguments.command = app->get_subcommands().front()->get_name();
+  if (typed.arguments.command == "help") return std::unexpected(help(*app, typed.arguments.subject));
+  return judged(typed);
+}
+
+}  // namespace peer::ctl

@@ -1,0 +1,105 @@
+#include <CLI/CLI.hpp>
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+
+#include "arguments/arguments.h"
+#include "config/config.h"
+#include "reference/program.h"
+
+namespace peer::reference {
+namespace {
+
+using Catch::Matchers::ContainsSubstring;
+
+struct Peerctl {
+  ctl::Typed typed;
+  std::unique_ptr<CLI::App> app = ctl::make_app(typed);
+  Program program = read_program(*app, ctl::completed_by);
+  const Command& command(std::string_view name) const {
+    return *std::ranges::find(program.commands, name, &Command::name);
+  }
+};
+
+struct Peerd {
+  daemon::Typed typed;
+  std::unique_ptr<CLI::App> app = daemon::make_app(typed);
+  Program program =
+      read_program(*app, [](std::string_view, std::string_view what) { return daemon::completed_by(what); });
+};
+
+TEST_CASE("A program's commands, options and arguments are read from what parses them") {
+  const Peerctl peerctl;
+  const Command& download = peerctl.command("download");
+  REQUIRE(download.arguments.size() == 1);
+  CHECK(download.arguments[0].name == "GAME");
+  CHECK(download.arguments[0].required);
+  CHECK(download.arguments[0].completed_by == "remote-games");
+  const auto from = std::ranges::find(download.options, "PEER", &Option::value);
+  REQUIRE(from != download.options.end());
+  CHECK(from->repeatable);
+  CHECK(from->completed_by == "peers");
+  CHECK(std::ranges::find(peerctl.program.commands, "complete", &Command::name) == peerctl.program.commands.end());
+}
+
+TEST_CASE("Everything that can be given says what it is") {
+  const Peerctl peerctl;
+  const Peerd peerd;
+  for (const Program* program : {&peerctl.program, &peerd.program}) {
+    for (const Option& option : program->options) CHECK(!option.help.empty());
+    for (const Command& command : program->commands) {
+      INFO(command.name);
+      CHECK(!command.help.empty());
+      for (const Option& option : command.options) CHECK(!option.help.empty());
+      for (const Argument& argument : command.arguments) CHECK(!argument.help.empty());
+    }
+  }
+}
+
+TEST_CASE("Help, manual and completions name the same commands and options") {
+  const Peerctl peerctl;
+  const std::string manual = man_options(peerctl.program) + man_commands(peerctl.program);
+  const std::string bash = bash_completion(peerctl.program);
+  const std::string zsh = zsh_completion(peerctl.program);
+  const std::string fish = fish_completion(peerctl.program);
+  for (const Command& command : peerctl.program.commands) {
+    INFO(command.name);
+    const std::string help = peerctl.app->get_subcommand(command.name)->help("peerctl");
+    CHECK_THAT(peerctl.app->help(), ContainsSubstring("\n  " + command.name + " "));
+    CHECK_THAT(manual, ContainsSubstring(".SS " + man_text(command.name) + "\n"));
+    CHECK_THAT(bash, ContainsSubstring("      " + command.name + ") word='"));
+    CHECK_THAT(zsh, ContainsSubstring("'" + command.name + ":"));
+    CHECK_THAT(fish, ContainsSubstring("-a " + command.name + " -d '"));
+    for (const Option& option : command.options) {
+      const std::string& flag = option.flags.back();
+      CHECK_THAT(help, ContainsSubstring(flag));
+      CHECK_THAT(manual, ContainsSubstring(man_text(flag)));
+      CHECK_THAT(bash, ContainsSubstring(flag));
+      CHECK_THAT(zsh, ContainsSubstring(flag + "["));
+      CHECK_THAT(fish, ContainsSubstring("__peerctl_is " + command.name + "' "));
+      CHECK_THAT(fish, ContainsSubstring("-l " + flag.substr(2)));
+    }
+  }
+}
+
+TEST_CASE("The daemon's flags are in its completions as well") {
+  const Peerd peerd;
+  for (const std::string& text :
+       {bash_completion(peerd.program), zsh_completion(peerd.program), man_options(peerd.program)}) {
+    CHECK_THAT(text, ContainsSubstring("library"));
+  }
+  CHECK_THAT(bash_completion(peerd.program), ContainsSubstring("compgen -d"));
+  CHECK_THAT(fish_completion(peerd.program), ContainsSubstring("-l log-level -x -a 'trace debug info warn error'"));
+}
+
+TEST_CASE("Text is shown by roff as it is") {
+  CHECK(man_text(".a-b\\") == "\\&.a\\-b\\e");
+  CHECK(man_text("'peerctl'") == "\\&\\(aqpeerctl\\(aq");
+}
+
+TEST_CASE("A page's places are filled, and nothing else is touched") {
+  const auto part = [](std::string_view name) { return "<" + std::string(name) + ">\n"; };
+  CHECK(man_page("one\n@TWO@\nthree @\n", part) == "one\n<TWO>\nthree @\n");
+}
+
+}  // namespace
+}  // namespace peer::reference
