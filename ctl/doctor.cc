@@ -1,21 +1,13 @@
-#include <unistd.h>
-
-#include <cstdlib>
-
 #include "session.h"
 #include "text/format.h"
 
 namespace peer::ctl {
 namespace {
 
-/// On a terminal that wants colour, a mark in it.
 std::string mark(const std::string& verdict, bool coloured) {
-  const auto paint = [coloured](const char* colour, const char* text) {
-    return coloured ? std::string("\033[") + colour + "m" + text + "\033[0m" : std::string(text);
-  };
-  if (verdict == "good") return paint("32", "ok     ");
-  if (verdict == "warning") return paint("33", "warning");
-  return paint("31", "WRONG  ");
+  if (verdict == "good") return painted("ok     ", Tone::good, coloured);
+  if (verdict == "warning") return painted("warning", Tone::warning, coloured);
+  return painted("WRONG  ", Tone::bad, coloured);
 }
 
 }  // namespace
@@ -25,7 +17,7 @@ int run_doctor(Session& session) {
   if (!result) return session.fail(result.error());
   bool bad = false;
   std::string text;
-  const bool coloured = isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
+  const bool coloured = session.page().colour;
   text += mark("good", coloured) + "  socket: the daemon answers\n";
   for (const Json& finding : result->at("findings")) {
     const std::string verdict = finding.at("verdict");

@@ -1,11 +1,11 @@
 // download, downloads, and what steers them.
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
 
 #include "session.h"
+#include "terminal.h"
 #include "text/format.h"
 
 namespace peer::ctl {
@@ -20,19 +20,6 @@ bool is_over(std::string_view state) {
 
 std::string brief(const Json& version) { return version.is_string() ? version.get<std::string>().substr(0, 12) : "?"; }
 
-Progress progress_of(const Json& entry) {
-  Progress progress;
-  progress.game = entry.at("game");
-  progress.state = entry.at("state");
-  progress.total = entry.at("bytes_total");
-  progress.done = entry.at("bytes_done");
-  progress.rate = entry.at("rate");
-  if (entry.at("eta_s").is_number()) progress.eta_s = entry.at("eta_s");
-  progress.sources = entry.at("sources").size();
-  if (entry.at("error").is_object()) progress.error = entry.at("error").value("message", "");
-  return progress;
-}
-
 /// Shows how a download stands: a line a change as JSON; for people a line that is redrawn, or one now and then into a
 /// file.
 class Display {
@@ -46,15 +33,14 @@ class Display {
       return;
     }
     if (session_.arguments.quiet || is_over(entry.at("state").get<std::string>())) return;
-    const SteadyClock::time_point now = SteadyClock::now();
     if (terminal_) {
-      std::fprintf(stderr, "\r%s\x1b[K", progress_line(progress_of(entry), width()).c_str());
+      // Nothing in the last column: there some terminals go on to the next line.
+      const std::size_t width = page_of(STDERR_FILENO).width - 1;
+      std::fprintf(stderr, "\r%s\x1b[K", progress_line(progress_of(entry), width).c_str());
       drawn_ = true;
-    } else if (now >= next_line_ || entry.at("state") != state_) {
-      std::fprintf(stderr, "%s\n", progress_line(progress_of(entry), 1000).c_str());
-      next_line_ = now + std::chrono::seconds(entry.at("state") == "paused" ? 60 : 5);
+    } else {
+      write_line(progress_of(entry));
     }
-    state_ = entry.at("state");
   }
   /// Leaves the progress line, so that another can follow.
   void end() {
@@ -63,17 +49,28 @@ class Display {
   }
 
  private:
-  static std::size_t width() {
-    winsize size{};
-    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col - 1U : 79;
+  /// At each new state, and while it runs every 10 % or 10 s, at most one a second.
+  void write_line(const Progress& progress) {
+    const SteadyClock::duration since = SteadyClock::now() - last_line_;
+    const int tenth = progress.total > 0 ? static_cast<int>(progress.done / progress.total * 10) : 0;
+    const bool moved = tenth != tenth_ && since >= std::chrono::seconds(1);
+    const bool waited = since >= std::chrono::seconds(progress.state == "paused" ? 60 : 10);
+    if (!moved && !waited && progress.state == state_) return;
+    std::fprintf(stderr, "%s\n", progress_line(progress, kWide).c_str());
+    last_line_ = SteadyClock::now();
+    tenth_ = tenth;
+    state_ = progress.state;
   }
+
+  static constexpr std::size_t kWide = 1000;
 
   Session& session_;
   const bool terminal_;
   bool drawn_ = false;
   Json last_;
-  Json state_;
-  SteadyClock::time_point next_line_{};
+  std::string state_;
+  int tenth_ = 0;
+  SteadyClock::time_point last_line_{};
 };
 
 /// Follows one download from its first entry to its end.
@@ -186,8 +183,8 @@ Json start_params(const Arguments& arguments) {
 }
 
 std::string share(const Json& entry) {
-  const double total = entry.at("bytes_total"), done = entry.at("bytes_done");
-  return total > 0 ? std::to_string(static_cast<int>(done / total * 100)) + " %" : "-";
+  const double total = entry.at("bytes_total");
+  return total > 0 ? percent(entry.at("bytes_done"), total) : "-";
 }
 
 /// What it would take; whether it can be begun.
@@ -221,6 +218,20 @@ int show_plan(Session& session) {
 }
 
 }  // namespace
+
+Progress progress_of(const Json& entry) {
+  Progress progress;
+  progress.game = entry.at("game");
+  progress.state = entry.at("state");
+  progress.total = entry.at("bytes_total");
+  progress.done = entry.at("bytes_done");
+  progress.rate = entry.at("rate");
+  if (entry.at("eta_s").is_number()) progress.eta_s = entry.at("eta_s");
+  progress.sources = entry.at("sources").size();
+  if (entry.at("bottleneck").is_string()) progress.bottleneck = entry.at("bottleneck");
+  if (entry.at("error").is_object()) progress.error = entry.at("error").value("message", "");
+  return progress;
+}
 
 int run_download(Session& session) {
   const Arguments& arguments = session.arguments;
@@ -261,16 +272,31 @@ int run_downloads(Session& session) {
     session.note("no downloads");
     return kDone;
   }
-  Table table({"GAME", "VERSION", "STATE", "DONE", "SIZE", "RATE", "LEFT", "SOURCES", "BY", "ERROR"});
+  Table table({{"GAME", false, true},
+               {"VERSION", false, false, 5},
+               {"STATE"},
+               {"DONE", true},
+               {"SIZE", true, false, 4},
+               {"RATE", true, false, 1},
+               {"LEFT", true, false, 2},
+               {"SOURCES", true, false, 6},
+               {"BY", false, false, 7},
+               {"ERROR", false, true, 3}});
   for (const Json& entry : result->at("downloads")) {
     const Progress progress = progress_of(entry);
     const bool moving = progress.state == "downloading";
-    table.row({progress.game, brief(entry.at("version")), progress.state, share(entry), human_bytes(progress.total),
-               moving ? human_rate(progress.rate) : "-",
-               moving && progress.eta_s >= 0 ? human_seconds(progress.eta_s) : "-", std::to_string(progress.sources),
-               entry.at("bottleneck").is_string() ? entry.at("bottleneck").get<std::string>() : "-", progress.error});
+    table.row({{progress.game},
+               {brief(entry.at("version"))},
+               {progress.state, tone_of(progress.state)},
+               {share(entry)},
+               {human_bytes(progress.total)},
+               {moving ? human_rate(progress.rate) : "-"},
+               {moving && progress.eta_s >= 0 ? human_seconds(progress.eta_s) : "-"},
+               {std::to_string(progress.sources)},
+               {progress.bottleneck.empty() ? "-" : progress.bottleneck},
+               {progress.error, Tone::warning}});
   }
-  session.say(table.text());
+  session.say(table);
   return kDone;
 }
 

@@ -32,20 +32,37 @@ void add_rows(Table& table, const Json& game) {
     const auto same =
         std::ranges::find_if(game.at("remote"), [&](const Json& r) { return r.at("version") == here_version; });
     const std::size_t peers = same == game.at("remote").end() ? 0 : same->at("peers").size();
-    table.row({id, brief(local.at("version")), human_bytes(local.value("size", 0.0)), local.at("files").dump(),
-               local_state(local), std::to_string(peers)});
+    table.row({{id},
+               {brief(local.at("version"))},
+               {human_bytes(local.value("size", 0.0))},
+               {local.at("files").dump()},
+               {local_state(local), tone_of(local.value("state", ""))},
+               {std::to_string(peers)}});
   }
   for (const Json& remote : game.at("remote")) {
     if (remote.at("version") == here_version) continue;
-    table.row({id, brief(remote.at("version")), human_bytes(remote.value("size", 0.0)), remote.at("files").dump(), "-",
-               std::to_string(remote.at("peers").size())});
+    table.row({{id},
+               {brief(remote.at("version"))},
+               {human_bytes(remote.value("size", 0.0))},
+               {remote.at("files").dump()},
+               {"-"},
+               {std::to_string(remote.at("peers").size())}});
   }
 }
 
-std::string details(const Json& game) {
-  Table table({"GAME", "VERSION", "SIZE", "FILES", "HERE", "PEERS"});
+Table table_of_games() {
+  return Table({{"GAME", false, true},
+                {"VERSION", false, false, 2},
+                {"SIZE", true},
+                {"FILES", true, false, 3},
+                {"HERE", false, true},
+                {"PEERS", true, false, 1}});
+}
+
+std::string details(const Json& game, const Page& page) {
+  Table table = table_of_games();
   add_rows(table, game);
-  std::string text = table.text();
+  std::string text = table.text(page);
   if (const Json& local = game.at("local"); !local.is_null()) {
     if (local.contains("root")) text += "\nlies in " + plain(local.at("root").get<std::string>()) + "\n";
     for (const Json& problem : local.value("problems", Json::array())) {
@@ -54,12 +71,13 @@ std::string details(const Json& game) {
   }
   if (game.at("version").is_string()) {
     text += "\nfiles of version " + brief(game.at("version")) + ":\n";
-    Table files({"SIZE", "", "PATH"});
+    Table files({{"SIZE", true}, {""}, {"PATH"}});
     for (const Json& file : game.at("files")) {
-      files.row({human_bytes(file.at("size").get<double>()), file.value("executable", false) ? "x" : "",
-                 file.at("path").get<std::string>()});
+      files.row({{human_bytes(file.at("size").get<double>())},
+                 {file.value("executable", false) ? "x" : ""},
+                 {file.at("path").get<std::string>()}});
     }
-    text += files.text();
+    text += files.text({.colour = page.colour});
   }
   return text;
 }
@@ -83,9 +101,9 @@ int run_games(Session& session) {
     session.note("no games");
     return kDone;
   }
-  Table table({"GAME", "VERSION", "SIZE", "FILES", "HERE", "PEERS"});
+  Table table = table_of_games();
   for (const Json& game : kept) add_rows(table, game);
-  session.say(table.text());
+  session.say(table);
   return kDone;
 }
 
@@ -107,7 +125,7 @@ int run_show(Session& session) {
   if (session.arguments.json) {
     session.print(*game);
   } else {
-    session.say(details(*game));
+    session.say(details(*game, session.page()));
   }
   return kDone;
 }

@@ -28,7 +28,8 @@ constexpr std::array kCommands{
     Command{"ban", run_ban},           Command{"unban", run_unban},
     Command{"events", run_events},     Command{"metrics", run_metrics},
     Command{"doctor", run_doctor},     Command{"call", run_call},
-    Command{"shutdown", run_shutdown}, Command{"complete", run_complete},
+    Command{"top", run_top},           Command{"shutdown", run_shutdown},
+    Command{"complete", run_complete},
 };
 
 int run(int argc, char** argv) {

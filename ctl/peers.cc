@@ -13,16 +13,26 @@ std::string label(const Json& peer) {
   return name.empty() ? brief_id(peer) : name + " (" + brief_id(peer) + ")";
 }
 
-std::string table_of(const Json& peers) {
-  Table table({"NAME", "PEER ID", "STATE", "GAMES", "RTT", "SEEN", "ADDRESS"});
+Table table_of(const Json& peers) {
+  Table table({{"NAME", false, true},
+               {"PEER ID", false, false, 2},
+               {"STATE"},
+               {"GAMES", true, false, 3},
+               {"RTT", true, false, 4},
+               {"SEEN", true, false, 5},
+               {"ADDRESS", false, false, 1}});
   for (const Json& peer : peers) {
     const Json& addresses = peer.at("addresses");
-    table.row({peer.value("name", ""), brief_id(peer), peer.at("state").get<std::string>(), peer.at("games").dump(),
-               peer.at("rtt_ms").is_number() ? human_rtt(peer.at("rtt_ms")) : "-",
-               peer.at("last_seen_s").is_number() ? human_seconds(peer.at("last_seen_s")) + " ago" : "-",
-               addresses.empty() ? "-" : addresses[0].get<std::string>()});
+    const std::string state = peer.at("state");
+    table.row({{peer.value("name", "")},
+               {brief_id(peer)},
+               {state, tone_of(state)},
+               {peer.at("games").dump()},
+               {peer.at("rtt_ms").is_number() ? human_rtt(peer.at("rtt_ms")) : "-"},
+               {peer.at("last_seen_s").is_number() ? human_seconds(peer.at("last_seen_s")) + " ago" : "-"},
+               {addresses.empty() ? "-" : addresses[0].get<std::string>()}});
   }
-  return table.text();
+  return table;
 }
 
 }  // namespace

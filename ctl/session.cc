@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "terminal.h"
 #include "text/format.h"
 
 namespace peer::ctl {
@@ -18,6 +19,7 @@ int interrupt_writer = -1;
 
 void on_interrupt(int) {
   const int saved = errno;
+  // Never read: whoever waits sees it, now and later.
   [[maybe_unused]] const ssize_t written = write(interrupt_writer, "i", 1);
   errno = saved;
 }
@@ -45,7 +47,7 @@ int exit_code(std::string_view code) {
   return kFailed;
 }
 
-void Session::catch_interrupts() {
+void Session::catch_interrupts(bool all) {
   int ends[2];
   if (interrupt_ >= 0 || pipe(ends) != 0) return;
   interrupt_ = ends[0];
@@ -53,7 +55,12 @@ void Session::catch_interrupts() {
   struct sigaction action{};
   action.sa_handler = on_interrupt;
   sigaction(SIGINT, &action, nullptr);
+  for (const int number : {SIGTERM, SIGHUP}) {
+    if (all) sigaction(number, &action, nullptr);
+  }
 }
+
+void Session::interrupt() { on_interrupt(SIGINT); }
 
 bool Session::sleep(std::chrono::milliseconds time) const {
   pollfd descriptor{interrupt_, POLLIN, 0};
@@ -107,6 +114,10 @@ void Session::say(const std::string& text) const {
   if (!text.ends_with('\n')) std::fputc('\n', stdout);
   std::fflush(stdout);
 }
+
+void Session::say(const Table& table) const { say(table.text(page())); }
+
+Page Session::page() const { return page_of(STDOUT_FILENO); }
 
 void Session::note(const std::string& text) const {
   if (!arguments.quiet) std::fprintf(stderr, "%s\n", text.c_str());

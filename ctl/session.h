@@ -9,6 +9,8 @@
 
 #include "arguments/arguments.h"
 #include "control/client.h"
+#include "text/format.h"
+#include "text/table.h"
 
 namespace peer::ctl {
 
@@ -28,6 +30,9 @@ enum Exit : int {
   kInterrupted = 130,
 };
 
+/// Of an entry of downloads.list.
+Progress progress_of(const Json& entry);
+
 /// Of an error word.
 int exit_code(std::string_view code);
 
@@ -35,8 +40,13 @@ class Session {
  public:
   explicit Session(const Arguments& a) : arguments(a) {}
 
-  /// From now on SIGINT ends waits, with CallFailure::Kind::interrupted, instead of the program.
-  void catch_interrupts();
+  /// From now on SIGINT (and SIGTERM and SIGHUP, if `all`) ends waits, with CallFailure::Kind::interrupted, instead of
+  /// the program.
+  void catch_interrupts(bool all = false);
+  /// As if SIGINT had come. Any thread.
+  static void interrupt();
+  /// Readable from the first interrupt on; -1: they are not caught.
+  int interrupt_descriptor() const { return interrupt_; }
   /// Ends early on SIGINT: true if it came.
   bool sleep(std::chrono::milliseconds time) const;
 
@@ -53,6 +63,9 @@ class Session {
   void print(const Json& json) const;
   /// A result for people, on stdout.
   void say(const std::string& text) const;
+  void say(const Table& table) const;
+  /// What stdout is.
+  Page page() const;
   /// For people who watch: on stderr, unless --quiet.
   void note(const std::string& text) const;
 
@@ -100,6 +113,7 @@ int run_events(Session& session);
 int run_metrics(Session& session);
 int run_doctor(Session& session);
 int run_call(Session& session);
+int run_top(Session& session);
 int run_complete(Session& session);
 int run_shutdown(Session& session);
 

@@ -113,6 +113,7 @@ class Commands {
                                "  peerctl events --only PeerConnected --only PeerLost");
     option(events, "--since", arguments_.since, "SEQ", "also the kept ones after this number");
     list(events, "--only", arguments_.only, "NAME", "only these (repeatable)");
+    command("top", "downloads, peers, rates and services, on the whole terminal; q quits");
     command("metrics", "figures for Prometheus, in its text format");
     command("doctor", "look at everything that has to be right; exit 1 if something is wrong");
   }

@@ -4,8 +4,10 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <vector>
 
 #include "protocol/path.h"
+#include "text/columns.h"
 
 namespace peer::ctl {
 namespace {
@@ -23,14 +25,11 @@ std::string two_units(long long value, long long per, const char* large, const c
   return print("%lld %s %lld %s", value / per, large, rest, small);
 }
 
-/// The first `width` columns.
-std::string cut(const std::string& text, std::size_t width) {
-  std::size_t taken = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool begins = (static_cast<unsigned char>(text[i]) & 0xC0) != 0x80;
-    if (begins && taken++ == width) return text.substr(0, i);
-  }
-  return text;
+/// Of a bottleneck, as people say it.
+std::string reason(const std::string& bottleneck) {
+  if (bottleneck == "network" || bottleneck == "sender" || bottleneck == "disk") return "the " + bottleneck;
+  if (bottleneck == "cpu") return "the processor";
+  return bottleneck == "limit" ? "the limit" : plain(bottleneck);
 }
 
 }  // namespace
@@ -63,50 +62,34 @@ std::string human_rtt(double milliseconds) { return print(milliseconds < 9.95 ? 
 
 std::string plain(std::string_view text) { return protocol::printable(text); }
 
-std::size_t columns(std::string_view text) noexcept {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
-}
-
-void Table::row(std::vector<std::string> cells) {
-  for (std::string& cell : cells) cell = plain(cell);
-  rows_.push_back(std::move(cells));
-}
-
-std::string Table::text() const {
-  std::vector<std::size_t> widths(rows_.front().size());
-  for (const auto& row : rows_) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], columns(row[i]));
-  }
-  std::string text;
-  for (const auto& row : rows_) {
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      text += row[i];
-      if (i + 1 < row.size()) text.append(widths[i] - columns(row[i]) + 2, ' ');
-    }
-    text += '\n';
-  }
-  return text;
+std::string percent(double done, double total) {
+  return print("%.0f %%", std::floor((total > 0 ? done / total : 1) * 100));
 }
 
 std::string progress_line(const Progress& progress, std::size_t width) {
-  std::string line = plain(progress.game) + ": ";
-  // 100 % only when it is.
-  const double share = std::floor((progress.total > 0 ? progress.done / progress.total : 1) * 100);
+  const std::string name = plain(progress.game);
+  const std::string share = percent(progress.done, progress.total);
+  std::vector<std::string> parts;  // what matters most stands first
   if (progress.state == "downloading") {
-    line += print("%3.0f %%", share);
-    line += "  " + human_bytes(progress.done) + " of " + human_bytes(progress.total) + "  " + human_rate(progress.rate);
-    if (progress.eta_s >= 0) line += "  " + human_seconds(progress.eta_s) + " left";
-    line += print("  %zu %s", progress.sources, progress.sources == 1 ? "source" : "sources");
+    parts = {std::string(share.size() < 5 ? 5 - share.size() : 0, ' ') + share, human_rate(progress.rate)};
+    if (progress.eta_s >= 0) parts.push_back(human_seconds(progress.eta_s) + " left");
+    parts.push_back(human_bytes(progress.done) + " of " + human_bytes(progress.total));
+    parts.push_back(print("%zu %s", progress.sources, progress.sources == 1 ? "source" : "sources"));
+    if (!progress.bottleneck.empty()) parts.push_back("held back by " + reason(progress.bottleneck));
+  } else if (!progress.error.empty()) {
+    parts = {plain(progress.state) + ": " + plain(progress.error)};
+  } else if (progress.state == "paused") {
+    parts = {"paused at " + share, "'peerctl resume' lets it go on"};
   } else {
-    line += plain(progress.state);
-    if (!progress.error.empty()) {
-      line += ": " + plain(progress.error);
-    } else if (progress.state == "paused") {
-      line += " at " + print("%.0f %%", share) + "; 'peerctl resume' lets it go on";
-    }
+    parts = {plain(progress.state)};
   }
-  return cut(line, width);
+  std::string text = parts.front();
+  for (std::size_t i = 1; i < parts.size(); ++i) {
+    if (columns(text) + columns(parts[i]) + 2 + std::min<std::size_t>(columns(name), 12) + 2 > width) break;
+    text += "  " + parts[i];
+  }
+  const std::size_t rest = width - std::min(width, columns(text) + 2);
+  return cut(shortened(name, rest) + ": " + text, width);
 }
 
 }  // namespace peer::ctl

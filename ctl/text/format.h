@@ -1,10 +1,9 @@
-// What people read on a terminal: sizes, times, tables. Remote text is made printable here.
+// What people read on a terminal: sizes, times, progress. Remote text is made printable here.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace peer::ctl {
 
@@ -14,21 +13,6 @@ std::string human_seconds(double seconds);        ///< "0.4 s", "12 s", "3 min 2
 std::string human_rtt(double milliseconds);       ///< "0.21 ms", "14 ms"
 /// Control characters and what could change the terminal's direction, as \xNN.
 std::string plain(std::string_view text);
-/// How many columns UTF-8 text takes, wide characters counted as one.
-std::size_t columns(std::string_view text) noexcept;
-
-/// Rows under a heading, in columns two blanks apart; the last column is not padded.
-class Table {
- public:
-  explicit Table(std::vector<std::string> heading) { rows_.push_back(std::move(heading)); }
-  /// Cells are made printable.
-  void row(std::vector<std::string> cells);
-  std::string text() const;
-
- private:
-  std::vector<std::vector<std::string>> rows_;
-};
-
 /// What a progress line tells.
 struct Progress {
   std::string game;
@@ -36,9 +20,12 @@ struct Progress {
   double total = 0, done = 0, rate = 0;
   double eta_s = -1;  ///< below 0: unknown
   std::size_t sources = 0;
-  std::string error;  ///< why it is paused
+  std::string bottleneck;  ///< empty: none
+  std::string error;       ///< why it is paused
 };
-/// One line of at most `width` columns.
+/// "42 %"; 100 only when it is.
+std::string percent(double done, double total);
+/// One line of at most `width` columns: the name is shortened, and what matters least is left out.
 std::string progress_line(const Progress& progress, std::size_t width);
 
 }  // namespace peer::ctl

@@ -165,7 +165,7 @@ class Terminal:
         def own_terminal():
             os.setsid()
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-        self.process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=env | {"TERM": "xterm-256color"},
+        self.process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env={"TERM": "xterm-256color"} | env,
                                         preexec_fn=own_terminal)
         os.close(slave)
 

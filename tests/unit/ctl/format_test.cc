@@ -2,6 +2,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include "text/columns.h"
+
 namespace peer::ctl {
 namespace {
 
@@ -25,13 +27,24 @@ TEST_CASE("Times as people read them") {
   CHECK(human_seconds(3600 * 76) == "3 d 4 h");
 }
 
-TEST_CASE("Tables are aligned, and what others chose cannot move the cursor") {
-  Table table({"A", "LONGER"});
-  table.row({"wide \u00fc", "x"});
-  table.row({"\x1b[2J", "y"});
-  const std::string text = table.text();
-  CHECK(text.find('\x1b') == std::string::npos);
-  CHECK(text.starts_with("A  "));
+TEST_CASE("A progress line fits its width, and loses what matters least") {
+  Progress progress;
+  progress.game = "a rather long name of a game";
+  progress.state = "downloading";
+  progress.total = 3e9;
+  progress.done = 1.26e9;
+  progress.rate = 11e6;
+  progress.eta_s = 160;
+  progress.sources = 3;
+  progress.bottleneck = "network";
+  CHECK(progress_line(progress, 200) ==
+        "a rather long name of a game:  42 %  11 MB/s  2 min 40 s left  1.3 GB of 3.0 GB  3 sources  held back by the "
+        "network");
+  CHECK(progress_line(progress, 50) ==
+        "a rather\u2026f a game:  42 %  11 MB/s  2 min"
+        " 40 s left");
+  CHECK(progress_line(progress, 20) == "a rath\u2026a game:  42 %");
+  for (std::size_t width = 0; width < 130; ++width) CHECK(columns(progress_line(progress, width)) <= width);
 }
 
 TEST_CASE("A progress line fits its width and shows 100 % only at the end") {
@@ -43,13 +56,13 @@ TEST_CASE("A progress line fits its width and shows 100 % only at the end") {
   progress.rate = 1e6;
   progress.eta_s = 12;
   progress.sources = 1;
-  CHECK(progress_line(progress, 200) == "demo:  99 %  1.0 kB of 1.0 kB  1.0 MB/s  12 s left  1 source");
-  CHECK(progress_line(progress, 10) == "demo:  99 ");
+  CHECK(progress_line(progress, 200) == "demo:  99 %  1.0 MB/s  12 s left  1.0 kB of 1.0 kB  1 source");
+  CHECK(progress_line(progress, 10) == "d\u2026o:  99 %");
   progress.state = "paused";
   progress.error = "the disk is full";
   CHECK(progress_line(progress, 200) == "demo: paused: the disk is full");
   progress.error.clear();
-  CHECK(progress_line(progress, 200) == "demo: paused at 99 %; 'peerctl resume' lets it go on");
+  CHECK(progress_line(progress, 200) == "demo: paused at 99 %  'peerctl resume' lets it go on");
 }
 
 }  // namespace
