@@ -23,15 +23,11 @@ install(FILES ${CMAKE_SOURCE_DIR}/LICENSE DESTINATION ${doc} RENAME copyright)
 install(FILES ${units}/container/Containerfile DESTINATION ${doc})
 
 # The service's configuration: every key as the reference has it, and the one that it cannot do without.
-if(NOT TARGET reference)
-  file(WRITE ${CMAKE_BINARY_DIR}/reference/peerd.toml "[library]\n#roots = []\n")
-  add_custom_target(reference)
-endif()
 set(service_config ${CMAKE_BINARY_DIR}/packaging/peerd.toml)
 add_custom_command(OUTPUT ${service_config}
   COMMAND ${CMAKE_COMMAND} -D FROM=${CMAKE_BINARY_DIR}/reference/peerd.toml -D TO=${service_config}
     -P ${CMAKE_SOURCE_DIR}/cmake/service_config.cmake
-  DEPENDS reference ${CMAKE_SOURCE_DIR}/cmake/service_config.cmake)
+  DEPENDS ${CMAKE_BINARY_DIR}/reference/peerd.toml ${CMAKE_SOURCE_DIR}/cmake/service_config.cmake)
 add_custom_target(service_config ALL DEPENDS ${service_config})
 install(FILES ${service_config} DESTINATION ${CMAKE_INSTALL_FULL_SYSCONFDIR}/peerd)
 

@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -27,6 +28,17 @@ void on_interrupt(int) {
 std::string variable(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
+}
+
+constexpr int kTries = 3;
+
+/// Whether a call that failed as the first on its connection has changed nothing, or changes nothing anyway.
+bool may_repeat(std::string_view method, const CallFailure& failure) {
+  static constexpr std::array<std::string_view, 10> kReading{
+      "status",     "games.list", "games.show",    "peers.list",   "downloads.list",
+      "limits.get", "metrics",    "runtime.tasks", "rpc.discover", "events.subscribe"};
+  if (failure.kind == CallFailure::Kind::no_daemon) return std::ranges::find(kReading, method) != kReading.end();
+  return failure.kind == CallFailure::Kind::refused && failure.code == "busy";
 }
 
 }  // namespace
@@ -87,10 +99,17 @@ std::expected<void, CallFailure> Session::connect() {
 }
 
 std::expected<Json, CallFailure> Session::call(std::string_view method, const Json& params) {
-  if (!client_) {
-    if (auto connected = connect(); !connected) return std::unexpected(connected.error());
+  // A daemon that stops may have let us in and looked at nothing: where systemd keeps the socket, the next one answers.
+  for (int tries = client_ ? kTries : 1;; ++tries) {
+    if (!client_) {
+      if (auto connected = connect(); !connected) return std::unexpected(connected.error());
+    }
+    auto result = client_->call(method, params);
+    if (result || tries >= kTries || !may_repeat(method, result.error())) return result;
+    auto next = control::Client::connect(socket_path(), interrupt_);
+    if (!next) return result;
+    client_.emplace(std::move(*next));
   }
-  return client_->call(method, params);
 }
 
 int Session::fail(const CallFailure& failure) const { return fail(failure.code, failure.message); }

@@ -1,7 +1,9 @@
 #include "control/client.h"
 
+#include <grp.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -17,6 +19,13 @@ using Json = Client::Json;
 
 std::unexpected<CallFailure> no_daemon(std::string message) {
   return std::unexpected(CallFailure{CallFailure::Kind::no_daemon, "no_daemon", std::move(message)});
+}
+
+std::string not_allowed(const std::string& path) {
+  struct stat info{};
+  const group* owners = stat(path.c_str(), &info) == 0 ? getgrgid(info.st_gid) : nullptr;
+  const std::string name = owners != nullptr ? std::string("the group ") + owners->gr_name : "the group that owns it";
+  return "this user may not use " + path + ": join " + name + " (then log in anew), or ask as root";
 }
 
 int remaining(const std::optional<SteadyTime>& until) {
@@ -112,13 +121,9 @@ std::expected<Client, CallFailure> Client::connect(const std::string& path, int 
   } while (rc != 0 && errno == EINTR);
   if (rc != 0) {
     const int error = errno;
-    std::string message = "no daemon answers at " + path + " (" + std::strerror(error) + ")";
-    if (error == EACCES) {
-      message += ": join the group that owns the socket";
-    } else {
-      message += ": start peerd, or name its socket with --socket";
-    }
-    return no_daemon(std::move(message));
+    if (error == EACCES) return no_daemon(not_allowed(path));
+    return no_daemon("no daemon answers at " + path + " (" + std::strerror(error) +
+                     "): start peerd, or name its socket with --socket");
   }
   return Client(std::move(state));
 }
