@@ -13,6 +13,7 @@
 #include <optional>
 #include <span>
 
+#include "control/hooks.h"
 #include "control/server.h"
 #include "discovery/avahi_discovery.h"
 #include "library/inotify_watcher.h"
@@ -71,6 +72,7 @@ struct Machine {
       discovery::netlink_monitor(executor, options.log.named("discovery"));
   rt::LoopThread net{"net"};
   rt::Scope control{executor, "control", rt::CancellationToken{}};
+  std::optional<control::HookRunner> hooks;
   Readiness readiness;
   /// Last: its callbacks hold the peer's handle, and with it scopes below those above.
   std::unique_ptr<SignalThread> signals;
@@ -206,7 +208,9 @@ void on_event(Machine& machine, control::ControlServer& server, const node::Even
     machine.signals->begin_deadline(
         std::chrono::duration_cast<std::chrono::milliseconds>(machine.options.config.shutdown_timeout) + kGrace);
   }
-  server.publish(event);
+  const bool stops = std::holds_alternative<node::ShuttingDown>(event);
+  machine.hooks->on_event(server.publish(event));
+  if (stops || std::holds_alternative<node::RuntimeFailed>(event)) machine.hooks->stop();
 }
 
 /// The configuration as it was last applied.
@@ -228,6 +232,8 @@ void start_signals(Machine& machine, const node::PeerRuntimeHandle& handle) {
     const std::lock_guard lock(current->mutex);
     apply_again(machine.options, current->config, sender,
                 [&machine](const std::string& outcome) { machine.readiness.end(outcome); });
+    machine.executor.post(
+        [&machine, hooks = hook_settings(current->config)]() mutable { machine.hooks->configure(std::move(hooks)); });
   };
   callbacks.reload = [&machine, reload] {
     machine.readiness.begin();
@@ -314,10 +320,12 @@ Result<int> run_daemon(const DaemonOptions& options) {
 
   Machine machine(options);
   machine.store = std::move(*store);
+  machine.hooks.emplace(hook_settings(options.config), options.socket, options.log.named("hooks"));
   machine.signals = std::make_unique<SignalThread>(options.log);
   Result<int> code = 0;
   machine.executor.run(run_peer(machine, std::move(*identity), *address, code));
   machine.net.stop();
+  machine.hooks.reset();  // while the deadline still stands
   if (code) options.log.info(*code == 0 ? "stopped" : "stopped after a failure");
   return code;
 }

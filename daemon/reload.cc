@@ -69,6 +69,17 @@ Result<Config> read_again(const DaemonOptions& options) {
 
 }  // namespace
 
+control::HookSettings hook_settings(const Config& config) {
+  control::HookSettings settings;
+  settings.commands["download_finished"] = config.on_download_finished;
+  settings.commands["download_failed"] = config.on_download_failed;
+  settings.commands["game_added"] = config.on_game_added;
+  settings.commands["peer_joined"] = config.on_peer_joined;
+  settings.commands["peer_left"] = config.on_peer_left;
+  settings.timeout = std::chrono::duration_cast<std::chrono::milliseconds>(config.hook_timeout);
+  return settings;
+}
+
 Result<std::string> judge_config(const DaemonOptions& options) {
   const auto config = read_again(options);
   if (!config) return std::unexpected(config.error());

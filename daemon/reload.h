@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 
+#include "control/hooks.h"
 #include "daemon.h"
 #include "peer/runtime.h"
 
@@ -14,6 +15,9 @@ namespace peer::daemon {
 /// called once with the outcome in a line, when it holds, on any thread. Blocks.
 void apply_again(const DaemonOptions& options, Config& current, const node::CommandSender& sender,
                  std::function<void(const std::string&)> done);
+
+/// The programs to run for events.
+control::HookSettings hook_settings(const Config& config);
 
 /// Which file it is from, if it is good as it stands now. Blocks.
 Result<std::string> judge_config(const DaemonOptions& options);

@@ -52,12 +52,8 @@ Result<void> apply(Config& config, const toml::table& table, const std::string& 
   for (const auto& [name, node] : table) {
     const std::string path = prefix + std::string(name.str());
     const Key* key = find_key(path);
-    if (key == nullptr && node.is_table() && (is_section(path) || path == "hooks")) {
-      if (path == "hooks") {
-        config.without_effect.push_back(path);
-      } else if (auto done = apply(config, *node.as_table(), path + ".", file); !done) {
-        return done;
-      }
+    if (key == nullptr && node.is_table() && is_section(path)) {
+      if (auto done = apply(config, *node.as_table(), path + ".", file); !done) return done;
       continue;
     }
     Problem problem = key == nullptr ? unknown(path) : key->set(config, value_of(node));

@@ -37,6 +37,9 @@ struct Config {
   Duration ping = std::chrono::seconds(10);
   Duration lost = std::chrono::seconds(25);
   Duration shutdown_timeout = std::chrono::seconds(2);
+  // Program and arguments; empty: none.
+  std::vector<std::string> on_download_finished, on_download_failed, on_game_added, on_peer_joined, on_peer_left;
+  Duration hook_timeout = std::chrono::seconds(30);
   /// Keys that were given, are known, and are not acted on by this version.
   std::vector<std::string> without_effect;
 };

@@ -57,6 +57,19 @@ struct Texts {
   }
 };
 
+/// A program by its absolute path, and its arguments.
+template <auto Member>
+struct Program : Texts<Member> {
+  static Problem set(Config& config, const Value& value) {
+    const auto* words = std::get_if<std::vector<std::string>>(&value);
+    if (words == nullptr || (!words->empty() && !words->front().starts_with('/'))) {
+      return "must be an array of a program's absolute path and its arguments";
+    }
+    config.*Member = *words;
+    return std::nullopt;
+  }
+};
+
 template <auto Member, int kLeastMs>
 struct Time {
   static Problem set(Config& config, const Value& value) {
@@ -199,6 +212,23 @@ constexpr std::array kKeys{
     key<Time<&Config::shutdown_timeout, 100>>(
         "runtime.shutdown_timeout", "time", kRestart, "\"5s\"",
         "How long a clean stop may take; what has not ended by then is abandoned."),
+    key<Program<&Config::on_download_finished>>(
+        "hooks.download_finished", "array of strings", kAtOnce, "[\"/usr/local/bin/tell\", \"finished\"]",
+        "A program with its arguments, run when a download is complete. It finds the event in PEERD_* variables and as "
+        "JSON on its input."),
+    key<Program<&Config::on_download_failed>>("hooks.download_failed", "array of strings", kAtOnce,
+                                              "[\"/usr/local/bin/tell\", \"failed\"]",
+                                              "Run when a download failed or all peers with the game went away."),
+    key<Program<&Config::on_game_added>>(
+        "hooks.game_added", "array of strings", kAtOnce, "[\"/usr/local/bin/tell\", \"new\"]",
+        "Run when a game is offered here that was not here at the start, for each one."),
+    key<Program<&Config::on_peer_joined>>("hooks.peer_joined", "array of strings", kAtOnce,
+                                          "[\"/usr/local/bin/tell\", \"joined\"]", "Run when a peer is connected."),
+    key<Program<&Config::on_peer_left>>("hooks.peer_left", "array of strings", kAtOnce,
+                                        "[\"/usr/local/bin/tell\", \"left\"]",
+                                        "Run when a connected peer has said goodbye or is lost."),
+    key<Time<&Config::hook_timeout, 100>>("hooks.timeout", "time", kAtOnce, "\"300s\"",
+                                          "How long a hook may run before it is ended."),
 };
 
 /// "text" over lines of at most 100 columns, each after "# ".

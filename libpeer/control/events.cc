@@ -26,7 +26,7 @@ const EventHub::Subscription* EventHub::find(const EventReader& reader) const {
   return found == subscriptions_.end() ? nullptr : &*found;
 }
 
-void EventHub::publish(const node::Event& event) {
+NumberedEvent EventHub::publish(const node::Event& event) {
   NumberedEvent numbered;
   numbered.sequence = ++last_;
   numbered.name = node::event_name(event);
@@ -39,6 +39,7 @@ void EventHub::publish(const node::Event& event) {
     if (subscription.wants(numbered.name)) readers.push_back(subscription.reader);
   }
   for (EventReader* reader : readers) reader->on_event(numbered);
+  return numbered;
 }
 
 void EventHub::subscribe(EventReader& reader, std::vector<std::string> only) {

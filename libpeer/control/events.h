@@ -38,7 +38,7 @@ class EventHub {
   /// `wall_clock`: ns since 1970.
   explicit EventHub(std::function<std::int64_t()> wall_clock) : wall_clock_(std::move(wall_clock)) {}
 
-  void publish(const node::Event& event);
+  NumberedEvent publish(const node::Event& event);
   /// Replaces an earlier subscription of the same reader. `only` empty: all events.
   void subscribe(EventReader& reader, std::vector<std::string> only);
   void unsubscribe(EventReader& reader) noexcept;

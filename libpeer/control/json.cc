@@ -183,6 +183,10 @@ Json to_json(const node::Event& event, std::uint64_t sequence, std::int64_t time
                    json["name"] = e.name;
                    if (e.kind == node::PeerEvent::Kind::banned) json["reason"] = e.reason;
                  },
+                 [&](const node::LocalLibraryChanged& e) {
+                   json["added"] = e.added;
+                   json["removed"] = e.removed;
+                 },
                  [&](const node::DownloadEvent& e) { json.update(download_fields(e.download)); },
                  [](const auto&) {},
              },

@@ -84,11 +84,11 @@ ControlServer::ControlServer(rt::UvExecutor& executor, rt::Scope& scope, Control
 
 ControlServer::~ControlServer() = default;
 
-void ControlServer::publish(const node::Event& event) {
+NumberedEvent ControlServer::publish(const node::Event& event) {
   const bool stops =
       std::holds_alternative<node::ShuttingDown>(event) || std::holds_alternative<node::RuntimeFailed>(event);
   if (stops && impl_->options.adopted >= 0) impl_->stop_accepting();
-  impl_->hub.publish(event);
+  return impl_->hub.publish(event);
 }
 
 Result<void> ControlServer::open(SendCommand send) {

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/result.h"
+#include "control/events.h"
 #include "peer/api.h"
 #include "peer/events.h"
 #include "runtime/scope.h"
@@ -39,7 +40,7 @@ class ControlServer {
 
   /// Numbers the event and tells who subscribed; also before open(). On an adopted socket nobody is accepted any more
   /// once the peer stops: who comes waits for the next daemon.
-  void publish(const node::Event& event);
+  NumberedEvent publish(const node::Event& event);
   /// Makes the socket appear, unless it is an adopted one; from now on calls are answered. Fails: busy if another
   /// daemon answers there, invalid, disk_error.
   Result<void> open(SendCommand send);

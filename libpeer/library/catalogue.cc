@@ -1,6 +1,7 @@
 #include "library/catalogue.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace peer::library {
 
@@ -59,6 +60,10 @@ void Catalogue::remove(const std::string& id) {
   schedule(kGather);
 }
 
+void Catalogue::set_complete() {
+  if (!std::exchange(complete_, true)) schedule(kGather);
+}
+
 void Catalogue::schedule(rt::Duration within) {
   changed_ = true;
   const rt::TimePoint at = executor_.now() + within;
@@ -79,6 +84,7 @@ void Catalogue::publish() {
   auto next = std::make_shared<Snapshot>();
   next->revision = snapshot_->revision;
   next->digest = snapshot_->digest;
+  next->complete = complete_;
   next->games.reserve(games_.size());
   for (const auto& [id, game] : games_) next->games.push_back(game);
   bool offered = false;

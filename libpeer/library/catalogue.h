@@ -28,6 +28,8 @@ class Catalogue {
   /// Shows the game, in place of what was shown under its id. `within`: the snapshot may wait so long.
   void put(std::shared_ptr<const LocalGame> game, rt::Duration within = kGather);
   void remove(const std::string& id);
+  /// All that was there at the start is shown.
+  void set_complete();
   /// The gathered changes become a snapshot now, if there are any.
   void publish();
 
@@ -41,6 +43,7 @@ class Catalogue {
   std::map<std::string, std::shared_ptr<const LocalGame>, std::less<>> games_;
   std::shared_ptr<const Snapshot> snapshot_;
   bool changed_ = false;
+  bool complete_ = false;
   bool offer_changed_ = false;
   std::optional<rt::Executor::Timer> timer_;
   std::function<void(bool)> callback_;

@@ -187,6 +187,7 @@ rt::Task<void> Library::Impl::serve(rt::Scope& looks) {
     changed.reset();
     if (executor.now() >= next_scan) {
       co_await list(token);
+      catalogue.set_complete();
       for (const auto& [name, entry] : games) {
         if (!entry->turn.taken()) entry->due = executor.now();
       }

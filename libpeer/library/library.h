@@ -63,6 +63,7 @@ struct LocalGame {
 struct Snapshot {
   std::uint64_t revision = 0;  ///< counts up whenever what is offered changes
   Digest digest;               ///< protocol::library_digest of the summaries
+  bool complete = false;       ///< the first listing is in it: what comes later is new
   std::vector<std::shared_ptr<const LocalGame>> games;
 
   const LocalGame* find(std::string_view id) const;

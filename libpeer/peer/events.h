@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "base/digest.h"
 #include "peer/api.h"
@@ -28,7 +29,10 @@ struct PeerEvent {
 };
 
 struct GamesUpdated {};
-struct LocalLibraryChanged {};
+struct LocalLibraryChanged {
+  std::vector<std::string> added;    ///< games offered now that were not here at the start, or gone since
+  std::vector<std::string> removed;  ///< games that are here no more
+};
 
 struct DownloadEvent {
   enum class Kind { begin, progress, finished, failed, cancelled, all_peers_gone } kind;

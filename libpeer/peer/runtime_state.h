@@ -9,6 +9,7 @@
 
 #include "peer/counters.h"
 #include "peer/downloads.h"
+#include "peer/library_news.h"
 #include "peer/net_side.h"
 #include "peer/peers.h"
 #include "peer/runtime.h"
@@ -194,6 +195,7 @@ class PeerMain {
   std::unique_ptr<Downloads> downloads_;
   rt::Event library_changed_;
   bool offered_changed_ = true;
+  LibraryNews library_news_;
   std::string listen_;
   Limits limits_;
   Counters counters_;

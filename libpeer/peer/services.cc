@@ -127,7 +127,7 @@ rt::Task<void> PeerMain::tell_library(rt::CancellationToken token) {
       peers_->set_library(snapshot->summaries());
       if (environment_.discovery != nullptr) environment_.discovery->set_revision(peers_->revision());
     }
-    if (snapshot->revision != 0 || !snapshot->games.empty()) emit(LocalLibraryChanged{});
+    if (snapshot->revision != 0 || !snapshot->games.empty()) emit(library_news_.take(*snapshot));
     co_await library_changed_.wait(token);
   }
 }

@@ -1,0 +1,173 @@
+#include "control/hooks.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <csignal>
+
+#include "control/hook_process.h"
+#include "control/rpc.h"
+#include "protocol/path.h"
+#include "runtime/channel.h"
+#include "runtime/sleep.h"
+
+namespace peer::control {
+namespace {
+
+/// The hook that an event runs; empty: none.
+std::string_view hook_of(std::string_view event) {
+  if (event == "DownloadGameFilesFinished") return "download_finished";
+  if (event == "DownloadGameFilesFailed" || event == "DownloadGameFilesAllPeersGone") return "download_failed";
+  if (event == "LocalLibraryChanged") return "game_added";
+  if (event == "PeerConnected") return "peer_joined";
+  if (event == "PeerLost" || event == "PeerGoodbye") return "peer_left";
+  return {};
+}
+
+/// What systemd tells the daemon alone.
+bool is_private(std::string_view variable) {
+  constexpr std::string_view names[] = {"NOTIFY_SOCKET=", "WATCHDOG_", "LISTEN_", "FDSTORE="};
+  return std::ranges::any_of(names, [&](std::string_view name) { return variable.starts_with(name); });
+}
+
+void put(std::vector<std::string>& environment, const std::string& name, const Json& value) {
+  std::string variable = "PEERD_";
+  for (const char c : name) variable += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  if (value.is_string()) {
+    environment.push_back(variable + "=" + protocol::printable(value.get_ref<const std::string&>()));
+  } else if (value.is_number() || value.is_boolean()) {
+    environment.push_back(variable + "=" + value.dump());
+  } else if (name == "error" && value.is_object()) {
+    put(environment, "error", value.at("message"));
+    put(environment, "error_code", value.at("code"));
+  }
+}
+
+/// The daemon's environment, and each plain field of the event as PEERD_<FIELD>.
+std::vector<std::string> environment_of(const Json& params) {
+  std::vector<std::string> all;
+  for (char** each = environ; *each != nullptr; ++each) {
+    if (!is_private(*each)) all.emplace_back(*each);
+  }
+  for (const auto& [name, value] : params.items()) put(all, name, value);
+  return all;
+}
+
+}  // namespace
+
+/// What runs the programs: a thread with its loop.
+struct HookRunner::Side {
+  struct Order {
+    HookRun run;
+    std::chrono::milliseconds timeout;
+  };
+
+  explicit Side(Log l) : log(std::move(l)) {
+    thread.executor().post([this] { thread.scope().spawn("hooks", serve(*this, thread.scope().token())); });
+  }
+  ~Side() {
+    orders.close();
+    thread.stop();
+  }
+
+  static rt::Task<void> serve(Side& self, rt::CancellationToken token);
+  static rt::Task<void> run(Side& self, Order order, rt::CancellationToken token);
+  static rt::Task<void> end(rt::Executor& executor, HookProcess& process);
+
+  const Log log;
+  rt::LoopThread thread{"hooks"};
+  rt::Channel<Order> orders{thread.executor(), kWaiting};
+  std::size_t running = 0;
+  rt::Event ended;
+};
+
+rt::Task<void> HookRunner::Side::serve(Side& self, rt::CancellationToken token) {
+  while (!token.requested()) {
+    auto order = co_await self.orders.receive(token);
+    if (!order) co_return;
+    ++self.running;
+    const std::string name = "hook " + order->run.hook;
+    self.thread.scope().spawn(name, run(self, std::move(*order), token));
+    while (self.running >= kRunning) {
+      self.ended.reset();
+      co_await self.ended.wait(token);
+    }
+  }
+}
+
+rt::Task<void> HookRunner::Side::run(Side& self, Order order, rt::CancellationToken token) {
+  const std::string what = "hook " + order.run.hook + " (" + order.run.command.front() + ")";
+  HookProcess process(self.thread.uv());
+  if (auto started = process.start(order.run); !started) {
+    self.log.warn("hook " + order.run.hook + ": " + started.error().message);
+  } else {
+    bool cancelled = false;
+    try {
+      const auto over = [&process](rt::CancellationToken limited) { return process.ended(std::move(limited)); };
+      co_await rt::with_timeout(self.thread.executor(), order.timeout, over, token);
+    } catch (const rt::Cancelled&) {
+      cancelled = true;
+    }
+    if (!process.has_ended()) {
+      const std::string seconds = std::to_string(order.timeout / std::chrono::milliseconds(1)) + " ms";
+      self.log.warn(what + (cancelled ? " is ended: the daemon stops" : " is ended: it has run for " + seconds));
+      co_await end(self.thread.executor(), process);
+    } else if (const std::string failure = process.failure(); !failure.empty()) {
+      self.log.warn(what + ": " + failure);
+    }
+    process.send_signal(SIGKILL);  // what it left behind
+  }
+  co_await process.finish();
+  --self.running;
+  self.ended.set();
+}
+
+rt::Task<void> HookRunner::Side::end(rt::Executor& executor, HookProcess& process) {
+  const auto over = [&process](rt::CancellationToken limited) { return process.ended(std::move(limited)); };
+  for (const int number : {SIGTERM, SIGKILL}) {
+    process.send_signal(number);
+    const bool ended = co_await rt::with_timeout(executor, kMercy, over, rt::CancellationToken{});
+    if (ended) co_return;
+  }
+}
+
+HookRunner::HookRunner(HookSettings settings, std::string socket, Log log)
+    : settings_(std::move(settings)), socket_(std::move(socket)), log_(std::move(log)) {}
+
+HookRunner::~HookRunner() = default;
+
+void HookRunner::on_event(const NumberedEvent& event) {
+  const std::string_view hook = hook_of(event.name);
+  if (stopped_ || hook.empty()) return;
+  const auto command = settings_.commands.find(hook);
+  if (command == settings_.commands.end() || command->second.empty()) return;
+  const Json params = Json::parse(*event.line)["params"];
+  if (hook != "game_added") return offer(hook, command->second, params);
+  for (const Json& game : params["added"]) {
+    Json of_one = params;
+    of_one.erase("added");
+    of_one.erase("removed");
+    of_one["game"] = game;
+    offer(hook, command->second, of_one);
+  }
+}
+
+void HookRunner::offer(std::string_view hook, const std::vector<std::string>& command, const Json& params) {
+  if (!side_) side_ = std::make_unique<Side>(log_);
+  HookRun run{std::string(hook), command, environment_of(params), to_line(params)};
+  run.environment.push_back("PEERD_HOOK=" + run.hook);
+  run.environment.push_back("PEERD_SOCKET=" + socket_);
+  if (side_->orders.sender().try_send({std::move(run), settings_.timeout})) return;
+  if (dropped_++ % kWaiting == 0) {
+    log_.warn("hook " + std::string(hook) + " is skipped: " + std::to_string(kWaiting) + " wait already (" +
+              std::to_string(dropped_) + " skipped so far)");
+  }
+}
+
+void HookRunner::stop() {
+  if (std::exchange(stopped_, true) || !side_) return;
+  side_->thread.executor().post([side = side_.get()] { side->thread.scope().request_stop(); });
+}
+
+}  // namespace peer::control

@@ -1,0 +1,95 @@
+#include "control/params.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace peer::control {
+namespace {
+
+bool fits(const Json& value, Kind kind) {
+  switch (kind) {
+    case Kind::text: return value.is_string() && !value.get_ref<const std::string&>().empty();
+    case Kind::texts:
+      return value.is_array() && std::ranges::all_of(value, [](const Json& v) { return fits(v, Kind::text); });
+    case Kind::count:
+      return value.is_number_unsigned() || (value.is_number_integer() && value.get<std::int64_t>() >= 0);
+    case Kind::flag: return value.is_boolean();
+    case Kind::seconds: return value.is_number() && std::isfinite(value.get<double>()) && value.get<double>() >= 0;
+  }
+  return false;
+}
+
+const char* describe(Kind kind) {
+  switch (kind) {
+    case Kind::text: return "a string that is not empty";
+    case Kind::texts: return "an array of strings";
+    case Kind::count: return "a whole number from 0";
+    case Kind::flag: return "true or false";
+    case Kind::seconds: return "a number of seconds from 0";
+  }
+  return "";
+}
+
+}  // namespace
+
+Json schema_of(Kind kind) {
+  switch (kind) {
+    case Kind::text: return {{"type", "string"}, {"minLength", 1}};
+    case Kind::texts: return {{"type", "array"}, {"items", schema_of(Kind::text)}};
+    case Kind::count: return {{"type", "integer"}, {"minimum", 0}};
+    case Kind::flag: return {{"type", "boolean"}};
+    case Kind::seconds: return {{"type", "number"}, {"minimum", 0}};
+  }
+  return {};
+}
+
+RpcResult checked_params(const std::string& method, const std::vector<Param>& wanted, const Json& given) {
+  Json named = Json::object();
+  if (given.is_array()) {
+    if (given.size() > wanted.size()) return invalid_params(method + " takes fewer parameters");
+    for (std::size_t i = 0; i < given.size(); ++i) named[wanted[i].name] = given[i];
+  } else if (given.is_object()) {
+    named = given;
+  }
+  Json params = Json::object();
+  for (const auto& [name, value] : named.items()) {
+    const auto param = std::ranges::find_if(wanted, [&](const Param& p) { return name == p.name; });
+    if (param == wanted.end()) return invalid_params(method + " takes no parameter '" + name + "'");
+    if (value.is_null()) continue;
+    if (!fits(value, param->kind)) return invalid_params(name + " must be " + describe(param->kind));
+    params[name] = value;
+  }
+  for (const Param& param : wanted) {
+    if (param.required && !params.contains(param.name)) {
+      return invalid_params(method + " needs the parameter '" + param.name + "'");
+    }
+  }
+  return params;
+}
+
+std::optional<std::string> text_of(const Json& params, const char* name) {
+  const auto found = params.find(name);
+  return found == params.end() ? std::nullopt : std::optional(found->get<std::string>());
+}
+
+std::optional<std::uint64_t> count_of(const Json& params, const char* name) {
+  const auto found = params.find(name);
+  return found == params.end() ? std::nullopt : std::optional(found->get<std::uint64_t>());
+}
+
+bool flag_of(const Json& params, const char* name) {
+  const auto found = params.find(name);
+  return found != params.end() && found->get<bool>();
+}
+
+std::vector<std::string> texts_of(const Json& params, const char* name) {
+  const auto found = params.find(name);
+  return found == params.end() ? std::vector<std::string>{} : found->get<std::vector<std::string>>();
+}
+
+std::optional<double> seconds_of(const Json& params, const char* name) {
+  const auto found = params.find(name);
+  return found == params.end() ? std::nullopt : std::optional(found->get<double>());
+}
+
+}  // namespace peer::control

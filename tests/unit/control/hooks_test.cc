@@ -1,0 +1,153 @@
+#include "control/hooks.h"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <catch2/catch_test_macros.hpp>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "support/store/temp_directory.h"
+
+using namespace peer;
+using namespace peer::control;
+using namespace std::chrono_literals;
+
+namespace {
+
+bool eventually(const std::function<bool()>& condition) {
+  for (int i = 0; i < 30'000; ++i) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(2ms);
+  }
+  return false;
+}
+
+NumberedEvent event(const std::string& name, Json fields) {
+  Json params{{"seq", 7}, {"time", "2026-01-01T00:00:00.000Z"}, {"event", name}};
+  params.update(fields);
+  const Json line{{"jsonrpc", "2.0"}, {"method", "event"}, {"params", std::move(params)}};
+  return {7, name, std::make_shared<const std::string>(to_line(line))};
+}
+
+/// A directory for what the programs leave, and the log.
+struct Bench {
+  test::TempDirectory directory;
+  std::mutex mutex;
+  std::vector<std::string> lines;
+
+  std::string path(const std::string& name) const { return directory / name; }
+  Log log() {
+    return Log(
+        [this](LogLevel, std::string_view, const std::string& line) {
+          const std::lock_guard lock(mutex);
+          lines.push_back(line);
+        },
+        "hooks");
+  }
+  bool logged(const std::string& text) {
+    const std::lock_guard lock(mutex);
+    return std::ranges::any_of(lines, [&](const std::string& line) { return line.find(text) != line.npos; });
+  }
+  std::string read(const std::string& name) const {
+    std::ifstream stream(path(name));
+    return {std::istreambuf_iterator<char>(stream), {}};
+  }
+  std::size_t files() const {
+    return static_cast<std::size_t>(std::ranges::distance(std::filesystem::directory_iterator(directory.path())));
+  }
+  /// A shell with the test's directory as its first parameter.
+  HookSettings shell(const std::string& hook, const std::string& script) const {
+    HookSettings settings;
+    settings.commands[hook] = {"/bin/sh", "-c", script, "hook", directory.path()};
+    return settings;
+  }
+};
+
+bool alive(const std::string& pid) { return !pid.empty() && kill(std::stoi(pid), 0) == 0; }
+
+}  // namespace
+
+TEST_CASE("A hook has its event in the environment and as JSON on its input") {
+  Bench bench;
+  HookRunner hooks(bench.shell("download_failed", "cat >$1/in; env >$1/part; mv $1/part $1/env"), "/run/the.sock",
+                   bench.log());
+  hooks.on_event(event("DownloadGameFilesFailed", {{"game", "it's \"a\" $(game)"},
+                                                   {"bytes_total", 12},
+                                                   {"eta_s", nullptr},
+                                                   {"error", {{"code", "no_space"}, {"message", "disk full"}}}}));
+  REQUIRE(eventually([&] { return std::filesystem::exists(bench.path("env")); }));
+  const std::string environment = bench.read("env");
+  for (const char* line : {"PEERD_HOOK=download_failed\n", "PEERD_EVENT=DownloadGameFilesFailed\n", "PEERD_SEQ=7\n",
+                           "PEERD_GAME=it's \"a\" $(game)\n", "PEERD_BYTES_TOTAL=12\n", "PEERD_ERROR=disk full\n",
+                           "PEERD_ERROR_CODE=no_space\n", "PEERD_SOCKET=/run/the.sock\n", "PATH="}) {
+    CHECK(environment.find(line) != environment.npos);
+  }
+  CHECK(environment.find("PEERD_ETA_S") == environment.npos);
+  CHECK(Json::parse(bench.read("in")).at("error").at("code") == "no_space");
+}
+
+TEST_CASE("Events without a program run nothing, and each new game runs one") {
+  Bench bench;
+  HookRunner hooks(bench.shell("game_added", ": >\"$1/$PEERD_GAME\""), "", bench.log());
+  hooks.on_event(event("PeerConnected", {{"name", "x"}}));
+  hooks.on_event(event("LocalLibraryChanged", {{"added", Json::array()}, {"removed", {"old"}}}));
+  hooks.on_event(event("LocalLibraryChanged", {{"added", {"one", "two"}}, {"removed", Json::array()}}));
+  REQUIRE(eventually([&] { return bench.files() == 2; }));
+  CHECK(std::filesystem::exists(bench.path("one")));
+  CHECK(std::filesystem::exists(bench.path("two")));
+}
+
+TEST_CASE("A hook that fails, or cannot be run, is told by name") {
+  Bench bench;
+  HookSettings settings = bench.shell("peer_joined", "exit 3");
+  settings.commands["peer_left"] = {"/nowhere/program"};
+  HookRunner hooks(std::move(settings), "", bench.log());
+  hooks.on_event(event("PeerConnected", Json::object()));
+  hooks.on_event(event("PeerLost", Json::object()));
+  CHECK(eventually([&] { return bench.logged("hook peer_joined (/bin/sh): exit code 3"); }));
+  CHECK(eventually([&] { return bench.logged("hook peer_left: cannot run /nowhere/program"); }));
+}
+
+TEST_CASE("A hook that runs too long is ended with all it has started, whatever it ignores") {
+  Bench bench;
+  HookSettings settings =
+      bench.shell("peer_left", "trap '' TERM; sleep 1000 & echo -n $! >$1/child; echo -n $$ >$1/self; sleep 1000");
+  settings.timeout = 100ms;
+  HookRunner hooks(std::move(settings), "", bench.log());
+  hooks.on_event(event("PeerGoodbye", Json::object()));
+  REQUIRE(eventually([&] { return bench.logged("hook peer_left (/bin/sh) is ended: it has run for 100 ms"); }));
+  CHECK(eventually([&] { return !alive(bench.read("self")) && !alive(bench.read("child")); }));
+}
+
+TEST_CASE("Hooks are bounded in number: four at once, 64 wait, the rest is told") {
+  Bench bench;
+  {
+    HookRunner hooks(bench.shell("peer_joined", "while [ ! -e $1/end ]; do sleep 0.01; done; : >$1/$$"), "",
+                     bench.log());
+    for (int i = 0; i < 200; ++i) hooks.on_event(event("PeerConnected", Json::object()));
+    CHECK(bench.logged("hook peer_joined is skipped: 64 wait already"));
+    std::ofstream(bench.path("end")) << "";
+    REQUIRE(eventually([&] { return bench.files() >= 1 + HookRunner::kWaiting; }));
+  }
+  CHECK(bench.files() <= 1 + HookRunner::kWaiting + HookRunner::kRunning);
+}
+
+TEST_CASE("A stop ends what runs and waits for it") {
+  Bench bench;
+  {
+    HookRunner hooks(bench.shell("peer_joined", "echo -n $$ >$1/part; mv $1/part $1/self; sleep 1000"), "",
+                     bench.log());
+    hooks.on_event(event("PeerConnected", Json::object()));
+    REQUIRE(eventually([&] { return std::filesystem::exists(bench.path("self")); }));
+    hooks.stop();
+    hooks.on_event(event("PeerConnected", Json::object()));
+  }
+  CHECK_FALSE(alive(bench.read("self")));
+  CHECK(bench.logged("is ended: the daemon stops"));
+}
