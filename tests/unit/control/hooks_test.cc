@@ -44,7 +44,7 @@ struct Bench {
   std::string path(const std::string& name) const { return directory / name; }
   Log log() {
     return Log(
-        [this](LogLevel, std::string_view, const std::string& line) {
+        [this](LogLevel, std::string_view, const std::string& line, const LogFields&) {
           const std::lock_guard lock(mutex);
           lines.push_back(line);
         },
