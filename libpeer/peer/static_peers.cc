@@ -197,25 +197,27 @@ rt::Task<Result<PeerInfo>> Peers::connect(std::string address, rt::CancellationT
   const auto found = std::ranges::find_if(
       targets_, [&](const auto& each) { return each->found_by == "static" && each->address == address; });
   Target& target = **found;
-  if (!connected(target)) {
-    target.state = PeerState::connecting;
-    target.kick.set();
-  }
   rt::Deadline deadline(control_.executor(), kConnectAnswer, token);
-  for (;;) {
-    if (connected(target)) co_return info(*table_.find(*target.id));
-    if (target.state == PeerState::refused) co_return fail(ErrorCode::refused, address + " refused: " + target.error);
-    if (target.state == PeerState::unreachable || deadline.expired()) {
-      const std::string why = target.error.empty() ? "" : " (" + target.error + ")";
-      co_return fail(ErrorCode::unreachable,
-                     address + " does not answer" + why + "; it is tried again and again from now on");
+  bool asked = false;
+  while (!connected(target) && !deadline.expired()) {
+    // A session that ends just now says nothing about the next one.
+    const bool ending = target.dial && target.dial->greeted;
+    if (!ending && !std::exchange(asked, true)) {
+      target.state = PeerState::connecting;
+      target.kick.set();
     }
+    if (asked && target.state != PeerState::connecting) break;
     try {
       co_await changed_.wait(deadline.token());
     } catch (const rt::Cancelled&) {
       if (token.requested()) throw;
     }
   }
+  if (connected(target)) co_return info(*table_.find(*target.id));
+  if (target.state == PeerState::refused) co_return fail(ErrorCode::refused, address + " refused: " + target.error);
+  const std::string why = target.error.empty() ? "" : " (" + target.error + ")";
+  co_return fail(ErrorCode::unreachable,
+                 address + " does not answer" + why + "; it is tried again and again from now on");
 }
 
 }  // namespace peer::node

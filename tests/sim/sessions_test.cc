@@ -101,6 +101,23 @@ TEST_CASE("connect answers when the peer is there, at once also while a long ret
   CHECK(world.executor.now() - before < 1s);
 }
 
+TEST_CASE("connect right after disconnect waits for the old session's end and makes a new one") {
+  SimWorld world(27);
+  SimPeer a(world, "a", "10.0.0.1");
+  SimPeer b(world, "b", "10.0.0.2");
+  b.start({});
+  a.start({});
+  node::ConnectPeer connect;
+  connect.address = b.address;
+  REQUIRE(a.ask(connect).has_value());
+  for (int i = 0; i < 5; ++i) {
+    REQUIRE(a.ask(node::DisconnectPeer{"b"}).has_value());
+    const auto again = a.ask(connect);
+    REQUIRE(again.has_value());
+    CHECK(again->state == node::PeerState::connected);
+  }
+}
+
 TEST_CASE("a silent peer is lost after `lost`, told once, its games go at once; a static one comes back by itself") {
   SimWorld world(24);
   SimPeer a(world, "a", "10.0.0.1");
