@@ -4,7 +4,7 @@
 namespace peer::reference {
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string fish_string(std::string_view text) {
   std::string out = "'";
   for (const char c : text) {
     if (c == '\'' || c == '\\') out += '\\';
@@ -32,7 +32,7 @@ std::string lines(const std::string& program, const std::string& condition, cons
       out += flag.starts_with("--") ? " -l " + flag.substr(2) : " -s " + flag.substr(1);
     }
     if (!option.value.empty()) out += values(program, option.completed_by);
-    out += " -d " + quoted(option.help) + "\n";
+    out += " -d " + fish_string(option.help) + "\n";
   }
   return out;
 }
@@ -85,8 +85,8 @@ std::string fish_completion(const Program& program) {
   }
   out += "complete -c " + name + " -f\n" + lines(name, " -n '__" + name + "_is \"\"'", program.options);
   for (const Command& command : program.commands) {
-    out += "complete -c " + name + " -n '__" + name + "_is \"\"' -a " + command.name + " -d " + quoted(command.help) +
-           "\n";
+    out += "complete -c " + name + " -n '__" + name + "_is \"\"' -a " + command.name + " -d " +
+           fish_string(command.help) + "\n";
     const std::string condition = " -n '__" + name + "_is " + command.name + "'";
     out += lines(name, condition, command.options);
     for (const Argument& argument : command.arguments) {

@@ -11,7 +11,7 @@ namespace {
 using namespace std::chrono_literals;
 using std::chrono::milliseconds;
 
-std::string quoted(std::string_view text) {
+std::string toml_string(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') out += '\\';
@@ -38,7 +38,7 @@ std::string number_text(const Value& value) {
 template <auto Member>
 struct Text {
   static Problem set(Config& config, const Value& value) { return take_text(config.*Member, value); }
-  static std::string value(const Config& config) { return quoted(config.*Member); }
+  static std::string value(const Config& config) { return toml_string(config.*Member); }
 };
 
 template <auto Member>
@@ -52,7 +52,7 @@ struct Texts {
   }
   static std::string value(const Config& config) {
     std::string out = "[";
-    for (const std::string& text : config.*Member) out += (out.size() > 1 ? ", " : "") + quoted(text);
+    for (const std::string& text : config.*Member) out += (out.size() > 1 ? ", " : "") + toml_string(text);
     return out + "]";
   }
 };
@@ -81,7 +81,7 @@ struct Time {
   }
   static std::string value(const Config& config) {
     const auto ms = std::chrono::duration_cast<milliseconds>(config.*Member).count();
-    return ms % 1000 == 0 ? quoted(std::to_string(ms / 1000) + "s") : quoted(std::to_string(ms) + "ms");
+    return ms % 1000 == 0 ? toml_string(std::to_string(ms / 1000) + "s") : toml_string(std::to_string(ms) + "ms");
   }
 };
 
@@ -97,7 +97,7 @@ struct Size {
     const std::uint64_t bytes = config.*Member;
     if (bytes == 0) return "0";
     for (const auto& [unit, letter] : {std::pair(1'000'000'000U, "G"), {1'000'000U, "M"}, {1000U, "K"}}) {
-      if (bytes % unit == 0) return quoted(std::to_string(bytes / unit) + letter);
+      if (bytes % unit == 0) return toml_string(std::to_string(bytes / unit) + letter);
     }
     return std::to_string(bytes);
   }
