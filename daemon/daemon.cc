@@ -158,7 +158,7 @@ node::PeerOptions peer_options(Machine& machine, net::Identity identity, std::un
   options.addresses = reachable(bound, interfaces);
   if (bound.is_unspecified()) options.find_addresses = [bound, interfaces] { return reachable(bound, interfaces); };
   options.list_interfaces = [interfaces] { return local_interfaces(interfaces); };
-  options.judge_config = [&machine] { return judge_config(machine.options); };
+  options.judge_machine = [&machine] { return judge_machine(machine.options); };
   options.socket = std::move(socket);
   options.name = config.name.empty() ? host_name() : config.name;
   std::array<std::uint8_t, 16> instance{};

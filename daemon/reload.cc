@@ -1,5 +1,6 @@
 #include "reload.h"
 
+#include <sys/timex.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +11,8 @@
 
 namespace peer::daemon {
 namespace {
+
+using Judgement = node::Finding::Verdict;
 
 /// Names of keys, with commas between.
 std::string joined(const std::vector<std::string>& names) {
@@ -80,11 +83,32 @@ control::HookSettings hook_settings(const Config& config) {
   return settings;
 }
 
-Result<std::string> judge_config(const DaemonOptions& options) {
+std::vector<node::Finding> judge_machine(const DaemonOptions& options) {
+  std::vector<node::Finding> findings;
   const auto config = read_again(options);
-  if (!config) return std::unexpected(config.error());
   const bool is_there = access(options.config_file.c_str(), F_OK) == 0;
-  return is_there ? options.config_file + " is good" : "no file, only flags";
+  if (!config) {
+    findings.push_back(
+        {Judgement::bad, "configuration", config.error().message, "mend it, then: systemctl reload peerd"});
+  } else if (!config->without_effect.empty()) {
+    findings.push_back({Judgement::warning, "configuration",
+                        options.config_file + ": no effect in this version: " + joined(config->without_effect),
+                        "take these keys out of the file"});
+  } else {
+    findings.push_back(
+        {Judgement::good,
+         "configuration",
+         is_there ? options.config_file + " is good" : "no file at " + options.config_file + ", only flags",
+         {}});
+  }
+  timex clock{};
+  // Where this may not be asked, nothing is known.
+  if (adjtimex(&clock) >= 0 && (clock.status & STA_UNSYNC) != 0) {
+    findings.push_back({Judgement::good, "time service",
+                        "none keeps the clock right: versions are told apart by file times",
+                        "if clocks here differ: systemctl enable --now systemd-timesyncd"});
+  }
+  return findings;
 }
 
 void apply_again(const DaemonOptions& options, Config& current, const node::CommandSender& sender,

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "control/hooks.h"
 #include "daemon.h"
@@ -19,7 +20,7 @@ void apply_again(const DaemonOptions& options, Config& current, const node::Comm
 /// The programs to run for events.
 control::HookSettings hook_settings(const Config& config);
 
-/// Which file it is from, if it is good as it stands now. Blocks.
-Result<std::string> judge_config(const DaemonOptions& options);
+/// What doctor says of the configuration as it stands now, and of who sets the clock. Blocks.
+std::vector<node::Finding> judge_machine(const DaemonOptions& options);
 
 }  // namespace peer::daemon

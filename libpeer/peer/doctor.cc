@@ -21,10 +21,17 @@ constexpr std::uint32_t kWantedBuffer = 4 << 20;
 constexpr double kGigabit = 125e6;
 /// 2024: a clock before it was never set.
 constexpr std::int64_t kPast = 1'704'067'200'000'000'000;
+constexpr std::int64_t kDay = 86'400'000'000'000;
 
 std::string amount(double bytes) {
   const bool large = bytes >= 10e9;
   return std::to_string(static_cast<std::uint64_t>(bytes / (large ? 1e9 : 1e6))) + (large ? " GB" : " MB");
+}
+
+std::string milliseconds(double value) {
+  const auto hundredths = static_cast<std::uint64_t>(value * 100);
+  const std::string rest = std::to_string(hundredths % 100);
+  return std::to_string(hundredths / 100) + "." + (rest.size() < 2 ? "0" : "") + rest + " ms away";
 }
 
 std::vector<std::uint8_t> probe_content() {
@@ -34,7 +41,7 @@ std::vector<std::uint8_t> probe_content() {
   return piece;
 }
 
-/// Bytes written and durable.
+/// Bytes written, durable, and read back as they were.
 Result<std::uint64_t> write_probe(store::Directory& peerd, const rt::StopFlag& stop) {
   const auto file = peerd.open_file(kProbeName, store::OpenMode::create);
   if (!file) return std::unexpected(file.error());
@@ -44,6 +51,14 @@ Result<std::uint64_t> write_probe(store::Directory& peerd, const rt::StopFlag& s
     if (Result<void> done = (*file)->write_at(piece, written); !done) return std::unexpected(done.error());
   }
   if (Result<void> synced = (*file)->sync(); !synced) return std::unexpected(synced.error());
+  std::vector<std::uint8_t> back(kPieceBytes);
+  for (std::uint64_t offset = 0; offset < written && !stop.requested(); offset += back.size()) {
+    const auto count = (*file)->read_at(back, offset);
+    if (!count) return std::unexpected(count.error());
+    if (*count != back.size() || back != piece) {
+      return fail(ErrorCode::disk_error, peerd.path() + " gives back other bytes than were written");
+    }
+  }
   return written;
 }
 
@@ -125,10 +140,26 @@ Finding judge_socket(const net::DatagramSocket::Stats& socket) {
   return finding;
 }
 
-Finding judge_clock(std::int64_t now) {
-  if (now >= kPast) return {Judgement::good, "clock", "set", {}};
-  return {Judgement::warning, "clock", "it was never set: the newest version of a game may be chosen wrongly",
-          "let systemd-timesyncd or chrony set it"};
+/// A clock that is behind is seen by what peers changed after its now.
+Finding judge_clock(std::int64_t now, const std::vector<GameInfo>& games) {
+  if (now < kPast) {
+    return {Judgement::warning, "clock", "it was never set: the newest version of a game may be chosen wrongly",
+            "let systemd-timesyncd or chrony set it"};
+  }
+  std::string newest;
+  std::int64_t ahead = kDay;
+  for (const GameInfo& game : games) {
+    for (const RemoteVersion& version : game.remote) {
+      if (version.modified - now <= ahead) continue;
+      ahead = version.modified - now;
+      newest = game.id;
+    }
+  }
+  if (newest.empty()) return {Judgement::good, "clock", "set, and no peer's game is newer than now", {}};
+  return {Judgement::warning, "clock",
+          "a version of " + newest + " is dated " + std::to_string(ahead / kDay) +
+              " days from now: it is not taken for the newest",
+          "set the clock that is wrong: this one, or that of the machine where the game was made"};
 }
 
 }  // namespace
@@ -146,8 +177,10 @@ rt::Task<std::vector<Finding>> PeerMain::judge_disk(rt::CancellationToken token)
   rt::TimePoint began = root_->executor().now();
   const Result<DiskProbe> disk = co_await rt::offload(*environment_.workers, std::move(write), token);
   if (!disk) {
+    const bool lies = disk.error().code == ErrorCode::disk_error && disk.error().system == 0;
     findings.push_back({Judgement::bad, "disk", disk.error().message,
-                        "let the daemon's user write to " + root + ": downloads go there"});
+                        lies ? "do not trust this disk: look at its log (dmesg, smartctl)"
+                             : "let the daemon's user write to " + root + ": downloads go there"});
     co_return findings;
   }
   const auto available = static_cast<double>(disk->space.available);
@@ -224,6 +257,7 @@ std::vector<Finding> PeerMain::judge_peers() const {
     if (who.empty()) who = peer.id ? peer.id->brief() : address;
     Finding finding{Judgement::good, "peer " + who, std::string(to_string(peer.state)), {}};
     if (!address.empty() && who != address) finding.text += " at " + address;
+    if (peer.rtt_ms) finding.text += ", " + milliseconds(*peer.rtt_ms);
     if (peer.state == PeerState::unreachable) {
       finding.verdict = Judgement::warning;
       finding.fix = "is its daemon running? Let UDP port " + address.substr(address.rfind(':') + 1) +
@@ -243,12 +277,9 @@ std::vector<Finding> PeerMain::judge_peers() const {
 
 rt::Task<Result<std::vector<Finding>>> PeerMain::diagnose(Diagnose, rt::CancellationToken token) {
   std::vector<Finding> all;
-  if (options_.judge_config) {
-    auto judge = [judge = options_.judge_config](const rt::StopFlag&) { return judge(); };
-    const Result<std::string> config = co_await rt::offload(*environment_.workers, std::move(judge), token);
-    all.push_back(config ? Finding{Judgement::good, "configuration", *config, {}}
-                         : Finding{Judgement::bad, "configuration", config.error().message,
-                                   "mend it, then: systemctl reload peerd"});
+  if (options_.judge_machine) {
+    auto judge = [judge = options_.judge_machine](const rt::StopFlag&) { return judge(); };
+    all = co_await rt::offload(*environment_.workers, std::move(judge), token);
   }
   for (const ServiceStatus& service : status().services) {
     if (service.state == "running") continue;
@@ -258,7 +289,7 @@ rt::Task<Result<std::vector<Finding>>> PeerMain::diagnose(Diagnose, rt::Cancella
   all.insert(all.end(), disk.begin(), disk.end());
   const NetStats network = co_await net_stats(token);
   all.push_back(judge_socket(network.socket));
-  all.push_back(judge_clock(environment_.wall_clock()));
+  all.push_back(judge_clock(environment_.wall_clock(), games()));
   std::ranges::copy(judge_discovery(), std::back_inserter(all));
   std::ranges::copy(judge_peers(), std::back_inserter(all));
   co_return all;

@@ -69,8 +69,9 @@ struct PeerOptions {
   std::function<std::vector<std::string>()> find_addresses;
   /// This machine's interfaces, for diagnosis; empty: nothing is said of them.
   std::function<std::vector<LocalInterface>()> list_interfaces;
-  /// Judges the configuration as it stands now; called on a worker. Empty: there is none.
-  std::function<Result<std::string>()> judge_config;
+  /// Judges what only the machine's owner knows of: the configuration as it stands now, who sets the clock. Called on a
+  /// worker. Empty: there is nothing.
+  std::function<std::vector<Finding>()> judge_machine;
   rt::Duration ping = std::chrono::seconds(10);
   rt::Duration lost = std::chrono::seconds(25);
   rt::Duration shutdown_timeout = std::chrono::seconds(2);

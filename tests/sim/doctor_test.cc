@@ -63,6 +63,26 @@ TEST_CASE("doctor: what is right is said so, and what is wrong comes with its re
   CHECK(unreachable->fix.find("firewall") != std::string::npos);
 }
 
+TEST_CASE("doctor: a game from the future shows a clock that is wrong") {
+  SimWorld world(84);
+  SimPeer seed(world, "seed", "10.0.0.1");
+  SimPeer peer(world, "peer", "10.0.0.2");
+  make_small_game(seed.disk, "/library/game", 1000);
+  seed.start({});
+  peer.start(knowing(seed.address));
+  REQUIRE(sees(world, peer, 1));
+  CHECK(about(peer, "clock")->verdict == Judgement::good);
+
+  seed.disk.write("/library/later/file", "x");
+  seed.disk.set_mtime("/library/later/file", world.wall_clock() + 49 * 3'600'000'000'000);
+  REQUIRE(seed.ask(node::Rescan{}).has_value());
+  REQUIRE(world.run_until([&] { return peer.ask(node::ListGames{}).value().size() == 2; }, 60s));
+  const auto clock = about(peer, "clock");
+  CHECK(clock->verdict == Judgement::warning);
+  CHECK(clock->text.find("later") != std::string::npos);
+  CHECK(!clock->fix.empty());
+}
+
 TEST_CASE("doctor: a root that cannot be written to is told") {
   SimWorld world(82);
   SimPeer peer(world, "peer", "10.0.0.1");
