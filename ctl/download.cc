@@ -127,8 +127,11 @@ class Follower {
   }
 
   int detached() const {
-    const std::string& game = session_.arguments.subject;
-    std::fprintf(stderr, "peerctl: detached; the download goes on. 'peerctl cancel %s' ends it\n", plain(game).c_str());
+    const std::string game = word(session_.arguments.subject);
+    std::fprintf(
+        stderr,
+        "peerctl: detached; the download goes on: peerctl download %s follows it again, peerctl cancel %s ends it\n",
+        game.c_str(), game.c_str());
     return kInterrupted;
   }
 
@@ -153,8 +156,13 @@ class Follower {
     }
     if (!session_.arguments.json) {
       std::string reason = progress.error;
-      if (reason.empty()) reason = end == "peers_gone" ? "all peers that have it went away" : end;
-      std::fprintf(stderr, "peerctl: %s: %s\n", plain(progress.game).c_str(), plain(reason).c_str());
+      if (reason.empty()) reason = end;
+      reason = plain(reason);
+      if (end == "peers_gone") {
+        reason = "all peers that have it went away; to wait for them: peerctl download " + word(progress.game) +
+                 " --wait 1h";
+      }
+      std::fprintf(stderr, "peerctl: %s: %s\n", plain(progress.game).c_str(), reason.c_str());
     }
     return code;
   }

@@ -151,8 +151,10 @@ int run_verify(Session& session) {
   } else {
     for (const Json& path : damaged) session.say("damaged: " + plain(path.get<std::string>()));
     const std::string count = std::to_string(damaged.size()) + (damaged.size() == 1 ? " file" : " files");
-    session.say(game + ": " + count +
-                (good ? " repaired" : " damaged: 'peerctl verify --repair' fetches what is wrong"));
+    session.say(
+        game + ": " + count +
+        (good ? " repaired"
+              : " damaged; to fetch what is wrong: peerctl verify " + word(session.arguments.subject) + " --repair"));
   }
   return good ? kDone : kFailed;
 }

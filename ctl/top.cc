@@ -106,6 +106,7 @@ class Observer {
   static void take_download(TopState& state, const Json& entry) {
     Progress progress = progress_of(entry);
     const bool over = progress.state == "finished" || progress.state == "cancelled";
+    if (progress.state == "downloading") state.rate_in += progress.rate;
     if (!over) state.downloads.push_back(std::move(progress));
   }
 
@@ -122,7 +123,6 @@ class Observer {
       if (!id.empty()) {
         peer.rate = in_[id].next(sample(metrics, "peerd_received_bytes_total{peer_id=\"" + id + "\"}"), seconds);
       }
-      state.rate_in += peer.rate;
       state.peers.push_back(std::move(peer));
     }
     state.rate_out = out_.next(sample(metrics, "peerd_sent_bytes_total"), seconds);

@@ -165,6 +165,26 @@ std::string shortened(std::string_view text, std::size_t width) {
   return std::string(begin) + "\u2026" + std::string(end);
 }
 
+std::string wrapped(std::string_view text, std::size_t width, std::size_t indent) {
+  std::string out;
+  std::size_t column = 0;
+  while (!text.empty()) {
+    const std::string_view word = text.substr(0, std::min(text.find(' '), text.size()));
+    const std::size_t wide = columns(word);
+    if (column > indent && width > 0 && column + 1 + wide > width) {
+      out += '\n' + std::string(indent, ' ');
+      column = indent;
+    } else if (column > 0) {
+      out += ' ';
+      ++column;
+    }
+    out += word;
+    column += wide;
+    text.remove_prefix(std::min(text.size(), word.size() + 1));
+  }
+  return out;
+}
+
 std::string cut(std::string_view text, std::size_t width) {
   if (columns(text) <= width) return std::string(text);
   return width == 0 ? std::string() : std::string(head(text, width - 1)) + "\u2026";

@@ -17,4 +17,8 @@ std::string_view tail(std::string_view text, std::size_t width) noexcept;
 std::string shortened(std::string_view text, std::size_t width);
 std::string cut(std::string_view text, std::size_t width);
 
+/// Broken at blanks into lines of at most `width` columns, all but the first behind `indent` blanks. A width of 0: one
+/// line.
+std::string wrapped(std::string_view text, std::size_t width, std::size_t indent);
+
 }  // namespace peer::ctl

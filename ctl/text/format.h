@@ -13,6 +13,8 @@ std::string human_seconds(double seconds);        ///< "0.4 s", "12 s", "3 min 2
 std::string human_rtt(double milliseconds);       ///< "0.21 ms", "14 ms"
 /// Control characters and what could change the terminal's direction, as \xNN.
 std::string plain(std::string_view text);
+/// As one word of a shell's command line, quoted where that takes quotes.
+std::string word(std::string_view text);
 /// What a progress line tells.
 struct Progress {
   std::string game;

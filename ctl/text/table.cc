@@ -51,6 +51,10 @@ std::vector<std::size_t> Table::widths(std::size_t page) const {
   for (const auto& row : rows_) {
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], columns(row[i].text));
   }
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    const bool is_empty = std::ranges::all_of(rows_, [i](const auto& row) { return row[i].text.empty(); });
+    if (is_empty && columns_[i].drop > 0) widths[i] = 0;
+  }
   if (page == 0) return widths;
   const auto shrink = [&](std::size_t least) {
     while (total(widths) > page) {

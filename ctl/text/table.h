@@ -24,7 +24,7 @@ struct Column {
   std::string heading;
   bool right = false;    ///< numbers stand to the right
   bool shrinks = false;  ///< long ones are shortened in their middle
-  int drop = 0;          ///< where the terminal is narrow, the highest goes first; 0: never
+  int drop = 0;          ///< where the terminal is narrow, the highest goes first; empty ones always; 0: never
 };
 
 struct Cell {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
 
 #include "text/columns.h"
 
@@ -27,7 +28,7 @@ Line fitted(const Line& line, std::size_t width) {
 Line title(const TopState& state) {
   return {{plain(state.name), Tone::strong},
           {"  peerd " + plain(state.version) + ", running for " + human_seconds(state.uptime_s) + "; " +
-           std::to_string(static_cast<long>(state.games)) + " games offered; in "},
+           std::to_string(static_cast<long>(state.games)) + (state.games == 1 ? " game" : " games") + " offered; in "},
           {human_rate(state.rate_in), Tone::strong},
           {", out "},
           {human_rate(state.rate_out), Tone::strong}};
@@ -47,10 +48,11 @@ template <class T>
 std::vector<const T*> ordered(const std::vector<T>& all, TopOrder order, std::string T::* name) {
   std::vector<const T*> list;
   for (const T& each : all) list.push_back(&each);
+  // Among equals the order stays: they lie in it.
   if (order == TopOrder::name) {
-    std::ranges::stable_sort(list, {}, [name](const T* each) { return each->*name; });
+    std::ranges::sort(list, [name](const T* a, const T* b) { return std::tie(a->*name, a) < std::tie(b->*name, b); });
   } else if (order == TopOrder::rate) {
-    std::ranges::stable_sort(list, std::ranges::greater(), [](const T* each) { return each->rate; });
+    std::ranges::sort(list, [](const T* a, const T* b) { return std::tie(b->rate, a) < std::tie(a->rate, b); });
   }
   return list;
 }

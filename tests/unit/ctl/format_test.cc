@@ -27,6 +27,14 @@ TEST_CASE("Times as people read them") {
   CHECK(human_seconds(3600 * 76) == "3 d 4 h");
 }
 
+TEST_CASE("A name in advice can be typed as it stands there") {
+  CHECK(word("quake-3.2") == "quake-3.2");
+  CHECK(word("\u5c06\u68cb") == "\u5c06\u68cb");
+  CHECK(word("my game") == "'my game'");
+  CHECK(word("it's") == "'it'\\''s'");
+  CHECK(word("") == "''");
+}
+
 TEST_CASE("A progress line fits its width, and loses what matters least") {
   Progress progress;
   progress.game = "a rather long name of a game";

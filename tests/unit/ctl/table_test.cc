@@ -40,6 +40,13 @@ TEST_CASE("What is too long gets an ellipsis in its middle") {
   }
 }
 
+TEST_CASE("Long text is broken at blanks") {
+  CHECK(wrapped("one two three four", 9, 2) == "one two\n  three\n  four");
+  CHECK(wrapped("one two three four", 0, 2) == "one two three four");
+  CHECK(wrapped("averyverylongword b", 5, 1) == "averyverylongword\n b");
+  CHECK(wrapped("", 5, 1).empty());
+}
+
 Table games() {
   Table table({{"GAME", false, true}, {"SIZE", true}, {"VERSION", false, false, 2}, {"HERE", false, false, 1}});
   table.row({{"short"}, {"9 B"}, {"0123456789ab"}, {"ready", Tone::good}});
