@@ -14,8 +14,7 @@
 
 namespace peer::net {
 
-struct PartyProofTag;
-using PartyProof = Bytes32<PartyProofTag>;
+using PartyProof = Digest;  ///< an HMAC-SHA256
 
 /// Who dialled.
 enum class Role { client, server };

@@ -24,9 +24,14 @@ struct ServiceStatus {
   std::string problem;  ///< what it lacks while it runs, and what to do; empty: nothing
 };
 
+/// Whom this peer deals with: anyone on the local network; those that know the party's key; those that are paired.
+enum class AccessMode { open, party, paired };
+std::string_view to_string(AccessMode mode) noexcept;
+
 struct Status {
   PeerId peer_id;
   std::string name;
+  AccessMode access = AccessMode::open;
   std::string instance;  ///< changes with every start
   double uptime_s = 0;
   std::vector<std::string> listen;  ///< "ip:port"
@@ -72,6 +77,8 @@ struct PeerInfo {
   std::string name;
   std::vector<std::string> addresses;
   PeerState state = PeerState::connecting;
+  std::string reason;                 ///< of a refusal, whichever side's
+  bool paired = false;                ///< here; whether it is there as well, only a connection tells
   std::vector<std::string> found_by;  ///< mdns, static, exchange, inbound
   std::size_t games = 0;
   std::optional<double> rtt_ms;
@@ -213,6 +220,21 @@ struct UnbanPeer {
   using Reply = bool;
   std::string peer;
 };
+struct Pairing {
+  PeerId id;
+  std::string name;
+  std::string note;  ///< what else it takes; empty: nothing
+};
+/// By id, over restarts. In paired mode the peers that both sides have paired are dealt with, and nobody else.
+struct PairPeer {
+  using Reply = Pairing;
+  std::string peer;  ///< as in DisconnectPeer; one that is not listed: its whole id
+};
+/// In paired mode its session ends, and neither it nor this peer is dealt with any more.
+struct UnpairPeer {
+  using Reply = Pairing;
+  std::string peer;
+};
 struct Verdict {
   std::string game;
   Digest version;                    ///< that the files were compared with
@@ -283,7 +305,7 @@ using Command =
                  Request<DisconnectPeer>, Request<StartDownload>, Request<ListDownloads>, Request<PauseDownload>,
                  Request<ResumeDownload>, Request<CancelDownload>, Request<MoveDownload>, Request<RemoveGame>,
                  Request<GetLimits>, Request<SetLimits>, Request<Reconfigure>, Request<BanPeer>, Request<UnbanPeer>,
-                 Request<VerifyGame>,
+                 Request<PairPeer>, Request<UnpairPeer>, Request<VerifyGame>,
 #if PEERD_TEST_HOOKS
                  Request<FailService>,
 #endif

@@ -125,6 +125,10 @@ void PeerMain::take(Request<BanPeer> request, rt::Scope& work) { begin(work, "ba
 void PeerMain::take(Request<UnbanPeer> request, rt::Scope& work) {
   begin(work, "unban", request, &PeerMain::unban_peer);
 }
+void PeerMain::take(Request<PairPeer> request, rt::Scope& work) { begin(work, "pair", request, &PeerMain::pair_peer); }
+void PeerMain::take(Request<UnpairPeer> request, rt::Scope& work) {
+  begin(work, "unpair", request, &PeerMain::unpair_peer);
+}
 void PeerMain::take(Request<VerifyGame> request, rt::Scope& work) {
   begin(work, "verify " + request.command.game, request, &PeerMain::verify_game);
 }
@@ -159,6 +163,7 @@ Status PeerMain::status() const {
   Status status;
   status.peer_id = options_.identity.id();
   status.name = options_.name;
+  status.access = options_.access.mode;
   status.instance = options_.instance;
   status.uptime_s = std::chrono::duration<double>(root_->executor().now() - started_).count();
   status.listen.push_back(listen_);

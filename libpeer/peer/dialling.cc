@@ -31,7 +31,12 @@ std::shared_ptr<Peers::Dial> Peers::begin_dial(const net::SocketAddress& address
   dial->counted = counted;
   const bool banned = expected && banned_.contains(*expected);
   if (banned) dial->verdict = Error{ErrorCode::refused, expected->brief() + " is banned here", 0};
-  if (dialled_ == nullptr || leaving_ || banned) {
+  const bool unpaired = expected && !admits(*expected);
+  if (unpaired) {
+    const std::string id = expected->brief();
+    dial->verdict = Error{ErrorCode::refused, "it is not paired here: 'peerctl pair " + id + "' lets it in", 0};
+  }
+  if (dialled_ == nullptr || leaving_ || banned || unpaired) {
     contact_made(*dial);
     dial->settled.set();
     dial->over.set();
@@ -49,15 +54,17 @@ rt::Task<void> Peers::hold_session(net::SocketAddress address, std::optional<Pee
                 number = dial->number](rt::CancellationToken t) {
     return dial_session(context, transport, address, expected, number, std::move(t));
   };
-  Error reason{ErrorCode::internal, "the session failed", 0};
+  DialEnd end{Error{ErrorCode::internal, "the session failed", 0}};
+  Error& reason = end.reason;
   try {
-    reason = co_await rt::call_on(net_, "session to " + address.to_string(), std::move(start), token);
+    end = co_await rt::call_on(net_, "session to " + address.to_string(), std::move(start), token);
   } catch (const rt::Cancelled&) {
     if (token.requested()) reason = Error{ErrorCode::unreachable, "the daemon is stopping", 0};
   } catch (const std::exception& e) {
     reason.message = std::string("the session failed: ") + e.what();
     log_.error(address.to_string() + ": " + reason.message);
   }
+  if (end.denied && !leaving_) on_denied(*end.denied, address, dial.get(), reason);
   dial->reason = std::move(reason);
   dials_.erase(dial->number);
   contact_made(*dial);

@@ -15,7 +15,10 @@ rt::Task<void> PeerMain::run_discovery(rt::CancellationToken token) {
 }
 
 rt::Task<void> PeerMain::run_mdns(rt::CancellationToken token) {
-  discovery::Record self{options_.identity.id(), options_.name, protocol::kProtocolVersion, peers_->revision()};
+  // Everybody hears it: of a peer that is not open no more than what it is found by.
+  const bool open = options_.access.mode == AccessMode::open;
+  discovery::Record self{options_.identity.id(), open ? options_.name : options_.identity.id().brief(),
+                         protocol::kProtocolVersion, open ? peers_->revision() : 0};
   const auto listen = net::SocketAddress::parse(listen_);
   PEER_CHECK(listen.has_value());
   auto tell = [this](discovery::Event event) { on_found(std::move(event)); };

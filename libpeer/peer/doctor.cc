@@ -264,7 +264,10 @@ std::vector<Finding> PeerMain::judge_peers() const {
                     " through the firewalls there and here";
     } else if (peer.state == PeerState::refused) {
       finding.verdict = Judgement::warning;
-      finding.fix = "it does not want this peer: another version, a ban, or another access mode; its log says which";
+      if (!peer.reason.empty()) finding.text += ": " + peer.reason;
+      finding.fix =
+          "another version, a ban, or another access mode, there or here: 'peerctl doctor' and the log there "
+          "say more";
     }
     findings.push_back(std::move(finding));
   }
@@ -275,12 +278,40 @@ std::vector<Finding> PeerMain::judge_peers() const {
   return findings;
 }
 
+/// Whom this peer deals with, and whether what that needs is there.
+rt::Task<std::vector<Finding>> PeerMain::judge_access(rt::CancellationToken token) {
+  std::vector<Finding> findings;
+  if (options_.access.mode == AccessMode::open) {
+    findings.push_back({Judgement::good, "access", "open: anyone on the local network may read what is offered", {}});
+  } else if (options_.access.mode == AccessMode::paired) {
+    const std::size_t pairs = peers_->paired().size();
+    Finding finding{Judgement::good, "access", "paired: only the " + std::to_string(pairs) + " peers paired here", {}};
+    if (pairs == 0) {
+      finding.verdict = Judgement::warning;
+      finding.text = "paired: and no peer is paired here";
+      finding.fix = "'peerctl peers' lists who is there; 'peerctl pair PEER' here, and there";
+    }
+    findings.push_back(std::move(finding));
+  } else {
+    findings.push_back({Judgement::good, "access", "party: only peers that prove the party's key", {}});
+    if (!options_.access.judge_key) co_return findings;
+    auto judge = [judge = options_.access.judge_key](const rt::StopFlag&) { return judge(); };
+    const Result<std::string> key = co_await rt::offload(*environment_.workers, std::move(judge), token);
+    findings.push_back(
+        key ? Finding{Judgement::good, "party key", *key, {}}
+            : Finding{Judgement::bad, "party key", key.error().message, "mend the file, then restart peerd"});
+  }
+  co_return findings;
+}
+
 rt::Task<Result<std::vector<Finding>>> PeerMain::diagnose(Diagnose, rt::CancellationToken token) {
   std::vector<Finding> all;
   if (options_.judge_machine) {
     auto judge = [judge = options_.judge_machine](const rt::StopFlag&) { return judge(); };
     all = co_await rt::offload(*environment_.workers, std::move(judge), token);
   }
+  const std::vector<Finding> access = co_await judge_access(token);
+  all.insert(all.end(), access.begin(), access.end());
   for (const ServiceStatus& service : status().services) {
     if (service.state == "running") continue;
     all.push_back({Judgement::bad, "service " + service.name, service.state, "the log says why"});

@@ -111,6 +111,16 @@ Result<Downloads::Choice> Downloads::choose(const std::string& game, const std::
       offered.push_back({installed->version, local->size, local->files, installed->document->times.modified, {}});
     }
   }
+  const bool refused =
+      offered.empty() && !from.empty() && std::ranges::all_of(from, [this](const PeerId& peer) {
+        const PeerEntry* entry = options_.table->find(peer);
+        return entry != nullptr && (entry->state == PeerState::refused || entry->state == PeerState::banned);
+      });
+  if (refused) {
+    const PeerEntry& first = *options_.table->find(*from.begin());
+    const std::string why = first.refusal.empty() ? std::string(to_string(first.state)) : first.refusal;
+    return fail(ErrorCode::refused, first.name + " brings nothing: " + why);
+  }
   const RemoteVersion* chosen = nullptr;
   if (version) {
     for (const RemoteVersion& each : offered) {
@@ -158,8 +168,9 @@ Result<DownloadInfo> Downloads::start(const StartDownload& command) {
   if (!from) return std::unexpected(from.error());
   const Result<Choice> choice = choose(command.game, command.version, *from);
   const bool wait = command.wait && *command.wait > rt::Duration::zero();
-  const bool may_wait = wait && (choice || choice.error().code == ErrorCode::no_such_game ||
-                                 choice.error().code == ErrorCode::no_peer_has_it);
+  const bool may_wait =
+      wait && (choice || choice.error().code == ErrorCode::no_such_game ||
+               choice.error().code == ErrorCode::no_peer_has_it || choice.error().code == ErrorCode::refused);
   if (!choice && !may_wait) return std::unexpected(choice.error());
   if (running != active_.end()) return info(*running->second);
   if (choice && choice->here) {

@@ -52,6 +52,8 @@ std::optional<protocol::PeerHint> Peers::hint_about(const PeerEntry& entry, cons
 
 /// Each is told of those it was not told of and did not tell of itself. Two whom mDNS shows here see each other there.
 void Peers::share_peers() {
+  // Whom this peer has paired is a stranger to the others that it has paired.
+  if (options_.access == AccessMode::paired) return;
   for (auto& [id, session] : sessions_) {
     const PeerEntry* to = table_.find(session.peer);
     if (!session.greeted || session.closed || to == nullptr || to->session != id) continue;
@@ -84,6 +86,7 @@ void Peers::on_hints(Session& session, const protocol::PeerHints& hints) {
   for (const protocol::PeerHint& told : hints.peers) {
     if (session.named_by.size() >= protocol::kMaxHintsPerSession) return;
     if (told.id == options_.self || told.id == session.peer || !session.named_by.insert(told.id).second) continue;
+    if (!admits(told.id)) continue;
     const PeerEntry* known = table_.find(told.id);
     const bool settled = known != nullptr && (known->state == PeerState::connected ||
                                               known->state == PeerState::refused || known->state == PeerState::banned);

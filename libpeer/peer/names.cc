@@ -13,6 +13,15 @@ std::string_view to_string(PeerState state) noexcept {
   return "unreachable";
 }
 
+std::string_view to_string(AccessMode mode) noexcept {
+  switch (mode) {
+    case AccessMode::open: return "open";
+    case AccessMode::party: return "party";
+    case AccessMode::paired: return "paired";
+  }
+  return "open";
+}
+
 std::string_view to_string(DownloadState state) noexcept {
   switch (state) {
     case DownloadState::queued: return "queued";

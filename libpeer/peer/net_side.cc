@@ -25,9 +25,14 @@ std::unique_ptr<Network> endpoint_network(rt::Scope& net, std::unique_ptr<net::D
   return std::make_unique<EndpointNetwork>(net, std::move(socket), std::move(options));
 }
 
-NetSide::NetSide(rt::Executor& executor, std::unique_ptr<Network> network, store::Disk& disk, rt::Workers& workers,
-                 Log log)
-    : network_(std::move(network)), up_(executor), down_(executor), seeder_(disk, workers, log.named("seeder")) {
+NetSide::NetSide(rt::Executor& executor, std::unique_ptr<Network> network, Access access, const PeerId& self,
+                 store::Disk& disk, rt::Workers& workers, Log log)
+    : network_(std::move(network)),
+      gate_(executor, std::move(access), self),
+      transport_(network_->transport(), gate_),
+      up_(executor),
+      down_(executor),
+      seeder_(disk, workers, log.named("seeder")) {
   seeder_.set_limit(&up_);
 }
 
@@ -45,18 +50,43 @@ rt::Task<void> NetSide::handle(SessionContext sessions, net::ServerStream& strea
     static_cast<void>(stream.respond(busy, false));
     co_return;
   }
+  if (!gate_.admits(stream)) {
+    co_await turn_away(sessions, stream, token);
+    co_return;
+  }
   const net::RequestHead& head = stream.request();
   const auto route = protocol::parse_route(head.method, head.path);
   if (!route) {
     co_await seeder_.refuse(stream, route.error(), token);
+  } else if (std::holds_alternative<protocol::ProofRoute>(*route)) {
+    if (gate_.take_proof(stream)) co_return;
+    Error error(ErrorCode::refused, "this peer is of no party", 0);
+    co_await seeder_.forbid(stream, std::move(error), token);
   } else if (std::holds_alternative<protocol::SessionRoute>(*route)) {
     co_await accept_session(sessions, stream, token);
   } else if (stream.peer() && banned_.contains(*stream.peer())) {
     Error error(ErrorCode::refused, "this peer is banned here", 0);
-    co_await seeder_.refuse(stream, std::move(error), token);
+    co_await seeder_.forbid(stream, std::move(error), token);
   } else {
     co_await seeder_.serve(stream, *route, token);
   }
+}
+
+/// One answer to everything but the right proof, and nothing is looked up for it.
+rt::Task<void> NetSide::turn_away(const SessionContext& sessions, net::ServerStream& stream,
+                                  rt::CancellationToken token) {
+  const net::RequestHead& head = stream.request();
+  const auto is = [&head](const protocol::Route& route) {
+    return head.method == "POST" && head.path == protocol::format_route(route);
+  };
+  const bool proof = is(protocol::ProofRoute{});
+  if (proof && gate_.take_proof(stream)) co_return;
+  if (stream.peer() && (proof || is(protocol::SessionRoute{}))) {
+    // When the control loop is behind it can do without.
+    static_cast<void>(sessions.reports.try_send(SessionDenied{0, *stream.peer(), stream.remote_address()}));
+  }
+  Error error(ErrorCode::refused, "this peer deals only with those it knows", 0);
+  co_await seeder_.forbid(stream, std::move(error), token);
 }
 
 }  // namespace peer::node

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "net/endpoint.h"
+#include "peer/gate.h"
 #include "peer/network.h"
 #include "peer/session.h"
 #include "transfer/seeder.h"
@@ -26,7 +27,8 @@ struct NetStats {
 
 class NetSide {
  public:
-  NetSide(rt::Executor& executor, std::unique_ptr<Network> network, store::Disk& disk, rt::Workers& workers, Log log);
+  NetSide(rt::Executor& executor, std::unique_ptr<Network> network, Access access, const PeerId& self,
+          store::Disk& disk, rt::Workers& workers, Log log);
 
   /// The endpoint's outermost task. Fails: throws when the socket breaks.
   rt::Task<void> run(rt::CancellationToken token) { return network_->run(std::move(token)); }
@@ -36,7 +38,11 @@ class NetSide {
   /// While not accepting, new requests are answered 503.
   void set_accepting(bool accepting) noexcept { accepting_ = accepting; }
 
-  net::Transport& transport() noexcept { return network_->transport(); }
+  /// For sessions, which pass the gate themselves: they tell who did not.
+  net::Transport& endpoint() noexcept { return network_->transport(); }
+  Gate& gate() noexcept { return gate_; }
+  /// For everything else; its links have passed the gate.
+  net::Transport& transport() noexcept { return transport_; }
   NetStats stats() const { return {network_->socket_stats(), seeder_.stats()}; }
   transfer::Seeder& seeder() noexcept { return seeder_; }
   transfer::RateLimit& up() noexcept { return up_; }
@@ -47,7 +53,11 @@ class NetSide {
  private:
   rt::Task<void> handle(SessionContext sessions, net::ServerStream& stream, rt::CancellationToken token);
 
+  rt::Task<void> turn_away(const SessionContext& sessions, net::ServerStream& stream, rt::CancellationToken token);
+
   std::unique_ptr<Network> network_;
+  Gate gate_;
+  GatedTransport transport_;
   transfer::RateLimit up_;
   transfer::RateLimit down_;
   transfer::Seeder seeder_;

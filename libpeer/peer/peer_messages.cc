@@ -82,6 +82,7 @@ void Peers::on_refusal(SessionId id, Session& session, const protocol::Refusal& 
     PeerEntry& entry = table_.obtain(session.peer);
     if (!entry.session) {
       entry.state = PeerState::refused;
+      entry.refusal = reason;
       entry.last_seen = control_.executor().now();
       if (entry.name.empty()) entry.name = session.peer.brief();
       if (!session.inbound) entry.addresses = {session.remote};
@@ -106,6 +107,7 @@ bool Peers::acceptable(SessionId id, Session& session, const protocol::Hello& he
     refused.name = protocol::printable(hello.name);
     refused.last_seen = control_.executor().now();
     if (!refused.session) refused.state = PeerState::refused;
+    refused.refusal = reason;
   } else {
     return true;
   }
@@ -177,6 +179,7 @@ void Peers::on_hello(SessionId id, Session& session, protocol::Hello hello) {
     entry.found_by.insert(target->found_by);
     add_addresses(entry, target->addresses);
   }
+  note_name(session.peer, entry.name);
   if (!known) {
     log_.peer(entry.id.hex()).info(entry.name + " (" + entry.id.brief() + ") is connected");
     if (is_new) emit(PeerEvent::Kind::discovered, entry);

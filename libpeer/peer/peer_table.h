@@ -47,6 +47,7 @@ struct PeerEntry {
   PeerId id;
   std::string name;
   PeerState state = PeerState::connecting;
+  std::string refusal;  ///< why, while it is refused
   std::set<std::string> found_by;
   std::vector<net::SocketAddress> addresses;  ///< of its listeners
   std::string instance;

@@ -24,7 +24,7 @@ Peers::Peers(rt::Scope& control, rt::Scope& net, PeersOptions options)
       options_(std::move(options)),
       log_(options_.log.named("peers")),
       inbox_(control.executor(), kInboxCapacity),
-      context_(&net, inbox_.sender()) {}
+      context_(&net, inbox_.sender(), options_.gate) {}
 
 PeerInfo Peers::info(const PeerEntry& entry) const {
   PeerInfo info;
@@ -32,6 +32,8 @@ PeerInfo Peers::info(const PeerEntry& entry) const {
   info.name = entry.name;
   for (const net::SocketAddress& address : entry.addresses) info.addresses.push_back(address.to_string());
   info.state = banned_.contains(entry.id) ? PeerState::banned : entry.state;
+  if (info.state == PeerState::refused) info.reason = entry.refusal;
+  info.paired = paired_.contains(entry.id);
   info.found_by.assign(entry.found_by.begin(), entry.found_by.end());
   info.games = entry.games.size();
   info.rtt_ms = entry.rtt_ms;
@@ -48,22 +50,35 @@ std::vector<PeerInfo> Peers::list() const {
     away.id = id;
     away.name = ban.name;
     away.state = PeerState::banned;
+    away.paired = paired_.contains(id);
     all.push_back(std::move(away));
   }
+  std::set<PeerId> named;
   for (const auto& target : targets_) {
     if (target->gone || (target->id && (table_.find(*target->id) != nullptr || banned_.contains(*target->id) ||
                                         *target->id == options_.self)))
       continue;
     PeerInfo unknown;
     unknown.name = target->address;
-    if (target->addresses.empty()) {
-      unknown.id = target->id;
-      unknown.addresses.push_back(target->address);
-    }
+    if (target->addresses.empty()) unknown.addresses.push_back(target->address);
+    // What mDNS claims is not known; but whoever is to be paired has to be named.
+    if (target->addresses.empty() || options_.access == AccessMode::paired) unknown.id = target->id;
+    unknown.paired = target->id && paired_.contains(*target->id);
+    named.insert(target->id.value_or(options_.self));
     for (const net::SocketAddress& address : target->addresses) unknown.addresses.push_back(address.to_string());
     unknown.state = target->state;
+    if (target->state == PeerState::refused) unknown.reason = target->error;
     unknown.found_by.push_back(target->found_by);
     all.push_back(std::move(unknown));
+  }
+  for (const auto& [id, name] : paired_) {
+    if (table_.find(id) != nullptr || banned_.contains(id) || named.contains(id)) continue;
+    PeerInfo away;
+    away.id = id;
+    away.name = name;
+    away.state = PeerState::unreachable;
+    away.paired = true;
+    all.push_back(std::move(away));
   }
   return all;
 }
@@ -134,6 +149,8 @@ void Peers::on_report(SessionReport report) {
     if (goodbye || !session->second.closed) on_message(session->first, session->second, std::move(received->message));
   } else if (auto* closed = std::get_if<SessionClosed>(&report)) {
     on_closed(*closed);
+  } else if (auto* denied = std::get_if<SessionDenied>(&report)) {
+    on_turned_away(*denied);
   }
 }
 
@@ -155,6 +172,12 @@ void Peers::on_opened(SessionOpened opened) {
       dial->verdict = Error{ErrorCode::refused, "it is banned here", 0};
     }
     send(held, protocol::Refusal{"this peer is banned here"});
+    close(opened.session);
+    return;
+  }
+  if (!admits(held.peer)) {
+    // It was unpaired while it came in.
+    send(held, protocol::Refusal{"this peer is not paired here"});
     close(opened.session);
     return;
   }

@@ -32,6 +32,8 @@ struct PeersOptions {
   std::vector<std::string> addresses;  ///< of this peer's listeners
   rt::Duration ping = std::chrono::seconds(10);
   rt::Duration lost = std::chrono::seconds(25);
+  AccessMode access = AccessMode::open;
+  Gate* gate = nullptr;  ///< for the net loop's sessions; null: everyone is admitted
   net::Transport* transport = nullptr;
   net::Resolver* resolver = nullptr;
   Random* random = nullptr;
@@ -39,6 +41,7 @@ struct PeersOptions {
   std::function<void(const PeerId&)> look_again;  ///< asks mDNS for the peer's addresses anew; empty: there is none
   std::function<void()> on_sources_changed;       ///< who offers what is no longer as it was
   std::function<void()> on_bans_changed;
+  std::function<void()> on_pairings_changed;
   Log log;
   PeersOptions() = default;
 };
@@ -84,6 +87,16 @@ class Peers final : public transfer::HoldingsSink {
   const std::map<PeerId, Ban>& banned() const noexcept { return banned_; }
   /// From the last run: nothing is told.
   void restore_ban(const PeerId& peer, Ban ban) { banned_.insert_or_assign(peer, std::move(ban)); }
+
+  /// Whom paired mode lets in, besides itself. What is paired or not already stays so.
+  Result<Pairing> pair(const std::string& peer);
+  /// Ends its session, in paired mode.
+  Result<Pairing> unpair(const std::string& peer);
+  /// Dials it at once, where that is to be done at all.
+  void dial_paired(const PeerId& peer);
+  /// With the name it went by last.
+  const std::map<PeerId, std::string>& paired() const noexcept { return paired_; }
+  void restore_pairing(const PeerId& peer, std::string name) { paired_.insert_or_assign(peer, std::move(name)); }
 
   /// What this peer downloads, and has of it so far.
   void holdings_begin(const std::string& game, const Digest& version, const std::vector<bool>& have) override;
@@ -185,6 +198,12 @@ class Peers final : public transfer::HoldingsSink {
   void on_library_request(SessionId id, Session& session, const protocol::LibraryRequest& request);
   void on_update(Session& session, PeerEntry& entry, const protocol::LibraryUpdate& update);
   void ask_library(Session& session, std::uint64_t since);
+  // pairings.cc
+  bool admits(const PeerId& peer) const;
+  void on_denied(const PeerId& peer, const net::SocketAddress& remote, Dial* dial, const Error& reason);
+  void on_turned_away(const SessionDenied& denied);
+  Result<PeerId> find_to_pair(const std::string& peer) const;
+  void note_name(const PeerId& peer, const std::string& name);
   // liveness.cc
   void ping(Session& session);
   rt::Duration ping_after(const PeerEntry& entry) const;
@@ -206,6 +225,7 @@ class Peers final : public transfer::HoldingsSink {
   rt::Task<void> keep_connected(Target& target, rt::CancellationToken token);
   rt::Task<void> wait_retry(Target& target, rt::Duration delay, rt::CancellationToken token);
   bool refused_by_peer(const Target& target) const;
+  rt::Duration retry_after(const Target& target, bool refused, rt::Duration delay) const;
   rt::Task<Error> dial_once(Target& target, rt::CancellationToken token);
   // network_change.cc
   rt::Task<void> probe_sessions(rt::CancellationToken token);
@@ -239,6 +259,7 @@ class Peers final : public transfer::HoldingsSink {
   PeerTable table_;
   LibraryLog library_;
   std::map<PeerId, Ban> banned_;
+  std::map<PeerId, std::string> paired_;
   std::map<SessionId, Session> sessions_;
   std::vector<std::unique_ptr<Target>> targets_;
   rt::Event targets_changed_;

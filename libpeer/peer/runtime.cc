@@ -121,8 +121,9 @@ rt::Task<void> PeerMain::create_net_side() {
     auto network = options_.make_network
                        ? options_.make_network(*environment_.net)
                        : endpoint_network(*environment_.net, std::move(options_.socket), std::move(endpoint));
-    net_side_ = std::make_unique<NetSide>(environment_.net->executor(), std::move(network), *environment_.disk,
-                                          *environment_.workers, options_.log);
+    net_side_ =
+        std::make_unique<NetSide>(environment_.net->executor(), std::move(network), options_.access,
+                                  options_.identity.id(), *environment_.disk, *environment_.workers, options_.log);
     return [](PeerMain& self) -> rt::Task<void> {
       const net::SocketAddress local = self.net_side_->transport().local_address();
       self.listen_ = local.to_string();
@@ -171,7 +172,9 @@ void PeerMain::create_parts(rt::Scope& work) {
   peers_options.addresses = options_.addresses;
   peers_options.ping = options_.ping;
   peers_options.lost = options_.lost;
-  peers_options.transport = transport_;
+  peers_options.access = options_.access.mode;
+  peers_options.gate = &net_side_->gate();
+  peers_options.transport = &net_side_->endpoint();
   peers_options.resolver = environment_.resolver;
   peers_options.random = environment_.random;
   peers_options.on_event = [this](const Event& event) {
@@ -183,6 +186,7 @@ void PeerMain::create_parts(rt::Scope& work) {
   }
   peers_options.on_sources_changed = [this] { downloads_->sources_changed(); };
   peers_options.on_bans_changed = [this] { bans_changed_.set(); };
+  peers_options.on_pairings_changed = [this] { pairings_changed_.set(); };
   peers_options.log = options_.log;
   peers_ = std::make_unique<Peers>(*root_, *environment_.net, std::move(peers_options));
   for (const std::string& address : options_.peers) peers_->add_static(address);
@@ -273,7 +277,9 @@ rt::Task<void> PeerMain::run() {
     rt::Scope required(*root_, "required services", services_stop_.token());
     rt::Scope services(*root_, "services", services_stop_.token());
     co_await load_bans();
+    co_await load_pairings();
     services.spawn("keep bans", keep_bans(services.token()));
+    services.spawn("keep pairings", keep_pairings(services.token()));
     endpoint.spawn("endpoint", run_on_network(
                                    "endpoint", [this](rt::CancellationToken t) { return net_side_->run(std::move(t)); },
                                    endpoint.token()));

@@ -21,6 +21,7 @@
 #include "net/resolver.h"
 #include "peer/api.h"
 #include "peer/events.h"
+#include "peer/gate.h"
 #include "peer/network.h"
 #include "runtime/channel.h"
 #include "runtime/scope.h"
@@ -79,6 +80,7 @@ struct PeerOptions {
   std::size_t parallel_downloads = 3;
   std::vector<std::string> automatic;  ///< globs: games that are fetched and kept up to date by themselves
   Limits limits;
+  Access access;
   /// Who may connect; empty: anyone. Called on the net loop.
   std::function<bool(const net::SocketAddress& remote)> admit;
   EventSink on_event;

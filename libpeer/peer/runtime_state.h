@@ -118,6 +118,8 @@ class PeerMain {
   void take(Request<Reconfigure> request, rt::Scope& work);
   void take(Request<BanPeer> request, rt::Scope& work);
   void take(Request<UnbanPeer> request, rt::Scope& work);
+  void take(Request<PairPeer> request, rt::Scope& work);
+  void take(Request<UnpairPeer> request, rt::Scope& work);
   void take(Request<VerifyGame> request, rt::Scope& work);
   void take(Request<Rescan> request, rt::Scope& work);
   void take(Request<Diagnose> request, rt::Scope& work);
@@ -159,6 +161,7 @@ class PeerMain {
   Task<VerifyGame> verify_game(VerifyGame command, rt::CancellationToken token);
   // doctor.cc
   Task<Diagnose> diagnose(Diagnose command, rt::CancellationToken token);
+  rt::Task<std::vector<Finding>> judge_access(rt::CancellationToken token);
   rt::Task<std::vector<Finding>> judge_disk(rt::CancellationToken token);
   std::vector<Finding> judge_discovery() const;
   std::vector<Finding> judge_peers() const;
@@ -171,6 +174,12 @@ class PeerMain {
   rt::Task<void> load_bans();
   rt::Task<void> keep_bans(rt::CancellationToken token);
   rt::Task<void> apply_bans(rt::CancellationToken token);
+  // pairings.cc
+  Task<PairPeer> pair_peer(PairPeer command, rt::CancellationToken token);
+  Task<UnpairPeer> unpair_peer(UnpairPeer command, rt::CancellationToken token);
+  rt::Task<void> load_pairings();
+  rt::Task<void> keep_pairings(rt::CancellationToken token);
+  rt::Task<void> apply_pairings(rt::CancellationToken token);
 
   PeerOptions options_;
   PeerEnvironment& environment_;
@@ -202,7 +211,9 @@ class PeerMain {
   std::map<std::string, Damage> damaged_;  ///< games that verify found damaged, until they are repaired
   std::set<std::string> verifying_;
   rt::Event bans_changed_;
-  std::map<PeerId, std::string> saved_bans_;  ///< with the reason, as the store has them
+  rt::Event pairings_changed_;
+  std::map<PeerId, std::string> saved_pairings_;  ///< with the name, as the store has them
+  std::map<PeerId, std::string> saved_bans_;      ///< with the reason, as the store has them
   bool failed_ = false;
 };
 

@@ -125,7 +125,8 @@ rt::Task<void> PeerMain::tell_library(rt::CancellationToken token) {
     co_await tell_network(snapshot, token);  // the same versions may be there in other files, or in fewer
     if (offered) {
       peers_->set_library(snapshot->summaries());
-      if (environment_.discovery != nullptr) environment_.discovery->set_revision(peers_->revision());
+      const bool open = options_.access.mode == AccessMode::open;
+      if (open && environment_.discovery != nullptr) environment_.discovery->set_revision(peers_->revision());
     }
     if (snapshot->revision != 0 || !snapshot->games.empty()) emit(library_news_.take(*snapshot));
     co_await library_changed_.wait(token);

@@ -147,29 +147,46 @@ rt::Task<Error> run_session(const SessionContext& context, net::BodyReader& read
 
 }  // namespace
 
-rt::Task<Error> dial_session(SessionContext context, net::Transport* transport, net::SocketAddress address,
-                             std::optional<PeerId> expected, std::uint64_t dial, rt::CancellationToken token) {
+rt::Task<DialEnd> dial_session(SessionContext context, net::Transport* transport, net::SocketAddress address,
+                               std::optional<PeerId> expected, std::uint64_t dial, rt::CancellationToken token) {
   auto dialled = co_await transport->dial(address, expected, token);
-  if (!dialled) co_return dialled.error();
+  if (!dialled) co_return DialEnd{dialled.error()};
   const std::unique_ptr<net::Link> link = std::move(*dialled);
+  if (context.gate != nullptr) {
+    const Result<void> entered = co_await context.gate->enter(*link, token);
+    if (!entered) {
+      const bool denied = entered.error().code == ErrorCode::refused;
+      co_return DialEnd{entered.error(), denied ? link->peer() : std::nullopt};
+    }
+  }
   net::RequestHead head;
   head.method = "POST";
   head.path = protocol::format_route(protocol::SessionRoute{});
   auto opened = co_await link->request(head, true, token);
-  if (!opened) co_return opened.error();
+  if (!opened) co_return DialEnd{opened.error()};
   const std::unique_ptr<net::ClientStream> stream = std::move(*opened);
   auto answer = [&stream](rt::CancellationToken t) { return stream->response(std::move(t)); };
   const auto response = co_await rt::with_timeout(context.net->executor(), kAnswerWait, std::move(answer), token);
-  if (!response) co_return Error{ErrorCode::unreachable, address.to_string() + " does not answer to a session", 0};
-  if (!*response) co_return response->error();
+  if (!response) {
+    co_return DialEnd{Error{ErrorCode::unreachable, address.to_string() + " does not answer to a session", 0}};
+  }
+  if (!*response) co_return DialEnd{response->error()};
   const int status = (*response)->status;
+  if (status == 403 && link->peer()) {
+    Error reason{ErrorCode::refused,
+                 address.to_string() +
+                     " does not let this peer in: it deals only with peers of "
+                     "its party, or with those it has paired",
+                 0};
+    co_return DialEnd{std::move(reason), link->peer()};
+  }
   if (status != 200 || !link->peer()) {
     const ErrorCode code = status == 503 ? ErrorCode::unreachable : ErrorCode::refused;
-    co_return Error{code, address.to_string() + " answered " + std::to_string(status) + " to a session", 0};
+    co_return DialEnd{Error{code, address.to_string() + " answered " + std::to_string(status) + " to a session", 0}};
   }
   Error reason = co_await run_session(context, stream->reader(), stream->writer(), *link->peer(), address, dial, token);
   link->close("session over");
-  co_return reason;
+  co_return DialEnd{std::move(reason)};
 }
 
 rt::Task<void> accept_session(SessionContext context, net::ServerStream& stream, rt::CancellationToken token) {

@@ -11,6 +11,7 @@
 #include <variant>
 
 #include "net/link.h"
+#include "peer/gate.h"
 #include "protocol/messages.h"
 #include "runtime/channel.h"
 #include "runtime/scope.h"
@@ -37,15 +38,29 @@ struct SessionClosed {
   SessionId session;
   Error reason;
 };
-using SessionReport = std::variant<SessionOpened, SessionReceived, SessionClosed>;
+/// A peer asked for a session, and the gate did not admit it.
+struct SessionDenied {
+  SessionId session = 0;  ///< none
+  PeerId peer;
+  net::SocketAddress remote;
+};
+using SessionReport = std::variant<SessionOpened, SessionReceived, SessionClosed, SessionDenied>;
+
+/// How a dial and its session ended.
+struct DialEnd {
+  Error reason;
+  std::optional<PeerId> denied = {};  ///< who answered, where one side does not admit the other
+};
 
 /// Shared by all sessions; immutable.
 struct SessionContext {
   rt::Scope* net;
   rt::Channel<SessionReport>::Sender reports;  ///< to the control loop
+  Gate* gate;                                  ///< used on the net loop; null: everyone is admitted
   std::shared_ptr<std::atomic<SessionId>> next_id = std::make_shared<std::atomic<SessionId>>(1);
 
-  SessionContext(rt::Scope* n, rt::Channel<SessionReport>::Sender r) : net(n), reports(std::move(r)) {}
+  SessionContext(rt::Scope* n, rt::Channel<SessionReport>::Sender r, Gate* g = nullptr)
+      : net(n), reports(std::move(r)), gate(g) {}
 };
 
 /// After our Goodbye: how long the other side has to end its stream.
@@ -60,10 +75,10 @@ inline constexpr rt::Duration kAnswerWait = std::chrono::seconds(5);
 /// protocol::kMaxFrameBytes.
 inline constexpr std::size_t kMaxBacklog = 8;
 
-/// Dials, opens the session and runs it to its end; returns why it ended. `dial` comes back in SessionOpened. Fails:
-/// refused if it is not the peer that is `expected`.
-rt::Task<Error> dial_session(SessionContext context, net::Transport* transport, net::SocketAddress address,
-                             std::optional<PeerId> expected, std::uint64_t dial, rt::CancellationToken token);
+/// Dials, passes the gate, opens the session and runs it to its end. `dial` comes back in SessionOpened. Fails: refused
+/// if it is not the peer that is `expected`.
+rt::Task<DialEnd> dial_session(SessionContext context, net::Transport* transport, net::SocketAddress address,
+                               std::optional<PeerId> expected, std::uint64_t dial, rt::CancellationToken token);
 
 /// Serves POST /v1/session.
 rt::Task<void> accept_session(SessionContext context, net::ServerStream& stream, rt::CancellationToken token);

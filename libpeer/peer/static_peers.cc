@@ -15,6 +15,8 @@ constexpr rt::Duration kFirstDelay = 1s;
 constexpr rt::Duration kLongestDelay = 30s;
 /// One that refused is not asked again soon.
 constexpr rt::Duration kRefusedDelay = 5min;
+/// One that is paired here may be about to be paired there.
+constexpr rt::Duration kPairedDelay = 4s;
 /// Two that see each other at the same time: the higher id leaves the dialling to the lower for so long.
 constexpr rt::Duration kYield = 2s;
 constexpr rt::Duration kConnectAnswer = 10s;
@@ -138,7 +140,7 @@ rt::Task<void> Peers::keep_connected(Target& target, rt::CancellationToken token
     wake_waiters();
     if (target.found_by == "mdns" && !refused && options_.look_again) options_.look_again(*target.id);
     log_.debug(target.address + ": " + error.message);
-    const rt::Duration pause = refused && refused_by_peer(target) ? kRefusedDelay : delay;
+    const rt::Duration pause = retry_after(target, refused, delay);
     const auto spread =
         static_cast<std::int64_t>(options_.random->below(static_cast<std::uint64_t>(pause.count() / 4 + 1)));
     co_await wait_retry(target, pause + rt::Duration(spread), token);
@@ -150,6 +152,14 @@ rt::Task<void> Peers::keep_connected(Target& target, rt::CancellationToken token
 bool Peers::refused_by_peer(const Target& target) const {
   const PeerEntry* entry = target.id ? table_.find(*target.id) : nullptr;
   return target.found_by == "static" || (entry != nullptr && entry->state == PeerState::refused);
+}
+
+rt::Duration Peers::retry_after(const Target& target, bool refused, rt::Duration delay) const {
+  if (!refused) return delay;
+  const bool hopeful = options_.access == AccessMode::paired && target.id && paired_.contains(*target.id);
+  if (hopeful) return kPairedDelay;
+  const bool unpaired = target.id && !admits(*target.id);  // then it was not even dialled
+  return unpaired || refused_by_peer(target) ? kRefusedDelay : delay;
 }
 
 /// Until the time for the next attempt, or somebody asks for it.

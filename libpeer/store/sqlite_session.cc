@@ -25,6 +25,7 @@ constexpr std::array kSchema = {
     "ALTER TABLE downloads ADD COLUMN paused INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE downloads ADD COLUMN received INTEGER NOT NULL DEFAULT 0;"
     "CREATE TABLE bans(peer BLOB PRIMARY KEY, name BLOB NOT NULL, reason BLOB NOT NULL);",
+    "CREATE TABLE pairings(peer BLOB PRIMARY KEY, name BLOB NOT NULL);",
 };
 
 Result<Session> open_session(const std::string& path) {
@@ -99,6 +100,9 @@ Result<void> Session::prepare() {
        "INSERT INTO bans(peer, name, reason) VALUES(?1, ?2, ?3) ON CONFLICT(peer) DO UPDATE SET name = ?2, reason = "
        "?3"},
       {&drop_ban, "DELETE FROM bans WHERE peer = ?"},
+      {&pairings, "SELECT peer, name FROM pairings"},
+      {&put_pairing, "INSERT INTO pairings(peer, name) VALUES(?1, ?2) ON CONFLICT(peer) DO UPDATE SET name = ?2"},
+      {&drop_pairing, "DELETE FROM pairings WHERE peer = ?"},
       {&get, "SELECT value FROM entries WHERE key = ?"},
       {&put, "INSERT INTO entries(key, value) VALUES(?1, ?2) ON CONFLICT(key) DO UPDATE SET value = ?2"},
   };

@@ -16,6 +16,7 @@ struct Session {
   Statement load_files, save_file, list_paths, drop_file;
   Statement downloads, put_download, drop_download;
   Statement bans, put_ban, drop_ban;
+  Statement pairings, put_pairing, drop_pairing;
   Statement get, put;
 
   Result<void> prepare();

@@ -156,6 +156,37 @@ class SqliteStore final : public Store {
     });
   }
 
+  Result<std::vector<StoredPairing>> pairings() override {
+    return guarded([](Session& session) -> Result<std::vector<StoredPairing>> {
+      std::vector<StoredPairing> all;
+      Statement& row = session.pairings;
+      const Use use(row);
+      int code;
+      while ((code = row.step()) == SQLITE_ROW) {
+        StoredPairing pairing{{}, std::string(row.bytes(1))};
+        if (!take_digest(row.bytes(0), pairing.peer)) return session.db.failed(SQLITE_CORRUPT);
+        all.push_back(std::move(pairing));
+      }
+      if (code != SQLITE_DONE) return session.db.failed(code);
+      return all;
+    });
+  }
+
+  Result<void> put_pairing(const StoredPairing& pairing) override {
+    return guarded([&](Session& session) {
+      session.put_pairing.bind(1, std::span<const std::uint8_t>(pairing.peer.bytes));
+      session.put_pairing.bind(2, pairing.name);
+      return run(session, session.put_pairing);
+    });
+  }
+
+  Result<void> remove_pairing(const PeerId& peer) override {
+    return guarded([&](Session& session) {
+      session.drop_pairing.bind(1, std::span<const std::uint8_t>(peer.bytes));
+      return run(session, session.drop_pairing);
+    });
+  }
+
   Result<std::string> get(std::string_view key) override {
     return guarded([&](Session& session) -> Result<std::string> {
       const Use use(session.get);

@@ -51,6 +51,12 @@ struct StoredBan {
   std::string reason;
 };
 
+/// A peer that paired mode lets in.
+struct StoredPairing {
+  PeerId peer;
+  std::string name;  ///< as it was called last
+};
+
 class Store {
  public:
   virtual ~Store() = default;
@@ -72,6 +78,10 @@ class Store {
   virtual Result<std::vector<StoredBan>> bans() = 0;
   virtual Result<void> put_ban(const StoredBan& ban) = 0;
   virtual Result<void> remove_ban(const PeerId& peer) = 0;
+
+  virtual Result<std::vector<StoredPairing>> pairings() = 0;
+  virtual Result<void> put_pairing(const StoredPairing& pairing) = 0;
+  virtual Result<void> remove_pairing(const PeerId& peer) = 0;
 
   /// Small values by key; empty if there is none.
   virtual Result<std::string> get(std::string_view key) = 0;

@@ -153,6 +153,11 @@ rt::Task<void> Seeder::refuse(net::ServerStream& stream, Error error, rt::Cancel
   co_await send_error(stream, status, std::move(error), token);
 }
 
+rt::Task<void> Seeder::forbid(net::ServerStream& stream, Error error, rt::CancellationToken token) {
+  ++stats_.requests;
+  co_await send_error(stream, 403, std::move(error), token);
+}
+
 rt::Task<void> Seeder::send(net::ServerStream& stream, net::ResponseHead head, net::SharedBytes body,
                             rt::CancellationToken token) {
   head.content_length = body->size();

@@ -50,6 +50,8 @@ class Seeder {
 
   /// Serves one request whose route is not the session's; every outcome is an HTTP status or a reset stream.
   rt::Task<void> serve(net::ServerStream& stream, protocol::Route route, rt::CancellationToken token);
+  /// The answer to who may not have anything, whatever it asked for.
+  rt::Task<void> forbid(net::ServerStream& stream, Error error, rt::CancellationToken token);
   /// The answer to a path that parse_route() refused.
   rt::Task<void> refuse(net::ServerStream& stream, Error error, rt::CancellationToken token);
 

@@ -116,6 +116,7 @@ void SimPeer::start(Options options) {
   peer.instance = std::to_string(++starts_);
   peer.roots = options.roots;
   peer.automatic = options.automatic;
+  peer.access = options.access;
   peer.settle = options.settle;
   peer.peers = options.peers;
   peer.ping = options.ping;

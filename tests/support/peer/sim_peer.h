@@ -47,6 +47,7 @@ class SimPeer {
     std::function<void(std::span<std::uint8_t>)> tamper;  ///< spoils what it sends
     std::vector<std::string> roots = {"/library"};
     std::vector<std::string> automatic;
+    node::Access access;
     Options() = default;
   };
 

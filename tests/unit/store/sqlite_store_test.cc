@@ -108,6 +108,25 @@ TEST_CASE("store: bans") {
   CHECK(all[0].reason == "still lies");
 }
 
+TEST_CASE("store: pairings") {
+  const auto store = *open_sqlite_store(":memory:", Log());
+  PeerId one;
+  PeerId two;
+  one.bytes.fill(1);
+  two.bytes.fill(2);
+  CHECK(store->pairings()->empty());
+  REQUIRE(store->put_pairing({one, "one"}));
+  REQUIRE(store->put_pairing({two, "two"}));
+  REQUIRE(store->put_pairing({one, "another name"}));
+  REQUIRE(store->pairings()->size() == 2);
+  REQUIRE(store->remove_pairing(two));
+  REQUIRE(store->remove_pairing(two));
+  const auto all = *store->pairings();
+  REQUIRE(all.size() == 1);
+  CHECK(all[0].peer == one);
+  CHECK(all[0].name == "another name");
+}
+
 TEST_CASE("store: a database of an earlier version keeps its downloads") {
   const test::TempDirectory directory;
   const std::string path = directory / "state.db";

@@ -1,0 +1,220 @@
+// Pairings: whom paired mode lets in, by id; kept in the store, known on both loops. And what becomes of peers that one
+// side does not let in.
+#include <set>
+#include <utility>
+
+#include "peer/runtime_state.h"
+#include "protocol/path.h"
+
+namespace peer::node {
+
+namespace {
+constexpr const char* kNotPaired = "it is not paired here";
+}  // namespace
+
+bool Peers::admits(const PeerId& peer) const {
+  return options_.access != AccessMode::paired || peer == options_.self || paired_.contains(peer);
+}
+
+/// Somebody answered or called, and one of the two does not let the other in. `dial`: the one that came to this, if it
+/// was this side's.
+void Peers::on_denied(const PeerId& peer, const net::SocketAddress& remote, Dial* dial, const Error& reason) {
+  if (dial != nullptr) {
+    met(*dial, peer);
+    if (!dial->verdict) dial->verdict = reason;
+  }
+  if (peer == options_.self || banned_.contains(peer)) return;
+  PeerEntry& entry = table_.obtain(peer);
+  if (entry.state == PeerState::connected) return;
+  const bool news = entry.state != PeerState::refused;
+  entry.state = PeerState::refused;
+  entry.refusal = reason.message;
+  entry.last_seen = control_.executor().now();
+  if (entry.name.empty()) entry.name = peer.brief();
+  entry.found_by.insert(dial == nullptr ? "inbound" : dial->found_by);
+  // Where a call comes from is where to look for it, as long as nothing better is known; nobody dials it for that.
+  if (dial != nullptr || entry.addresses.empty()) entry.addresses = {remote};
+  if (news) {
+    log_.info(entry.name + " (" + peer.brief() + ") at " + remote.to_string() + " is refused: " + reason.message);
+  }
+  wake_waiters();
+}
+
+/// It called, and does not know the key, or is not paired.
+void Peers::on_turned_away(const SessionDenied& denied) {
+  const bool party = options_.access == AccessMode::party;
+  const std::string reason = party
+                                 ? "it does not prove that it knows the party's key"
+                                 : std::string(kNotPaired) + ": 'peerctl pair " + denied.peer.brief() + "' lets it in";
+  on_denied(denied.peer, denied.remote, nullptr, Error{ErrorCode::refused, reason, 0});
+}
+
+/// Listed, be it only because mDNS claims that it is there; or any, by its whole id.
+Result<PeerId> Peers::find_to_pair(const std::string& peer) const {
+  if (const auto id = PeerId::from_hex(peer)) return *id;
+  std::set<PeerId> matches;
+  const auto consider = [&](const PeerId& id, const std::string& name) {
+    if (name == peer || (peer.size() >= 4 && id.hex().starts_with(peer))) matches.insert(id);
+  };
+  for (const auto& [id, entry] : table_.all()) consider(id, entry.name);
+  for (const auto& target : targets_) {
+    if (target->id && !target->gone) consider(*target->id, target->address);
+  }
+  if (matches.size() == 1) return *matches.begin();
+  if (matches.empty()) {
+    return fail(ErrorCode::invalid, "no peer is called " + peer +
+                                        ": 'peerctl peers' lists those that are there, and any other can be named by "
+                                        "the 64 digits of its id");
+  }
+  return fail(ErrorCode::invalid,
+              peer + " fits " + std::to_string(matches.size()) + " peers: give more digits of the id");
+}
+
+Result<Pairing> Peers::pair(const std::string& peer) {
+  const Result<PeerId> id = find_to_pair(peer);
+  if (!id) return std::unexpected(id.error());
+  if (*id == options_.self) return fail(ErrorCode::invalid, "that is this peer itself");
+  PeerEntry* entry = table_.find(*id);
+  const auto known = paired_.find(*id);
+  std::string name = known != paired_.end() ? known->second : id->brief();
+  if (entry != nullptr && !entry->name.empty()) name = entry->name;
+  if (known == paired_.end()) log_.info(name + " (" + id->brief() + ") is paired here");
+  paired_.insert_or_assign(*id, name);
+  if (entry != nullptr && entry->state == PeerState::refused) entry->state = PeerState::unreachable;
+  Pairing pairing{*id, name, {}};
+  if (banned_.contains(*id)) {
+    pairing.note = "it is banned here, and stays so until 'peerctl unban " + id->brief() + "'";
+  } else if (options_.access != AccessMode::paired) {
+    pairing.note = "access.mode is \"" + std::string(to_string(options_.access)) +
+                   "\": the pairing is kept, and counts once it is \"paired\"";
+  } else if (!is_connected(*id)) {
+    pairing.note = "they connect once this peer is paired there as well: 'peerctl pair " + options_.self.brief() + "'";
+  }
+  return pairing;
+}
+
+/// The net loop knows of it by now.
+void Peers::dial_paired(const PeerId& peer) {
+  for (const auto& target : targets_) {
+    // Whom an address leads to is not known before it is dialled again.
+    if (!target->id || *target->id == peer) target->kick.set();
+  }
+  wake_waiters();
+}
+
+Result<Pairing> Peers::unpair(const std::string& peer) {
+  std::set<PeerId> matches;
+  for (const auto& [id, name] : paired_) {
+    const PeerEntry* entry = table_.find(id);
+    const bool named = name == peer || (entry != nullptr && entry->name == peer);
+    if (named || (peer.size() >= 4 && id.hex().starts_with(peer))) matches.insert(id);
+  }
+  if (matches.empty())
+    return fail(ErrorCode::invalid, "no peer called " + peer + " is paired here: 'peerctl peers' lists them");
+  if (matches.size() > 1) {
+    return fail(ErrorCode::invalid,
+                peer + " fits " + std::to_string(matches.size()) + " paired peers: give more digits");
+  }
+  const PeerId id = *matches.begin();
+  Pairing pairing{id, paired_.at(id), {}};
+  paired_.erase(id);
+  log_.info(pairing.name + " (" + id.brief() + ") is paired here no more");
+  if (options_.access != AccessMode::paired) {
+    pairing.note = "access.mode is \"" + std::string(to_string(options_.access)) + "\": who is connected stays so";
+    return pairing;
+  }
+  for (auto& [number, session] : sessions_) {
+    if (session.peer != id || session.closed) continue;
+    send(session, protocol::Refusal{"this peer is no longer paired here"});
+    close(number);
+  }
+  if (PeerEntry* entry = table_.find(id); entry != nullptr && entry->state != PeerState::banned) {
+    if (entry->state == PeerState::connected) lose(*entry, PeerEvent::Kind::lost);
+    entry->state = PeerState::refused;
+    entry->refusal = kNotPaired;
+  }
+  wake_waiters();
+  return pairing;
+}
+
+/// So that it can be unpaired by the name it goes by.
+void Peers::note_name(const PeerId& peer, const std::string& name) {
+  const auto paired = paired_.find(peer);
+  if (paired == paired_.end() || paired->second == name) return;
+  paired->second = name;
+  options_.on_pairings_changed();
+}
+
+rt::Task<Result<Pairing>> PeerMain::pair_peer(PairPeer command, rt::CancellationToken token) {
+  const Result<Pairing> pairing = peers_->pair(command.peer);
+  if (!pairing) co_return pairing;
+  co_await apply_pairings(token);
+  peers_->dial_paired(pairing->id);
+  co_return pairing;
+}
+
+rt::Task<Result<Pairing>> PeerMain::unpair_peer(UnpairPeer command, rt::CancellationToken token) {
+  const Result<Pairing> pairing = peers_->unpair(command.peer);
+  if (!pairing) co_return pairing;
+  co_await apply_pairings(token);
+  co_return pairing;
+}
+
+/// What cannot be read counts as not paired.
+rt::Task<void> PeerMain::load_pairings() {
+  auto load = [store = environment_.store](const rt::StopFlag&) { return store->pairings(); };
+  const auto pairings = co_await rt::offload(*environment_.store_thread, std::move(load), rt::CancellationToken());
+  if (!pairings) {
+    log_.error("the pairings could not be read: " + pairings.error().message);
+    co_return;
+  }
+  for (const store::StoredPairing& pairing : *pairings) {
+    peers_->restore_pairing(pairing.peer, pairing.name);
+    saved_pairings_.emplace(pairing.peer, pairing.name);
+  }
+  co_await apply_pairings(rt::CancellationToken());
+}
+
+rt::Task<void> PeerMain::keep_pairings(rt::CancellationToken token) {
+  for (;;) {
+    co_await pairings_changed_.wait(token);
+    pairings_changed_.reset();
+    co_await apply_pairings(token);
+  }
+}
+
+/// Tells the net loop, and writes what the store does not have.
+rt::Task<void> PeerMain::apply_pairings(rt::CancellationToken token) {
+  std::vector<store::StoredPairing> fresh;
+  std::vector<PeerId> dropped;
+  std::set<PeerId> all;
+  const std::map<PeerId, std::string> now = peers_->paired();
+  for (const auto& [id, name] : now) {
+    all.insert(id);
+    const auto saved = saved_pairings_.find(id);
+    if (saved == saved_pairings_.end() || saved->second != name) fresh.push_back({id, name});
+  }
+  for (const auto& [id, name] : saved_pairings_) {
+    if (!now.contains(id)) dropped.push_back(id);
+  }
+  saved_pairings_ = now;
+  auto tell = [this, all](rt::CancellationToken) {
+    net_side_->gate().set_paired(all);
+    return []() -> rt::Task<void> { co_return; }();
+  };
+  co_await rt::call_on(*environment_.net, "pairings", std::move(tell), token);
+  if (fresh.empty() && dropped.empty()) co_return;
+  auto save = [store = environment_.store, fresh, dropped](const rt::StopFlag&) -> Result<void> {
+    for (const store::StoredPairing& pairing : fresh) {
+      if (Result<void> saved = store->put_pairing(pairing); !saved) return saved;
+    }
+    for (const PeerId& id : dropped) {
+      if (Result<void> removed = store->remove_pairing(id); !removed) return removed;
+    }
+    return {};
+  };
+  const Result<void> saved = co_await rt::offload(*environment_.store_thread, std::move(save), rt::CancellationToken());
+  if (!saved) log_.error("a pairing could not be saved: it holds until the next start: " + saved.error().message);
+}
+
+}  // namespace peer::node
