@@ -26,6 +26,7 @@ constexpr std::array kCommands{
     Command{"remove", run_remove},     Command{"rescan", run_rescan},
     Command{"verify", run_verify},     Command{"limit", run_limit},
     Command{"ban", run_ban},           Command{"unban", run_unban},
+    Command{"pair", run_pair},         Command{"unpair", run_unpair},
     Command{"events", run_events},     Command{"metrics", run_metrics},
     Command{"doctor", run_doctor},     Command{"call", run_call},
     Command{"top", run_top},           Command{"shutdown", run_shutdown},

@@ -10,7 +10,7 @@ std::string brief_id(const Json& peer) {
 
 std::string label(const Json& peer) {
   const std::string name = plain(peer.value("name", ""));
-  return name.empty() ? brief_id(peer) : name + " (" + brief_id(peer) + ")";
+  return name.empty() || name == brief_id(peer) ? brief_id(peer) : name + " (" + brief_id(peer) + ")";
 }
 
 Table table_of(const Json& peers) {
@@ -75,6 +75,20 @@ int run_unban(Session& session) {
   return session.show("peers.unban", {{"peer", session.arguments.subject}},
                       [&](const Json&) { return plain(session.arguments.subject) + " is banned no more"; });
 }
+
+namespace {
+int change_pairing(Session& session, const char* method, const char* done) {
+  return session.show(method, {{"peer", session.arguments.subject}}, [&](const Json& pairing) {
+    std::string text = label(pairing) + done;
+    if (pairing.at("note").is_string()) text += "; " + plain(pairing.at("note").get<std::string>());
+    return text;
+  });
+}
+}  // namespace
+
+int run_pair(Session& session) { return change_pairing(session, "peers.pair", " is paired here"); }
+
+int run_unpair(Session& session) { return change_pairing(session, "peers.unpair", " is paired here no more"); }
 
 int run_limit(Session& session) {
   Json params = Json::object();

@@ -109,6 +109,8 @@ int run_verify(Session& session);
 int run_limit(Session& session);
 int run_ban(Session& session);
 int run_unban(Session& session);
+int run_pair(Session& session);
+int run_unpair(Session& session);
 int run_events(Session& session);
 int run_metrics(Session& session);
 int run_doctor(Session& session);

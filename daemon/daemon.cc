@@ -56,6 +56,7 @@ struct Machine {
   explicit Machine(const DaemonOptions& o) : options(o) {}
 
   const DaemonOptions& options;
+  node::Access access;
   std::unique_ptr<Random> random = system_random();
   std::unique_ptr<store::Disk> disk = store::posix_disk();
   std::unique_ptr<store::Store> store;
@@ -136,6 +137,24 @@ std::function<void(std::span<std::uint8_t>)> tamper_after(const char* bytes) {
 }
 #endif
 
+/// What has been checked already; the file may be another by now. Fails: invalid.
+Result<node::Access> access_of(const Config& config) {
+  node::Access access;
+  if (config.access == "paired") access.mode = node::AccessMode::paired;
+  if (config.access != "party") return access;
+  auto secret = load_party_key(config.party_key_file);
+  if (!secret) return std::unexpected(secret.error());
+  access.mode = node::AccessMode::party;
+  access.secret = *secret;
+  access.judge_key = [loaded = *secret, path = config.party_key_file]() -> Result<std::string> {
+    const auto now = load_party_key(path);
+    if (!now) return std::unexpected(now.error());
+    if (*now == loaded) return path + " is good, and the one in use";
+    return fail(ErrorCode::invalid, path + " holds another key than the one in use");
+  };
+  return access;
+}
+
 node::PeerOptions peer_options(Machine& machine, net::Identity identity, std::unique_ptr<net::DatagramSocket> socket) {
   const Config& config = machine.options.config;
   node::PeerOptions options(std::move(identity));
@@ -166,6 +185,7 @@ node::PeerOptions peer_options(Machine& machine, net::Identity identity, std::un
   options.instance = to_hex(instance);
   options.admit = [network = std::make_shared<net::LocalNetwork>(), clock = &machine.net.executor()](
                       const net::SocketAddress& remote) { return network->contains(remote, clock->now()); };
+  options.access = machine.access;
   options.roots = config.roots;
   options.settle = config.settle;
   options.peers = config.peers;
@@ -189,6 +209,11 @@ void announce_start(const Machine& machine, const node::PeerOptions& options) {
                        options.socket->local_address().to_string(), options.name, options.identity.id().hex()));
   for (const std::string& key : machine.options.config.without_effect) {
     log.warn(key + " has no effect in this version");
+  }
+  if (machine.access.mode == node::AccessMode::party) {
+    log.info("access: only peers that prove the key of " + machine.options.config.party_key_file);
+  } else if (machine.access.mode == node::AccessMode::paired) {
+    log.info("access: only peers that are paired ('peerctl pair PEER', on both sides)");
   }
   if (!machine.discovery)
     log.info("peers are not looked for by mDNS: they are found by --peer, by others, and when they call");
@@ -315,10 +340,13 @@ Result<int> run_daemon(const DaemonOptions& options) {
   if (auto usable = prepare_roots(options.config.roots); !usable) return std::unexpected(usable.error());
   auto address = net::SocketAddress::parse(options.config.listen);
   if (!address) return std::unexpected(address.error());
+  auto access = access_of(options.config);
+  if (!access) return std::unexpected(access.error());
   auto store = store::open_sqlite_store(state->file("peerd.db"), options.log.named("store"));
   if (!store) return std::unexpected(store.error());
 
   Machine machine(options);
+  machine.access = std::move(*access);
   machine.store = std::move(*store);
   machine.hooks.emplace(hook_settings(options.config), options.socket, options.log.named("hooks"));
   machine.signals = std::make_unique<SignalThread>(options.log);

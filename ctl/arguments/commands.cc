@@ -97,6 +97,11 @@ class Commands {
                     "  peerctl connect den.local:24747"),
             "HOST", "HOST[:PORT]: a name or an address");
     subject(command("disconnect", "say goodbye to a peer"), "PEER", kPeer);
+    subject(command("pair", "let a peer in where access.mode is \"paired\"; the other side has to do the same",
+                    "  peerctl peers                          lists who is there: its PEER ID will do\n"
+                    "  peerctl pair 5f2c81d0a7b3"),
+            "PEER", kPeer);
+    subject(command("unpair", "let a peer in no more"), "PEER", kPeer);
     subject(command("ban", "deal with a peer no more"), "PEER", kPeer);
     subject(command("unban", "lift a ban"), "PEER", kPeer);
     CLI::App* limit = command("limit", "show or change the limits on the network",

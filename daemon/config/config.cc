@@ -126,6 +126,9 @@ Result<void> check_config(const Config& config) {
   if (auto address = net::SocketAddress::parse(config.listen); !address) {
     return fail(ErrorCode::invalid, "the address to listen on: " + address.error().message);
   }
+  if (config.access == "party") {
+    if (auto key = load_party_key(config.party_key_file); !key) return std::unexpected(key.error());
+  }
   if (config.lost <= config.ping) return fail(ErrorCode::invalid, "liveness.lost must be longer than liveness.ping");
   if (config.name.size() > protocol::kMaxNameBytes || protocol::printable(config.name) != config.name) {
     return fail(ErrorCode::invalid,

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/result.h"
+#include "net/party.h"
 
 namespace CLI {
 class App;
@@ -29,6 +30,8 @@ struct Config {
   std::vector<std::string> interfaces;          ///< to use; none: all that can be meant
   std::vector<std::string> ignored_interfaces;  ///< not to use in any case
   bool mdns = true;
+  std::string access = "open";  ///< or party, or paired
+  std::string party_key_file;
   std::uint64_t parallel = 3;
   std::uint64_t reserve = 256'000'000;
   std::vector<std::string> automatic;  ///< globs: games that are fetched and kept up to date by themselves
@@ -49,7 +52,12 @@ struct Config {
 Result<Config> parse_config(std::string_view text, const std::string& file);
 Result<Config> load_config(const std::string& path);
 
-/// What only the whole of file and flags can show: no library, a limit below another. Fails: invalid.
+/// The secret in the file that every peer of the party has. Fails: invalid, for one that is missing, that others can
+/// read, or that holds no good secret; the message holds nothing of it.
+Result<net::PartySecret> load_party_key(const std::string& path);
+
+/// What only the whole of file and flags can show: no library, a limit below another, no key for a party. Reads the
+/// key file. Fails: invalid.
 Result<void> check_config(const Config& config);
 
 /// The nearest of `candidates` that a typing error can explain.

@@ -128,23 +128,14 @@ struct Truth {
 };
 
 struct AccessMode {
-  static Problem set(Config&, const Value& value) {
+  static Problem set(Config& config, const Value& value) {
     std::string mode;
     if (auto problem = take_text(mode, value)) return problem;
-    if (mode == "open") return std::nullopt;
-    // Serving everybody although somebody asked for less would be worse than not starting.
-    if (mode == "party" || mode == "paired") return "\"" + mode + "\" is not available in this version, only \"open\"";
-    return "must be \"open\", \"party\" or \"paired\"";
+    if (mode != "open" && mode != "party" && mode != "paired") return "must be \"open\", \"party\" or \"paired\"";
+    config.access = mode;
+    return std::nullopt;
   }
-  static std::string value(const Config&) { return "\"open\""; }
-};
-
-struct PartyKeyFile {
-  static Problem set(Config&, const Value& value) {
-    std::string unused;
-    return take_text(unused, value);
-  }
-  static std::string value(const Config&) { return "\"\""; }
+  static std::string value(const Config& config) { return quoted(config.access); }
 };
 
 struct Threads {
@@ -189,10 +180,15 @@ constexpr std::array kKeys{
                  "Network threads; each one more takes the next free port. It has no effect in this version.", false),
     key<Truth<&Config::mdns>>("discovery.mdns", "true or false", kRestart, "false",
                               "Find peers on the local network by mDNS, through the avahi-daemon of this machine."),
-    key<AccessMode>("access.mode", "string", kRestart, "\"open\"",
-                    "Who may read what is offered here. \"open\": anyone on the local network."),
-    key<PartyKeyFile>("access.party_key_file", "string", kRestart, "\"/etc/peerd/party.key\"",
-                      "The file with the secret of a party. It has no effect in this version.", false),
+    key<AccessMode>("access.mode", "string", kRestart, "\"party\"",
+                    "Whom this peer deals with. \"open\": anyone on the local network. \"party\": only peers that know "
+                    "the secret in access.party_key_file. \"paired\": only peers that were paired on both sides, with "
+                    "\"peerctl pair PEER\". In party and paired mode a stranger learns nothing but that a peerd is "
+                    "there."),
+    key<Text<&Config::party_key_file>>(
+        "access.party_key_file", "string", kRestart, "\"/etc/peerd/party.key\"",
+        "The file with the secret of the party, the same for all its peers: 32 hex digits or more, or base64 of 16 "
+        "bytes or more, as \"openssl rand -hex 32\" makes them. Nobody but the daemon's user and group may read it."),
     key<Size<&Config::limit_up>>(
         "limits.up", "size", kAtOnce, "\"5M\"",
         "Bytes a second to all peers together; 0: no limit. \"peerctl limit\" changes it for a "

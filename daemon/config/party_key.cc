@@ -56,8 +56,9 @@ Result<net::PartySecret> load_party_key(const std::string& path) {
   if (::fstat(file.fd, &status) != 0) return unusable(path, fail_errno(errno, "it cannot be read").error().message);
   if (!S_ISREG(status.st_mode)) return unusable(path, "it is no regular file");
   if ((status.st_mode & (S_IRWXO | S_IWGRP)) != 0) {
-    return unusable(path, "others can read or change it, so it is no secret: chmod 600 it (or 640), and better make a "
-                          "new key");
+    return unusable(path,
+                    "others can read or change it, so it is no secret: chmod 600 it (or 640), and better make a "
+                    "new key");
   }
   Buffer text;
   std::size_t size = 0;

@@ -110,6 +110,7 @@ Json to_json(const node::Status& status, const std::string& version) {
     if (!service.problem.empty()) services.back()["problem"] = service.problem;
   }
   return {{"peer_id", status.peer_id.hex()},
+          {"access", node::to_string(status.access)},
           {"name", status.name},
           {"version", version},
           {"instance", status.instance},
@@ -146,11 +147,19 @@ Json to_json(const node::GameDetails& details) {
   return json;
 }
 
+Json to_json(const node::Pairing& pairing) {
+  return {{"peer_id", pairing.id.hex()},
+          {"name", pairing.name},
+          {"note", pairing.note.empty() ? Json() : Json(pairing.note)}};
+}
+
 Json to_json(const node::PeerInfo& peer) {
   return {{"peer_id", peer.id ? Json(peer.id->hex()) : Json()},
           {"name", peer.name},
           {"addresses", peer.addresses},
           {"state", node::to_string(peer.state)},
+          {"reason", peer.reason.empty() ? Json() : Json(peer.reason)},
+          {"paired", peer.paired},
           {"found_by", peer.found_by},
           {"games", peer.games},
           {"rtt_ms", or_null(peer.rtt_ms)},

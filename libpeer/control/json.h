@@ -18,6 +18,7 @@ nlohmann::ordered_json to_json(const node::Status& status, const std::string& ve
 nlohmann::ordered_json to_json(const node::GameInfo& game);
 nlohmann::ordered_json to_json(const node::GameDetails& details);
 nlohmann::ordered_json to_json(const node::PeerInfo& peer);
+nlohmann::ordered_json to_json(const node::Pairing& pairing);
 nlohmann::ordered_json to_json(const node::DownloadInfo& download);
 nlohmann::ordered_json to_json(const node::Finding& finding);
 /// The params object of an event.

@@ -166,6 +166,22 @@ const std::vector<Method>& method_table() {
        {{"peer", Kind::text, true}},
        "Done",
        [](Ctx& c, const Json& p, Answer a) { ask(c, node::UnbanPeer{*text_of(p, "peer")}, std::move(a), done); }},
+      {"peers.pair",
+       "Pairs a peer, by its id and over restarts: in paired mode those that both sides have paired are dealt with",
+       {{"peer", Kind::text, true}},
+       "the pairing",
+       [](Ctx& c, const Json& p, Answer a) {
+         ask(c, node::PairPeer{*text_of(p, "peer")}, std::move(a),
+             [](const node::Pairing& pairing) { return to_json(pairing); });
+       }},
+      {"peers.unpair",
+       "Forgets a pairing; in paired mode the session with that peer ends",
+       {{"peer", Kind::text, true}},
+       "the pairing that was",
+       [](Ctx& c, const Json& p, Answer a) {
+         ask(c, node::UnpairPeer{*text_of(p, "peer")}, std::move(a),
+             [](const node::Pairing& pairing) { return to_json(pairing); });
+       }},
       {"downloads.start",
        "Begins the download of a game, or attaches to it; answers when it is queued",
        {{"game", Kind::text, true},

@@ -35,7 +35,8 @@ void Peers::on_denied(const PeerId& peer, const net::SocketAddress& remote, Dial
   // Where a call comes from is where to look for it, as long as nothing better is known; nobody dials it for that.
   if (dial != nullptr || entry.addresses.empty()) entry.addresses = {remote};
   if (news) {
-    log_.info(entry.name + " (" + peer.brief() + ") at " + remote.to_string() + " is refused: " + reason.message);
+    log_.peer(peer.hex())
+        .info(entry.name + " (" + peer.brief() + ") at " + remote.to_string() + " is refused: " + reason.message);
   }
   wake_waiters();
 }
@@ -78,7 +79,7 @@ Result<Pairing> Peers::pair(const std::string& peer) {
   const auto known = paired_.find(*id);
   std::string name = known != paired_.end() ? known->second : id->brief();
   if (entry != nullptr && !entry->name.empty()) name = entry->name;
-  if (known == paired_.end()) log_.info(name + " (" + id->brief() + ") is paired here");
+  if (known == paired_.end()) log_.peer(id->hex()).info(name + " (" + id->brief() + ") is paired here");
   paired_.insert_or_assign(*id, name);
   if (entry != nullptr && entry->state == PeerState::refused) entry->state = PeerState::unreachable;
   Pairing pairing{*id, name, {}};
@@ -118,7 +119,7 @@ Result<Pairing> Peers::unpair(const std::string& peer) {
   const PeerId id = *matches.begin();
   Pairing pairing{id, paired_.at(id), {}};
   paired_.erase(id);
-  log_.info(pairing.name + " (" + id.brief() + ") is paired here no more");
+  log_.peer(id.hex()).info(pairing.name + " (" + id.brief() + ") is paired here no more");
   if (options_.access != AccessMode::paired) {
     pairing.note = "access.mode is \"" + std::string(to_string(options_.access)) + "\": who is connected stays so";
     return pairing;

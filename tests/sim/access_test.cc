@@ -102,10 +102,8 @@ TEST_CASE("access: a party with the same key shares; others with another key, wi
     auto from = download_of("game");
     from.from = {one.id().hex()};
     CHECK(stranger->ask(from).error().code == ErrorCode::refused);
-    // It does not try again and again.
-    const std::size_t before = listed(*stranger, one.id())->last_seen_s.value() < 60 ? 1 : 0;
-    CHECK(before == 1);
   }
+  // It does not try again and again.
   world.executor.advance(1min);
   CHECK(listed(wrong, one.id())->last_seen_s.value() > 50);
   // From this side it is the same.

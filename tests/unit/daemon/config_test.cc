@@ -36,7 +36,8 @@ threads = 2
 [discovery]
 mdns = false
 [access]
-mode = "open"
+mode = "paired"
+party_key_file = "/etc/peerd/party.key"
 [limits]
 up = "5M"
 [downloads]
@@ -58,6 +59,8 @@ shutdown_timeout = "3s"
   CHECK(config->interfaces.size() == 1);
   CHECK(config->ignored_interfaces == std::vector<std::string>{"wg*", "eth9"});
   CHECK(!config->mdns);
+  CHECK(config->access == "paired");
+  CHECK(config->party_key_file == "/etc/peerd/party.key");
   CHECK(config->parallel == 7);
   CHECK(config->reserve == 1'000'000'000);
   CHECK(config->ping == 1s);
@@ -82,7 +85,7 @@ TEST_CASE("A value that cannot be is an error with its line") {
   CHECK_THAT(problem("library = 5\n"), ContainsSubstring("unknown key"));
   CHECK_THAT(problem("name = \n"), StartsWith("f.toml:1: "));
   // Never more open than asked for.
-  CHECK_THAT(problem("[access]\nmode = \"party\"\n"), ContainsSubstring("not available"));
+  CHECK_THAT(problem("[access]\nmode = \"closed\"\n"), ContainsSubstring("\"party\" or \"paired\""));
 }
 
 TEST_CASE("The whole is checked too") {

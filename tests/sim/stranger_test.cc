@@ -1,0 +1,265 @@
+// What strangers learn of a peer that is not open, and what they cannot do with others' proofs.
+#include "support/peer/stranger.h"
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+
+#include "protocol/routes.h"
+#include "scenario.h"
+#include "support/discovery/fake_discovery.h"
+
+using namespace peer;
+using namespace peer::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+const std::string kKey = "000102030405060708090a0b0c0d0e0f";
+const std::string kProof(protocol::kProofField);
+
+SimPeer::Options closed(node::AccessMode mode, std::vector<std::string> peers = {}) {
+  SimPeer::Options options;
+  options.peers = std::move(peers);
+  options.access.mode = mode;
+  if (mode == node::AccessMode::party) options.access.secret = *net::PartySecret::parse(kKey);
+  return options;
+}
+SimPeer::Options in_party(std::vector<std::string> peers = {}) {
+  return closed(node::AccessMode::party, std::move(peers));
+}
+
+void pair(SimPeer& here, const PeerId& other) {
+  node::PairPeer command;
+  command.peer = other.hex();
+  REQUIRE(here.ask(command).has_value());
+}
+
+bool connected(SimPeer& peer, const PeerId& other) {
+  for (const auto& each : peer.ask(node::ListPeers{}).value()) {
+    if (each.id == other) return each.state == node::PeerState::connected;
+  }
+  return false;
+}
+
+/// Everything that is on the way: names, ids, what the routes' answers are made of.
+void check_silent(const std::string& text, const SimPeer& peer, const SimPeer& friendly) {
+  for (const std::string& secret : {peer.name, friendly.name, friendly.id().hex(), friendly.id().brief(),
+                                    peer.id().hex(), std::string("treasure"), std::string("10.0.0.")}) {
+    CAPTURE(secret, text);
+    CHECK_FALSE(text.contains(secret));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("stranger: whatever is asked, one answer that tells nothing") {
+  const auto mode = GENERATE(node::AccessMode::party, node::AccessMode::paired);
+  const bool certificate = GENERATE(true, false);
+  CAPTURE(to_string(mode), certificate);
+  SimWorld world(311);
+  SimPeer peer(world, "hidden-name", "10.0.0.1");
+  SimPeer friendly(world, "friend-name", "10.0.0.2");
+  make_small_game(peer.disk, "/library/treasure", 100'000);
+  peer.start(closed(mode));
+  friendly.start(closed(mode, {peer.address}));
+  if (mode == node::AccessMode::paired) {
+    pair(peer, friendly.id());
+    pair(friendly, peer.id());
+  }
+  REQUIRE(sees(world, friendly, 1));
+  const std::string version = friendly.ask(node::ListGames{}).value()[0].remote[0].version.hex();
+
+  Stranger stranger(world, "10.0.0.9", certificate);
+  net::Link& link = stranger.dial(peer.address);
+  const std::string game = "/v1/games/treasure";
+  const Stranger::Answer first = stranger.ask(link, "GET", "/v1/nonsense");
+  CHECK(first.status == 403);
+  CHECK(first.body.starts_with("{\"error\":{\"code\":\"refused\""));
+  for (const std::string& path :
+       {std::string("/v1/peer"), std::string("/v1/library"), game + "/manifest", game + "/manifest?version=" + version,
+        game + "/files/big.pak", game + "/files/none", game + "/chunks?version=" + version + "&first=0&count=1",
+        std::string("/v1/games/nothing/manifest"), std::string("/v1/games/%zz/manifest"), std::string("/v1/session"),
+        std::string("/v1/proof"), std::string("/"), std::string(3000, '/')}) {
+    for (const char* method : {"GET", "HEAD", "POST", "DELETE"}) {
+      CAPTURE(method, path);
+      const Stranger::Answer answer = stranger.ask(link, method, path);
+      CHECK(answer.status == 403);
+      CHECK(answer.body == (std::string_view(method) == "HEAD" ? "" : first.body));
+      CHECK(answer.fields.size() == first.fields.size());
+      for (const net::Field& field : answer.fields) check_silent(field.name + ": " + field.value, peer, friendly);
+      check_silent(answer.body, peer, friendly);
+    }
+  }
+  for (const std::string& proof : {std::string(64, 'a'), std::string("x"), std::string()}) {
+    CHECK(stranger.ask(link, "POST", "/v1/proof", {{kProof, proof}}).status == 403);
+  }
+  world.executor.advance(1s);
+  CHECK(connected(peer, friendly.id()));
+  CHECK_FALSE(connected(peer, stranger.id()));
+  std::size_t listed = 0;
+  for (const auto& each : peer.ask(node::ListPeers{}).value()) listed += each.id == stranger.id() ? 1 : 0;
+  CHECK(listed == (certificate ? 1 : 0));
+  for (const auto& each : friendly.ask(node::ListPeers{}).value()) CHECK(each.id != stranger.id());
+}
+
+TEST_CASE("stranger: mDNS tells an id and a port, and nothing else") {
+  const auto mode = GENERATE(node::AccessMode::party, node::AccessMode::paired);
+  SimWorld world(312);
+  FakeDiscovery discovery;
+  SimPeer peer(world, "hidden-name", "10.0.0.1");
+  SimPeer other(world, "other", "10.0.0.2");
+  make_small_game(peer.disk, "/library/treasure", 100'000);
+  SimPeer::Options options = closed(mode);
+  options.discovery = &discovery;
+  peer.start(options);
+  other.start(closed(mode));
+  REQUIRE(world.run_until([&] { return discovery.running() && peer.count("LocalLibraryChanged") > 0; }, 5s));
+  world.executor.advance(1s);
+  CHECK(discovery.record.id == peer.id());
+  CHECK(discovery.record.name == peer.id().brief());
+  CHECK(discovery.record.revision == 0);
+
+  // A record that names another id than who answers connects nobody; whom a record claims can be paired.
+  discovery::Record forged{other.id(), "forged", 1, 0};
+  forged.id.bytes[0] ^= 1;
+  discovery.find(forged, {*net::SocketAddress::parse(other.address)});
+  const PeerId claimed = forged.id;
+  if (mode == node::AccessMode::paired) {
+    REQUIRE(world.run_until(
+        [&] {
+          const auto list = peer.ask(node::ListPeers{}).value();
+          return list.size() == 1 && list[0].id == claimed && list[0].state == node::PeerState::refused;
+        },
+        5s));
+    pair(peer, claimed);
+  }
+  world.executor.advance(30s);
+  CHECK(peer.count("PeerConnected") == 0);
+  CHECK(other.count("PeerConnected") == 0);
+  discovery.lose(claimed);
+  discovery.find({other.id(), other.id().brief(), 1, 0}, {*net::SocketAddress::parse(other.address)});
+  world.executor.advance(5s);
+  if (mode == node::AccessMode::paired) {
+    CHECK(peer.count("PeerConnected") == 0);
+    pair(other, peer.id());
+    pair(peer, other.id());
+  }
+  CHECK(world.run_until([&] { return connected(peer, other.id()); }, 5s));
+}
+
+TEST_CASE("stranger: a right proof opens its own connection, and replayed no other") {
+  SimWorld world(313);
+  SimPeer peer(world, "peer", "10.0.0.1");
+  make_small_game(peer.disk, "/library/treasure", 100'000);
+  peer.start(in_party());
+  Stranger member(world, "10.0.0.2");
+  const net::PartySecret secret = *net::PartySecret::parse(kKey);
+  net::Link& one = member.dial(peer.address);
+  net::Link& two = member.dial(peer.address);
+  const std::string proof = secret.prove(net::Role::client, member.id(), peer.id(), one.channel_binding()).hex();
+  // As the other side it proves nothing.
+  const std::string swapped = secret.prove(net::Role::server, member.id(), peer.id(), one.channel_binding()).hex();
+  CHECK(member.ask(one, "POST", "/v1/proof", {{kProof, swapped}}).status == 403);
+  const auto answer = member.ask(one, "POST", "/v1/proof", {{kProof, proof}});
+  CHECK(answer.status == 200);
+  CHECK(answer.field(kProof) == secret.prove(net::Role::server, member.id(), peer.id(), one.channel_binding()).hex());
+  CHECK(member.ask(one, "GET", "/v1/library").status == 200);
+  CHECK(member.ask(two, "POST", "/v1/proof", {{kProof, proof}}).status == 403);
+  CHECK(member.ask(two, "POST", "/v1/proof", {{kProof, answer.field(kProof)}}).status == 403);
+  CHECK(member.ask(two, "GET", "/v1/library").status == 403);
+  // Whoever has no certificate has no id to prove anything for.
+  Stranger nobody(world, "10.0.0.3", false);
+  net::Link& bare = nobody.dial(peer.address);
+  const std::string anonymous = secret.prove(net::Role::client, PeerId{}, peer.id(), bare.channel_binding()).hex();
+  CHECK(nobody.ask(bare, "POST", "/v1/proof", {{kProof, anonymous}}).status == 403);
+}
+
+TEST_CASE("stranger: who stands in the middle can neither pass a proof on nor send it back") {
+  SimWorld world(314);
+  SimPeer victim(world, "victim", "10.0.0.1");
+  SimPeer member(world, "member", "10.0.0.2");
+  make_small_game(victim.disk, "/library/treasure", 100'000);
+  victim.start(in_party());
+  Stranger middle(world, "10.0.0.3");
+  std::vector<std::string> heard;
+  std::size_t others = 0;
+  bool reflect = false;
+  middle.serve([&](const net::ServerStream& stream) {
+    net::ResponseHead head;
+    for (const net::Field& field : stream.request().fields) {
+      if (field.name != kProof) continue;
+      heard.push_back(field.value);
+      if (reflect) head.fields.push_back(field);
+    }
+    if (stream.request().path != "/v1/proof") ++others;
+    return head;
+  });
+  member.start(in_party({middle.address}));
+  REQUIRE(world.run_until([&] { return !heard.empty(); }, 10s));
+  // Passed on to another peer of the party, and sent back to who made it.
+  for (const std::string& target : {victim.address, member.address}) {
+    net::Link& link = middle.dial(target);
+    CHECK(middle.ask(link, "POST", "/v1/proof", {{kProof, heard.front()}}).status == 403);
+    CHECK(middle.ask(link, "GET", "/v1/library").status == 403);
+  }
+  // As the answer to itself.
+  reflect = true;
+  node::ConnectPeer connect;
+  connect.address = middle.address;
+  CHECK(member.ask(connect).error().code == ErrorCode::refused);
+  CHECK(heard.size() >= 2);
+  CHECK(heard.front() != heard.back());
+  CHECK(others == 0);  // it was asked for nothing else, nor told anything
+  CHECK(member.count("PeerConnected") == 0);
+  CHECK(victim.count("PeerConnected") == 0);
+}
+
+TEST_CASE("stranger: a stop after any step of meeting, being refused, pairing and fetching leaves nothing behind") {
+  const auto mode = GENERATE(node::AccessMode::party, node::AccessMode::paired);
+  constexpr std::uint64_t kRuns = 40;
+  std::uint64_t length = 0;
+  for (std::uint64_t run = 0; run <= kRuns; ++run) {
+    SimWorld world(315);
+    SimPeer one(world, "one", "10.0.0.1");
+    SimPeer two(world, "two", "10.0.0.2");
+    SimPeer open(world, "open", "10.0.0.3");
+    make_small_game(one.disk, "/library/treasure", 200'000);
+    one.start(closed(mode));
+    two.start(closed(mode, {one.address}));
+    open.start(knowing(one.address));
+    node::PairPeer command;
+    const std::uint64_t stop_at = run == 0 ? UINT64_MAX : run * length / kRuns;
+    int stage = 0;
+    for (std::uint64_t step = 0; step < stop_at; ++step) {
+      if (stage == 0 && world.executor.now().time_since_epoch() > 100ms) {
+        command.peer = one.id().hex();
+        two.handle().sender().send(command, [](const Result<node::Pairing>&) {});
+        command.peer = two.id().hex();
+        one.handle().sender().send(command, [](const Result<node::Pairing>&) {});
+        stage = 1;
+      }
+      if (stage == 1 && two.count("GamesUpdated") > 0) {
+        two.handle().sender().send(download_of("treasure"), [](const Result<node::DownloadInfo>&) {});
+        stage = 2;
+      }
+      if (two.count("DownloadGameFilesFinished") > 0) {
+        if (run == 0) length = step;
+        break;
+      }
+      REQUIRE(step < 10'000'000);
+      if (!world.executor.step()) REQUIRE(world.executor.advance_to_next_timer());
+    }
+    INFO("stopped after step " << stop_at << " of " << length);
+    for (SimPeer* peer : {&one, &two, &open}) peer->request_shutdown();
+    for (SimPeer* peer : {&one, &two, &open}) {
+      REQUIRE(world.run_until([&] { return peer->stopped(); }, 2s));
+      peer->stop();
+      CHECK(peer->exit().overran.empty());
+      CHECK_FALSE(peer->exit().failed);
+      CHECK(peer->tasks() == 0);
+      CHECK(peer->workers_idle());
+    }
+    world.executor.run_ready();
+    CHECK(world.executor.timers() == 0);
+  }
+}
