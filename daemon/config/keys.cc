@@ -135,7 +135,7 @@ struct AccessMode {
     config.access = mode;
     return std::nullopt;
   }
-  static std::string value(const Config& config) { return quoted(config.access); }
+  static std::string value(const Config& config) { return toml_string(config.access); }
 };
 
 struct Threads {
