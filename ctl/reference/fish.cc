@@ -27,7 +27,7 @@ std::string values(const std::string& program, const std::string& completed_by) 
 std::string lines(const std::string& program, const std::string& condition, const std::vector<Option>& options) {
   std::string out;
   for (const Option& option : options) {
-    out += "complete -c " + program + condition;
+    out.append("complete -c ").append(program).append(condition);
     for (const std::string& flag : option.flags) {
       out += flag.starts_with("--") ? " -l " + flag.substr(2) : " -s " + flag.substr(1);
     }
@@ -84,14 +84,14 @@ std::string fish_completion(const Program& program) {
     is_place ? out += name : out += kHelpers[i];
   }
   out += "complete -c " + name + " -f\n" + lines(name, " -n '__" + name + "_is \"\"'", program.options);
+  const std::string is_none = "complete -c " + name + " -n '__" + name + "_is \"\"'";
   for (const Command& command : program.commands) {
-    out += "complete -c " + name + " -n '__" + name + "_is \"\"' -a " + command.name + " -d " +
-           fish_string(command.help) + "\n";
+    out.append(is_none).append(" -a ").append(command.name).append(" -d ").append(fish_string(command.help)) += '\n';
     const std::string condition = " -n '__" + name + "_is " + command.name + "'";
     out += lines(name, condition, command.options);
     for (const Argument& argument : command.arguments) {
       if (!argument.completed_by.empty()) {
-        out += "complete -c " + name + condition + values(name, argument.completed_by) + "\n";
+        out.append("complete -c ").append(name).append(condition).append(values(name, argument.completed_by)) += '\n';
       }
     }
   }

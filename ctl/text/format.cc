@@ -63,10 +63,10 @@ std::string human_rtt(double milliseconds) { return print(milliseconds < 9.95 ? 
 std::string plain(std::string_view text) { return protocol::printable(text); }
 
 std::string word(std::string_view text) {
-  const std::string shown = plain(text);
+  std::string shown = plain(text);
   const auto is_safe = [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c < 0 ||
-           std::string_view("-_.,+:@/%").find(c) != std::string_view::npos;
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           static_cast<unsigned char>(c) >= 0x80 || std::string_view("-_.,+:@/%").find(c) != std::string_view::npos;
   };
   if (!shown.empty() && std::ranges::all_of(shown, is_safe)) return shown;
   std::string quoted = "'";

@@ -47,6 +47,7 @@ void Table::row(std::vector<Cell> cells) {
 
 std::vector<std::size_t> Table::widths(std::size_t page) const {
   std::vector<std::size_t> widths;
+  widths.reserve(columns_.size());
   for (const Column& column : columns_) widths.push_back(columns(column.heading));
   for (const auto& row : rows_) {
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], columns(row[i].text));

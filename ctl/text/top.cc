@@ -47,6 +47,7 @@ Line services(const TopState& state) {
 template <class T>
 std::vector<const T*> ordered(const std::vector<T>& all, TopOrder order, std::string T::* name) {
   std::vector<const T*> list;
+  list.reserve(all.size());
   for (const T& each : all) list.push_back(&each);
   // Among equals the order stays: they lie in it.
   if (order == TopOrder::name) {
