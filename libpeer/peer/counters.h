@@ -15,6 +15,7 @@ struct Counters {
 
   std::map<std::string, std::uint64_t> downloads;  ///< that ended, by outcome
   std::map<PeerId, std::uint64_t> received;        ///< chunk payload by source, of downloads that ended
+  std::map<PeerId, std::uint64_t> wrong_chunks;    ///< by source
   std::uint64_t verified = 0;                      ///< bytes read by verify
   std::uint64_t damaged = 0;                       ///< files that verify found damaged
   std::uint64_t banned = 0;

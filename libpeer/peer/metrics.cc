@@ -115,7 +115,17 @@ rt::Task<Result<std::string>> PeerMain::measure(GetMetrics, rt::CancellationToke
   out.gauge("download_bytes_per_second", "Chunk payload coming in, over the last seconds.", rate);
   out.family("received_bytes_total", "counter", "Chunk payload received, by peer; waste included.");
   for (const auto& [peer, bytes] : received) out.sample("peer_id", peer.hex(), static_cast<double>(bytes));
-  out.counter("sent_bytes_total", "Chunk and file payload sent.", network.seeder.bytes_sent);
+  out.family("sent_bytes_total", "counter",
+             "Chunk and file payload sent, by peer; without an id: to clients of HTTP/3.");
+  std::uint64_t others = network.seeder.bytes_sent;
+  for (const auto& [peer, bytes] : network.seeder.sent_to) {
+    out.sample("peer_id", peer.hex(), static_cast<double>(bytes));
+    others -= bytes;
+  }
+  out.sample("peer_id", "", static_cast<double>(others));
+  out.family("wrong_chunks_total", "counter", "Chunks received that were not what their hash says, by peer.");
+  for (const auto& [peer, count] : counters_.wrong_chunks)
+    out.sample("peer_id", peer.hex(), static_cast<double>(count));
   out.counter("requests_served_total", "Requests answered for content.", network.seeder.requests);
 
   out.counter("hashed_bytes_total", "File content read for hashing.", library_->bytes_read());

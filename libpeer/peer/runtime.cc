@@ -202,6 +202,7 @@ void PeerMain::create_parts(rt::Scope& work) {
   downloads_options.context.partial = &net_side_->seeder().partial();
   downloads_options.context.random = environment_.random;
   downloads_options.context.local = [this] { return library_->snapshot(); };
+  downloads_options.context.on_wrong_chunk = [this](const PeerId& peer) { ++counters_.wrong_chunks[peer]; };
   downloads_options.context.on_liar = [this](const PeerId& peer, const std::string& reason) {
     peers_->ban(peer, reason);
   };

@@ -65,6 +65,8 @@ struct DownloadContext {
   std::function<std::shared_ptr<const library::Snapshot>()> local;
   /// A source was caught sending what it knew to be wrong. Called on the control loop.
   std::function<void(const PeerId&, const std::string& reason)> on_liar;
+  /// A chunk from this peer was not what its hash says.
+  std::function<void(const PeerId&)> on_wrong_chunk;
   std::string root;           ///< the library root that receives
   std::uint64_t reserve = 0;  ///< bytes to leave free
   RateLimit* down = nullptr;  ///< of all downloads together; used on the net loop

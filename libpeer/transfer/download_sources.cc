@@ -276,8 +276,10 @@ void Download::take_failure(const SpanFailed& failure) {
   }
   last_error_ = failure.error;
   if (failure.blame == Blame::local) fatal_ = failure.error;
+  const bool wrong = failure.blame == Blame::content || failure.blame == Blame::lie;
+  if (wrong && context_.on_wrong_chunk) context_.on_wrong_chunk(failure.source);
   if (failure.blame == Blame::lie && context_.on_liar) context_.on_liar(failure.source, failure.error.message);
-  if (failure.blame == Blame::content || missing || failure.blame == Blame::lie) {
+  if (wrong || missing) {
     source.excluded = true;
     planner_->withdraws(failure.source);
     source.stop->request();  // nothing more of it is wanted, what is under way included

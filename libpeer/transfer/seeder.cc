@@ -295,6 +295,13 @@ bool Seeder::holds_back() const {
   return reading_ > 2 * waiting_ && reading_ > kMeasurable;
 }
 
+void Seeder::count_sent(const std::optional<PeerId>& peer, std::uint64_t bytes) {
+  stats_.bytes_sent += bytes;
+  if (peer && (stats_.sent_to.contains(*peer) || stats_.sent_to.size() < kCountedPeers)) {
+    stats_.sent_to[*peer] += bytes;
+  }
+}
+
 rt::Task<void> Seeder::send_content(net::ServerStream& stream, net::ResponseHead head, Content content,
                                     rt::CancellationToken token) {
   std::uint64_t length = content.length;
@@ -342,7 +349,7 @@ rt::Task<void> Seeder::send_content(net::ServerStream& stream, net::ResponseHead
     const Result<void> written = co_await stream.writer().write(std::move(buffer), token);
     waiting_ += clock_now() - ready;
     if (!written) co_return;
-    stats_.bytes_sent += count;
+    count_sent(stream.peer(), count);
     last_sent_ = clock_now();
     length -= count;
   }

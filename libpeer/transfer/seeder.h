@@ -9,6 +9,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -35,7 +36,10 @@ class Seeder {
   struct Stats {
     std::uint64_t bytes_sent = 0;  ///< chunk and file payload handed to the network
     std::uint64_t requests = 0;
+    std::map<PeerId, std::uint64_t> sent_to;  ///< the same by peer, for the first kCountedPeers
   };
+  static constexpr std::size_t kCountedPeers = 1000;
+
   Seeder(store::Disk& disk, rt::Workers& workers, Log log);
 
   void set_snapshot(std::shared_ptr<const library::Snapshot> snapshot);
@@ -55,9 +59,10 @@ class Seeder {
   /// The answer to a path that parse_route() refused.
   rt::Task<void> refuse(net::ServerStream& stream, Error error, rt::CancellationToken token);
 
-  Stats stats() const noexcept { return stats_; }
+  Stats stats() const { return stats_; }
 
  private:
+  void count_sent(const std::optional<PeerId>& peer, std::uint64_t bytes);
   /// A response with one body that is in memory.
   rt::Task<void> send(net::ServerStream& stream, net::ResponseHead head, net::SharedBytes body,
                       rt::CancellationToken token);
