@@ -32,7 +32,9 @@ rt::Task<void> Connection::serve(rt::CancellationToken token) {
   for (;;) {
     changed_.reset();
     if (!step()) co_return;
-    if (ended_) {
+    if (more_) {
+      co_await rt::sleep_for(context_.executor, rt::Duration::zero(), token);  // the others' turn
+    } else if (ended_) {
       // A client that has only stopped sending still hears its answers and events; libuv tells no more when it goes for
       // good.
       rt::Deadline next_look(context_.executor, kLingerTime, token);
@@ -52,11 +54,17 @@ rt::Task<void> Connection::serve(rt::CancellationToken token) {
 bool Connection::step() {
   if (broken_) return false;
   std::string line;
-  while (!fatal_ && outstanding_ < kMaxOutstanding && output_bytes_ < kMaxOutput && take_line(line)) answer_line(line);
+  std::size_t lines = 0;
+  const auto is_busy = [this] { return outstanding_ >= kMaxOutstanding || output_bytes_ >= kMaxOutput; };
+  while (!fatal_ && !is_busy() && lines < kLinesATurn && take_line(line)) {
+    answer_line(line);
+    ++lines;
+  }
   if (fatal_) return false;
-  const bool busy = outstanding_ >= kMaxOutstanding || output_bytes_ >= kMaxOutput;
-  if (!ended_ && !busy) read_more();
-  return !ended_ || busy || outstanding_ > 0 || output_bytes_ > 0 || subscribed_;
+  const bool busy = is_busy();
+  more_ = lines == kLinesATurn && !busy;
+  if (!ended_ && !busy && !more_) read_more();
+  return !ended_ || busy || more_ || outstanding_ > 0 || output_bytes_ > 0 || subscribed_;
 }
 
 bool Connection::take_line(std::string& line) {

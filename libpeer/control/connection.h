@@ -34,6 +34,7 @@ class Connection final : public EventReader, public std::enable_shared_from_this
  public:
   static constexpr std::size_t kMaxOutstanding = 32;
   static constexpr std::size_t kMaxOutput = 1 << 20;
+  static constexpr std::size_t kLinesATurn = 16;  ///< answered before the other connections have theirs
   static constexpr std::size_t kMaxQueuedEvents = 256;
   static constexpr rt::Duration kFlushTime = std::chrono::milliseconds(200);
   static constexpr rt::Duration kLingerTime = std::chrono::seconds(1);
@@ -83,6 +84,7 @@ class Connection final : public EventReader, public std::enable_shared_from_this
   bool ended_ = false;   ///< the client sends no more
   bool broken_ = false;  ///< nothing can be written any more
   bool fatal_ = false;   ///< a line beyond the limits: input is only thrown away now
+  bool more_ = false;    ///< lines may be left that wait for the next turn
   bool over_ = false;    ///< late answers are dropped
   std::size_t outstanding_ = 0;
 

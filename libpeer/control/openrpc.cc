@@ -211,9 +211,7 @@ Json method_entry(const Method& method) {
           {"result", {{"name", method.result}, {"schema", {{"$ref", result}}}}}};
 }
 
-}  // namespace
-
-Json discover(const std::string& version) {
+Json make_document(const std::string& version) {
   Json methods = Json::array();
   for (const Method& method : method_table()) methods.push_back(method_entry(method));
   Json schemas = Json::parse(kSchemas);
@@ -228,6 +226,13 @@ Json discover(const std::string& version) {
           {"methods", std::move(methods)},
           {"components", {{"schemas", std::move(schemas)}}},
           {"x-events", std::move(events)}};
+}
+
+}  // namespace
+
+Json discover(const std::string& version) {
+  static const Json document = make_document(version);  // the program's, so always the same
+  return document;
 }
 
 }  // namespace peer::control

@@ -1,0 +1,41 @@
+"""Runs scenes on test hosts of tests/e2e and prints what they measured as JSON."""
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+for variable, program in (("PEERD", "peerd"), ("PEERCTL", "peerctl")):
+    os.environ.setdefault(variable, str(ROOT / "build/release/bin" / program))
+sys.path.insert(0, str(ROOT / "tests/e2e"))
+
+import peer_lab  # noqa: E402
+
+
+def run(name, scenes, only=(), sizes=None):
+    """Each of `scenes`, or those named in `only`, in a lab of its own; `sizes`: keyword arguments by scene. Ends the
+    program, with 1 if a scene failed."""
+    figures, failed = {}, False
+    for scene in scenes:
+        if only and scene.__name__ not in only:
+            continue
+        print(scene.__name__, file=sys.stderr)
+        lab = peer_lab.Lab(name)
+        wrong = True
+        try:
+            load = round(os.getloadavg()[0], 1)
+            figures[scene.__name__] = dict(scene(lab, **(sizes or {}).get(scene.__name__, {})), load_before=load)
+            wrong = False
+        except peer_lab.Skipped as reason:
+            figures[scene.__name__] = {"skipped": str(reason)}
+            wrong = False
+        except Exception as error:
+            traceback.print_exc()
+            figures[scene.__name__] = {"failed": str(error)}
+            failed = True
+        finally:
+            lab.close(wrong)
+        print(json.dumps(figures[scene.__name__], indent=2), file=sys.stderr, flush=True)
+    print(json.dumps(figures, indent=2))
+    sys.exit(failed)
