@@ -169,7 +169,7 @@ const std::vector<Method>& method_table() {
       {"peers.pair",
        "Pairs a peer, by its id and over restarts: in paired mode those that both sides have paired are dealt with",
        {{"peer", Kind::text, true}},
-       "the pairing",
+       "Pairing",
        [](Ctx& c, const Json& p, Answer a) {
          ask(c, node::PairPeer{*text_of(p, "peer")}, std::move(a),
              [](const node::Pairing& pairing) { return to_json(pairing); });
@@ -177,7 +177,7 @@ const std::vector<Method>& method_table() {
       {"peers.unpair",
        "Forgets a pairing; in paired mode the session with that peer ends",
        {{"peer", Kind::text, true}},
-       "the pairing that was",
+       "Pairing",
        [](Ctx& c, const Json& p, Answer a) {
          ask(c, node::UnpairPeer{*text_of(p, "peer")}, std::move(a),
              [](const node::Pairing& pairing) { return to_json(pairing); });
