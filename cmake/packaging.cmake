@@ -17,8 +17,8 @@ install(FILES ${units}/peerd.tmpfiles DESTINATION lib/tmpfiles.d RENAME peerd.co
 install(FILES ${units}/peerd.sysctl DESTINATION lib/sysctl.d RENAME 60-peerd.conf)
 install(FILES ${units}/firewall/firewalld.xml DESTINATION lib/firewalld/services RENAME peerd.xml)
 install(FILES ${units}/firewall/ufw DESTINATION ${CMAKE_INSTALL_FULL_SYSCONFDIR}/ufw/applications.d RENAME peerd)
-file(GLOB documents CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/docs/*.md)
-install(FILES ${CMAKE_SOURCE_DIR}/README.md ${documents} DESTINATION ${doc})
+install(FILES ${CMAKE_SOURCE_DIR}/README.md DESTINATION ${doc})
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/docs DESTINATION ${doc} USE_SOURCE_PERMISSIONS)  # recipes are programs
 install(FILES ${CMAKE_SOURCE_DIR}/LICENSE DESTINATION ${doc} RENAME copyright)
 install(FILES ${units}/container/Containerfile DESTINATION ${doc})
 
