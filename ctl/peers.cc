@@ -46,6 +46,9 @@ int run_peers(Session& session) {
     session.note("no peers");
   } else {
     session.say(table_of(result->at("peers")));
+    for (const Json& peer : result->at("peers")) {
+      if (peer.at("reason").is_string()) session.note(label(peer) + ": " + plain(peer.at("reason").get<std::string>()));
+    }
   }
   return kDone;
 }

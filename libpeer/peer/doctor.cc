@@ -265,9 +265,13 @@ std::vector<Finding> PeerMain::judge_peers() const {
     } else if (peer.state == PeerState::refused) {
       finding.verdict = Judgement::warning;
       if (!peer.reason.empty()) finding.text += ": " + peer.reason;
+      const bool paired = options_.access.mode == AccessMode::paired;
       finding.fix =
-          "another version, a ban, or another access mode, there or here: 'peerctl doctor' and the log there "
-          "say more";
+          paired && !peer.paired ? "'peerctl pair " + who + "', if it is one of yours"
+          : paired
+              ? "pair this peer there as well"
+              : "another version, a ban, or another access mode, there or here: 'peerctl doctor' and the log there "
+                "say more";
     }
     findings.push_back(std::move(finding));
   }
@@ -285,7 +289,10 @@ rt::Task<std::vector<Finding>> PeerMain::judge_access(rt::CancellationToken toke
     findings.push_back({Judgement::good, "access", "open: anyone on the local network may read what is offered", {}});
   } else if (options_.access.mode == AccessMode::paired) {
     const std::size_t pairs = peers_->paired().size();
-    Finding finding{Judgement::good, "access", "paired: only the " + std::to_string(pairs) + " peers paired here", {}};
+    Finding finding{Judgement::good,
+                    "access",
+                    "paired: only peers that both sides have paired; here: " + std::to_string(pairs),
+                    {}};
     if (pairs == 0) {
       finding.verdict = Judgement::warning;
       finding.text = "paired: and no peer is paired here";

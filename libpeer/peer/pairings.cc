@@ -10,6 +10,11 @@ namespace peer::node {
 
 namespace {
 constexpr const char* kNotPaired = "it is not paired here";
+
+/// Who is not let in has told no name.
+std::string called(const PeerId& peer, const std::string& name) {
+  return name == peer.brief() ? name : name + " (" + peer.brief() + ")";
+}
 }  // namespace
 
 bool Peers::admits(const PeerId& peer) const {
@@ -18,7 +23,10 @@ bool Peers::admits(const PeerId& peer) const {
 
 /// Somebody answered or called, and one of the two does not let the other in. `dial`: the one that came to this, if it
 /// was this side's.
-void Peers::on_denied(const PeerId& peer, const net::SocketAddress& remote, Dial* dial, const Error& reason) {
+void Peers::on_denied(const PeerId& peer, const net::SocketAddress& remote, Dial* dial, Error reason) {
+  if (dial != nullptr && options_.access == AccessMode::paired && paired_.contains(peer)) {
+    reason.message = "it has not paired this peer: 'peerctl pair " + options_.self.brief() + "' there";
+  }
   if (dial != nullptr) {
     met(*dial, peer);
     if (!dial->verdict) dial->verdict = reason;
@@ -35,8 +43,8 @@ void Peers::on_denied(const PeerId& peer, const net::SocketAddress& remote, Dial
   // Where a call comes from is where to look for it, as long as nothing better is known; nobody dials it for that.
   if (dial != nullptr || entry.addresses.empty()) entry.addresses = {remote};
   if (news) {
-    log_.peer(peer.hex())
-        .info(entry.name + " (" + peer.brief() + ") at " + remote.to_string() + " is refused: " + reason.message);
+    const std::string who = called(peer, entry.name) + " at " + remote.to_string();
+    log_.peer(peer.hex()).info(who + " is refused: " + reason.message);
   }
   wake_waiters();
 }
@@ -79,7 +87,7 @@ Result<Pairing> Peers::pair(const std::string& peer) {
   const auto known = paired_.find(*id);
   std::string name = known != paired_.end() ? known->second : id->brief();
   if (entry != nullptr && !entry->name.empty()) name = entry->name;
-  if (known == paired_.end()) log_.peer(id->hex()).info(name + " (" + id->brief() + ") is paired here");
+  if (known == paired_.end()) log_.peer(id->hex()).info(called(*id, name) + " is paired here");
   paired_.insert_or_assign(*id, name);
   if (entry != nullptr && entry->state == PeerState::refused) entry->state = PeerState::unreachable;
   Pairing pairing{*id, name, {}};
@@ -119,7 +127,7 @@ Result<Pairing> Peers::unpair(const std::string& peer) {
   const PeerId id = *matches.begin();
   Pairing pairing{id, paired_.at(id), {}};
   paired_.erase(id);
-  log_.peer(id.hex()).info(pairing.name + " (" + id.brief() + ") is paired here no more");
+  log_.peer(id.hex()).info(called(id, pairing.name) + " is paired here no more");
   if (options_.access != AccessMode::paired) {
     pairing.note = "access.mode is \"" + std::string(to_string(options_.access)) + "\": who is connected stays so";
     return pairing;

@@ -200,7 +200,7 @@ class Peers final : public transfer::HoldingsSink {
   void ask_library(Session& session, std::uint64_t since);
   // pairings.cc
   bool admits(const PeerId& peer) const;
-  void on_denied(const PeerId& peer, const net::SocketAddress& remote, Dial* dial, const Error& reason);
+  void on_denied(const PeerId& peer, const net::SocketAddress& remote, Dial* dial, Error reason);
   void on_turned_away(const SessionDenied& denied);
   Result<PeerId> find_to_pair(const std::string& peer) const;
   void note_name(const PeerId& peer, const std::string& name);

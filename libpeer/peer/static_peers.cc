@@ -15,6 +15,8 @@ constexpr rt::Duration kFirstDelay = 1s;
 constexpr rt::Duration kLongestDelay = 30s;
 /// One that refused is not asked again soon.
 constexpr rt::Duration kRefusedDelay = 5min;
+/// A key that is not the party's is most often a mistake, and mended soon.
+constexpr rt::Duration kPartyDelay = 1min;
 /// One that is paired here may be about to be paired there.
 constexpr rt::Duration kPairedDelay = 4s;
 /// Two that see each other at the same time: the higher id leaves the dialling to the lower for so long.
@@ -159,7 +161,8 @@ rt::Duration Peers::retry_after(const Target& target, bool refused, rt::Duration
   const bool hopeful = options_.access == AccessMode::paired && target.id && paired_.contains(*target.id);
   if (hopeful) return kPairedDelay;
   const bool unpaired = target.id && !admits(*target.id);  // then it was not even dialled
-  return unpaired || refused_by_peer(target) ? kRefusedDelay : delay;
+  if (!unpaired && !refused_by_peer(target)) return delay;
+  return options_.access == AccessMode::party ? kPartyDelay : kRefusedDelay;
 }
 
 /// Until the time for the next attempt, or somebody asks for it.
