@@ -45,6 +45,17 @@ double sample(const std::string& metrics, const std::string& name) {
   return found == std::string::npos ? 0 : std::strtod(metrics.c_str() + found + name.size() + 2, nullptr);
 }
 
+/// Of a family: all of its samples together.
+double total(const std::string& metrics, const std::string& name) {
+  double sum = 0;
+  for (std::size_t at = metrics.find("\n" + name + "{"); at != std::string::npos;
+       at = metrics.find("\n" + name + "{", at + 1)) {
+    const std::size_t value = metrics.find("} ", at);
+    if (value != std::string::npos) sum += std::strtod(metrics.c_str() + value + 2, nullptr);
+  }
+  return sum;
+}
+
 /// Asks once a second, over restarts of the daemon. On a thread of its own, which alone uses the session.
 class Observer {
  public:
@@ -125,7 +136,7 @@ class Observer {
       }
       state.peers.push_back(std::move(peer));
     }
-    state.rate_out = out_.next(sample(metrics, "peerd_sent_bytes_total"), seconds);
+    state.rate_out = out_.next(total(metrics, "peerd_sent_bytes_total"), seconds);
   }
 
   void publish(TopState state) {

@@ -51,6 +51,14 @@ std::string host_name() {
   return gethostname(name, sizeof name - 1) == 0 && name[0] != 0 ? std::string(name).substr(0, 64) : "peerd";
 }
 
+/// The configuration as it was last applied.
+struct Reloaded {
+  explicit Reloaded(Config c) : config(std::move(c)) {}
+  std::mutex mutex;
+  Config config;
+  bool over = false;  ///< the daemon ends: a reload that comes now has nothing to apply to
+};
+
 /// Everything that outlives the loops.
 struct Machine {
   explicit Machine(const DaemonOptions& o) : options(o) {}
@@ -74,6 +82,7 @@ struct Machine {
   rt::LoopThread net{"net"};
   rt::Scope control{executor, "control", rt::CancellationToken{}};
   std::optional<control::HookRunner> hooks;
+  std::shared_ptr<Reloaded> reloaded = std::make_shared<Reloaded>(options.config);
   Readiness readiness;
   /// Last: its callbacks hold the peer's handle, and with it scopes below those above.
   std::unique_ptr<SignalThread> signals;
@@ -238,13 +247,6 @@ void on_event(Machine& machine, control::ControlServer& server, const node::Even
   if (stops || std::holds_alternative<node::RuntimeFailed>(event)) machine.hooks->stop();
 }
 
-/// The configuration as it was last applied.
-struct Reloaded {
-  explicit Reloaded(Config c) : config(std::move(c)) {}
-  std::mutex mutex;
-  Config config;
-};
-
 void start_signals(Machine& machine, const node::PeerRuntimeHandle& handle) {
   SignalThread::Callbacks callbacks;
   callbacks.stop = [&machine, handle](const char* signal) {
@@ -253,8 +255,9 @@ void start_signals(Machine& machine, const node::PeerRuntimeHandle& handle) {
         std::chrono::duration_cast<std::chrono::milliseconds>(machine.options.config.shutdown_timeout) + kGrace);
     handle.shutdown();
   };
-  auto reload = [&machine, sender = handle.sender(), current = std::make_shared<Reloaded>(machine.options.config)] {
+  auto reload = [&machine, sender = handle.sender(), current = machine.reloaded] {
     const std::lock_guard lock(current->mutex);
+    if (current->over) return;
     apply_again(machine.options, current->config, sender,
                 [&machine](const std::string& outcome) { machine.readiness.end(outcome); });
     machine.executor.post(
@@ -353,7 +356,12 @@ Result<int> run_daemon(const DaemonOptions& options) {
   Result<int> code = 0;
   machine.executor.run(run_peer(machine, std::move(*identity), *address, code));
   machine.net.stop();
-  machine.hooks.reset();  // while the deadline still stands
+  // While the deadline still stands: a program, or a reload, may hang.
+  machine.hooks.reset();
+  {
+    const std::lock_guard lock(machine.reloaded->mutex);
+    machine.reloaded->over = true;
+  }
   if (code) options.log.info(*code == 0 ? "stopped" : "stopped after a failure");
   return code;
 }

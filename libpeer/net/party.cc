@@ -126,6 +126,8 @@ Result<PartySecret> PartySecret::parse(std::string_view text) {
     decode_hex(text, secret.bytes);
   } else if (!decode_base64(text, secret.bytes)) {
     return fail(ErrorCode::invalid, "it is neither hex digits nor base64");
+  } else if (text.find_first_of("0123456789+/=") == std::string_view::npos) {
+    return fail(ErrorCode::invalid, "it looks like words, which can be guessed, not like random base64");
   }
   if (secret.bytes.size() < kLeastBytes) {
     return fail(ErrorCode::invalid, "it has " + std::to_string(secret.bytes.size() * 8) +

@@ -7,6 +7,10 @@
 namespace peer::node {
 
 namespace {
+/// Refused sessions and proofs that the control loop hears of: at once, and a second.
+constexpr double kDenials = 16;
+constexpr double kDenialsASecond = 4;
+
 class EndpointNetwork final : public Network {
  public:
   EndpointNetwork(rt::Scope& net, std::unique_ptr<net::DatagramSocket> socket, net::EndpointOptions options)
@@ -27,13 +31,17 @@ std::unique_ptr<Network> endpoint_network(rt::Scope& net, std::unique_ptr<net::D
 
 NetSide::NetSide(rt::Executor& executor, std::unique_ptr<Network> network, Access access, const PeerId& self,
                  store::Disk& disk, rt::Workers& workers, Log log)
-    : network_(std::move(network)),
+    : executor_(executor),
+      network_(std::move(network)),
       gate_(executor, std::move(access), self),
       transport_(network_->transport(), gate_),
       up_(executor),
       down_(executor),
       seeder_(disk, workers, log.named("seeder")) {
   seeder_.set_limit(&up_);
+  seeder_.set_still_served([this](const net::ServerStream& stream) {
+    return gate_.admits(stream) && !(stream.peer() && banned_.contains(*stream.peer()));
+  });
 }
 
 rt::Task<void> NetSide::serve(SessionContext sessions, rt::CancellationToken token) {
@@ -82,8 +90,9 @@ rt::Task<void> NetSide::turn_away(const SessionContext& sessions, net::ServerStr
   const bool proof = is(protocol::ProofRoute{});
   if (proof && gate_.take_proof(stream)) co_return;
   if (stream.peer() && (proof || is(protocol::SessionRoute{}))) {
-    // When the control loop is behind it can do without.
-    static_cast<void>(sessions.reports.try_send(SessionDenied{0, *stream.peer(), stream.remote_address()}));
+    // When the control loop is behind, or they are many, it can do without.
+    if (denials_.take(executor_.now(), kDenials, kDenialsASecond))
+      static_cast<void>(sessions.reports.try_send(SessionDenied{0, *stream.peer(), stream.remote_address()}));
   }
   Error error(ErrorCode::refused, "this peer deals only with those it knows", 0);
   co_await seeder_.forbid(stream, std::move(error), token);

@@ -13,6 +13,7 @@
 #include "peer/gate.h"
 #include "peer/network.h"
 #include "peer/session.h"
+#include "peer/token_bucket.h"
 #include "transfer/seeder.h"
 
 namespace peer::node {
@@ -55,8 +56,10 @@ class NetSide {
 
   rt::Task<void> turn_away(const SessionContext& sessions, net::ServerStream& stream, rt::CancellationToken token);
 
+  rt::Executor& executor_;
   std::unique_ptr<Network> network_;
   Gate gate_;
+  TokenBucket denials_;
   GatedTransport transport_;
   transfer::RateLimit up_;
   transfer::RateLimit down_;

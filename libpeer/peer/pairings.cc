@@ -1,5 +1,6 @@
 // Pairings: whom paired mode lets in, by id; kept in the store, known on both loops. And what becomes of peers that one
 // side does not let in.
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -10,6 +11,9 @@ namespace peer::node {
 
 namespace {
 constexpr const char* kNotPaired = "it is not paired here";
+constexpr std::size_t kLeastIdDigits = 8;
+/// Strangers that called and were turned away, listed at most.
+constexpr std::ptrdiff_t kMaxStrangers = 256;
 
 /// Who is not let in has told no name.
 std::string called(const PeerId& peer, const std::string& name) {
@@ -32,6 +36,11 @@ void Peers::on_denied(const PeerId& peer, const net::SocketAddress& remote, Dial
     if (!dial->verdict) dial->verdict = reason;
   }
   if (peer == options_.self || banned_.contains(peer)) return;
+  if (dial == nullptr && table_.find(peer) == nullptr &&
+      std::ranges::count(table_.all(), PeerState::refused, [](const auto& each) { return each.second.state; }) >=
+          kMaxStrangers) {
+    return;
+  }
   PeerEntry& entry = table_.obtain(peer);
   if (entry.state == PeerState::connected) return;
   const bool news = entry.state != PeerState::refused;
@@ -61,13 +70,18 @@ void Peers::on_turned_away(const SessionDenied& denied) {
 /// Listed, be it only because mDNS claims that it is there; or any, by its whole id.
 Result<PeerId> Peers::find_to_pair(const std::string& peer) const {
   if (const auto id = PeerId::from_hex(peer)) return *id;
+  // What looks like an id is never taken for a name: anyone can call itself by another's digits.
+  const bool digits = peer.find_first_not_of("0123456789abcdef") == std::string::npos;
+  if (digits && peer.size() < kLeastIdDigits) {
+    return fail(ErrorCode::invalid, peer + " is too short to tell whom it means: 'peerctl peers' shows 12 digits");
+  }
   std::set<PeerId> matches;
   const auto consider = [&](const PeerId& id, const std::string& name) {
-    if (name == peer || (peer.size() >= 4 && id.hex().starts_with(peer))) matches.insert(id);
+    if (digits ? id.hex().starts_with(peer) : name == peer) matches.insert(id);
   };
   for (const auto& [id, entry] : table_.all()) consider(id, entry.name);
   for (const auto& target : targets_) {
-    if (target->id && !target->gone) consider(*target->id, target->address);
+    if (target->id && !target->gone) consider(*target->id, {});  // its name is only what mDNS claims
   }
   if (matches.size() == 1) return *matches.begin();
   if (matches.empty()) {
@@ -157,15 +171,16 @@ void Peers::note_name(const PeerId& peer, const std::string& name) {
 rt::Task<Result<Pairing>> PeerMain::pair_peer(PairPeer command, rt::CancellationToken token) {
   const Result<Pairing> pairing = peers_->pair(command.peer);
   if (!pairing) co_return pairing;
-  co_await apply_pairings(token);
+  const Result<void> saved = co_await apply_pairings(token);
   peers_->dial_paired(pairing->id);
+  if (!saved) co_return std::unexpected(saved.error());
   co_return pairing;
 }
 
 rt::Task<Result<Pairing>> PeerMain::unpair_peer(UnpairPeer command, rt::CancellationToken token) {
   const Result<Pairing> pairing = peers_->unpair(command.peer);
   if (!pairing) co_return pairing;
-  co_await apply_pairings(token);
+  if (const Result<void> saved = co_await apply_pairings(token); !saved) co_return std::unexpected(saved.error());
   co_return pairing;
 }
 
@@ -181,19 +196,20 @@ rt::Task<void> PeerMain::load_pairings() {
     peers_->restore_pairing(pairing.peer, pairing.name);
     saved_pairings_.emplace(pairing.peer, pairing.name);
   }
-  co_await apply_pairings(rt::CancellationToken());
+  static_cast<void>(co_await apply_pairings(rt::CancellationToken()));  // nothing to save
 }
 
 rt::Task<void> PeerMain::keep_pairings(rt::CancellationToken token) {
   for (;;) {
     co_await pairings_changed_.wait(token);
     pairings_changed_.reset();
-    co_await apply_pairings(token);
+    const Result<void> saved = co_await apply_pairings(token);
+    if (!saved) log_.error(saved.error().message);
   }
 }
 
-/// Tells the net loop, and writes what the store does not have.
-rt::Task<void> PeerMain::apply_pairings(rt::CancellationToken token) {
+/// Tells the net loop, and writes what the store does not have. Fails: disk_error; the next change tries again.
+rt::Task<Result<void>> PeerMain::apply_pairings(rt::CancellationToken token) {
   std::vector<store::StoredPairing> fresh;
   std::vector<PeerId> dropped;
   std::set<PeerId> all;
@@ -206,13 +222,12 @@ rt::Task<void> PeerMain::apply_pairings(rt::CancellationToken token) {
   for (const auto& [id, name] : saved_pairings_) {
     if (!now.contains(id)) dropped.push_back(id);
   }
-  saved_pairings_ = now;
   auto tell = [this, all](rt::CancellationToken) {
     net_side_->gate().set_paired(all);
     return []() -> rt::Task<void> { co_return; }();
   };
   co_await rt::call_on(*environment_.net, "pairings", std::move(tell), token);
-  if (fresh.empty() && dropped.empty()) co_return;
+  if (fresh.empty() && dropped.empty()) co_return Result<void>{};
   auto save = [store = environment_.store, fresh, dropped](const rt::StopFlag&) -> Result<void> {
     for (const store::StoredPairing& pairing : fresh) {
       if (Result<void> saved = store->put_pairing(pairing); !saved) return saved;
@@ -223,7 +238,12 @@ rt::Task<void> PeerMain::apply_pairings(rt::CancellationToken token) {
     return {};
   };
   const Result<void> saved = co_await rt::offload(*environment_.store_thread, std::move(save), rt::CancellationToken());
-  if (!saved) log_.error("a pairing could not be saved: it holds until the next start: " + saved.error().message);
+  if (!saved) {
+    co_return fail(ErrorCode::disk_error,
+                   "it holds now, but could not be saved; after a restart it is as before: " + saved.error().message);
+  }
+  saved_pairings_ = now;
+  co_return Result<void>{};
 }
 
 }  // namespace peer::node

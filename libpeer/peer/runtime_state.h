@@ -179,7 +179,7 @@ class PeerMain {
   Task<UnpairPeer> unpair_peer(UnpairPeer command, rt::CancellationToken token);
   rt::Task<void> load_pairings();
   rt::Task<void> keep_pairings(rt::CancellationToken token);
-  rt::Task<void> apply_pairings(rt::CancellationToken token);
+  rt::Task<Result<void>> apply_pairings(rt::CancellationToken token);
 
   PeerOptions options_;
   PeerEnvironment& environment_;

@@ -345,6 +345,7 @@ rt::Task<void> Seeder::send_content(net::ServerStream& stream, net::ResponseHead
     if (tamper_) tamper_(*buffer);
 #endif
     if (limit_ != nullptr) co_await limit_->pass(count, token);
+    if (still_served_ && !still_served_(stream)) co_return;
     const rt::TimePoint ready = clock_now();
     const Result<void> written = co_await stream.writer().write(std::move(buffer), token);
     waiting_ += clock_now() - ready;

@@ -47,6 +47,8 @@ class Seeder {
   void set_peer_document(std::string json);
   /// What is sent obeys it; must outlive the seeder.
   void set_limit(RateLimit* limit) noexcept { limit_ = limit; }
+  /// Asked before each part of a body: whether whom it goes to may still have it. Otherwise the stream is reset.
+  void set_still_served(std::function<bool(const net::ServerStream&)> ask) { still_served_ = std::move(ask); }
   /// What is served beside the library; thread-safe.
   PartialGames& partial() noexcept { return partial_; }
   /// Called on the net loop with the game whose file changed under its manifest.
@@ -113,6 +115,7 @@ class Seeder {
   SendBuffers buffers_;
   EncodedManifests manifests_;
   Stats stats_;
+  std::function<bool(const net::ServerStream&)> still_served_;
   // Where the time of the latest spans went: reading the disk, or waiting for the network.
   rt::Duration reading_{};
   rt::Duration waiting_{};
