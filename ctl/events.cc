@@ -1,4 +1,7 @@
 // events.
+#include <poll.h>
+#include <unistd.h>
+
 #include <chrono>
 #include <cstdio>
 
@@ -53,9 +56,16 @@ class EventStream {
   /// Prints until something ends it.
   CallFailure follow() {
     for (;;) {
-      auto event = session_.client().next_event(milliseconds(60'000));
+      auto event = session_.client().next_event(milliseconds(1000));
       if (!event) return event.error();
-      if (!*event) continue;
+      if (!*event) {
+        // Who reads this may be gone ("| head -n 1") long before there is something to write again.
+        pollfd out{STDOUT_FILENO, 0, 0};
+        if (poll(&out, 1, 0) > 0 && (out.revents & (POLLERR | POLLNVAL)) != 0) {
+          return CallFailure{CallFailure::Kind::interrupted};
+        }
+        continue;
+      }
       session_.print(**event);
       since_ = (*event)->value("seq", since_.value_or(0));
       if ((*event)->value("event", "") != "overflow") continue;

@@ -48,7 +48,10 @@ int run(int argc, char** argv) {
   auto merged = merge(std::move(from_file), *arguments);
   if (!merged) return complain(merged.error().message);
   options.config = std::move(*merged);
-  if (auto good = check_config(options.config); !good) return complain(good.error().message);
+  if (auto good = check_config(options.config); !good) {
+    const bool is_there = access(options.config_file.c_str(), F_OK) == 0;
+    return complain(good.error().message + (is_there ? " (" : " (there is no ") + options.config_file + ")");
+  }
   if (arguments->check_only) {
     std::printf("peerd: the configuration is good\n");
     return 0;
