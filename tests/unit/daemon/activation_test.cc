@@ -130,7 +130,7 @@ TEST_CASE("One that comes alone may have any name") {
   }));
 }
 
-TEST_CASE("--socket may name the passed socket, and no other") {
+TEST_CASE("The flag --socket may name the passed socket, and no other") {
   Activated systemd;
   systemd.pass_unix("control");
   CHECK(systemd.in_child([&] {
