@@ -27,8 +27,8 @@ std::string_view hook_of(std::string_view event) {
 
 /// What systemd tells the daemon alone.
 bool is_private(std::string_view variable) {
-  constexpr std::string_view names[] = {"NOTIFY_SOCKET=", "WATCHDOG_", "LISTEN_", "FDSTORE="};
-  return std::ranges::any_of(names, [&](std::string_view name) { return variable.starts_with(name); });
+  constexpr std::string_view kNames[] = {"NOTIFY_SOCKET=", "WATCHDOG_", "LISTEN_", "FDSTORE="};
+  return std::ranges::any_of(kNames, [&](std::string_view name) { return variable.starts_with(name); });
 }
 
 void put(std::vector<std::string>& environment, const std::string& name, const Json& value) {

@@ -56,7 +56,7 @@ RpcResult checked_params(const std::string& method, const std::vector<Param>& wa
     const auto param = std::ranges::find_if(wanted, [&](const Param& p) { return name == p.name; });
     if (param == wanted.end()) return invalid_params(method + " takes no parameter '" + name + "'");
     if (value.is_null()) continue;
-    if (!fits(value, param->kind)) return invalid_params(name + " must be " + describe(param->kind));
+    if (!fits(value, param->kind)) return invalid_params(std::string(name).append(" must be ") + describe(param->kind));
     params[name] = value;
   }
   for (const Param& param : wanted) {
