@@ -37,10 +37,7 @@ std::vector<std::string> downloads(Session& session) {
   const auto list = session.call("downloads.list");
   if (!list) return names;
   for (const Json& download : list->at("downloads")) {
-    const std::string state = download.at("state");
-    if (state == "queued" || state == "downloading" || state == "verifying" || state == "paused") {
-      names.push_back(download.at("game"));
-    }
+    if (!is_over(download.at("state").get<std::string>())) names.push_back(download.at("game"));
   }
   return names;
 }

@@ -14,10 +14,6 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-bool is_over(std::string_view state) {
-  return state == "finished" || state == "failed" || state == "cancelled" || state == "peers_gone";
-}
-
 std::string brief(const Json& version) { return version.is_string() ? version.get<std::string>().substr(0, 12) : "?"; }
 
 /// Shows how a download stands: a line a change as JSON; for people a line that is redrawn, or one now and then into a
@@ -226,6 +222,10 @@ int show_plan(Session& session) {
 }
 
 }  // namespace
+
+bool is_over(std::string_view state) {
+  return state == "finished" || state == "failed" || state == "cancelled" || state == "peers_gone";
+}
 
 Progress progress_of(const Json& entry) {
   Progress progress;

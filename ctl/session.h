@@ -30,6 +30,8 @@ enum Exit : int {
   kInterrupted = 130,
 };
 
+/// Of a download's state: nothing more comes of it.
+bool is_over(std::string_view state);
 /// Of an entry of downloads.list.
 Progress progress_of(const Json& entry);
 

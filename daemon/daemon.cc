@@ -236,15 +236,16 @@ control::ControlServer::SendCommand commands_to(node::CommandSender sender) {
 }
 
 void on_event(Machine& machine, control::ControlServer& server, const node::Event& event) {
-  if (std::holds_alternative<node::RuntimeFailed>(event)) machine.signals->set_exit_code(1);
-  if (std::holds_alternative<node::ShuttingDown>(event) || std::holds_alternative<node::RuntimeFailed>(event)) {
+  const bool failed = std::holds_alternative<node::RuntimeFailed>(event);
+  const bool stops = failed || std::holds_alternative<node::ShuttingDown>(event);
+  if (failed) machine.signals->set_exit_code(1);
+  if (stops) {
     notify_stopping();
     machine.signals->begin_deadline(
         std::chrono::duration_cast<std::chrono::milliseconds>(machine.options.config.shutdown_timeout) + kGrace);
   }
-  const bool stops = std::holds_alternative<node::ShuttingDown>(event);
   machine.hooks->on_event(server.publish(event));
-  if (stops || std::holds_alternative<node::RuntimeFailed>(event)) machine.hooks->stop();
+  if (stops) machine.hooks->stop();
 }
 
 void start_signals(Machine& machine, const node::PeerRuntimeHandle& handle) {

@@ -1,15 +1,8 @@
 #include "base/digest.h"
 
-namespace peer {
+#include "base/hex.h"
 
-namespace {
-int nibble(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-}  // namespace
+namespace peer {
 
 std::string to_hex(std::span<const std::uint8_t> bytes) {
   static constexpr char kDigits[] = "0123456789abcdef";
@@ -27,8 +20,8 @@ std::optional<Bytes32<Tag>> Bytes32<Tag>::from_hex(std::string_view text) {
   Bytes32 value;
   if (text.size() != value.bytes.size() * 2) return std::nullopt;
   for (std::size_t i = 0; i < value.bytes.size(); ++i) {
-    const int high = nibble(text[2 * i]);
-    const int low = nibble(text[2 * i + 1]);
+    const int high = hex_digit(text[2 * i]);
+    const int low = hex_digit(text[2 * i + 1]);
     if (high < 0 || low < 0) return std::nullopt;
     value.bytes[i] = static_cast<std::uint8_t>(high << 4 | low);
   }

@@ -195,8 +195,8 @@ Json event_schema(const std::string& name, const Json& fields, const Json& schem
     properties.update(schemas["Download"]["properties"]);
     for (const Json& key : schemas["Download"]["required"]) required.push_back(key);
   } else if (fields == "peer") {
-    const Json& peer = schemas["Peer"]["properties"];
-    add({{"peer_id", schemas["Status"]["properties"]["peer_id"]}, {"name", peer["name"]}});
+    const Json& status = schemas["Status"]["properties"];
+    add({{"peer_id", status["peer_id"]}, {"name", status["name"]}});
   } else {
     add(fields);
   }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/hex.h"
 
 namespace peer::net {
 namespace {
@@ -50,13 +51,6 @@ Mac derive(std::span<const std::uint8_t> secret) {
   const Mac key = hmac(extracted, info);
   OPENSSL_cleanse(extracted.data(), extracted.size());
   return key;
-}
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
 }
 
 bool is_hex(std::string_view text) {

@@ -39,9 +39,8 @@ NetSide::NetSide(rt::Executor& executor, std::unique_ptr<Network> network, Acces
       down_(executor),
       seeder_(disk, workers, log.named("seeder")) {
   seeder_.set_limit(&up_);
-  seeder_.set_still_served([this](const net::ServerStream& stream) {
-    return gate_.admits(stream) && !(stream.peer() && banned_.contains(*stream.peer()));
-  });
+  seeder_.set_still_served(
+      [this](const net::ServerStream& stream) { return gate_.admits(stream) && !is_banned(stream); });
 }
 
 rt::Task<void> NetSide::serve(SessionContext sessions, rt::CancellationToken token) {
@@ -72,7 +71,7 @@ rt::Task<void> NetSide::handle(SessionContext sessions, net::ServerStream& strea
     co_await seeder_.forbid(stream, std::move(error), token);
   } else if (std::holds_alternative<protocol::SessionRoute>(*route)) {
     co_await accept_session(sessions, stream, token);
-  } else if (stream.peer() && banned_.contains(*stream.peer())) {
+  } else if (is_banned(stream)) {
     Error error(ErrorCode::refused, "this peer is banned here", 0);
     co_await seeder_.forbid(stream, std::move(error), token);
   } else {

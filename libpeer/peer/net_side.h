@@ -52,6 +52,7 @@ class NetSide {
   void set_banned(std::set<PeerId> peers) { banned_ = std::move(peers); }
 
  private:
+  bool is_banned(const net::ServerStream& stream) const { return stream.peer() && banned_.contains(*stream.peer()); }
   rt::Task<void> handle(SessionContext sessions, net::ServerStream& stream, rt::CancellationToken token);
 
   rt::Task<void> turn_away(const SessionContext& sessions, net::ServerStream& stream, rt::CancellationToken token);

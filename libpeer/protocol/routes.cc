@@ -4,6 +4,7 @@
 #include <charconv>
 #include <vector>
 
+#include "base/hex.h"
 #include "protocol/limits.h"
 #include "protocol/path.h"
 
@@ -16,13 +17,6 @@ constexpr std::size_t kMaxTargetBytes = 3 * (kMaxPathBytes + kMaxComponentBytes)
 
 std::unexpected<Error> bad(const std::string& why) { return fail(ErrorCode::invalid, "bad request: " + why); }
 
-int nibble(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 std::optional<std::string> percent_decode(std::string_view text) {
   std::string out;
   out.reserve(text.size());
@@ -32,8 +26,8 @@ std::optional<std::string> percent_decode(std::string_view text) {
       continue;
     }
     if (text.size() - i < 3) return std::nullopt;
-    const int high = nibble(text[i + 1]);
-    const int low = nibble(text[i + 2]);
+    const int high = hex_digit(text[i + 1]);
+    const int low = hex_digit(text[i + 2]);
     if (high < 0 || low < 0) return std::nullopt;
     out += static_cast<char>(high << 4 | low);
     i += 2;
