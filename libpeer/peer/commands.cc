@@ -9,6 +9,7 @@ namespace peer::node {
 
 namespace {
 constexpr std::uint64_t kMaxShownFiles = 10'000;
+constexpr const char* kListTasks = "list tasks";
 
 /// Whoever asked is told, also when nobody can answer any more.
 void refuse(Command& command) {
@@ -78,8 +79,8 @@ void PeerMain::begin(rt::Scope& work, std::string name, Request<C>& request, Han
   work.spawn(std::move(name), answer(std::move(request), handler, work.token()));
 }
 
-void PeerMain::take(Request<GetStatus> request, rt::Scope& work) {
-  begin(work, "status", request, &PeerMain::count_status);
+void PeerMain::take(Request<GetStatus> request, rt::Scope&) {
+  answer_now(request, [this] { return status(); });
 }
 void PeerMain::take(Request<ListGames> request, rt::Scope&) {
   answer_now(request, [this] { return games(); });
@@ -147,7 +148,7 @@ void PeerMain::take(Request<GetMetrics> request, rt::Scope& work) {
   begin(work, "metrics", request, &PeerMain::measure);
 }
 void PeerMain::take(Request<ListTasks> request, rt::Scope& work) {
-  begin(work, "list tasks", request, &PeerMain::list_tasks);
+  begin(work, kListTasks, request, &PeerMain::list_tasks);
 }
 void PeerMain::take(Request<Shutdown> request, rt::Scope&) {
   request.reply(true);
@@ -172,6 +173,9 @@ Status PeerMain::status() const {
   status.peers = peers_->table().connected();
   status.games = library_->snapshot()->summaries().size();
   status.downloads = downloads_->active();
+  // Not asked on the network's loop, which may be in the middle of a long burst.
+  status.tasks = environment_.net->size_of_tree();
+  if (environment_.net != environment_.control) status.tasks += root_->size();
   return status;
 }
 
@@ -212,12 +216,15 @@ rt::Task<Result<bool>> PeerMain::rescan(Rescan command, rt::CancellationToken to
   co_return acknowledged(done);
 }
 
-/// Of both loops. In simulation they are one: then everything stands below the one root.
-rt::Task<std::vector<TaskInfo>> PeerMain::tasks(rt::CancellationToken token) const {
+/// Of both loops, without those that gather them. In simulation they are one: then everything stands below the one
+/// root.
+rt::Task<Result<std::vector<TaskInfo>>> PeerMain::list_tasks(ListTasks, rt::CancellationToken token) {
   auto on_net = [net = environment_.net](rt::CancellationToken) { return tasks_below(*net); };
-  auto all = co_await rt::call_on(*environment_.net, "list tasks", std::move(on_net), token);
-  if (environment_.net == environment_.control) co_return all;
-  root_->visit([&](const std::string& task, const std::string& scope) { all.push_back({task, scope}); });
+  auto all = co_await rt::call_on(*environment_.net, kListTasks, std::move(on_net), token);
+  if (environment_.net != environment_.control) {
+    root_->visit([&](const std::string& task, const std::string& scope) { all.push_back({task, scope}); });
+  }
+  std::erase_if(all, [](const TaskInfo& task) { return task.name == kListTasks; });
   co_return all;
 }
 
@@ -225,17 +232,6 @@ rt::Task<std::vector<TaskInfo>> PeerMain::tasks_below(const rt::Scope& scope) {
   std::vector<TaskInfo> all;
   scope.visit([&](const std::string& task, const std::string& parent) { all.push_back({task, parent}); });
   co_return all;
-}
-
-rt::Task<Result<std::vector<TaskInfo>>> PeerMain::list_tasks(ListTasks, rt::CancellationToken token) {
-  co_return co_await tasks(token);
-}
-
-rt::Task<Result<Status>> PeerMain::count_status(GetStatus, rt::CancellationToken token) {
-  const std::vector<TaskInfo> all = co_await tasks(token);
-  Status counted = status();
-  counted.tasks = all.size();
-  co_return counted;
 }
 
 /// The version asked for, else the one here, else the default choice; a remote one's files come from a peer that has

@@ -129,11 +129,9 @@ class PeerMain {
 #if PEERD_TEST_HOOKS
   void take(Request<FailService> request, rt::Scope& work);
 #endif
-  Status status() const;  ///< without the tasks
+  Status status() const;
   std::vector<GameInfo> games() const;
-  rt::Task<std::vector<TaskInfo>> tasks(rt::CancellationToken token) const;
   static rt::Task<std::vector<TaskInfo>> tasks_below(const rt::Scope& scope);
-  Task<GetStatus> count_status(GetStatus command, rt::CancellationToken token);
   Task<ListTasks> list_tasks(ListTasks command, rt::CancellationToken token);
   Task<ShowGame> find_game(ShowGame command, rt::CancellationToken token);
   Task<ConnectPeer> connect_peer(ConnectPeer command, rt::CancellationToken token);

@@ -28,12 +28,12 @@ struct Scope::Wait {
 };
 
 Scope::Scope(Executor& executor, std::string name, const CancellationToken& parent)
-    : executor_(executor), parent_(nullptr), name_(std::move(name)), source_(parent) {}
+    : executor_(executor), parent_(nullptr), root_(*this), name_(std::move(name)), source_(parent) {}
 
 Scope::Scope(Scope& parent, std::string name) : Scope(parent, std::move(name), parent.token()) {}
 
 Scope::Scope(Scope& parent, std::string name, const CancellationToken& token)
-    : executor_(parent.executor_), parent_(&parent), name_(std::move(name)), source_(token) {
+    : executor_(parent.executor_), parent_(&parent), root_(parent.root_), name_(std::move(name)), source_(token) {
   parent_->below_.push_back(this);
 }
 
@@ -57,12 +57,14 @@ detail::Root Scope::drive(std::list<std::string>::iterator self, Task<void> task
     source_.request();
   }
   running_.erase(self);
+  --root_.alive_;
   if (running_.empty() && joiner_ != nullptr) std::exchange(joiner_, nullptr)->wake();
 }
 
 void Scope::spawn(std::string name, Task<void> task) {
   PEER_CHECK(!joined_);
   const auto self = running_.insert(running_.end(), std::move(name));
+  ++root_.alive_;
   drive(self, std::move(task)).start(executor_);
 }
 

@@ -9,6 +9,7 @@
 // Loop: one.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <exception>
 #include <functional>
@@ -58,6 +59,8 @@ class Scope {
   bool empty() const noexcept { return running_.empty(); }
   /// Tasks that are alive, here and in the scopes below.
   std::size_t size() const noexcept;
+  /// The same of this loop's whole tree, from its root on. Any thread: whoever asks does not wait for the loop.
+  std::size_t size_of_tree() const noexcept { return root_.alive_; }
   /// Calls `fn(task, scope)` for each of them.
   void visit(const std::function<void(const std::string& task, const std::string& scope)>& fn) const;
 
@@ -67,9 +70,11 @@ class Scope {
 
   Executor& executor_;
   Scope* parent_;
+  Scope& root_;
   std::string name_;
   CancellationSource source_;
   std::list<std::string> running_;
+  std::atomic<std::size_t> alive_ = 0;  ///< of a root: in it and below
   std::vector<Scope*> below_;
   std::vector<std::exception_ptr> failures_;
   Suspended* joiner_ = nullptr;

@@ -104,6 +104,8 @@ TEST_CASE("the scopes below are cancelled with it and show under it") {
     outer.spawn("a", sleeper(executor, 1h, outer.token()));
     inner.spawn("b", sleeper(executor, 1h, inner.token()));
     CHECK(outer.size() == 2);
+    CHECK(inner.size() == 1);
+    CHECK(inner.size_of_tree() == 2);
     std::vector<std::string> seen;
     outer.visit([&seen](const std::string& task, const std::string& scope) { seen.push_back(scope + "/" + task); });
     CHECK(seen == std::vector<std::string>{"outer/a", "inner/b"});
@@ -112,6 +114,7 @@ TEST_CASE("the scopes below are cancelled with it and show under it") {
   }
   run_task(executor, outer.join());
   CHECK(outer.size() == 0);
+  CHECK(outer.size_of_tree() == 0);
 }
 
 TEST_CASE("misuse of a scope ends the program") {
