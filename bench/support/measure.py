@@ -29,6 +29,11 @@ def bytes_read(pid):
     return 0
 
 
+def stolen_seconds():
+    """Processor time that the hypervisor gave to others than this machine, over all its processors."""
+    return int(Path("/proc/stat").read_text().split("\n", 1)[0].split()[8]) / TICKS
+
+
 class Usage:
     """Measures named processes from `with` to its end: seconds, cpu[name], peak_anon[name], peak_rss[name]."""
 

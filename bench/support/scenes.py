@@ -11,6 +11,7 @@ for variable, program in (("PEERD", "peerd"), ("PEERCTL", "peerctl")):
 sys.path.insert(0, str(ROOT / "tests/e2e"))
 
 import peer_lab  # noqa: E402
+from support import measure  # noqa: E402
 
 
 def run(name, scenes, only=(), sizes=None):
@@ -24,8 +25,10 @@ def run(name, scenes, only=(), sizes=None):
         lab = peer_lab.Lab(name)
         wrong = True
         try:
-            load = round(os.getloadavg()[0], 1)
-            figures[scene.__name__] = dict(scene(lab, **(sizes or {}).get(scene.__name__, {})), load_before=load)
+            load, stolen = round(os.getloadavg()[0], 1), measure.stolen_seconds()
+            measured = scene(lab, **(sizes or {}).get(scene.__name__, {}))
+            figures[scene.__name__] = dict(measured, load_before=load,
+                                           stolen_cpu_s=round(measure.stolen_seconds() - stolen, 2))
             wrong = False
         except peer_lab.Skipped as reason:
             figures[scene.__name__] = {"skipped": str(reason)}
