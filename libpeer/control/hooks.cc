@@ -62,41 +62,53 @@ struct HookRunner::Side {
     HookRun run;
     std::chrono::milliseconds timeout;
   };
+  /// Hooks that wait and run together.
+  struct Queue {
+    explicit Queue(rt::Executor& executor) : orders(executor, kWaiting) {}
+    rt::Channel<Order> orders;
+    std::size_t running = 0;
+    rt::Event ended;
+  };
 
   explicit Side(Log l) : log(std::move(l)) {
-    thread.executor().post([this] { thread.scope().spawn("hooks", serve(*this, thread.scope().token())); });
+    thread.executor().post([this] {
+      for (Queue* queue : {&games, &peers}) {
+        thread.scope().spawn("hooks", serve(*this, *queue, thread.scope().token()));
+      }
+    });
   }
   ~Side() {
-    orders.close();
+    games.orders.close();
+    peers.orders.close();
     thread.stop();
   }
 
-  static rt::Task<void> serve(Side& self, rt::CancellationToken token);
-  static rt::Task<void> run(Side& self, Order order, rt::CancellationToken token);
+  static rt::Task<void> serve(Side& self, Queue& queue, rt::CancellationToken token);
+  static rt::Task<void> run(Side& self, Queue& queue, Order order, rt::CancellationToken token);
   static rt::Task<void> end(rt::Executor& executor, HookProcess& process);
 
   const Log log;
   rt::LoopThread thread{"hooks"};
-  rt::Channel<Order> orders{thread.executor(), kWaiting};
-  std::size_t running = 0;
-  rt::Event ended;
+  /// Apart: whoever joins and leaves without end pushes out no news of a download.
+  Queue games{thread.executor()};
+  Queue peers{thread.executor()};
 };
 
-rt::Task<void> HookRunner::Side::serve(Side& self, rt::CancellationToken token) {
+rt::Task<void> HookRunner::Side::serve(Side& self, Queue& queue, rt::CancellationToken token) {
   while (!token.requested()) {
-    auto order = co_await self.orders.receive(token);
+    auto order = co_await queue.orders.receive(token);
     if (!order) co_return;
-    ++self.running;
+    ++queue.running;
     const std::string name = "hook " + order->run.hook;
-    self.thread.scope().spawn(name, run(self, std::move(*order), token));
-    while (self.running >= kRunning) {
-      self.ended.reset();
-      co_await self.ended.wait(token);
+    self.thread.scope().spawn(name, run(self, queue, std::move(*order), token));
+    while (queue.running >= kRunning) {
+      queue.ended.reset();
+      co_await queue.ended.wait(token);
     }
   }
 }
 
-rt::Task<void> HookRunner::Side::run(Side& self, Order order, rt::CancellationToken token) {
+rt::Task<void> HookRunner::Side::run(Side& self, Queue& queue, Order order, rt::CancellationToken token) {
   const std::string what = "hook " + order.run.hook + " (" + order.run.command.front() + ")";
   HookProcess process(self.thread.uv());
   if (auto started = process.start(order.run); !started) {
@@ -119,8 +131,8 @@ rt::Task<void> HookRunner::Side::run(Side& self, Order order, rt::CancellationTo
     process.send_signal(SIGKILL);  // what it left behind
   }
   co_await process.finish();
-  --self.running;
-  self.ended.set();
+  --queue.running;
+  queue.ended.set();
 }
 
 rt::Task<void> HookRunner::Side::end(rt::Executor& executor, HookProcess& process) {
@@ -158,7 +170,8 @@ void HookRunner::offer(std::string_view hook, const std::vector<std::string>& co
   HookRun run{std::string(hook), command, environment_of(params), to_line(params)};
   run.environment.push_back("PEERD_HOOK=" + run.hook);
   run.environment.push_back("PEERD_SOCKET=" + socket_);
-  if (side_->orders.sender().try_send({std::move(run), settings_.timeout})) return;
+  Side::Queue& queue = hook.starts_with("peer_") ? side_->peers : side_->games;
+  if (queue.orders.sender().try_send({std::move(run), settings_.timeout})) return;
   if (dropped_++ % kWaiting == 0) {
     log_.warn("hook " + std::string(hook) + " is skipped: " + std::to_string(kWaiting) + " wait already (" +
               std::to_string(dropped_) + " skipped so far)");

@@ -1,9 +1,9 @@
 // HookRunner: runs the programs that a person has set for events, each with its event in the environment and on stdin.
 //
 // They run from a loop of their own: a program on a dead disk holds up nobody else.
-// Loop: control. Cancel: stop() ends what runs. Limits: kRunning at once and kWaiting behind them, what comes then is
-// dropped and told; each has HookSettings::timeout, then its process group gets SIGTERM and kMercy later SIGKILL. What
-// a program leaves running in its group ends with it.
+// Loop: control. Cancel: stop() ends what runs. Limits: of the hooks for peers, and of those for games and downloads,
+// kRunning at once and kWaiting behind them, what comes then is dropped and told; each has HookSettings::timeout, then
+// its process group gets SIGTERM and kMercy later SIGKILL. What a program leaves running in its group ends with it.
 #pragma once
 
 #include <chrono>

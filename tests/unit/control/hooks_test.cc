@@ -138,6 +138,16 @@ TEST_CASE("Hooks are bounded in number: four at once, 64 wait, the rest is told"
   CHECK(bench.files() <= 1 + HookRunner::kWaiting + HookRunner::kRunning);
 }
 
+TEST_CASE("Peers that come and go without end push out no news of a download") {
+  Bench bench;
+  HookSettings settings = bench.shell("peer_joined", "sleep 1000");
+  settings.commands["download_finished"] = {"/bin/sh", "-c", ": >$1/told", "hook", bench.directory.path()};
+  HookRunner hooks(std::move(settings), "", bench.log());
+  for (int i = 0; i < 200; ++i) hooks.on_event(event("PeerConnected", Json::object()));
+  hooks.on_event(event("DownloadGameFilesFinished", {{"game", "x"}}));
+  CHECK(eventually([&] { return std::filesystem::exists(bench.path("told")); }));
+}
+
 TEST_CASE("A stop ends what runs and waits for it") {
   Bench bench;
   {
