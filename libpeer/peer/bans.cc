@@ -1,5 +1,4 @@
 // Bans: whom this peer does not deal with any more, by id; kept in the store, known on both loops.
-#include <set>
 #include <utility>
 
 #include "peer/runtime_state.h"
@@ -68,15 +67,13 @@ rt::Task<Result<bool>> PeerMain::ban_peer(BanPeer command, rt::CancellationToken
   if (!id) co_return std::unexpected(id.error());
   if (*id == options_.identity.id()) co_return fail(ErrorCode::invalid, "that is this peer itself");
   peers_->ban(*id, "by a person");
-  co_await apply_bans(token);
-  co_return true;
+  co_return acknowledged(co_await apply_bans(token));
 }
 
 rt::Task<Result<bool>> PeerMain::unban_peer(UnbanPeer command, rt::CancellationToken token) {
   const Result<void> lifted = peers_->unban(command.peer);
   if (!lifted) co_return std::unexpected(lifted.error());
-  co_await apply_bans(token);
-  co_return true;
+  co_return acknowledged(co_await apply_bans(token));
 }
 
 rt::Task<void> PeerMain::load_bans() {
@@ -86,10 +83,8 @@ rt::Task<void> PeerMain::load_bans() {
     log_.error("the bans could not be read: " + bans.error().message);
     co_return;
   }
-  for (const store::StoredBan& ban : *bans) {
-    peers_->restore_ban(ban.peer, {ban.name, ban.reason});
-    saved_bans_.emplace(ban.peer, ban.reason);
-  }
+  for (const store::StoredBan& ban : *bans) peers_->restore_ban(ban.peer, {ban.name, ban.reason});
+  kept_bans_.restore(peers_->banned());
   bans_changed_.set();  // for the net loop
 }
 
@@ -97,41 +92,20 @@ rt::Task<void> PeerMain::keep_bans(rt::CancellationToken token) {
   for (;;) {
     co_await bans_changed_.wait(token);
     bans_changed_.reset();
-    co_await apply_bans(token);
+    const Result<void> saved = co_await apply_bans(token);
+    if (!saved) log_.error("bans: " + saved.error().message);
   }
 }
 
-/// Writes what the store does not have, and tells the net loop.
-rt::Task<void> PeerMain::apply_bans(rt::CancellationToken token) {
-  std::vector<store::StoredBan> fresh;
-  std::vector<PeerId> lifted;
-  std::set<PeerId> all;
-  for (const auto& [id, ban] : peers_->banned()) {
-    all.insert(id);
-    if (!saved_bans_.contains(id)) fresh.push_back({id, ban.name, ban.reason});
-  }
-  for (const auto& [id, reason] : saved_bans_) {
-    if (!all.contains(id)) lifted.push_back(id);
-  }
-  for (const store::StoredBan& ban : fresh) saved_bans_.emplace(ban.peer, ban.reason);
-  for (const PeerId& id : lifted) saved_bans_.erase(id);
-  auto tell = [this, all](rt::CancellationToken) {
+/// Tells the net loop, and writes what the store does not have. Fails: disk_error; the next change tries again.
+rt::Task<Result<void>> PeerMain::apply_bans(rt::CancellationToken token) {
+  const std::map<PeerId, Ban> now = peers_->banned();
+  auto tell = [this, all = ids_of(now)](rt::CancellationToken) {
     net_side_->set_banned(all);
     return []() -> rt::Task<void> { co_return; }();
   };
   co_await rt::call_on(*environment_.net, "bans", std::move(tell), token);
-  if (fresh.empty() && lifted.empty()) co_return;
-  auto save = [store = environment_.store, fresh, lifted](const rt::StopFlag&) -> Result<void> {
-    for (const store::StoredBan& ban : fresh) {
-      if (Result<void> saved = store->put_ban(ban); !saved) return saved;
-    }
-    for (const PeerId& id : lifted) {
-      if (Result<void> dropped = store->remove_ban(id); !dropped) return dropped;
-    }
-    return {};
-  };
-  const Result<void> saved = co_await rt::offload(*environment_.store_thread, std::move(save), rt::CancellationToken());
-  if (!saved) log_.error("a ban could not be saved: it holds until the next start: " + saved.error().message);
+  co_return co_await kept_bans_.save(now);
 }
 
 }  // namespace peer::node

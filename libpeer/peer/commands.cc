@@ -15,10 +15,6 @@ constexpr const char* kListTasks = "list tasks";
 void refuse(Command& command) {
   std::visit([](auto& request) { request.reply(fail(ErrorCode::cancelled, "the daemon is stopping")); }, command);
 }
-Result<bool> acknowledged(const Result<void>& done) {
-  if (!done) return std::unexpected(done.error());
-  return true;
-}
 }  // namespace
 
 rt::Task<void> PeerMain::run_commands(rt::Scope& work, rt::CancellationToken token) {

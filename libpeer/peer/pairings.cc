@@ -192,10 +192,8 @@ rt::Task<void> PeerMain::load_pairings() {
     log_.error("the pairings could not be read: " + pairings.error().message);
     co_return;
   }
-  for (const store::StoredPairing& pairing : *pairings) {
-    peers_->restore_pairing(pairing.peer, pairing.name);
-    saved_pairings_.emplace(pairing.peer, pairing.name);
-  }
+  for (const store::StoredPairing& pairing : *pairings) peers_->restore_pairing(pairing.peer, pairing.name);
+  kept_pairings_.restore(peers_->paired());
   static_cast<void>(co_await apply_pairings(rt::CancellationToken()));  // nothing to save
 }
 
@@ -204,46 +202,19 @@ rt::Task<void> PeerMain::keep_pairings(rt::CancellationToken token) {
     co_await pairings_changed_.wait(token);
     pairings_changed_.reset();
     const Result<void> saved = co_await apply_pairings(token);
-    if (!saved) log_.error(saved.error().message);
+    if (!saved) log_.error("pairings: " + saved.error().message);
   }
 }
 
 /// Tells the net loop, and writes what the store does not have. Fails: disk_error; the next change tries again.
 rt::Task<Result<void>> PeerMain::apply_pairings(rt::CancellationToken token) {
-  std::vector<store::StoredPairing> fresh;
-  std::vector<PeerId> dropped;
-  std::set<PeerId> all;
   const std::map<PeerId, std::string> now = peers_->paired();
-  for (const auto& [id, name] : now) {
-    all.insert(id);
-    const auto saved = saved_pairings_.find(id);
-    if (saved == saved_pairings_.end() || saved->second != name) fresh.push_back({id, name});
-  }
-  for (const auto& [id, name] : saved_pairings_) {
-    if (!now.contains(id)) dropped.push_back(id);
-  }
-  auto tell = [this, all](rt::CancellationToken) {
+  auto tell = [this, all = ids_of(now)](rt::CancellationToken) {
     net_side_->gate().set_paired(all);
     return []() -> rt::Task<void> { co_return; }();
   };
   co_await rt::call_on(*environment_.net, "pairings", std::move(tell), token);
-  if (fresh.empty() && dropped.empty()) co_return Result<void>{};
-  auto save = [store = environment_.store, fresh, dropped](const rt::StopFlag&) -> Result<void> {
-    for (const store::StoredPairing& pairing : fresh) {
-      if (Result<void> saved = store->put_pairing(pairing); !saved) return saved;
-    }
-    for (const PeerId& id : dropped) {
-      if (Result<void> removed = store->remove_pairing(id); !removed) return removed;
-    }
-    return {};
-  };
-  const Result<void> saved = co_await rt::offload(*environment_.store_thread, std::move(save), rt::CancellationToken());
-  if (!saved) {
-    co_return fail(ErrorCode::disk_error,
-                   "it holds now, but could not be saved; after a restart it is as before: " + saved.error().message);
-  }
-  saved_pairings_ = now;
-  co_return Result<void>{};
+  co_return co_await kept_pairings_.save(now);
 }
 
 }  // namespace peer::node

@@ -46,6 +46,12 @@ struct PeersOptions {
   PeersOptions() = default;
 };
 
+struct Ban {
+  std::string name;  ///< as it was called then
+  std::string reason;
+  bool operator==(const Ban&) const = default;
+};
+
 class Peers final : public transfer::HoldingsSink {
  public:
   Peers(rt::Scope& control, rt::Scope& net, PeersOptions options);
@@ -80,10 +86,6 @@ class Peers final : public transfer::HoldingsSink {
   void ban(const PeerId& peer, const std::string& reason, const std::string& name = {});
   Result<PeerId> find_to_ban(const std::string& peer) const;
   Result<void> unban(const std::string& peer);
-  struct Ban {
-    std::string name;
-    std::string reason;
-  };
   const std::map<PeerId, Ban>& banned() const noexcept { return banned_; }
   /// From the last run: nothing is told.
   void restore_ban(const PeerId& peer, Ban ban) { banned_.insert_or_assign(peer, std::move(ban)); }

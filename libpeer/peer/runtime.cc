@@ -85,7 +85,17 @@ PeerMain::PeerMain(PeerOptions options, rt::Channel<Command>& commands)
       serving_stop_(inbox_stop_.token()),
       services_stop_(serving_stop_.token()),
       stop_(services_stop_.token()),
-      root_(std::make_unique<rt::Scope>(*environment_.control, "runtime", endpoint_stop_.token())) {}
+      root_(std::make_unique<rt::Scope>(*environment_.control, "runtime", endpoint_stop_.token())),
+      kept_bans_(
+          *environment_.store, *environment_.store_thread,
+          [](store::Store& store, const PeerId& id, const Ban& ban) {
+            return store.put_ban({id, ban.name, ban.reason});
+          },
+          [](store::Store& store, const PeerId& id) { return store.remove_ban(id); }),
+      kept_pairings_(
+          *environment_.store, *environment_.store_thread,
+          [](store::Store& store, const PeerId& id, const std::string& name) { return store.put_pairing({id, name}); },
+          [](store::Store& store, const PeerId& id) { return store.remove_pairing(id); }) {}
 
 void PeerMain::emit(const Event& event) {
   counters_.count(event);

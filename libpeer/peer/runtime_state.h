@@ -9,6 +9,7 @@
 
 #include "peer/counters.h"
 #include "peer/downloads.h"
+#include "peer/kept_list.h"
 #include "peer/library_news.h"
 #include "peer/net_side.h"
 #include "peer/peers.h"
@@ -22,6 +23,11 @@ namespace peer::node {
 inline constexpr std::size_t kMaxWaitingCommands = 1024;
 /// For the net loop to name its tasks when the shutdown's time is over.
 inline constexpr rt::Duration kNamingWait = std::chrono::milliseconds(50);
+
+inline Result<bool> acknowledged(const Result<void>& done) {
+  if (!done) return std::unexpected(done.error());
+  return true;
+}
 
 // The scopes nest, and so does shutdown; each is joined only after all inside it have ended:
 //   endpoint ⊃ inbox (sees the goodbyes through) ⊃ serving ⊃ services ⊃ work (commands, downloads)
@@ -171,7 +177,7 @@ class PeerMain {
   Task<UnbanPeer> unban_peer(UnbanPeer command, rt::CancellationToken token);
   rt::Task<void> load_bans();
   rt::Task<void> keep_bans(rt::CancellationToken token);
-  rt::Task<void> apply_bans(rt::CancellationToken token);
+  rt::Task<Result<void>> apply_bans(rt::CancellationToken token);
   // pairings.cc
   Task<PairPeer> pair_peer(PairPeer command, rt::CancellationToken token);
   Task<UnpairPeer> unpair_peer(UnpairPeer command, rt::CancellationToken token);
@@ -210,8 +216,8 @@ class PeerMain {
   std::set<std::string> verifying_;
   rt::Event bans_changed_;
   rt::Event pairings_changed_;
-  std::map<PeerId, std::string> saved_pairings_;  ///< with the name, as the store has them
-  std::map<PeerId, std::string> saved_bans_;      ///< with the reason, as the store has them
+  KeptList<Ban> kept_bans_;
+  KeptList<std::string> kept_pairings_;  ///< with the name
   bool failed_ = false;
 };
 
