@@ -257,7 +257,8 @@ std::string example_config() {
   std::string out = comment(
       "The configuration of peerd, in TOML: every key with its default, commented out. A time is a number with ms, s, "
       "m "
-      "or h; a size is a number of bytes, K, M, G and T are powers of 1000. \"peerd --check-config\" judges a change, "
+      "or h; a size is a number of bytes, K, M, G and T are powers of 1000. \"peerd --check-config --config FILE\" "
+      "judges a change, "
       "\"systemctl reload peerd\" applies it as far as that goes without a restart. See peerd.toml(5).");
   std::string_view section;
   const Config defaults;

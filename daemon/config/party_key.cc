@@ -50,7 +50,9 @@ Result<net::PartySecret> load_party_key(const std::string& path) {
       return unusable(path, "there is no such file: make it with " + how_to_make(path) +
                                 ", or take the one of another peer of the party");
     }
-    return unusable(path, fail_errno(error, "it cannot be read").error().message);
+    std::string why = fail_errno(error, "it cannot be read").error().message;
+    if (error == EACCES) why += "; for the service: chgrp peerd " + path + " && chmod 640 " + path;
+    return unusable(path, why);
   }
   struct stat status;
   if (::fstat(file.fd, &status) != 0) return unusable(path, fail_errno(errno, "it cannot be read").error().message);
