@@ -122,8 +122,9 @@ std::expected<Client, CallFailure> Client::connect(const std::string& path, int 
   if (rc != 0) {
     const int error = errno;
     if (error == EACCES) return no_daemon(not_allowed(path));
-    return no_daemon("no daemon answers at " + path + " (" + std::strerror(error) +
-                     "): start peerd, or name its socket with --socket");
+    return no_daemon(
+        "no daemon answers at " + path + " (" + std::strerror(error) +
+        "): start peerd ('systemctl status peerd' tells of the service), or name its socket with --socket");
   }
   return Client(std::move(state));
 }

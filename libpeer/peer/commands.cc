@@ -1,5 +1,6 @@
 // The commands of a running peer: what each answers.
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 
 #include "peer/runtime_state.h"
@@ -10,6 +11,14 @@ namespace peer::node {
 namespace {
 constexpr std::uint64_t kMaxShownFiles = 10'000;
 constexpr const char* kListTasks = "list tasks";
+/// A command about games waits so long for the first listing of the library.
+constexpr rt::Duration kListingWait = std::chrono::seconds(5);
+
+template <class C, class... Some>
+inline constexpr bool kIsOneOf = (std::is_same_v<C, Some> || ...);
+template <class C>
+inline constexpr bool kAboutGames = kIsOneOf<C, ListGames, ShowGame, StartDownload, ListDownloads, PauseDownload,
+                                             ResumeDownload, CancelDownload, MoveDownload, RemoveGame, VerifyGame>;
 
 /// Whoever asked is told, also when nobody can answer any more.
 void refuse(Command& command) {
@@ -41,6 +50,32 @@ void PeerMain::refuse_commands() {
 }
 
 void PeerMain::dispatch(Command command, rt::Scope& work) {
+  const bool about_games = std::visit([]<class C>(const Request<C>&) { return kAboutGames<C>; }, command);
+  if (about_games && !games_known_.is_set()) {
+    work.spawn("wait for the library", dispatch_later(std::move(command), work));
+    return;
+  }
+  take_on(std::move(command), work);
+}
+
+/// At the start nobody knows yet what is here: an answer would be that there is nothing.
+rt::Task<void> PeerMain::dispatch_later(Command command, rt::Scope& work) {
+  bool stopping = false;
+  try {
+    const auto known = [this](rt::CancellationToken token) { return games_known_.wait(std::move(token)); };
+    const bool in_time = co_await rt::with_timeout(root_->executor(), kListingWait, known, work.token());
+    if (!in_time) games_known_.set();  // a disk that does not answer holds nobody up again
+  } catch (const rt::Cancelled&) {
+    stopping = true;
+  }
+  if (stopping) {
+    refuse(command);
+  } else {
+    take_on(std::move(command), work);
+  }
+}
+
+void PeerMain::take_on(Command command, rt::Scope& work) {
   std::visit([&](auto& request) { take(std::move(request), work); }, command);
 }
 

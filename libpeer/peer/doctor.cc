@@ -260,14 +260,16 @@ std::vector<Finding> PeerMain::judge_peers() const {
     if (peer.rtt_ms) finding.text += ", " + milliseconds(*peer.rtt_ms);
     if (peer.state == PeerState::unreachable) {
       finding.verdict = Judgement::warning;
-      finding.fix = "is its daemon running? Let UDP port " + address.substr(address.rfind(':') + 1) +
+      const auto known = net::SocketAddress::parse(address);
+      finding.fix = "is its daemon running? Let " +
+                    (known ? "UDP port " + std::to_string(known->port()) : "its UDP port") +
                     " through the firewalls there and here";
     } else if (peer.state == PeerState::refused) {
       finding.verdict = Judgement::warning;
       if (!peer.reason.empty()) finding.text += ": " + peer.reason;
       const bool paired = options_.access.mode == AccessMode::paired;
       finding.fix =
-          paired && !peer.paired ? "'peerctl pair " + who + "', if it is one of yours"
+          paired && !peer.paired ? "'peerctl pair " + (peer.id ? peer.id->brief() : who) + "', if it is one of yours"
           : paired
               ? "pair this peer there as well"
               : "another version, a ban, or another access mode, there or here: 'peerctl doctor' and the log there "

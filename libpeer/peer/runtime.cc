@@ -239,7 +239,18 @@ void PeerMain::create_parts(rt::Scope& work) {
     offered_changed_ = offered_changed_ || offered;
     if (offered) downloads_->sources_changed();  // a download may turn out to be done
     library_changed_.set();
+    note_games_known();
   });
+}
+
+void PeerMain::note_games_known() {
+  if (downloads_restored_ && library_->snapshot()->complete) games_known_.set();
+}
+
+rt::Task<void> PeerMain::restore_downloads(rt::CancellationToken token) {
+  co_await downloads_->restore(std::move(token));
+  downloads_restored_ = true;
+  note_games_known();
 }
 
 /// Waits for a scope whose tasks' failures were reported already.
@@ -299,7 +310,7 @@ rt::Task<void> PeerMain::run() {
     serving.spawn("serving", run_on_network("serving", std::move(serve), serving.token()));
     start_services(required, services);
     work.spawn("commands", run_commands(work, work.token()));
-    work.spawn("restore downloads", downloads_->restore(work.token()));
+    work.spawn("restore downloads", restore_downloads(work.token()));
     work.spawn("automatic downloads", downloads_->keep_up_to_date(work.token()));
     if (!stopping_.is_set()) emit(RuntimeReady{});
 

@@ -55,6 +55,8 @@ class PeerMain {
   rt::Task<void> create_net_side();
   rt::Task<void> destroy_net_side();
   void create_parts(rt::Scope& work);
+  void note_games_known();
+  rt::Task<void> restore_downloads(rt::CancellationToken token);
   void stop_without_network(const std::string& error);
   rt::Task<void> say_goodbye();
   rt::Task<void> join_reporting(rt::Scope& scope);
@@ -100,6 +102,8 @@ class PeerMain {
   rt::Task<void> run_commands(rt::Scope& work, rt::CancellationToken token);
   void refuse_commands();
   void dispatch(Command command, rt::Scope& work);
+  rt::Task<void> dispatch_later(Command command, rt::Scope& work);
+  void take_on(Command command, rt::Scope& work);
   template <class C, class F>
   void answer_now(Request<C>& request, F work);
   template <class C>
@@ -207,6 +211,8 @@ class PeerMain {
   std::unique_ptr<Peers> peers_;
   std::unique_ptr<Downloads> downloads_;
   rt::Event library_changed_;
+  bool downloads_restored_ = false;
+  rt::Event games_known_;  ///< the library has been listed, and the last run's downloads are in the queue
   bool offered_changed_ = true;
   LibraryNews library_news_;
   std::string listen_;

@@ -30,6 +30,33 @@ void check_clean(SimWorld& world, SimPeer& peer) {
 
 }  // namespace
 
+TEST_CASE("what is asked as soon as the daemon runs is answered when the library is listed") {
+  SimWorld world(1);
+  SimPeer peer(world, "peer", "10.0.0.1");
+  make_small_game(peer.disk, "/library/game", 100'000);
+  peer.start({});
+  REQUIRE(world.run_until([&] { return peer.count("RuntimeReady") == 1; }, 5s));
+  const auto games = peer.ask(node::ListGames{});
+  REQUIRE(games.has_value());
+  REQUIRE(games->size() == 1);
+  CHECK(games->front().id == "game");
+  peer.request_shutdown();
+  check_clean(world, peer);
+}
+
+TEST_CASE("a daemon that stops before its library is listed answers what was asked") {
+  SimWorld world(1);
+  SimPeer peer(world, "peer", "10.0.0.1");
+  peer.start({});
+  REQUIRE(world.run_until([&] { return peer.count("RuntimeReady") == 1; }, 5s));
+  std::optional<ErrorCode> answer;
+  peer.handle().sender().send(node::ListGames{},
+                              [&](const auto& games) { answer = games ? ErrorCode::internal : games.error().code; });
+  peer.request_shutdown();
+  check_clean(world, peer);
+  CHECK(answer == ErrorCode::cancelled);
+}
+
 TEST_CASE("shutdown is seen through wait_stopped, and leaves nothing behind") {
   SimWorld world(1);
   SimPeer peer(world, "peer", "10.0.0.1");
