@@ -4,27 +4,41 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <nlohmann/json.hpp>
+#include <span>
 
 #include "base/units.h"
 
 namespace peer::ctl {
 namespace {
 
-int usage(std::string message) {
+int usage(bool json, std::string message) {
   std::ranges::replace(message, '\n', ' ');
-  std::fprintf(stderr, "peerctl: %s (peerctl --help lists the commands)\n", message.c_str());
+  message += " (peerctl --help lists the commands)";
+  if (json) {
+    const nlohmann::json answer{{"error", {{"code", "invalid"}, {"message", message}}}};
+    std::puts(answer.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+  } else {
+    std::fprintf(stderr, "peerctl: %s\n", message.c_str());
+  }
   return 2;
 }
 
+/// Arguments that cannot be parsed are answered as they ask for.
+bool asks_for_json(std::span<const char* const> words) {
+  const auto end = std::ranges::find(words, std::string_view("--"));
+  return std::find(words.begin(), end, std::string_view("--json")) != end;
+}
+
 /// help [COMMAND]
-int help(const CLI::App& app, const std::string& command) {
+int help(const CLI::App& app, const std::string& command, bool json) {
   if (command.empty()) {
     // The selected command would be asked for its own.
     std::fputs(app.get_formatter()->make_help(&app, app.get_name(), CLI::AppFormatMode::Normal).c_str(), stdout);
     return 0;
   }
   const auto found = app.get_subcommands([&](const CLI::App* sub) { return sub->get_name() == command; });
-  if (found.empty()) return usage("there is no command " + command);
+  if (found.empty()) return usage(json, "there is no command " + command);
   std::fputs(found.front()->help(app.get_name()).c_str(), stdout);
   return 0;
 }
@@ -33,7 +47,8 @@ std::expected<Arguments, int> judged(Typed& typed) {
   Arguments& arguments = typed.arguments;
   if (!typed.wait.empty()) {
     const auto duration = parse_duration(typed.wait);
-    if (!duration) return std::unexpected(usage("--wait takes a time like 30s, 5m or 2h, not " + typed.wait));
+    if (!duration)
+      return std::unexpected(usage(arguments.json, "--wait takes a time like 30s, 5m or 2h, not " + typed.wait));
     arguments.wait_s = std::chrono::duration<double>(*duration).count();
   }
   for (const auto& [text, into] : {std::pair(&typed.up, &arguments.up), std::pair(&typed.down, &arguments.down),
@@ -41,7 +56,8 @@ std::expected<Arguments, int> judged(Typed& typed) {
     if (text->empty()) continue;
     *into = parse_size(*text);
     if (!*into)
-      return std::unexpected(usage("a rate is a number of bytes a second like 500K, 20M or 1G, not " + *text));
+      return std::unexpected(
+          usage(arguments.json, "a rate is a number of bytes a second like 500K, 20M or 1G, not " + *text));
   }
   return std::move(arguments);
 }
@@ -50,6 +66,7 @@ std::expected<Arguments, int> judged(Typed& typed) {
 
 std::expected<Arguments, int> parse_arguments(int argc, const char* const* argv, const std::string& version) {
   Typed typed;
+  const bool json = asks_for_json({argv, static_cast<std::size_t>(argc)});
   const std::unique_ptr<CLI::App> app = make_app(typed);
   app->set_version_flag("--version", "peerctl " + version, "its version");
   try {
@@ -63,12 +80,12 @@ std::expected<Arguments, int> parse_arguments(int argc, const char* const* argv,
   } catch (const CLI::RequiredError& error) {
     // What is no command is left over when the command is missed.
     const std::vector<std::string> rest = app->remaining();
-    return std::unexpected(usage(rest.empty() ? error.what() : "there is no command " + rest.front()));
+    return std::unexpected(usage(json, rest.empty() ? error.what() : "there is no command " + rest.front()));
   } catch (const CLI::ParseError& error) {
-    return std::unexpected(usage(error.what()));
+    return std::unexpected(usage(json, error.what()));
   }
   typed.arguments.command = app->get_subcommands().front()->get_name();
-  if (typed.arguments.command == "help") return std::unexpected(help(*app, typed.arguments.subject));
+  if (typed.arguments.command == "help") return std::unexpected(help(*app, typed.arguments.subject, json));
   return judged(typed);
 }
 
