@@ -26,8 +26,9 @@ Result<void> make_directories(const std::string& what, const std::string& path, 
   std::error_code error;
   const std::filesystem::path whole(path);
   std::filesystem::create_directories(whole.parent_path(), error);
-  if (error) return unusable(what, path, error.value());
-  if (mkdir(path.c_str(), mode) != 0 && errno != EEXIST) return unusable(what, path, errno);
+  const std::string missing = what + " is not there and cannot be made:";
+  if (error) return unusable(missing, path, error.value());
+  if (mkdir(path.c_str(), mode) != 0 && errno != EEXIST) return unusable(missing, path, errno);
   struct stat info{};
   if (stat(path.c_str(), &info) != 0) return unusable(what, path, errno);
   if (!S_ISDIR(info.st_mode)) return unusable(what, path, ENOTDIR);
