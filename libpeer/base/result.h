@@ -8,7 +8,7 @@
 
 namespace peer {
 
-/// The error words of the control socket (INTERFACE: data.code), and `internal` for what should not happen.
+/// The error words of the control socket (data.code), and `internal` for what should not happen.
 enum class ErrorCode {
   no_such_game,
   no_peer_has_it,

@@ -136,7 +136,7 @@ Error Connection::remote_close() const {
   return {ErrorCode::unreachable, who + ": the peer closed the connection: " + reason};
 }
 
-// Takes what callbacks left over; ngtcp2 and nghttp3 may be entered again.
+// Ends the connection: frees ngtcp2, nghttp3 and TLS, leaves the last packet with the core, and detaches the streams.
 void Connection::finish(Error error, std::vector<std::uint8_t> last_packet, bool linger) {
   PEER_CHECK(!over_);
   last_stats_ = stats();
@@ -199,7 +199,9 @@ Result<std::shared_ptr<Stream>> Connection::request(const RequestHead& head, boo
   return http3_->request(quic_, head, has_body, remote_.to_string());
 }
 
-// After a failure HTTP/3 and QUIC are good for the last packet only, which the next flush sends.
+// What follows is called for streams and does nothing while the connection closes: after a failure, ngtcp2 and nghttp3
+// may only write the last packet, which the next flush sends.
+
 void Connection::credit(Stream& stream, std::size_t bytes) {
   if (closing_) return;
   if (stream.open()) ngtcp2_conn_extend_max_stream_offset(quic_, stream.id(), bytes);

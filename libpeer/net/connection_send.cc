@@ -22,6 +22,7 @@ ngtcp2_ssize Connection::write_packet(ngtcp2_conn* quic, ngtcp2_path* path, ngtc
   return ngtcp2_conn_writev_stream(quic, path, info, out, size, nullptr, 0, -1, nullptr, 0, now);
 }
 
+// Does the work that callbacks left for later. ngtcp2 and nghttp3 may be called here.
 void Connection::settle() {
   while (!later_.empty()) {
     std::vector<std::move_only_function<void()>> work = std::exchange(later_, {});

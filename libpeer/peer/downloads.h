@@ -150,8 +150,8 @@ class Downloads {
   std::map<std::string, rt::TimePoint> retry_at_;  ///< after what was fetched by itself came to nothing
 };
 
-/// INTERFACE's default choice: newest `modified` (future times ignored), then most peers, then lowest hash. `now` in ns
-/// since 1970.
+/// The version that a download takes by default: newest `modified` (future times ignored), then most peers, then lowest
+/// hash. Units: `now` in ns since 1970.
 const RemoteVersion* choose_version(const std::vector<RemoteVersion>& offered, std::int64_t now);
 
 }  // namespace peer::node

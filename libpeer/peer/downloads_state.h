@@ -1,4 +1,4 @@
-// The inside of Downloads; only downloads.cc and download_task.cc know it. Loop: control.
+// The state of Downloads, for the .cc files that implement it and for nobody else. Loop: control.
 #pragma once
 
 #include <map>

@@ -1,4 +1,5 @@
-// What a peer tells while it runs: typed events, as control/ translates them to JSON (INTERFACE: "Events").
+// Typed events that a peer emits while it runs. control/ translates them to JSON; rpc.discover documents that JSON
+// below "x-events".
 #pragma once
 
 #include <functional>

@@ -1,4 +1,4 @@
-// The inside of a running peer; only runtime*.cc know it. Loop: control.
+// The state of a running peer, for the .cc files that implement it and for nobody else. Loop: control.
 #pragma once
 
 #include <map>

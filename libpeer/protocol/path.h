@@ -1,4 +1,4 @@
-// Legal names and paths (INTERFACE: "legal path"). Refuse, never rewrite.
+// Legal names and paths (docs/protocol.md, 7.3). Illegal ones are refused, never rewritten.
 #pragma once
 
 #include <cstddef>

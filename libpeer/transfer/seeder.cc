@@ -178,8 +178,9 @@ rt::Task<void> Seeder::send_error(net::ServerStream& stream, int status, Error e
   head.status = status;
   head.fields.push_back({"content-type", "application/json"});
   if (status == 405) {
-    const bool session = stream.request().path.starts_with("/v1/session");
-    head.fields.push_back({"allow", session ? "POST" : "GET, HEAD"});
+    const std::string_view path = stream.request().path;
+    const bool post = path.starts_with("/v1/session") || path.starts_with("/v1/proof");
+    head.fields.push_back({"allow", post ? "POST" : "GET, HEAD"});
   }
   co_await send(stream, std::move(head), shared(error_document(error)), token);
 }

@@ -204,6 +204,7 @@ def is_progress(line):
 
 def rows_problem(heading, want, have):
     """Of two rows of a table below that heading."""
+    want, have = (row + ["-"] * (len(heading) - len(row)) for row in (want, have))  # the last cell may be empty
     if len(have) != len(want):
         return f"{len(want)} columns against {len(have)}"
     for title, one, other in zip(heading, want, have):
@@ -237,7 +238,7 @@ def output_problem(command, want, have):
         elif is_json(one) and is_json(other):
             keys = list(json.loads(one)), list(json.loads(other))
             problem = None if keys[0] == keys[1] else f"keys {keys[0]} against {keys[1]}"
-        elif heading and len(cells(one)) == len(heading):
+        elif heading and len(cells(one)) in (len(heading) - 1, len(heading)):
             problem = rows_problem(heading, cells(one), cells(other))
         elif shape(one) != shape(other):
             problem = "another text"

@@ -193,6 +193,13 @@ TEST_CASE("What is not to be had is refused with a reason", "[seeder]") {
   f.serve(post);
   CHECK(post.response()->status == 405);
   CHECK(post.field("allow") == "GET, HEAD");
+  for (const char* path : {"/v1/session", "/v1/proof"}) {
+    INFO(path);
+    FakeServerStream get{net::RequestHead{"GET", path, {}}, kPeer};
+    f.serve(get);
+    CHECK(get.response()->status == 405);
+    CHECK(get.field("allow") == "POST");
+  }
   FakeServerStream stranger{net::RequestHead{"GET", f.chunks_path(0, 1), {}}, std::nullopt};
   f.serve(stranger);
   CHECK(stranger.response()->status == 403);
