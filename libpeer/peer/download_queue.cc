@@ -184,11 +184,9 @@ rt::Task<Result<DownloadInfo>> Downloads::move(std::string game, std::uint64_t p
 rt::Task<Result<bool>> Downloads::cancel(std::string game, rt::CancellationToken token) {
   co_await let_end(game, token);
   if (!active_.contains(game)) {
-    // What it has received is deleted as that of a running one is, so that nobody begins it anew meanwhile.
+    // What it received is deleted as that of a running one is, so that nobody begins it anew meanwhile.
     Result<std::shared_ptr<Active>> begun = again(game);
     if (!begun) co_return std::unexpected(begun.error());
-    (*begun)->cancelled = true;
-    (*begun)->stop.request();
     enter(*begun);
   }
   const auto found = under_way(game);
