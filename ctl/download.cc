@@ -16,6 +16,9 @@ using std::chrono::milliseconds;
 
 std::string brief(const Json& version) { return version.is_string() ? version.get<std::string>().substr(0, 12) : "?"; }
 
+/// By a person: it does not go on by itself.
+bool held(const Json& entry) { return entry.at("state") == "paused" && !entry.at("error").is_object(); }
+
 /// Shows how a download stands: a line a change as JSON; for people a line that is redrawn, or one now and then into a
 /// file.
 class Display {
@@ -124,10 +127,9 @@ class Follower {
 
   int detached() const {
     const std::string game = word(session_.arguments.subject);
-    std::fprintf(
-        stderr,
-        "peerctl: detached; the download goes on: peerctl download %s follows it again, peerctl cancel %s ends it\n",
-        game.c_str(), game.c_str());
+    const std::string how = held(entry_) ? "the download stays paused: peerctl resume " + game + " lets it go on"
+                                         : "the download goes on: peerctl download " + game + " follows it again";
+    std::fprintf(stderr, "peerctl: detached; %s, peerctl cancel %s ends it\n", how.c_str(), game.c_str());
     return kInterrupted;
   }
 
@@ -155,8 +157,11 @@ class Follower {
       if (reason.empty()) reason = end;
       reason = plain(reason);
       if (end == "peers_gone") {
-        reason = "all peers that have it went away; to wait for them: peerctl download " + word(progress.game) +
-                 " --wait 1h";
+        const std::string again = word(progress.game);
+        reason = session_.arguments.wait_s
+                     ? "all peers that have it went away, and none came back in time; peerctl resume " + again +
+                           " goes on when one does"
+                     : "all peers that have it went away; to wait for them: peerctl download " + again + " --wait 1h";
       }
       std::fprintf(stderr, "peerctl: %s: %s\n", plain(progress.game).c_str(), reason.c_str());
     }
@@ -184,6 +189,17 @@ Json start_params(const Arguments& arguments) {
   if (!arguments.from.empty()) params["from"] = arguments.from;
   if (arguments.wait_s) params["wait_s"] = *arguments.wait_s;
   return params;
+}
+
+/// Of a download that was under way already: what is not as whoever attaches may expect.
+void note_differences(const Session& session, const Json& entry) {
+  const std::string game = word(session.arguments.subject);
+  if (held(entry)) session.note("it is paused: peerctl resume " + game + " lets it go on");
+  const std::size_t limited_to = entry.contains("from") ? entry.at("from").size() : 0;
+  const std::size_t named = session.arguments.from.size();
+  if (named > 0 && (limited_to == 0 || limited_to > named)) {
+    session.note("it was under way already and may take from other peers too; to end it first: peerctl cancel " + game);
+  }
 }
 
 std::string share(const Json& entry) {
@@ -261,6 +277,7 @@ int run_download(Session& session) {
       return kDone;
     }
     session.note(version + ", " + human_bytes(entry->at("bytes_total").get<double>()));
+    note_differences(session, *entry);
   }
   if (arguments.detach) {
     if (arguments.json) session.print(*entry);

@@ -1,7 +1,12 @@
+#include <unistd.h>
+
 #include <algorithm>
+#include <chrono>
+#include <cstdio>
 #include <map>
 
 #include "session.h"
+#include "terminal.h"
 #include "text/format.h"
 
 namespace peer::ctl {
@@ -15,10 +20,62 @@ std::string local_state(const Json& local) {
   if (text == "hashing" && size > 0) {
     text += " " + std::to_string(static_cast<int>(local.value("bytes_hashed", 0.0) / size * 100)) + " %";
   }
+  if (local.contains("verify_percent")) {
+    const std::string verifying = "verifying " + std::to_string(local.value("verify_percent", 0)) + " %";
+    text = text == "ready" ? verifying : text + ", " + verifying;
+  }
   if (const auto problems = local.find("problems"); problems != local.end() && !problems->empty()) {
     text += ", " + std::to_string(problems->size()) + (problems->size() == 1 ? " problem" : " problems");
   }
   return text;
+}
+
+/// How far a verify is, on a line that is redrawn where a person watches.
+class VerifyDisplay {
+ public:
+  explicit VerifyDisplay(const Session& session)
+      : game_(session.arguments.subject),
+        drawing_(isatty(STDERR_FILENO) != 0 && !session.arguments.json && !session.arguments.quiet) {
+    shown_.game = game_;
+  }
+
+  void take(const Json& event) {
+    if (event.value("game", "") != game_) return;
+    shown_.total = event.value("bytes_total", 0.0);
+    shown_.done = event.value("bytes_done", 0.0);
+    shown_.damaged = event.value("damaged_files", std::size_t{0});
+    shown_.repairing = event.value("repairing", false);
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
+    shown_.rate = seconds > 0.5 ? shown_.done / seconds : 0;
+    if (!drawing_) return;
+    // Nothing in the last column: there some terminals go on to the next line.
+    std::fprintf(stderr, "\r%s\x1b[K", verify_line(shown_, page_of(STDERR_FILENO).width - 1).c_str());
+    drawn_ = true;
+  }
+  void end() {
+    if (drawn_) std::fputs("\r\x1b[K", stderr);
+    drawn_ = false;
+  }
+  const Comparison& shown() const noexcept { return shown_; }
+
+ private:
+  const std::string game_;
+  const bool drawing_;
+  const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+  Comparison shown_;
+  bool drawn_ = false;
+};
+
+/// Ctrl-C: the daemon stops comparing when the connection closes; a repair that has begun is a download and goes on.
+int verify_interrupted(const Session& session, const Comparison& shown) {
+  const std::string game = word(session.arguments.subject);
+  if (shown.repairing) {
+    return session.fail("interrupted", "detached; the repair goes on: peerctl download " + game +
+                                           " follows it, peerctl cancel " + game + " ends it");
+  }
+  const std::string share = shown.total > 0 ? " at " + percent(shown.done, shown.total) : "";
+  return session.fail("interrupted",
+                      "the verify of " + game + " is stopped" + share + "; peerctl verify " + game + " begins it anew");
 }
 
 /// A row a version: the one here first.
@@ -140,7 +197,17 @@ int run_verify(Session& session) {
   Json params{{"game", session.arguments.subject}};
   if (session.arguments.repair) params["repair"] = true;
   if (session.arguments.rate) params["rate"] = *session.arguments.rate;
+  session.catch_interrupts();
+  VerifyDisplay display(session);
+  // A daemon that does not know these events verifies all the same.
+  const auto watching = session.call("events.subscribe", {{"only", {"VerifyProgress"}}});
+  if (!watching && watching.error().kind != CallFailure::Kind::refused) return session.fail(watching.error());
+  session.client().on_event([&display](const Json& event) { display.take(event); });
   auto verdict = session.call("library.verify", params);
+  display.end();
+  if (!verdict && verdict.error().kind == CallFailure::Kind::interrupted) {
+    return verify_interrupted(session, display.shown());
+  }
   if (!verdict) return session.fail(verdict.error());
   const Json& damaged = verdict->at("damaged");
   const bool good = damaged.empty() || verdict->at("repaired") == true;

@@ -61,14 +61,18 @@ class Commands {
                                  "  peerctl --json download supertux       a line a change, for scripts");
     subject(download, "GAME", kGame);
     option(download, "--version", arguments_.version, "V", "this version: 8 digits or more");
-    list(download, "--from", arguments_.from, "PEER", "only from this peer (repeatable)");
-    option(download, "--wait", typed_.wait, "DURATION", "wait this long for a peer that has it: 30s, 5m, 2h");
+    list(download, "--from", arguments_.from, "PEER",
+         "only from this peer (repeatable); refused if it is no source of a download under way");
+    option(download, "--wait", typed_.wait, "DURATION",
+           "wait this long for a peer that has it, and for peers to come back: 30s, 5m, 2h; the longest holds");
     download->add_flag("--detach", arguments_.detach, "begin it, and do not wait");
     download->add_flag("--dry-run", arguments_.dry_run, "say what it would take, and begin nothing");
     command("downloads", "the downloads");
     subject(command("pause", "hold a download where it is, until resume"), "GAME", kDownload);
-    subject(command("resume", "let a paused download go on"), "GAME", kDownload);
-    subject(command("cancel", "end a download and delete what it has received"), "GAME", kDownload);
+    subject(command("resume", "let a paused download go on, or begin one again that failed or lost its peers"), "GAME",
+            kDownload);
+    subject(command("cancel", "end a download, if it has not ended itself, and delete what it has received"), "GAME",
+            kDownload);
     CLI::App* move = subject(command("move", "change a download's place in the queue"), "GAME", kDownload);
     move->add_option("POSITION", arguments_.position, "1 is the next")
         ->required()

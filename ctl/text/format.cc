@@ -32,6 +32,22 @@ std::string reason(const std::string& bottleneck) {
   return bottleneck == "limit" ? "the limit" : plain(bottleneck);
 }
 
+/// So wide that the line does not jump at 10 % and 100 %.
+std::string aligned(const std::string& share) {
+  return std::string(share.size() < 5 ? 5 - share.size() : 0, ' ') + share;
+}
+
+/// As many of the parts as there is room for; those that matter most stand first.
+std::string line(const std::string& name, const std::vector<std::string>& parts, std::size_t width) {
+  std::string text = parts.front();
+  for (std::size_t i = 1; i < parts.size(); ++i) {
+    if (columns(text) + columns(parts[i]) + 2 + std::min<std::size_t>(columns(name), 12) + 2 > width) break;
+    text += "  " + parts[i];
+  }
+  const std::size_t rest = width - std::min(width, columns(text) + 2);
+  return cut(shortened(name, rest) + ": " + text, width);
+}
+
 }  // namespace
 
 std::string human_bytes(double bytes) {
@@ -83,7 +99,7 @@ std::string progress_line(const Progress& progress, std::size_t width) {
   const std::string share = percent(progress.done, progress.total);
   std::vector<std::string> parts;  // what matters most stands first
   if (progress.state == "downloading") {
-    parts = {std::string(share.size() < 5 ? 5 - share.size() : 0, ' ') + share, human_rate(progress.rate)};
+    parts = {aligned(share), human_rate(progress.rate)};
     if (progress.eta_s >= 0) parts.push_back(human_seconds(progress.eta_s) + " left");
     parts.push_back(human_bytes(progress.done) + " of " + human_bytes(progress.total));
     parts.push_back(print("%zu %s", progress.sources, progress.sources == 1 ? "source" : "sources"));
@@ -95,13 +111,25 @@ std::string progress_line(const Progress& progress, std::size_t width) {
   } else {
     parts = {plain(progress.state)};
   }
-  std::string text = parts.front();
-  for (std::size_t i = 1; i < parts.size(); ++i) {
-    if (columns(text) + columns(parts[i]) + 2 + std::min<std::size_t>(columns(name), 12) + 2 > width) break;
-    text += "  " + parts[i];
+  return line(name, parts, width);
+}
+
+std::string verify_line(const Comparison& comparison, std::size_t width) {
+  std::vector<std::string> parts;
+  if (comparison.repairing) {
+    parts = {"fetching what is damaged"};
+  } else {
+    parts = {"verifying " + aligned(percent(comparison.done, comparison.total))};
   }
-  const std::size_t rest = width - std::min(width, columns(text) + 2);
-  return cut(shortened(name, rest) + ": " + text, width);
+  if (comparison.damaged > 0) {
+    parts.push_back(print("%zu %s damaged", comparison.damaged, comparison.damaged == 1 ? "file" : "files"));
+  }
+  if (!comparison.repairing && comparison.rate > 0) {
+    parts.push_back(human_rate(comparison.rate));
+    parts.push_back(human_seconds((comparison.total - comparison.done) / comparison.rate) + " left");
+    parts.push_back(human_bytes(comparison.done) + " of " + human_bytes(comparison.total));
+  }
+  return line(plain(comparison.game), parts, width);
 }
 
 }  // namespace peer::ctl

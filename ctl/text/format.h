@@ -29,5 +29,14 @@ struct Progress {
 std::string percent(double done, double total);
 /// One line of at most `width` columns: the name is shortened, and what matters least is left out.
 std::string progress_line(const Progress& progress, std::size_t width);
+/// What a verify's line tells.
+struct Comparison {
+  std::string game;
+  double total = 0, done = 0;
+  double rate = 0;  ///< 0: unknown
+  std::size_t damaged = 0;
+  bool repairing = false;
+};
+std::string verify_line(const Comparison& comparison, std::size_t width);
 
 }  // namespace peer::ctl

@@ -44,6 +44,7 @@ struct Client::State {
   std::size_t scanned = 0;
   std::uint64_t next_id = 1;
   std::deque<Json> events;
+  std::function<void(const Json&)> take;
 
   ~State() {
     if (fd >= 0) close(fd);
@@ -141,7 +142,12 @@ std::expected<Json, CallFailure> Client::call(std::string_view method, const Jso
     if (!message) return std::unexpected(message.error());
     Json& json = **message;
     if (json.contains("method")) {
-      state_->events.push_back(json.value("params", Json::object()));
+      Json event = json.value("params", Json::object());
+      if (state_->take) {
+        state_->take(event);
+      } else {
+        state_->events.push_back(std::move(event));
+      }
       continue;
     }
     const Json answered = json.value("id", Json());
@@ -155,6 +161,8 @@ std::expected<Json, CallFailure> Client::call(std::string_view method, const Jso
     return std::unexpected(std::move(failure));
   }
 }
+
+void Client::on_event(std::function<void(const Json&)> take) { state_->take = std::move(take); }
 
 void Client::forget_events() { state_->events.clear(); }
 

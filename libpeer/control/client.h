@@ -1,11 +1,12 @@
 // Client: peerctl's side of the control socket. Blocking: one thread, one connection, one call at a time.
 //
-// Events that arrive while a call waits are kept for next_event().
+// Events that arrive while a call waits are kept for next_event(), or given to on_event()'s function.
 #pragma once
 
 #include <chrono>
 #include <deque>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -40,6 +41,8 @@ class Client {
   std::expected<Json, CallFailure> call(std::string_view method, const Json& params);
   /// The params of the next event; nothing when `limit` is over first.
   std::expected<std::optional<Json>, CallFailure> next_event(Milliseconds limit);
+  /// From now on `take` has the params of each event that arrives while a call waits.
+  void on_event(std::function<void(const Json&)> take);
   /// Drops the events that came while calls waited.
   void forget_events();
 

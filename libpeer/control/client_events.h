@@ -6,7 +6,7 @@
 
 namespace peer::control {
 
-inline constexpr std::array<std::string_view, 18> kEventNames{
+inline constexpr std::array<std::string_view, 19> kEventNames{
     "RuntimeReady",
     "RuntimeFailed",
     "ServiceRestarted",
@@ -24,6 +24,7 @@ inline constexpr std::array<std::string_view, 18> kEventNames{
     "DownloadGameFilesFailed",
     "DownloadGameFilesCancelled",
     "DownloadGameFilesAllPeersGone",
+    "VerifyProgress",
     "overflow",
 };
 

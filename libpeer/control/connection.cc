@@ -35,6 +35,7 @@ rt::Task<void> Connection::serve(rt::CancellationToken token) {
     if (more_) {
       co_await rt::sleep_for(context_.executor, rt::Duration::zero(), token);  // the others' turn
     } else if (ended_) {
+      if (hung_up()) co_return;
       // A client that has only stopped sending still hears its answers and events; libuv tells no more when it goes for
       // good.
       rt::Deadline next_look(context_.executor, kLingerTime, token);
@@ -43,7 +44,6 @@ rt::Task<void> Connection::serve(rt::CancellationToken token) {
       } catch (const rt::Cancelled&) {
         if (token.requested()) throw;
       }
-      if (hung_up()) co_return;
     } else {
       co_await changed_.wait(token);
     }
@@ -108,7 +108,7 @@ void Connection::answer_line(const std::string& text) {
                         [this](std::optional<std::uint64_t> since, std::vector<std::string> only) {
                           return subscribe(since, std::move(only));
                         },
-                        [this] { return unsubscribe(); }};
+                        [this] { return unsubscribe(); }, gone_.token()};
   for (const Call& call : line.calls) {
     auto answer = [weak = weak_from_this(), pending, id = call.id,
                    silent = call.notification](const RpcResult& result) {
@@ -232,6 +232,7 @@ bool Connection::hung_up() const {
 
 rt::Task<void> Connection::finish() {
   over_ = true;
+  gone_.request();
   unsubscribe();
   if (reading_) uv_read_stop(stream());
   reading_ = false;

@@ -86,6 +86,7 @@ class Connection final : public EventReader, public std::enable_shared_from_this
   bool fatal_ = false;   ///< a line beyond the limits: input is only thrown away now
   bool more_ = false;    ///< lines may be left that wait for the next turn
   bool over_ = false;    ///< late answers are dropped
+  rt::CancellationSource gone_;
   std::size_t outstanding_ = 0;
 
   std::deque<Output> output_;

@@ -66,6 +66,7 @@ Json download_fields(const node::DownloadInfo& download) {
             {"eta_s", or_null(download.eta_s)},
             {"elapsed_s", rounded(download.elapsed_s)},
             {"sources", std::move(sources)},
+            {"from", hex_list(download.from)},
             {"bottleneck", or_null(download.bottleneck)},
             {"error", nullptr}};
   // A download that waits for its first peer may not know its version yet.
@@ -125,6 +126,12 @@ Json to_json(const node::Status& status, const std::string& version) {
 }
 
 Json to_json(const node::GameInfo& game) {
+  Json local = game.local ? local_json(*game.local) : Json();
+  if (game.local && game.verifying) {
+    const node::VerifyProgress& progress = *game.verifying;
+    local["bytes_verified"] = progress.bytes_done;
+    local["verify_percent"] = progress.bytes_total > 0 ? progress.bytes_done * 100 / progress.bytes_total : 0;
+  }
   Json remote = Json::array();
   for (const node::RemoteVersion& version : game.remote) {
     remote.push_back({{"version", version.version.hex()},
@@ -133,7 +140,7 @@ Json to_json(const node::GameInfo& game) {
                       {"modified", rfc3339(version.modified)},
                       {"peers", hex_list(version.peers)}});
   }
-  return {{"id", game.id}, {"local", game.local ? local_json(*game.local) : Json()}, {"remote", std::move(remote)}};
+  return {{"id", game.id}, {"local", std::move(local)}, {"remote", std::move(remote)}};
 }
 
 Json to_json(const node::GameDetails& details) {
@@ -197,6 +204,14 @@ Json to_json(const node::Event& event, std::uint64_t sequence, std::int64_t time
                    json["removed"] = e.removed;
                  },
                  [&](const node::DownloadEvent& e) { json.update(download_fields(e.download)); },
+                 [&](const node::VerifyEvent& e) {
+                   json["game"] = e.game;
+                   json["version"] = e.version.hex();
+                   json["bytes_total"] = e.progress.bytes_total;
+                   json["bytes_done"] = e.progress.bytes_done;
+                   json["damaged_files"] = e.progress.damaged;
+                   json["repairing"] = e.progress.repairing;
+                 },
                  [](const auto&) {},
              },
              event);

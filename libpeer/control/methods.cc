@@ -61,6 +61,7 @@ void verify_game(MethodContext& context, const Json& params, Answer answer) {
   command.game = *text_of(params, "game");
   command.repair = flag_of(params, "repair");
   command.rate = count_of(params, "rate").value_or(0);
+  command.abandoned = context.gone;
   ask(context, std::move(command), std::move(answer), [](const node::Verdict& verdict) {
     return Json{{"game", verdict.game},
                 {"version", verdict.version.hex()},
@@ -183,7 +184,8 @@ const std::vector<Method>& method_table() {
              [](const node::Pairing& pairing) { return to_json(pairing); });
        }},
       {"downloads.start",
-       "Begins the download of a game, or attaches to it; answers when it is queued",
+       "Begins the download of a game, or attaches to the one under way, whose wait is the longest that was brought; "
+       "answers when it is queued",
        {{"game", Kind::text, true},
         {"version", Kind::text},
         {"from", Kind::texts},
@@ -206,7 +208,7 @@ const std::vector<Method>& method_table() {
          ask(c, node::PauseDownload{*text_of(p, "game")}, std::move(a), download_json);
        }},
       {"downloads.resume",
-       "Lets a paused download go on",
+       "Lets a paused download go on; begins one again that failed or lost all its peers, on top of what it received",
        {{"game", Kind::text, true}},
        "Download",
        [](Ctx& c, const Json& p, Answer a) {
@@ -220,12 +222,13 @@ const std::vector<Method>& method_table() {
          ask(c, node::MoveDownload{*text_of(p, "game"), *count_of(p, "position")}, std::move(a), download_json);
        }},
       {"downloads.cancel",
-       "Ends a download and deletes what it has received",
+       "Ends a download, if it has not ended by itself, and deletes what it has received",
        {{"game", Kind::text, true}},
        "Done",
        [](Ctx& c, const Json& p, Answer a) { ask(c, node::CancelDownload{*text_of(p, "game")}, std::move(a), done); }},
       {"library.verify",
-       "Compares every file of an installed game with its version's hashes; answers when that is done",
+       "Compares every file of an installed game with its version's hashes; answers when that is done, and stops when "
+       "the connection is closed first",
        {{"game", Kind::text, true}, {"repair", Kind::flag}, {"rate", Kind::count}},
        "Verdict",
        verify_game},

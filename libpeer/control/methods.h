@@ -24,6 +24,8 @@ struct MethodContext {
   /// Both answer with the hub's numbers.
   std::function<Json(std::optional<std::uint64_t> since, std::vector<std::string> only)> subscribe;
   std::function<Json()> unsubscribe;
+  /// Requested when the client is gone: nobody reads the answer.
+  rt::CancellationToken gone;
 };
 
 /// Checks method and parameters and sees to it that `answer` is called.

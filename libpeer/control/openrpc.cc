@@ -47,6 +47,8 @@ constexpr const char* kSchemas = R"json({
       "modified": {"oneOf": [{"$ref": "#/components/schemas/Time"}, {"type": "null"}]},
       "root": {"type": "string", "description": "the library root that holds it"},
       "bytes_hashed": {"type": "integer", "description": "while it is hashing"},
+      "bytes_verified": {"type": "integer", "description": "while it is being verified"},
+      "verify_percent": {"type": "integer", "description": "while it is being verified"},
       "problems": {"type": "array", "items": {"type": "object", "additionalProperties": false,
         "required": ["path", "reason"],
         "properties": {"path": {"type": "string"}, "reason": {"type": "string"}}}}}},
@@ -115,6 +117,8 @@ constexpr const char* kSchemas = R"json({
       "sources": {"type": "array", "items": {"type": "object", "additionalProperties": false,
         "required": ["peer_id", "bytes"],
         "properties": {"peer_id": {"$ref": "#/components/schemas/Id"}, "bytes": {"type": "integer"}}}},
+      "from": {"type": "array", "items": {"$ref": "#/components/schemas/Id"},
+               "description": "the peers it is limited to; empty: any peer that has it"},
       "bottleneck": {"enum": ["network", "sender", "disk", "cpu", "limit", null]},
       "error": {"oneOf": [{"$ref": "#/components/schemas/Error"}, {"type": "null"}]},
       "dry_run": {"const": true, "description": "with this, what it would take: the four fields below too"},
@@ -180,6 +184,13 @@ constexpr const char* kEvents = R"json([
   ["DownloadGameFilesFailed", "A download failed; `error` says why", "download"],
   ["DownloadGameFilesCancelled", "A download was cancelled", "download"],
   ["DownloadGameFilesAllPeersGone", "A download ended because nobody has the game any more", "download"],
+  ["VerifyProgress", "How far a verify is; at most four times a second", {
+    "game": {"type": "string"},
+    "version": {"$ref": "#/components/schemas/Id"},
+    "bytes_total": {"type": "integer"},
+    "bytes_done": {"type": "integer", "description": "compared"},
+    "damaged_files": {"type": "integer", "description": "so far"},
+    "repairing": {"type": "boolean", "description": "all is compared, and what is damaged is being fetched"}}],
   ["overflow", "This reader fell behind and hears no more until it subscribes again; `seq` is the last it was given", {}]
 ])json";
 

@@ -12,6 +12,7 @@
 #include "base/digest.h"
 #include "base/result.h"
 #include "library/library.h"
+#include "runtime/cancellation.h"
 #include "runtime/executor.h"
 
 namespace peer::node {
@@ -50,10 +51,19 @@ struct RemoteVersion {
   std::vector<PeerId> peers;
 };
 
+/// How far a verify is.
+struct VerifyProgress {
+  std::uint64_t bytes_total = 0;
+  std::uint64_t bytes_done = 0;
+  std::uint64_t damaged = 0;  ///< files, so far
+  bool repairing = false;     ///< all is compared, and what is damaged is being fetched
+};
+
 struct GameInfo {
   std::string id;
   std::shared_ptr<const library::LocalGame> local;  ///< null: not here
   std::vector<RemoteVersion> remote;
+  std::optional<VerifyProgress> verifying{};  ///< files are being compared now
 };
 
 struct GameFile {
@@ -114,6 +124,7 @@ struct DownloadInfo {
   std::optional<double> eta_s;
   double elapsed_s = 0;
   std::vector<DownloadSource> sources;
+  std::vector<PeerId> from;               ///< it is limited to; empty: any peer that has it
   std::optional<std::string> bottleneck;  ///< network, sender, disk, cpu, limit
   std::optional<Error> error;
   std::optional<DownloadPlan> plan{};  ///< the answer to a dry run
@@ -147,8 +158,10 @@ struct DisconnectPeer {
   using Reply = bool;
   std::string peer;  ///< unique id prefix or unique name
 };
-/// Begins, or attaches to, the download of a game. The answer's state tells: finished at once if that version is here
-/// already.
+/// Begins the download of a game, or attaches to the one under way. The answer's state tells: finished at once if that
+/// version is here already.
+/// What attaches brings its own wait; the longest holds. It is refused where the download may bring another version
+/// than `version`, or cannot take anything from a peer in `from`; else it changes neither.
 struct StartDownload {
   using Reply = DownloadInfo;
   std::string game;
@@ -166,11 +179,13 @@ struct PauseDownload {
   using Reply = DownloadInfo;
   std::string game;
 };
+/// Lets a paused download go on, and begins one again that failed or lost all its peers: in the same version, on top of
+/// what it had received.
 struct ResumeDownload {
   using Reply = DownloadInfo;
   std::string game;
 };
-/// Answers when it is over and what it had received is gone.
+/// Also one that failed or lost all its peers. Answers when it is over and what it had received is gone.
 struct CancelDownload {
   using Reply = bool;
   std::string game;
@@ -249,6 +264,8 @@ struct VerifyGame {
   std::string game;
   bool repair = false;     ///< fetch what is damaged
   std::uint64_t rate = 0;  ///< bytes a second that are read at most; 0: as fast as it goes
+  /// Requested when nobody waits for the answer any more: the comparison stops. A repair that has begun goes on.
+  rt::CancellationToken abandoned{};
 };
 /// Answers when every game concerned has its verdict.
 struct Rescan {

@@ -229,6 +229,9 @@ std::vector<GameInfo> PeerMain::games() const {
   for (auto& [id, game] : all) {
     if (game.local == nullptr && game.remote.empty()) continue;
     game.id = id;
+    if (const auto verifying = verifying_.find(id); verifying != verifying_.end() && !verifying->second.repairing) {
+      game.verifying = verifying->second;
+    }
     list.push_back(std::move(game));
   }
   return list;

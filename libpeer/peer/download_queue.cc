@@ -25,9 +25,8 @@ std::string Downloads::format_options(const Active& active, rt::TimePoint now) {
   std::string text;
   if (active.wanted) text += "version=" + *active.wanted + " ";
   for (const PeerId& peer : active.from) text += "from=" + peer.hex() + " ";
-  if (active.wait) {
-    const rt::Duration left = std::max<rt::Duration>(active.wait_until - now, 0s);
-    text += "wait=" + std::to_string(std::chrono::ceil<std::chrono::seconds>(left).count()) + " ";
+  if (active.wait.brought()) {
+    text += "wait=" + std::to_string(std::chrono::ceil<std::chrono::seconds>(active.wait.left(now)).count()) + " ";
   }
   return text;
 }
@@ -47,19 +46,55 @@ void Downloads::parse_options(std::string_view text, Active& active, rt::TimePoi
     } else if (word.starts_with("wait=")) {
       std::int64_t seconds = 0;
       std::from_chars(value.data(), value.data() + value.size(), seconds);
-      active.wait = true;
-      active.wait_until = now + std::chrono::seconds(std::clamp<std::int64_t>(seconds, 0, kLongestWait.count()));
+      active.wait.bring(std::chrono::seconds(std::clamp<std::int64_t>(seconds, 0, kLongestWait.count())), now);
     }
   }
 }
 
 Result<std::shared_ptr<Downloads::Active>> Downloads::under_way(const std::string& game) const {
   const auto found = active_.find(game);
-  if (found == active_.end()) {
-    return fail(ErrorCode::no_such_game,
-                "no download of " + protocol::printable(game) + " is under way: 'peerctl downloads' lists them");
+  if (found != active_.end()) return found->second;
+  const std::string name = "\"" + protocol::printable(game) + "\"";
+  const auto past = past_.find(game);
+  if (past == past_.end()) {
+    return fail(ErrorCode::no_such_game, "no download of " + name + " is under way: 'peerctl downloads' lists them");
   }
-  return found->second;
+  switch (past->second.state) {
+    case DownloadState::finished:
+      return fail(ErrorCode::no_such_game, "the download of " + name + " has finished already");
+    case DownloadState::cancelled:
+      return fail(ErrorCode::no_such_game, "the download of " + name +
+                                               " was cancelled, and what it had received is deleted: 'peerctl "
+                                               "download' begins it anew");
+    default:
+      return fail(ErrorCode::no_such_game, "the download of " + name +
+                                               " has ended; what it received is kept: 'peerctl resume' puts it into "
+                                               "the queue again, 'peerctl cancel' deletes it");
+  }
+}
+
+/// A new attempt at what failed or lost its peers: the same version, from the same peers, on top of what was received.
+Result<std::shared_ptr<Downloads::Active>> Downloads::again(const std::string& game) const {
+  const auto found = past_.find(game);
+  const bool resumable = found != past_.end() && (found->second.state == DownloadState::failed ||
+                                                  found->second.state == DownloadState::peers_gone);
+  if (!resumable) return under_way(game);  // which says why not
+  const Past& past = found->second;
+  auto active = std::make_shared<Active>(scope_.token());
+  active->game = game;
+  active->version = past.version;
+  active->version_known = active->pinned = past.version != Digest{};
+  active->wanted = past.wanted;
+  active->repair = past.repair;
+  active->from.insert(past.from.begin(), past.from.end());
+  active->be_patient();
+  active->size = active->progress.bytes_total = past.bytes_total;
+  active->progress.bytes_done = past.bytes_done;
+  active->progress.bytes_reused = past.bytes_reused;
+  active->received_before = active->saved = past.bytes_received;
+  for (const DownloadSource& source : past.sources) active->sources_before[source.id] = source.bytes;
+  active->elapsed_before = std::chrono::duration_cast<rt::Duration>(std::chrono::duration<double>(past.elapsed_s));
+  return active;
 }
 
 std::vector<std::shared_ptr<Downloads::Active>> Downloads::in_order() const {
@@ -84,6 +119,7 @@ rt::Task<Result<DownloadInfo>> Downloads::pause(std::string game, rt::Cancellati
   if (!found) co_return std::unexpected(found.error());
   const std::shared_ptr<Active>& active = *found;
   active->paused = true;
+  active->wait.hold(scope_.executor().now());
   // One that is being put in place is all there: it ends instead.
   const bool publishing = active->download && active->download->progress().phase == transfer::Phase::publishing;
   if (active->attempt != nullptr && !publishing) active->attempt->request();
@@ -96,6 +132,20 @@ rt::Task<Result<DownloadInfo>> Downloads::pause(std::string game, rt::Cancellati
 }
 
 rt::Task<Result<DownloadInfo>> Downloads::resume(std::string game, rt::CancellationToken token) {
+  co_await let_end(game, token);
+  if (!active_.contains(game)) {
+    Result<std::shared_ptr<Active>> begun = again(game);
+    if (!begun) co_return std::unexpected(begun.error());
+    if ((*begun)->repair) {  // whether the game is still damaged is for verify to find out
+      co_return fail(ErrorCode::no_such_game, "the repair of \"" + protocol::printable(game) +
+                                                  "\" has ended: 'peerctl verify --repair' tries it again");
+    }
+    past_.erase(game);
+    dismissed_.erase(game);
+    enter(*begun);
+    co_await save(*begun, token);
+    co_return info(**begun);
+  }
   const auto found = under_way(game);
   if (!found) co_return std::unexpected(found.error());
   const std::shared_ptr<Active>& active = *found;
@@ -106,9 +156,8 @@ rt::Task<Result<DownloadInfo>> Downloads::resume(std::string game, rt::Cancellat
   }
   active->paused = false;
   if (active->state == DownloadState::paused) active->state = DownloadState::queued;
-  // Peers may have come and gone meanwhile: it waits for one, as long as that takes.
-  active->restored = true;
-  active->wait_until = rt::TimePoint::max();
+  active->wait.go_on(scope_.executor().now());
+  active->be_patient();
   active->changed.set();
   co_await save(active, token);
   co_return info(*active);
@@ -133,6 +182,13 @@ rt::Task<Result<DownloadInfo>> Downloads::move(std::string game, std::uint64_t p
 }
 
 rt::Task<Result<bool>> Downloads::cancel(std::string game, rt::CancellationToken token) {
+  co_await let_end(game, token);
+  if (!active_.contains(game)) {
+    // What it received is deleted as that of a running one is, so that nobody begins it anew meanwhile.
+    Result<std::shared_ptr<Active>> begun = again(game);
+    if (!begun) co_return std::unexpected(begun.error());
+    enter(*begun);
+  }
   const auto found = under_way(game);
   if (!found) co_return std::unexpected(found.error());
   const std::shared_ptr<Active>& active = *found;
@@ -260,9 +316,10 @@ rt::Task<void> Downloads::restore(rt::CancellationToken token) {
     active->version = row.version;
     active->version_known = row.version != Digest{};
     active->pinned = active->version_known;
-    active->restored = true;
     parse_options(row.options, *active, scope_.executor().now());
+    active->be_patient();
     active->paused = row.paused;
+    if (row.paused) active->wait.hold(scope_.executor().now());
     active->received_before = active->saved = row.received;
     log_.game(row.game).info(
         "download of " + row.game +

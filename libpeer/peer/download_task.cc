@@ -9,11 +9,16 @@ namespace peer::node {
 
 namespace {
 constexpr std::size_t kMaxPast = 200;
+/// One that waits as long as that takes looks again after this.
+constexpr rt::Duration kLook = std::chrono::hours(1);
 
 Error internal_error(const std::string& game, const std::string& what) {
   return Error{ErrorCode::internal, "the download of " + game + " failed: " + what, 0};
 }
 }  // namespace
+
+Downloads::Past::Past(DownloadInfo info, const Active& active)
+    : DownloadInfo(std::move(info)), wanted(active.wanted), repair(active.repair) {}
 
 Downloads::Guard::Guard(Downloads& downloads, std::shared_ptr<Active> active)
     : downloads_(downloads), active_(std::move(active)) {}
@@ -23,7 +28,7 @@ Downloads::Guard::~Guard() {
   active_->over = true;
   if (!downloads_.stopping_) {
     if (downloads_.past_.size() >= kMaxPast) downloads_.past_.erase(downloads_.past_.begin());
-    downloads_.past_.insert_or_assign(active_->game, downloads_.info(*active_));
+    downloads_.past_.insert_or_assign(active_->game, Past(downloads_.info(*active_), *active_));
   }
   downloads_.active_.erase(active_->game);
   active_->changed.set();
@@ -131,7 +136,7 @@ rt::Task<void> Downloads::wait_resumed(Active& active, rt::CancellationToken tok
 rt::Task<void> Downloads::run_in_turn(Active& active, Guard& guard, rt::CancellationToken token) {
   token.throw_if_requested();
   if (active.trouble) co_await wait_out_trouble(active, token);
-  if (active.wait || active.restored) co_await wait_for_version(active, token);
+  co_await wait_for_version(active, token);
   const auto snapshot = options_.library->snapshot();
   const library::LocalGame* local = snapshot->find(active.game);
   active.in_line = local == nullptr || local->state != library::GameState::hashing;  // hashing holds up nobody else
@@ -174,7 +179,7 @@ rt::Task<void> Downloads::fetch(Active& active, rt::CancellationToken token) {
         save_progress(active);
       });
   active.download->restrict_to(active.from);
-  if (active.wait) active.download->wait_for_sources(active.wait_until);
+  active.download->wait_for_sources(active.wait.until(active.began));
   if (!active.trouble) {
     log_.game(active.game)
         .info("download of " + active.game + " " + active.version.brief() + (active.begun ? " goes on" : " begins"));
@@ -250,8 +255,9 @@ rt::Task<void> Downloads::wait_for_version(Active& active, rt::CancellationToken
     if (active.version_known ? offered(active) || installed(active.game, active.version) : choose_remote(active))
       co_return;
     const rt::TimePoint now = scope_.executor().now();
-    if (now >= active.wait_until) co_return;
-    rt::Deadline deadline(scope_.executor(), active.wait_until - now, token);
+    const rt::Duration left = active.patient ? kLook : active.wait.left(now);
+    if (left == rt::Duration::zero()) co_return;
+    rt::Deadline deadline(scope_.executor(), left, token);
     table_changed_.reset();
     try {
       co_await table_changed_.wait(deadline.token());

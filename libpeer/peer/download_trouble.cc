@@ -36,7 +36,7 @@ rt::Duration pause_before(unsigned tries) {
 /// False: it is no trouble that may pass, or nothing has begun and it does not fit: whoever asked decides.
 bool Downloads::take_trouble(Active& active, const Error& error) {
   if (!may_pass(error)) return false;
-  if (error.code == ErrorCode::no_space && !active.staged && !active.restored) return false;
+  if (error.code == ErrorCode::no_space && !active.staged && !active.patient) return false;
   const rt::TimePoint now = scope_.executor().now();
   if (now - active.trouble_at > kQuiet) active.tries = 0;
   const bool news = !active.trouble || active.trouble->message != error.message;
@@ -44,7 +44,7 @@ bool Downloads::take_trouble(Active& active, const Error& error) {
   active.trouble = error;
   active.trouble_at = now;
   active.trouble_bytes = std::max(active.trouble_bytes, active.download->progress().bytes_done);
-  active.restored = true;  // peers may come and go meanwhile
+  active.patient = true;  // peers may come and go meanwhile
   if (news) {
     log_.game(active.game).warn("download of " + active.game + " pauses until this is over: " + error.message);
     tell(active, DownloadEvent::Kind::progress);

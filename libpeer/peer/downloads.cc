@@ -65,7 +65,9 @@ DownloadInfo Downloads::info(const Active& active) const {
     for (const auto& [id, bytes] : current.sources) sources[id] += bytes;
   }
   for (const auto& [id, bytes] : sources) info.sources.push_back({id, bytes});
-  info.error = active.trouble ? active.trouble : active.error;
+  // One that a person paused does not go on when the trouble is over.
+  info.error = active.trouble && !active.paused ? active.trouble : active.error;
+  info.from.assign(active.from.begin(), active.from.end());
   return info;
 }
 
@@ -153,17 +155,7 @@ Result<DownloadInfo> Downloads::start(const StartDownload& command) {
     return fail(ErrorCode::invalid, "a version is 64 hex digits or a unique prefix of 8 or more");
   }
   const auto running = active_.find(command.game);
-  if (running != active_.end()) {
-    const Active& active = *running->second;
-    if (active.cancelled) {
-      return fail(ErrorCode::busy, "the last download of " + command.game + " is just being cancelled: try again");
-    }
-    if (command.version && active.version_known && !active.version.hex().starts_with(*command.version)) {
-      return fail(ErrorCode::busy,
-                  command.game + " is being downloaded in version " + active.version.brief() + ": cancel that first");
-    }
-    if (active.version_known) return info(active);
-  }
+  if (running != active_.end()) return attach(*running->second, command);
   const Result<std::set<PeerId>> from = resolve(command.from);
   if (!from) return std::unexpected(from.error());
   const Result<Choice> choice = choose(command.game, command.version, *from);
@@ -172,7 +164,6 @@ Result<DownloadInfo> Downloads::start(const StartDownload& command) {
       wait && (choice || choice.error().code == ErrorCode::no_such_game ||
                choice.error().code == ErrorCode::no_peer_has_it || choice.error().code == ErrorCode::refused);
   if (!choice && !may_wait) return std::unexpected(choice.error());
-  if (running != active_.end()) return info(*running->second);
   if (choice && choice->here) {
     DownloadInfo done;
     done.game = command.game;
@@ -190,11 +181,11 @@ Result<DownloadInfo> Downloads::start(const StartDownload& command) {
     active->pinned = command.version.has_value();
   }
   active->from = *from;
-  active->wanted = command.version;
-  if (wait) {
-    active->wait = true;
-    active->wait_until = rt::time_after(scope_.executor(), *command.wait);
+  for (const std::string& name : command.from) {
+    if (const Result<PeerId> peer = options_.table->resolve(name)) active->from_typed.emplace(name, *peer);
   }
+  active->wanted = command.version;
+  if (wait) active->wait.bring(*command.wait, scope_.executor().now());
   past_.erase(command.game);
   dismissed_.erase(command.game);
   enter(active);

@@ -48,15 +48,18 @@ class Downloads {
 
   /// Chooses the version, begins the download or attaches to the one under way. Loop: control.
   Result<DownloadInfo> start(const StartDownload& command);
+  /// Returns at once, unless a download of the game is just ending: then after its end.
+  rt::Task<void> let_end(std::string game, rt::CancellationToken token);
   /// From here on a crash does not lose it, if it is under way.
   rt::Task<void> put_on_record(std::string game, rt::CancellationToken token);
   /// What it would take; nothing is begun.
   rt::Task<Result<DownloadInfo>> plan(StartDownload command, rt::CancellationToken token);
-  /// As the commands of those names; each answers once it is durable.
+  /// As the commands of those names; each answers once it is durable. resume() also begins again what failed or lost
+  /// its peers.
   rt::Task<Result<DownloadInfo>> pause(std::string game, rt::CancellationToken token);
   rt::Task<Result<DownloadInfo>> resume(std::string game, rt::CancellationToken token);
   rt::Task<Result<DownloadInfo>> move(std::string game, std::uint64_t position, rt::CancellationToken token);
-  /// Answers when it is over and its staging gone.
+  /// Answers when it is over and its staging gone; also of one that failed or lost its peers.
   rt::Task<Result<bool>> cancel(std::string game, rt::CancellationToken token);
   /// Puts the installed version whole in its place again; answers when that is done.
   rt::Task<Result<bool>> repair(std::string game, Digest version, rt::CancellationToken token);
@@ -86,6 +89,12 @@ class Downloads {
  private:
   struct Active;
   class Guard;
+  /// What became of a download, and what it takes to begin it again.
+  struct Past : DownloadInfo {
+    Past(DownloadInfo info, const Active& active);
+    std::optional<std::string> wanted;  ///< a version's prefix
+    bool repair = false;
+  };
 
   struct Choice {
     Digest version;
@@ -96,6 +105,11 @@ class Downloads {
   Result<Choice> choose(const std::string& game, const std::optional<std::string>& version,
                         const std::set<PeerId>& from) const;
   bool installed(const std::string& game, const Digest& version) const;
+  // download_attach.cc
+  Result<std::set<PeerId>> resolve_for(const Active& active, const std::vector<std::string>& names) const;
+  static std::optional<std::string> version_conflict(const Active& active, const StartDownload& command);
+  std::optional<std::string> source_conflict(const Active& active, const std::set<PeerId>& from, bool may_wait) const;
+  Result<DownloadInfo> attach(Active& active, const StartDownload& command);
   // download_plan.cc
   double expected_rate() const;
   rt::Task<Result<std::shared_ptr<const protocol::ManifestDocument>>> manifest_of(std::string game, Digest version,
@@ -103,6 +117,7 @@ class Downloads {
                                                                                   rt::CancellationToken token);
   // download_queue.cc
   Result<std::shared_ptr<Active>> under_way(const std::string& game) const;
+  Result<std::shared_ptr<Active>> again(const std::string& game) const;
   std::vector<std::shared_ptr<Active>> in_order() const;
   static std::uint64_t received(const Active& active);
   static std::string format_options(const Active& active, rt::TimePoint now);
@@ -139,7 +154,7 @@ class Downloads {
   DownloadsOptions options_;
   Log log_;
   std::map<std::string, std::shared_ptr<Active>> active_;
-  std::map<std::string, DownloadInfo> past_;  ///< the last outcome by game, bounded
+  std::map<std::string, Past> past_;  ///< the last outcome by game, bounded
   std::size_t running_ = 0;
   std::uint64_t next_position_ = 1;
   rt::Event turn_;

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "peer/downloads.h"
+#include "peer/peer_wait.h"
 
 namespace peer::node {
 
@@ -15,12 +16,12 @@ struct Downloads::Active {
   std::string game;
   Digest version;
   bool version_known = false;
-  bool pinned = false;                ///< that version and no other
-  std::optional<std::string> wanted;  ///< a version's prefix
-  std::set<PeerId> from;              ///< only these; empty: any
-  bool wait = false;                  ///< no peer is no end, until the time is over
-  rt::TimePoint wait_until = rt::TimePoint::max();
-  bool restored = false;  ///< from the last run, or from a pause: waits for its first peer, as long as that takes
+  bool pinned = false;                         ///< that version and no other
+  std::optional<std::string> wanted;           ///< a version's prefix
+  std::set<PeerId> from;                       ///< only these; empty: any
+  std::map<std::string, PeerId> from_typed{};  ///< as they were named
+  PeerWait wait;                               ///< no peer is no end, until the time is over
+  bool patient = false;                        ///< waits for its next peer, as long as that takes
   std::uint64_t position = 0;
   bool in_line = false;  ///< nothing but its turn is missing
   std::uint64_t size = 0;
@@ -51,6 +52,10 @@ struct Downloads::Active {
   rt::TimePoint saved_at{};
 
   explicit Active(const rt::CancellationToken& parent) : stop(parent) {}
+
+  /// After a restart or a pause peers may have come and gone. One that has found a peer before waits for the next as
+  /// long as that takes; one that has not keeps to its wait, if it has one.
+  void be_patient() { patient = version_known || !wait.brought(); }
 };
 
 // Clears the tables when the download's task ends, however it ends.

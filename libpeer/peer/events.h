@@ -40,8 +40,14 @@ struct DownloadEvent {
   DownloadInfo download;  ///< as it stands now; `error` set for failed
 };
 
+struct VerifyEvent {
+  std::string game;
+  Digest version;
+  VerifyProgress progress;
+};
+
 using Event = std::variant<RuntimeReady, RuntimeFailed, ServiceRestarted, ShuttingDown, PeerEvent, GamesUpdated,
-                           LocalLibraryChanged, DownloadEvent>;
+                           LocalLibraryChanged, DownloadEvent, VerifyEvent>;
 
 /// The name on the wire: "PeerGoodbye", "DownloadGameFilesProgress", ...
 std::string_view event_name(const Event& event) noexcept;

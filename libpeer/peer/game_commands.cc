@@ -11,6 +11,7 @@ rt::Task<Result<DownloadInfo>> PeerMain::plan_download(StartDownload command, rt
   return downloads_->plan(std::move(command), std::move(token));
 }
 rt::Task<Result<DownloadInfo>> PeerMain::start_download(StartDownload command, rt::CancellationToken token) {
+  co_await downloads_->let_end(command.game, token);
   Result<DownloadInfo> download = downloads_->start(command);
   if (download) co_await downloads_->put_on_record(command.game, token);
   co_return download;

@@ -53,6 +53,7 @@ struct Name {
   std::string_view operator()(const ShuttingDown&) const { return "ShuttingDown"; }
   std::string_view operator()(const GamesUpdated&) const { return "GamesUpdated"; }
   std::string_view operator()(const LocalLibraryChanged&) const { return "LocalLibraryChanged"; }
+  std::string_view operator()(const VerifyEvent&) const { return "VerifyProgress"; }
   std::string_view operator()(const PeerEvent& event) const {
     switch (event.kind) {
       case PeerEvent::Kind::discovered: return "PeerDiscovered";

@@ -17,6 +17,7 @@
 #include "runtime/call_on.h"
 #include "runtime/sleep.h"
 #include "runtime/supervisor.h"
+#include "transfer/verifier.h"
 
 namespace peer::node {
 
@@ -167,6 +168,9 @@ class PeerMain {
   static std::vector<std::string> unexpected(const library::LocalGame& local, const Damage& damage,
                                              const std::vector<std::string>& paths);
   Task<VerifyGame> verify_game(VerifyGame command, rt::CancellationToken token);
+  rt::Task<Result<void>> compare_files(transfer::Verifier& verifier, std::string game, Digest version,
+                                       std::uint64_t rate, rt::CancellationToken token);
+  void tell_verify(const std::string& game, const Digest& version);
   // doctor.cc
   Task<Diagnose> diagnose(Diagnose command, rt::CancellationToken token);
   rt::Task<std::vector<Finding>> judge_access(rt::CancellationToken token);
@@ -219,7 +223,7 @@ class PeerMain {
   Limits limits_;
   Counters counters_;
   std::map<std::string, Damage> damaged_;  ///< games that verify found damaged, until they are repaired
-  std::set<std::string> verifying_;
+  std::map<std::string, VerifyProgress> verifying_;
   rt::Event bans_changed_;
   rt::Event pairings_changed_;
   KeptList<Ban> kept_bans_;

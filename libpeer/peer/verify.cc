@@ -11,7 +11,8 @@ namespace peer::node {
 
 namespace {
 constexpr std::uint64_t kSlice = 8 << 20;  // read by one job
-}
+constexpr rt::Duration kTellInterval = std::chrono::milliseconds(250);
+}  // namespace
 
 std::shared_ptr<const library::LocalGame> PeerMain::with_damage(std::shared_ptr<const library::LocalGame> local) const {
   const auto damage = damaged_.find(local->id);
@@ -40,6 +41,35 @@ std::vector<std::string> PeerMain::unexpected(const library::LocalGame& local, c
   return news;
 }
 
+void PeerMain::tell_verify(const std::string& game, const Digest& version) {
+  if (!stopping_.is_set()) emit(VerifyEvent{game, version, verifying_.at(game)});
+}
+
+/// Reads them all; how far it is stands in the table.
+rt::Task<Result<void>> PeerMain::compare_files(transfer::Verifier& verifier, std::string game, Digest version,
+                                               std::uint64_t rate, rt::CancellationToken token) {
+  transfer::RateLimit limit(root_->executor());
+  limit.set(rate);
+  VerifyProgress& progress = verifying_.at(game);
+  progress.bytes_total = verifier.bytes_total();
+  rt::TimePoint next_news = root_->executor().now();
+  while (!verifier.done()) {
+    if (root_->executor().now() >= next_news) {
+      tell_verify(game, version);
+      next_news = root_->executor().now() + kTellInterval;
+    }
+    const std::uint64_t most = limit.piece(kSlice);
+    auto read = [&verifier, most](const rt::StopFlag& stop) { return verifier.read(most, stop); };
+    const Result<std::uint64_t> bytes = co_await rt::offload(*environment_.workers, std::move(read), token);
+    if (!bytes) co_return std::unexpected(bytes.error());
+    token.throw_if_requested();
+    progress.bytes_done = verifier.bytes_done();
+    progress.damaged = verifier.damaged().size();
+    co_await limit.pass(*bytes, token);
+  }
+  co_return Result<void>();
+}
+
 rt::Task<Result<Verdict>> PeerMain::verify_game(VerifyGame command, rt::CancellationToken token) {
   const std::string game = std::move(command.game);
   const auto snapshot = library_->snapshot();
@@ -56,25 +86,33 @@ rt::Task<Result<Verdict>> PeerMain::verify_game(VerifyGame command, rt::Cancella
   } else {
     co_return fail(ErrorCode::busy, game + " is not hashed yet: try again when 'peerctl games' shows it as ready");
   }
-  if (!verifying_.insert(game).second) co_return fail(ErrorCode::busy, game + " is being verified already");
+  if (!verifying_.try_emplace(game).second) co_return fail(ErrorCode::busy, game + " is being verified already");
   struct Over {
-    std::set<std::string>& verifying;
+    std::map<std::string, VerifyProgress>& verifying;
     const std::string& name;
     ~Over() { verifying.erase(name); }
   };
   const Over over{verifying_, game};
 
   transfer::Verifier verifier(*environment_.disk, local->root, local->id, damage.document);
-  transfer::RateLimit limit(root_->executor());
-  limit.set(command.rate);
-  while (!verifier.done()) {
-    const std::uint64_t most = limit.piece(kSlice);
-    auto read = [&verifier, most](const rt::StopFlag& stop) { return verifier.read(most, stop); };
-    const Result<std::uint64_t> bytes = co_await rt::offload(*environment_.workers, std::move(read), token);
-    if (!bytes) co_return std::unexpected(bytes.error());
-    token.throw_if_requested();
-    co_await limit.pass(*bytes, token);
+  Result<void> compared;
+  {
+    rt::CancellationSource comparing(token);
+    const rt::CancelHook abandoned(command.abandoned, [&comparing] { comparing.request(); });
+    bool stopped = false;
+    try {
+      compared = co_await compare_files(verifier, game, damage.version, command.rate, comparing.token());
+    } catch (const rt::Cancelled&) {
+      if (token.requested() || !comparing.token().requested()) throw;
+      stopped = true;
+    }
+    if (stopped) {
+      log_.game(game).info("verify of " + game + " is stopped: nobody waits for its verdict any more");
+      co_return fail(ErrorCode::cancelled, "the verify of \"" + protocol::printable(game) + "\" was stopped");
+    }
   }
+  if (!compared) co_return std::unexpected(compared.error());
+  tell_verify(game, damage.version);
   Verdict verdict;
   verdict.game = game;
   verdict.version = damage.version;
@@ -97,6 +135,8 @@ rt::Task<Result<Verdict>> PeerMain::verify_game(VerifyGame command, rt::Cancella
   }
   if (!command.repair) co_return verdict;
 
+  verifying_.at(game).repairing = true;
+  tell_verify(game, damage.version);
   // What is right in the damaged files is found by its hash once they are looked at anew, and is not fetched.
   const Result<void> looked = co_await library_->rescan(game, token);
   if (!looked) co_return std::unexpected(looked.error());

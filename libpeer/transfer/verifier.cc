@@ -7,7 +7,11 @@ namespace peer::transfer {
 
 Verifier::Verifier(store::Disk& disk, std::string root, std::string game,
                    std::shared_ptr<const protocol::ManifestDocument> document)
-    : disk_(disk), root_(std::move(root)), game_(std::move(game)), document_(std::move(document)) {}
+    : disk_(disk),
+      root_(std::move(root)),
+      game_(std::move(game)),
+      document_(std::move(document)),
+      bytes_total_(document_->manifest.total_size()) {}
 
 Result<std::uint64_t> Verifier::read(std::uint64_t bytes, const rt::StopFlag& stop) {
   if (!cursor_) {
@@ -64,7 +68,10 @@ void Verifier::read_chunk() {
 }
 
 void Verifier::next_file(bool good) {
-  if (!good) damaged_.push_back(document_->manifest.files[file_].path);
+  const protocol::ManifestFile& file = document_->manifest.files[file_];
+  if (!good) damaged_.push_back(file.path);
+  bytes_before_ += file.size;
+  chunk_ = 0;
   handle_.reset();
   ++file_;
 }

@@ -29,6 +29,9 @@ class Verifier {
   /// Files and links that are not what the manifest says, in its order.
   const std::vector<std::string>& damaged() const noexcept { return damaged_; }
   std::uint64_t bytes_read() const noexcept { return bytes_read_; }
+  std::uint64_t bytes_total() const noexcept { return bytes_total_; }
+  /// How far it is. What could not be read counts as well.
+  std::uint64_t bytes_done() const noexcept { return bytes_before_ + chunk_ * protocol::kChunkSize; }
 
  private:
   bool begin_file();
@@ -47,6 +50,8 @@ class Verifier {
   std::vector<std::uint8_t> buffer_;
   std::vector<std::string> damaged_;
   std::uint64_t bytes_read_ = 0;
+  const std::uint64_t bytes_total_;
+  std::uint64_t bytes_before_ = 0;  ///< sizes of the files before the one at hand
   bool done_ = false;
 };
 

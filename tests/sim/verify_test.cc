@@ -103,3 +103,82 @@ TEST_CASE("verify: missing, shortened and grown files are damage; without a peer
   REQUIRE(found.has_value());
   CHECK(found->damaged == std::vector<std::string>{"big.pak", "data/file1", "data/file2"});
 }
+
+TEST_CASE("verify: how far it is shows beside the state, and is told four times a second at most") {
+  Scene scene;
+  SimPeer& leech = scene.leech;
+  const auto shown = [&] { return leech.ask(node::ListGames{}).value().at(0).verifying; };
+  CHECK_FALSE(shown().has_value());
+  node::VerifyGame command;
+  command.game = "game";
+  command.rate = 500'000;
+  std::optional<Result<node::Verdict>> answer;
+  leech.handle().sender().send(command, [&](Result<node::Verdict> verdict) { answer = std::move(verdict); });
+  leech.disk.corrupt("/library/game/big.pak", 1'500'000, "damage");
+  leech.disk.corrupt("/library/game/data/file3", 10, "damage");
+  scene.world.executor.advance(1s);
+  const auto early = shown();
+  REQUIRE(early.has_value());
+  CHECK(early->bytes_total > 5'000'000);
+  CHECK(early->bytes_done > 0);
+  CHECK(early->bytes_done < 2'500'000);
+  CHECK_FALSE(early->repairing);
+  CHECK(state_of(leech) == library::GameState::ready);
+  CHECK(verify(leech).error().code == ErrorCode::busy);
+  REQUIRE(scene.world.run_until([&] { return answer.has_value(); }, 30s));
+  CHECK((*answer)->damaged.size() == 2);
+  CHECK_FALSE(shown().has_value());
+  const auto told = leech.count("VerifyProgress");
+  CHECK(told >= 4);
+  CHECK(told <= 50);
+  // The pieces that are read are many, and all within a quarter of a second.
+  REQUIRE(verify(leech, false, 50'000'000).has_value());
+  CHECK(leech.count("VerifyProgress") - told <= 2);
+}
+
+TEST_CASE("verify: it stops when nobody waits for it any more, and finds nothing") {
+  Scene scene;
+  SimPeer& leech = scene.leech;
+  leech.disk.corrupt("/library/game/data/file3", 10, "damage");
+  rt::CancellationSource asker;
+  node::VerifyGame command;
+  command.game = "game";
+  command.rate = 500'000;
+  command.abandoned = asker.token();
+  std::optional<Result<node::Verdict>> answer;
+  leech.handle().sender().send(command, [&](Result<node::Verdict> verdict) { answer = std::move(verdict); });
+  scene.world.executor.advance(2s);
+  REQUIRE_FALSE(answer.has_value());
+  asker.request();
+  REQUIRE(scene.world.run_until([&] { return answer.has_value(); }, 1s));
+  CHECK(answer->error().code == ErrorCode::cancelled);
+  CHECK(state_of(leech) == library::GameState::ready);
+  CHECK_FALSE(leech.ask(node::ListGames{}).value().at(0).verifying.has_value());
+  const auto again = verify(leech);
+  REQUIRE(again.has_value());
+  CHECK(again->damaged.size() == 1);
+  // One whose asker has gone before it began reads nothing.
+  const auto gone = leech.ask(command);
+  REQUIRE_FALSE(gone.has_value());
+  CHECK(gone.error().code == ErrorCode::cancelled);
+}
+
+TEST_CASE("verify: a repair that has begun goes on when nobody waits for it any more") {
+  Scene scene;
+  SimPeer& leech = scene.leech;
+  scene.world.network.set_conditions(slow_link());
+  leech.disk.corrupt("/library/game/big.pak", 2'500'000, "damage");
+  rt::CancellationSource asker;
+  node::VerifyGame command;
+  command.game = "game";
+  command.repair = true;
+  command.abandoned = asker.token();
+  std::optional<Result<node::Verdict>> answer;
+  leech.handle().sender().send(command, [&](Result<node::Verdict> verdict) { answer = std::move(verdict); });
+  REQUIRE(scene.world.run_until([&] { return leech.count("DownloadGameFilesBegin") == 2; }, 30s));
+  asker.request();
+  REQUIRE(scene.world.run_until([&] { return answer.has_value(); }, 30s));
+  REQUIRE(answer->has_value());
+  CHECK((*answer)->repaired);
+  CHECK(state_of(leech) == library::GameState::ready);
+}

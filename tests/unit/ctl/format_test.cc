@@ -73,5 +73,21 @@ TEST_CASE("A progress line fits its width and shows 100 % only at the end") {
   CHECK(progress_line(progress, 200) == "demo: paused at 99 %  'peerctl resume' lets it go on");
 }
 
+TEST_CASE("A verify's line fits its width and tells what was found so far") {
+  Comparison comparison;
+  comparison.game = "demo";
+  comparison.total = 40e6;
+  comparison.done = 13.6e6;
+  CHECK(verify_line(comparison, 200) == "demo: verifying  34 %");
+  comparison.rate = 4e6;
+  CHECK(verify_line(comparison, 200) == "demo: verifying  34 %  4.0 MB/s  6.6 s left  14 MB of 40 MB");
+  comparison.damaged = 1;
+  CHECK(verify_line(comparison, 200) == "demo: verifying  34 %  1 file damaged  4.0 MB/s  6.6 s left  14 MB of 40 MB");
+  for (std::size_t width = 0; width < 130; ++width) CHECK(columns(verify_line(comparison, width)) <= width);
+  comparison.damaged = 2;
+  comparison.repairing = true;
+  CHECK(verify_line(comparison, 200) == "demo: fetching what is damaged  2 files damaged");
+}
+
 }  // namespace
 }  // namespace peer::ctl
