@@ -151,10 +151,13 @@ const std::vector<Method>& method_table() {
              [](const node::PeerInfo& peer) { return to_json(peer); });
        }},
       {"peers.disconnect",
-       "Says goodbye to a peer and forgets it",
+       "Says goodbye to a peer, and dials it no more if peers.connect added it",
        {{"peer", Kind::text, true}},
-       "Done",
-       [](Ctx& c, const Json& p, Answer a) { ask(c, node::DisconnectPeer{*text_of(p, "peer")}, std::move(a), done); }},
+       "Disconnected",
+       [](Ctx& c, const Json& p, Answer a) {
+         ask(c, node::DisconnectPeer{*text_of(p, "peer")}, std::move(a),
+             [](const node::Disconnected& end) { return to_json(end); });
+       }},
       {"peers.ban",
        "Deals with a peer no more, by its id and over restarts",
        {{"peer", Kind::text, true}},
