@@ -51,6 +51,9 @@ std::vector<std::string> peers(Session& session) {
     if (peer.at("peer_id").is_string()) ids[peer.value("name", "")].push_back(peer.at("peer_id"));
   }
   std::vector<std::string> names;
+  for (const Json& peer : list->at("peers")) {
+    if (peer.at("peer_id").is_null() && peer.at("found_by") == Json{"static"}) names.push_back(peer.at("name"));
+  }
   for (const auto& [name, all] : ids) {
     if (all.size() == 1 && !name.empty()) {
       names.push_back(name);

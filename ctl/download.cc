@@ -109,9 +109,8 @@ class Follower {
     next_poll_ = now + std::chrono::seconds(1);
     auto list = session_.call("downloads.list");
     if (!list) {
-      // A daemon that is stopping takes no more commands: the end of its connection is what tells.
-      const bool stopping = list.error().code == "busy" || list.error().code == "cancelled";
-      return stopping ? std::nullopt : std::optional(list.error());
+      const bool later = list.error().code == "busy";
+      return later ? std::nullopt : std::optional(list.error());
     }
     for (Json& download : list->at("downloads")) {
       if (download.at("game") == session_.arguments.subject) entry_ = std::move(download);
@@ -173,7 +172,8 @@ class Follower {
     return session.call("events.subscribe",
                         {{"only",
                           {"DownloadGameFilesBegin", "DownloadGameFilesProgress", "DownloadGameFilesFinished",
-                           "DownloadGameFilesFailed", "DownloadGameFilesCancelled", "DownloadGameFilesAllPeersGone"}}});
+                           "DownloadGameFilesFailed", "DownloadGameFilesCancelled", "DownloadGameFilesAllPeersGone",
+                           "RuntimeFailed"}}});
   }
 
  private:

@@ -23,7 +23,7 @@ class EventStream {
     for (;;) {
       const CallFailure failure = follow();
       if (failure.kind != CallFailure::Kind::no_daemon) return end_of(failure);
-      std::fprintf(stderr, "peerctl: the daemon has stopped; waiting for it to come back\n");
+      std::fprintf(stderr, "peerctl: %s; waiting for the daemon to come back\n", plain(failure.message).c_str());
       if (!reconnect()) return kDone;
     }
   }
@@ -62,7 +62,7 @@ class EventStream {
         // Who reads this may be gone ("| head -n 1") long before there is something to write again.
         pollfd out{STDOUT_FILENO, 0, 0};
         if (poll(&out, 1, 0) > 0 && (out.revents & (POLLERR | POLLNVAL)) != 0) {
-          return CallFailure{CallFailure::Kind::interrupted};
+          return CallFailure{CallFailure::Kind::interrupted, "interrupted", "interrupted"};
         }
         continue;
       }

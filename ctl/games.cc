@@ -92,7 +92,7 @@ void add_rows(Table& table, const Json& game) {
     table.row({{id},
                {brief(local.at("version"))},
                {human_bytes(local.value("size", 0.0))},
-               {local.at("files").dump()},
+               {local.at("files").is_null() ? "-" : local.at("files").dump()},
                {local_state(local), tone_of(local.value("state", ""))},
                {std::to_string(peers)}});
   }

@@ -104,8 +104,12 @@ int run_limit(Session& session) {
 }
 
 int run_disconnect(Session& session) {
-  return session.show("peers.disconnect", {{"peer", session.arguments.subject}},
-                      [&](const Json&) { return "disconnected from " + plain(session.arguments.subject); });
+  return session.show("peers.disconnect", {{"peer", session.arguments.subject}}, [&](const Json& end) {
+    const std::string peer = plain(session.arguments.subject);
+    std::string text = end.at("connected") == true ? "disconnected from " + peer : peer + " is dialled no more";
+    if (end.at("note").is_string()) text += "; " + plain(end.at("note").get<std::string>());
+    return text;
+  });
 }
 
 }  // namespace peer::ctl

@@ -32,7 +32,7 @@ int run_shutdown(Session& session) {
   if (session.arguments.json) {
     session.print({{"ok", true}});
   } else {
-    session.note("the daemon has stopped");
+    session.note("peerd stopped");
   }
   return kDone;
 }

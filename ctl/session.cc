@@ -37,8 +37,8 @@ bool may_repeat(std::string_view method, const CallFailure& failure) {
   static constexpr std::array<std::string_view, 10> kReading{
       "status",     "games.list", "games.show",    "peers.list",   "downloads.list",
       "limits.get", "metrics",    "runtime.tasks", "rpc.discover", "events.subscribe"};
-  if (failure.kind == CallFailure::Kind::no_daemon) return std::ranges::find(kReading, method) != kReading.end();
-  return failure.kind == CallFailure::Kind::refused && failure.code == "busy";
+  if (failure.not_taken) return true;
+  return failure.kind == CallFailure::Kind::no_daemon && std::ranges::find(kReading, method) != kReading.end();
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <map>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "screen.h"
 #include "session.h"
@@ -82,11 +83,11 @@ class Observer {
     for (bool connected = true;;) {
       if (session_.sleep(connected ? kPause : kRetry)) return;
       const auto seen = look();
-      connected = seen.has_value();
+      const bool was_connected = std::exchange(connected, seen.has_value());
       if (connected) continue;
       if (seen.error().kind == CallFailure::Kind::interrupted) return;
       session_.disconnect();
-      tell("the daemon has stopped; waiting for it to come back");
+      if (was_connected) tell(seen.error().message + "; waiting for the daemon to come back");
     }
   }
 
@@ -145,7 +146,7 @@ class Observer {
     seen_ = SteadyClock::now();
   }
 
-  void tell(const char* trouble) {
+  void tell(const std::string& trouble) {
     const std::lock_guard lock(mutex_);
     state_.trouble = trouble;
     state_.rate_in = state_.rate_out = 0;

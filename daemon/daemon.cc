@@ -327,6 +327,7 @@ rt::Task<void> run_peer(Machine& machine, net::Identity identity, net::SocketAdd
   if (code && end.failed) code = 1;
   if (!end.overran.empty()) {
     for (const std::string& task : end.overran) options.log.error("did not end in time and is abandoned: " + task);
+    machine.hooks.reset();  // runtime_failed has had its time; the deadline still stands
     _exit(code.value_or(2));
   }
   co_await join(outside, options.log);
@@ -352,7 +353,8 @@ Result<int> run_daemon(const DaemonOptions& options) {
   Machine machine(options);
   machine.access = std::move(*access);
   machine.store = std::move(*store);
-  machine.hooks.emplace(hook_settings(options.config), options.socket, options.log.named("hooks"));
+  machine.hooks.emplace(hook_settings(options.config), options.socket, options.log.named("hooks"),
+                        std::chrono::duration_cast<std::chrono::milliseconds>(options.config.shutdown_timeout));
   machine.signals = std::make_unique<SignalThread>(options.log);
   Result<int> code = 0;
   machine.executor.run(run_peer(machine, std::move(*identity), *address, code));

@@ -79,6 +79,8 @@ control::HookSettings hook_settings(const Config& config) {
   settings.commands["game_added"] = config.on_game_added;
   settings.commands["peer_joined"] = config.on_peer_joined;
   settings.commands["peer_left"] = config.on_peer_left;
+  settings.commands["service_restarted"] = config.on_service_restarted;
+  settings.commands["runtime_failed"] = config.on_runtime_failed;
   settings.timeout = std::chrono::duration_cast<std::chrono::milliseconds>(config.hook_timeout);
   return settings;
 }

@@ -8,6 +8,7 @@
 #include <span>
 
 #include "base/units.h"
+#include "base/version_prefix.h"
 
 namespace peer::ctl {
 namespace {
@@ -50,6 +51,10 @@ std::expected<Arguments, int> judged(Typed& typed) {
     if (!duration)
       return std::unexpected(usage(arguments.json, "--wait takes a time like 30s, 5m or 2h, not " + typed.wait));
     arguments.wait_s = std::chrono::duration<double>(*duration).count();
+  }
+  if (arguments.version && !version_prefix(*arguments.version)) {
+    return std::unexpected(usage(arguments.json, "--version takes 8 to 64 hex digits, as in 'peerctl games', not \"" +
+                                                     *arguments.version + "\""));
   }
   for (const auto& [text, into] : {std::pair(&typed.up, &arguments.up), std::pair(&typed.down, &arguments.down),
                                    std::pair(&typed.rate, &arguments.rate)}) {

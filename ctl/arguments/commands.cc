@@ -100,7 +100,9 @@ class Commands {
                     "  peerctl connect 192.168.1.20\n"
                     "  peerctl connect den.local:24747"),
             "HOST", "HOST[:PORT]: a name or an address");
-    subject(command("disconnect", "say goodbye to a peer"), "PEER", kPeer);
+    subject(command("disconnect", "say goodbye to a peer, and undo connect",
+                    "  peerctl disconnect den.local:24747     also one that never answered"),
+            "PEER", kPeer);
     subject(command("pair", "let a peer in where access.mode is \"paired\"; the other side has to do the same",
                     "  peerctl peers                          lists who is there: its PEER ID will do\n"
                     "  peerctl pair 5f2c81d0a7b3"),

@@ -10,6 +10,7 @@
 
 #include "config/keys.h"
 #include "net/address.h"
+#include "net/resolver.h"
 #include "protocol/limits.h"
 #include "protocol/path.h"
 
@@ -125,6 +126,14 @@ Result<void> check_config(const Config& config) {
   }
   if (auto address = net::SocketAddress::parse(config.listen); !address) {
     return fail(ErrorCode::invalid, "the address to listen on: " + address.error().message);
+  }
+  for (const std::string& peer : config.peers) {
+    if (auto good = net::parse_host_port(peer); !good) {
+      return fail(ErrorCode::invalid, "network.peers or --peer: " + good.error().message);
+    }
+  }
+  if (std::ranges::any_of(config.interfaces, &std::string::empty)) {
+    return fail(ErrorCode::invalid, "--interface: \"\" is no network interface");
   }
   if (config.access == "party") {
     if (auto key = load_party_key(config.party_key_file); !key) return std::unexpected(key.error());

@@ -42,6 +42,7 @@ struct Config {
   Duration shutdown_timeout = std::chrono::seconds(2);
   // Program and arguments; empty: none.
   std::vector<std::string> on_download_finished, on_download_failed, on_game_added, on_peer_joined, on_peer_left;
+  std::vector<std::string> on_service_restarted, on_runtime_failed;
   Duration hook_timeout = std::chrono::seconds(30);
   /// Keys that were given, are known, and are not acted on by this version.
   std::vector<std::string> without_effect;

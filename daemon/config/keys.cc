@@ -223,6 +223,13 @@ constexpr std::array kKeys{
     key<Program<&Config::on_peer_left>>("hooks.peer_left", "array of strings", kAtOnce,
                                         "[\"/usr/local/bin/tell\", \"left\"]",
                                         "Run when a connected peer has said goodbye or is lost."),
+    key<Program<&Config::on_service_restarted>>(
+        "hooks.service_restarted", "array of strings", kAtOnce, "[\"/usr/local/bin/tell\", \"restarted\"]",
+        "Run when a service of the daemon (Discovery, Liveness) failed and is started again."),
+    key<Program<&Config::on_runtime_failed>>(
+        "hooks.runtime_failed", "array of strings", kAtOnce, "[\"/usr/local/bin/tell\", \"down\"]",
+        "Run when a service that peerd cannot do without has failed and the daemon ends. It has three quarters of "
+        "runtime.shutdown_timeout."),
     key<Time<&Config::hook_timeout, 100>>("hooks.timeout", "time", kAtOnce, "\"300s\"",
                                           "How long a hook may run before it is ended."),
 };

@@ -11,6 +11,8 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "control/client_events.h"
+
 namespace peer::control {
 namespace {
 
@@ -18,7 +20,7 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 using Json = Client::Json;
 
 std::unexpected<CallFailure> no_daemon(std::string message) {
-  return std::unexpected(CallFailure{CallFailure::Kind::no_daemon, "no_daemon", std::move(message)});
+  return std::unexpected(CallFailure{CallFailure::Kind::no_daemon, "no_daemon", std::move(message), false});
 }
 
 std::string not_allowed(const std::string& path) {
@@ -45,6 +47,7 @@ struct Client::State {
   std::uint64_t next_id = 1;
   std::deque<Json> events;
   std::function<void(const Json&)> take;
+  std::string reason;  ///< why the daemon ends, once an event tells it
 
   ~State() {
     if (fd >= 0) close(fd);
@@ -58,7 +61,7 @@ struct Client::State {
       if (ready < 0 && errno == EINTR) continue;
       if (ready < 0) return no_daemon(std::string("poll: ") + std::strerror(errno));
       if (descriptors[1].revents != 0) {
-        return std::unexpected(CallFailure{CallFailure::Kind::interrupted, "interrupted", "interrupted"});
+        return std::unexpected(CallFailure{CallFailure::Kind::interrupted, "interrupted", "interrupted", false});
       }
       return ready > 0;
     }
@@ -72,6 +75,7 @@ struct Client::State {
         input.erase(0, end + 1);
         scanned = 0;
         if (!json.is_object()) return no_daemon("what answers at " + path + " is no peerd");
+        note_end(json);
         return json;
       }
       scanned = input.size();
@@ -81,7 +85,7 @@ struct Client::State {
       char chunk[64 << 10];
       const ssize_t count = recv(fd, chunk, sizeof chunk, MSG_DONTWAIT);
       if (count < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-      if (count <= 0) return no_daemon("the daemon at " + path + " has stopped");
+      if (count <= 0) return stopped();
       input.append(chunk, static_cast<std::size_t>(count));
     }
   }
@@ -94,11 +98,20 @@ struct Client::State {
       } else if (errno == EAGAIN) {
         if (const auto ready = wait(POLLOUT, std::nullopt); !ready) return std::unexpected(ready.error());
       } else if (errno != EINTR) {
-        return no_daemon("the daemon at " + path + " has stopped");
+        return stopped();
       }
     }
     return {};
   }
+
+  void note_end(const Json& message) {
+    const auto params = message.find("params");
+    if (params == message.end() || !params->is_object()) return;
+    const std::string event = params->value("event", "");
+    if (event == "RuntimeFailed") reason = stop_reason(params->value("component", ""), params->value("error", ""));
+  }
+
+  std::unexpected<CallFailure> stopped() const { return no_daemon(reason.empty() ? kStopped : reason); }
 };
 
 Client::Client(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -154,9 +167,15 @@ std::expected<Json, CallFailure> Client::call(std::string_view method, const Jso
     if (!answered.is_null() && answered != id) continue;
     if (!json.contains("error")) return json.value("result", Json());
     const Json& error = json["error"];
-    CallFailure failure{CallFailure::Kind::refused, "invalid", error.value("message", "the daemon refused the call")};
+    CallFailure failure{CallFailure::Kind::refused, "invalid", error.value("message", "the daemon refused the call"),
+                        false};
     if (const auto data = error.find("data"); data != error.end() && data->is_object()) {
       failure.code = data->value("code", failure.code);
+      failure.not_taken = failure.code == "busy";
+      if (data->value("stopping", false)) {
+        failure.kind = CallFailure::Kind::no_daemon;
+        failure.code = "no_daemon";
+      }
     }
     return std::unexpected(std::move(failure));
   }

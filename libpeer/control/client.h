@@ -18,12 +18,13 @@ namespace peer::control {
 /// Why a call has no result.
 struct CallFailure {
   enum class Kind {
-    no_daemon,    ///< nobody answers at the socket, or not any more
+    no_daemon,    ///< nobody answers at the socket, or not any more: it stopped
     interrupted,  ///< the interrupt descriptor became readable
     refused,      ///< the daemon's answer is an error
   } kind = Kind::no_daemon;
   std::string code;  ///< the error word, as in data.code; "no_daemon", "interrupted"
   std::string message;
+  bool not_taken = false;  ///< the daemon did not begin what was asked: asking again is safe
 };
 
 class Client {

@@ -20,7 +20,7 @@ bool Connection::accept(uv_stream_t* listener) {
 }
 
 rt::Task<void> Connection::run(std::shared_ptr<Connection> self, const char* refusal, rt::CancellationToken token) {
-  if (refusal != nullptr) self->answer_fatally(refusal);
+  if (refusal != nullptr) self->answer_fatally({kOwnError, refusal, ErrorCode::busy});
   try {
     co_await self->serve(token);
   } catch (const rt::Cancelled&) {
@@ -73,27 +73,44 @@ bool Connection::take_line(std::string& line) {
   const bool rest = end == std::string::npos && ended_ && !input_.empty();
   if (end == std::string::npos && !rest) {
     scanned_ = input_.size();
-    if (scanned_ > kMaxLineBytes) answer_fatally("a line has at most " + std::to_string(kMaxLineBytes) + " bytes");
+    if (scanned_ > kMaxLineBytes) answer_too_long();
     return false;
   }
   line = input_.substr(0, end);
   input_.erase(0, rest ? end : end + 1);
   scanned_ = 0;
   if (line.size() > kMaxLineBytes) {
-    answer_fatally("a line has at most " + std::to_string(kMaxLineBytes) + " bytes");
+    answer_too_long();
     return false;
   }
   return true;
 }
 
-void Connection::answer_fatally(std::string message) {
+void Connection::answer_fatally(RpcError error) {
   fatal_ = true;
-  queue_json(make_answer(nullptr, std::unexpected(RpcError{kInvalidRequest, std::move(message), "invalid"})));
+  queue_json(make_answer(nullptr, std::unexpected(std::move(error))));
+}
+
+void Connection::answer_too_long() {
+  answer_fatally(
+      {kInvalidRequest, "a line has at most " + std::to_string(kMaxLineBytes) + " bytes", ErrorCode::invalid});
+}
+
+/// A command that the stop cut short, or that came too late, says so; one that failed by itself keeps its error.
+RpcResult Connection::explained(RpcResult result) const {
+  const bool cut_short =
+      !result && (result.error().word == ErrorCode::cancelled || result.error().word == ErrorCode::busy);
+  if (cut_short && !context_.stop_reason.empty()) {
+    result.error().message = context_.stop_reason;
+    result.error().stopping = true;
+  }
+  return result;
 }
 
 void Connection::answer_line(const std::string& text) {
   if (json_depth(text) > kMaxDepth) {
-    return answer_fatally("a line nests at most " + std::to_string(kMaxDepth) + " deep");
+    return answer_fatally(
+        {kInvalidRequest, "a line nests at most " + std::to_string(kMaxDepth) + " deep", ErrorCode::invalid});
   }
   // The answers of one line; they go out together when the last is there.
   struct Pending {
@@ -116,7 +133,7 @@ void Connection::answer_line(const std::string& text) {
       if (!self || self->over_) return;
       --self->outstanding_;
       --pending->missing;
-      if (!silent) pending->answers.push_back(make_answer(id, result));
+      if (!silent) pending->answers.push_back(make_answer(id, self->explained(result)));
       if (pending->missing == 0 && !pending->answers.empty()) {
         self->queue_json(pending->batch ? pending->answers : pending->answers[0]);
       }

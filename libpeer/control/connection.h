@@ -28,6 +28,7 @@ struct ServerContext {
   EventHub& hub;
   const SendCommand& send;
   const std::string& version;
+  const std::string& stop_reason;  ///< why the daemon ends, for people; empty: it does not
 };
 
 class Connection final : public EventReader, public std::enable_shared_from_this<Connection> {
@@ -63,7 +64,9 @@ class Connection final : public EventReader, public std::enable_shared_from_this
   bool step();
   bool take_line(std::string& line);
   void answer_line(const std::string& line);
-  void answer_fatally(std::string message);
+  void answer_fatally(RpcError error);
+  void answer_too_long();
+  RpcResult explained(RpcResult result) const;
   Json subscribe(std::optional<std::uint64_t> since, std::vector<std::string> only);
   Json unsubscribe();
   void queue(SharedLine line, std::uint64_t event);

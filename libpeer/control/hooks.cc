@@ -22,6 +22,8 @@ std::string_view hook_of(std::string_view event) {
   if (event == "LocalLibraryChanged") return "game_added";
   if (event == "PeerConnected") return "peer_joined";
   if (event == "PeerLost" || event == "PeerGoodbye") return "peer_left";
+  if (event == "ServiceRestarted") return "service_restarted";
+  if (event == "RuntimeFailed") return "runtime_failed";
   return {};
 }
 
@@ -61,6 +63,7 @@ struct HookRunner::Side {
   struct Order {
     HookRun run;
     std::chrono::milliseconds timeout;
+    std::chrono::milliseconds mercy = kMercy;
   };
   /// Hooks that wait and run together.
   struct Queue {
@@ -72,26 +75,27 @@ struct HookRunner::Side {
 
   explicit Side(Log l) : log(std::move(l)) {
     thread.executor().post([this] {
-      for (Queue* queue : {&games, &peers}) {
+      for (Queue* queue : {&games, &peers, &services}) {
         thread.scope().spawn("hooks", serve(*this, *queue, thread.scope().token()));
       }
     });
   }
   ~Side() {
-    games.orders.close();
-    peers.orders.close();
+    for (Queue* queue : {&games, &peers, &services}) queue->orders.close();
     thread.stop();
   }
 
   static rt::Task<void> serve(Side& self, Queue& queue, rt::CancellationToken token);
-  static rt::Task<void> run(Side& self, Queue& queue, Order order, rt::CancellationToken token);
-  static rt::Task<void> end(rt::Executor& executor, HookProcess& process);
+  static rt::Task<void> run_queued(Side& self, Queue& queue, Order order, rt::CancellationToken token);
+  static rt::Task<void> run(Side& self, Order order, rt::CancellationToken token);
+  static rt::Task<void> end(rt::Executor& executor, HookProcess& process, std::chrono::milliseconds mercy);
 
   const Log log;
   rt::LoopThread thread{"hooks"};
   /// Apart: whoever joins and leaves without end pushes out no news of a download.
   Queue games{thread.executor()};
   Queue peers{thread.executor()};
+  Queue services{thread.executor()};
 };
 
 rt::Task<void> HookRunner::Side::serve(Side& self, Queue& queue, rt::CancellationToken token) {
@@ -100,7 +104,7 @@ rt::Task<void> HookRunner::Side::serve(Side& self, Queue& queue, rt::Cancellatio
     if (!order) co_return;
     ++queue.running;
     const std::string name = "hook " + order->run.hook;
-    self.thread.scope().spawn(name, run(self, queue, std::move(*order), token));
+    self.thread.scope().spawn(name, run_queued(self, queue, std::move(*order), token));
     while (queue.running >= kRunning) {
       queue.ended.reset();
       co_await queue.ended.wait(token);
@@ -108,7 +112,13 @@ rt::Task<void> HookRunner::Side::serve(Side& self, Queue& queue, rt::Cancellatio
   }
 }
 
-rt::Task<void> HookRunner::Side::run(Side& self, Queue& queue, Order order, rt::CancellationToken token) {
+rt::Task<void> HookRunner::Side::run_queued(Side& self, Queue& queue, Order order, rt::CancellationToken token) {
+  co_await run(self, std::move(order), token);
+  --queue.running;
+  queue.ended.set();
+}
+
+rt::Task<void> HookRunner::Side::run(Side& self, Order order, rt::CancellationToken token) {
   const std::string what = "hook " + order.run.hook + " (" + order.run.command.front() + ")";
   HookProcess process(self.thread.uv());
   if (auto started = process.start(order.run); !started) {
@@ -124,28 +134,26 @@ rt::Task<void> HookRunner::Side::run(Side& self, Queue& queue, Order order, rt::
     if (!process.has_ended()) {
       const std::string seconds = std::to_string(order.timeout / std::chrono::milliseconds(1)) + " ms";
       self.log.warn(what + (cancelled ? " is ended: the daemon stops" : " is ended: it has run for " + seconds));
-      co_await end(self.thread.executor(), process);
+      co_await end(self.thread.executor(), process, order.mercy);
     } else if (const std::string failure = process.failure(); !failure.empty()) {
       self.log.warn(what + ": " + failure);
     }
     process.send_signal(SIGKILL);  // what it left behind
   }
   co_await process.finish();
-  --queue.running;
-  queue.ended.set();
 }
 
-rt::Task<void> HookRunner::Side::end(rt::Executor& executor, HookProcess& process) {
+rt::Task<void> HookRunner::Side::end(rt::Executor& executor, HookProcess& process, std::chrono::milliseconds mercy) {
   const auto over = [&process](rt::CancellationToken limited) { return process.ended(std::move(limited)); };
   for (const int number : {SIGTERM, SIGKILL}) {
     process.send_signal(number);
-    const bool ended = co_await rt::with_timeout(executor, kMercy, over, rt::CancellationToken{});
+    const bool ended = co_await rt::with_timeout(executor, mercy, over, rt::CancellationToken{});
     if (ended) co_return;
   }
 }
 
-HookRunner::HookRunner(HookSettings settings, std::string socket, Log log)
-    : settings_(std::move(settings)), socket_(std::move(socket)), log_(std::move(log)) {}
+HookRunner::HookRunner(HookSettings settings, std::string socket, Log log, std::chrono::milliseconds stop_budget)
+    : settings_(std::move(settings)), socket_(std::move(socket)), log_(std::move(log)), stop_budget_(stop_budget) {}
 
 HookRunner::~HookRunner() = default;
 
@@ -170,7 +178,17 @@ void HookRunner::offer(std::string_view hook, const std::vector<std::string>& co
   HookRun run{std::string(hook), command, environment_of(params), to_line(params)};
   run.environment.push_back("PEERD_HOOK=" + run.hook);
   run.environment.push_back("PEERD_SOCKET=" + socket_);
-  Side::Queue& queue = hook.starts_with("peer_") ? side_->peers : side_->games;
+  if (hook == "runtime_failed") {
+    // Waits for nobody, and the stop that follows does not cancel it.
+    Side::Order last{std::move(run), std::min(settings_.timeout, stop_budget_ * 3 / 4), stop_budget_ / 4};
+    side_->thread.executor().post([side = side_.get(), last] {
+      side->thread.scope().spawn("hook runtime_failed", Side::run(*side, last, rt::CancellationToken{}));
+    });
+    return;
+  }
+  Side::Queue& queue = hook.starts_with("peer_")     ? side_->peers
+                       : hook == "service_restarted" ? side_->services
+                                                     : side_->games;
   if (queue.orders.sender().try_send({std::move(run), settings_.timeout})) return;
   if (dropped_++ % kWaiting == 0) {
     log_.warn("hook " + std::string(hook) + " is skipped: " + std::to_string(kWaiting) + " wait already (" +

@@ -1,9 +1,11 @@
 // HookRunner: runs the programs that a person has set for events, each with its event in the environment and on stdin.
 //
 // They run from a loop of their own: a program on a dead disk holds up nobody else.
-// Loop: control. Cancel: stop() ends what runs. Limits: of the hooks for peers, and of those for games and downloads,
-// kRunning at once and kWaiting behind them, what comes then is dropped and told; each has HookSettings::timeout, then
-// its process group gets SIGTERM and kMercy later SIGKILL. What a program leaves running in its group ends with it.
+// Loop: control. Cancel: stop() ends what runs, except runtime_failed, which is about the stop. Limits: of the hooks
+// for peers, of those for services, and of those for games and downloads, kRunning at once and kWaiting behind them,
+// what comes then is dropped and told; each has HookSettings::timeout, then its process group gets SIGTERM and kMercy
+// later SIGKILL. runtime_failed starts at once and has three quarters of the shutdown's time, then SIGTERM, and SIGKILL
+// at the end of that time. What a program leaves running in its group ends with it.
 #pragma once
 
 #include <chrono>
@@ -21,7 +23,7 @@ namespace peer::control {
 
 struct HookSettings {
   /// Program and arguments, by the hook's name (download_finished, download_failed, game_added, peer_joined,
-  /// peer_left); one that is not in it, or is empty, does nothing.
+  /// peer_left, service_restarted, runtime_failed); one that is not in it, or is empty, does nothing.
   std::map<std::string, std::vector<std::string>, std::less<>> commands;
   std::chrono::milliseconds timeout = std::chrono::seconds(30);
 };
@@ -32,11 +34,12 @@ class HookRunner {
   static constexpr std::size_t kWaiting = 64;
   static constexpr std::chrono::milliseconds kMercy{300};
 
-  /// `socket`: this daemon's, told to the programs as PEERD_SOCKET.
-  HookRunner(HookSettings settings, std::string socket, Log log);
+  /// `socket`: this daemon's, told to the programs as PEERD_SOCKET. `stop_budget`: what the daemon's stop may take.
+  HookRunner(HookSettings settings, std::string socket, Log log,
+             std::chrono::milliseconds stop_budget = std::chrono::seconds(2));
   HookRunner(const HookRunner&) = delete;
   HookRunner& operator=(const HookRunner&) = delete;
-  /// Stops, and waits for the end of what runs: 2 kMercy at most.
+  /// Stops, and waits for the end of what runs: 2 kMercy at most, for runtime_failed what is left of the stop's time.
   ~HookRunner();
 
   /// For the events from now on.
@@ -52,6 +55,7 @@ class HookRunner {
   HookSettings settings_;
   const std::string socket_;
   const Log log_;
+  const std::chrono::milliseconds stop_budget_;
   bool stopped_ = false;
   std::uint64_t dropped_ = 0;
   std::unique_ptr<Side> side_;  // from the first event that has a program

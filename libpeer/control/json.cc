@@ -36,6 +36,8 @@ Json local_json(const library::LocalGame& game) {
   Json json{{"version", nullptr},  {"size", game.size},
             {"files", game.files}, {"state", library::to_string(game.state)},
             {"modified", nullptr}, {"root", game.root}};
+  // Nobody who is connected now tells how many there will be.
+  if (game.state == library::GameState::downloading && game.files == 0) json["files"] = nullptr;
   if (game.offered) {
     json["version"] = game.offered->version.hex();
     if (game.offered->document) json["modified"] = rfc3339(game.offered->document->times.modified);
@@ -152,6 +154,13 @@ Json to_json(const node::GameDetails& details) {
     files.push_back({{"path", file.path}, {"size", file.size}, {"executable", file.executable}});
   }
   return json;
+}
+
+Json to_json(const node::Disconnected& end) {
+  return {{"ok", true},
+          {"connected", end.connected},
+          {"dropped", end.dropped},
+          {"note", end.note.empty() ? Json() : Json(end.note)}};
 }
 
 Json to_json(const node::Pairing& pairing) {

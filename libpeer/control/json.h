@@ -19,6 +19,7 @@ nlohmann::ordered_json to_json(const node::GameInfo& game);
 nlohmann::ordered_json to_json(const node::GameDetails& details);
 nlohmann::ordered_json to_json(const node::PeerInfo& peer);
 nlohmann::ordered_json to_json(const node::Pairing& pairing);
+nlohmann::ordered_json to_json(const node::Disconnected& end);
 nlohmann::ordered_json to_json(const node::DownloadInfo& download);
 nlohmann::ordered_json to_json(const node::Finding& finding);
 /// The params object of an event.

@@ -28,8 +28,7 @@ void ask(MethodContext& context, C command, Answer answer, Convert convert) {
     }
   };
   if (!context.send(node::Request<C>{std::move(command), std::move(reply)})) {
-    answer(std::unexpected(
-        RpcError{kOwnError, "the daemon takes no commands now: it is stopping, or has too many waiting", "busy"}));
+    answer(std::unexpected(RpcError{kOwnError, "too many commands are waiting: try again", ErrorCode::busy}));
   }
 }
 
@@ -46,7 +45,7 @@ auto list_as(const char* name) {
 void start_download(MethodContext& context, const Json& params, Answer answer) {
   node::StartDownload command;
   command.game = *text_of(params, "game");
-  command.version = text_of(params, "version");
+  command.version = version_of(params, "version");
   command.from = texts_of(params, "from");
   command.dry_run = flag_of(params, "dry_run");
   if (const auto wait = seconds_of(params, "wait_s")) {
@@ -74,7 +73,7 @@ void verify_game(MethodContext& context, const Json& params, Answer answer) {
 void show_game(MethodContext& context, const Json& params, Answer answer) {
   node::ShowGame command;
   command.game = *text_of(params, "game");
-  command.version = text_of(params, "version");
+  command.version = version_of(params, "version");
   command.offset = count_of(params, "offset").value_or(0);
   command.limit = std::min(count_of(params, "limit").value_or(1000), kMaxFilesShown);
   ask(context, std::move(command), std::move(answer),
@@ -129,7 +128,7 @@ const std::vector<Method>& method_table() {
        }},
       {"games.show",
        "One game with its files",
-       {{"game", Kind::text, true}, {"version", Kind::text}, {"offset", Kind::count}, {"limit", Kind::count}},
+       {{"game", Kind::text, true}, {"version", Kind::version}, {"offset", Kind::count}, {"limit", Kind::count}},
        "GameDetails",
        show_game},
       {"games.remove",
@@ -153,10 +152,13 @@ const std::vector<Method>& method_table() {
              [](const node::PeerInfo& peer) { return to_json(peer); });
        }},
       {"peers.disconnect",
-       "Says goodbye to a peer and forgets it",
+       "Says goodbye to a peer, and dials it no more if peers.connect added it",
        {{"peer", Kind::text, true}},
-       "Done",
-       [](Ctx& c, const Json& p, Answer a) { ask(c, node::DisconnectPeer{*text_of(p, "peer")}, std::move(a), done); }},
+       "Disconnected",
+       [](Ctx& c, const Json& p, Answer a) {
+         ask(c, node::DisconnectPeer{*text_of(p, "peer")}, std::move(a),
+             [](const node::Disconnected& end) { return to_json(end); });
+       }},
       {"peers.ban",
        "Deals with a peer no more, by its id and over restarts",
        {{"peer", Kind::text, true}},
@@ -187,7 +189,7 @@ const std::vector<Method>& method_table() {
        "Begins the download of a game, or attaches to the one under way, whose wait is the longest that was brought; "
        "answers when it is queued",
        {{"game", Kind::text, true},
-        {"version", Kind::text},
+        {"version", Kind::version},
         {"from", Kind::texts},
         {"dry_run", Kind::flag},
         {"wait_s", Kind::seconds}},
@@ -308,7 +310,8 @@ void dispatch(MethodContext& context, const Call& call, Answer answer) {
   if (call.error) return answer(std::unexpected(*call.error));
   const auto method = std::ranges::find_if(method_table(), [&](const Method& m) { return call.method == m.name; });
   if (method == method_table().end()) {
-    return answer(std::unexpected(RpcError{kMethodNotFound, "there is no method '" + call.method + "'", "invalid"}));
+    return answer(
+        std::unexpected(RpcError{kMethodNotFound, "there is no method '" + call.method + "'", ErrorCode::invalid}));
   }
   const RpcResult params = checked_params(method->name, method->params, call.params);
   if (!params) return answer(std::unexpected(params.error()));

@@ -42,7 +42,7 @@ constexpr const char* kSchemas = R"json({
     "properties": {
       "version": {"oneOf": [{"$ref": "#/components/schemas/Id"}, {"type": "null"}]},
       "size": {"type": "integer", "description": "bytes"},
-      "files": {"type": "integer"},
+      "files": {"type": ["integer", "null"], "description": "null: it is downloading, and nobody tells how many"},
       "state": {"enum": ["ready", "hashing", "downloading", "modified", "damaged", "unshareable"]},
       "modified": {"oneOf": [{"$ref": "#/components/schemas/Time"}, {"type": "null"}]},
       "root": {"type": "string", "description": "the library root that holds it"},
@@ -84,7 +84,8 @@ constexpr const char* kSchemas = R"json({
     "properties": {
       "peer_id": {"oneOf": [{"$ref": "#/components/schemas/Id"}, {"type": "null"}], "description": "null until known"},
       "name": {"type": "string"},
-      "addresses": {"type": "array", "items": {"type": "string"}, "description": "ip:port"},
+      "addresses": {"type": "array", "description": "ip:port",
+                    "items": {"type": "string", "pattern": "^([0-9.]+|\\[[0-9a-fA-F:.]+(%[^\\]]+)?\\]):[0-9]+$"}},
       "state": {"enum": ["connected", "connecting", "unreachable", "refused", "banned"]},
       "reason": {"type": ["string", "null"], "description": "of a refusal, whichever side's"},
       "paired": {"type": "boolean", "description": "here; whether it is there as well, only a connection tells"},
@@ -98,6 +99,12 @@ constexpr const char* kSchemas = R"json({
     "peer_id": {"$ref": "#/components/schemas/Id"},
     "name": {"type": "string"},
     "note": {"type": ["string", "null"], "description": "what else it takes"}}},
+  "Disconnected": {"type": "object", "additionalProperties": false, "required": ["ok", "connected", "dropped", "note"],
+    "properties": {
+      "ok": {"const": true},
+      "connected": {"type": "boolean", "description": "it was, until now"},
+      "dropped": {"type": "boolean", "description": "peers.connect had added it, and it is dialled no more"},
+      "note": {"type": ["string", "null"], "description": "what brings it back"}}},
   "Download": {"type": "object", "additionalProperties": false,
     "required": ["game", "version", "state", "bytes_total", "bytes_done", "bytes_reused", "bytes_received", "rate",
                  "eta_s", "elapsed_s", "sources", "bottleneck", "error"],

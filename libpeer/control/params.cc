@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/version_prefix.h"
+
 namespace peer::control {
 namespace {
 
@@ -11,6 +13,7 @@ bool fits(const Json& value, Kind kind) {
     case Kind::text: return value.is_string() && !value.get_ref<const std::string&>().empty();
     case Kind::texts:
       return value.is_array() && std::ranges::all_of(value, [](const Json& v) { return fits(v, Kind::text); });
+    case Kind::version: return value.is_string() && version_prefix(value.get_ref<const std::string&>());
     case Kind::count:
       return value.is_number_unsigned() || (value.is_number_integer() && value.get<std::int64_t>() >= 0);
     case Kind::flag: return value.is_boolean();
@@ -23,6 +26,7 @@ const char* describe(Kind kind) {
   switch (kind) {
     case Kind::text: return "a string that is not empty";
     case Kind::texts: return "an array of strings";
+    case Kind::version: return "8 to 64 hex digits";
     case Kind::count: return "a whole number from 0";
     case Kind::flag: return "true or false";
     case Kind::seconds: return "a number of seconds from 0";
@@ -36,6 +40,7 @@ Json schema_of(Kind kind) {
   switch (kind) {
     case Kind::text: return {{"type", "string"}, {"minLength", 1}};
     case Kind::texts: return {{"type", "array"}, {"items", schema_of(Kind::text)}};
+    case Kind::version: return {{"type", "string"}, {"pattern", "^[0-9a-fA-F]{8,64}$"}};
     case Kind::count: return {{"type", "integer"}, {"minimum", 0}};
     case Kind::flag: return {{"type", "boolean"}};
     case Kind::seconds: return {{"type", "number"}, {"minimum", 0}};
@@ -70,6 +75,11 @@ RpcResult checked_params(const std::string& method, const std::vector<Param>& wa
 std::optional<std::string> text_of(const Json& params, const char* name) {
   const auto found = params.find(name);
   return found == params.end() ? std::nullopt : std::optional(found->get<std::string>());
+}
+
+std::optional<std::string> version_of(const Json& params, const char* name) {
+  const auto found = params.find(name);
+  return found == params.end() ? std::nullopt : version_prefix(found->get_ref<const std::string&>());
 }
 
 std::optional<std::uint64_t> count_of(const Json& params, const char* name) {

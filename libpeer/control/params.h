@@ -12,7 +12,7 @@
 namespace peer::control {
 
 /// What a parameter can be.
-enum class Kind { text, texts, count, seconds, flag };
+enum class Kind { text, texts, version, count, seconds, flag };
 
 struct Param {
   const char* name;
@@ -29,6 +29,8 @@ Json schema_of(Kind kind);
 
 // Of checked parameters.
 std::optional<std::string> text_of(const Json& params, const char* name);
+/// In lower case.
+std::optional<std::string> version_of(const Json& params, const char* name);
 std::optional<std::uint64_t> count_of(const Json& params, const char* name);
 std::optional<double> seconds_of(const Json& params, const char* name);
 bool flag_of(const Json& params, const char* name);

@@ -10,7 +10,7 @@ namespace {
 Call bad_call(Json id, int code, std::string message) {
   Call call;
   call.id = std::move(id);
-  call.error = RpcError{code, std::move(message), {}};
+  call.error = RpcError{code, std::move(message), ErrorCode::invalid};
   return call;
 }
 
@@ -36,7 +36,7 @@ Call parse_call(Json& json) {
   call.method = method->get<std::string>();
   if (const auto params = json.find("params"); params != json.end()) {
     if (!params->is_structured()) {
-      call.error = RpcError{kInvalidParams, "params is an object or an array", "invalid"};
+      call.error = RpcError{kInvalidParams, "params is an object or an array", ErrorCode::invalid};
     }
     call.params = std::move(*params);
   }
@@ -45,10 +45,10 @@ Call parse_call(Json& json) {
 
 }  // namespace
 
-RpcError to_rpc(const Error& error) { return {kOwnError, error.message, std::string(to_string(error.code))}; }
+RpcError to_rpc(const Error& error) { return {kOwnError, error.message, error.code}; }
 
 std::unexpected<RpcError> invalid_params(std::string message) {
-  return std::unexpected(RpcError{kInvalidParams, std::move(message), "invalid"});
+  return std::unexpected(RpcError{kInvalidParams, std::move(message), ErrorCode::invalid});
 }
 
 Line parse_line(std::string_view text) {
@@ -73,9 +73,9 @@ Json make_answer(const Json& id, const RpcResult& result) {
   if (result) {
     answer["result"] = *result;
   } else {
-    Json& error = answer["error"];
-    error = {{"code", result.error().code}, {"message", result.error().message}};
-    if (!result.error().word.empty()) error["data"] = {{"code", result.error().word}};
+    const RpcError& error = result.error();
+    answer["error"] = {{"code", error.code}, {"message", error.message}, {"data", {{"code", to_string(error.word)}}}};
+    if (error.stopping) answer["error"]["data"]["stopping"] = true;
   }
   return answer;
 }

@@ -25,12 +25,13 @@ inline constexpr int kParseError = -32700;
 inline constexpr int kInvalidRequest = -32600;
 inline constexpr int kMethodNotFound = -32601;
 inline constexpr int kInvalidParams = -32602;
-inline constexpr int kOwnError = -32000;  ///< data.code has the word
+inline constexpr int kOwnError = -32000;
 
 struct RpcError {
-  int code = kOwnError;
+  int code = kOwnError;  ///< the number that JSON-RPC wants
   std::string message;
-  std::string word;  ///< data.code; empty: none
+  ErrorCode word = ErrorCode::internal;  ///< data.code
+  bool stopping = false;                 ///< data.stopping: the daemon ends, and did not do what was asked
 };
 using RpcResult = std::expected<Json, RpcError>;
 

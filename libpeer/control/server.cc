@@ -5,6 +5,7 @@
 #include <optional>
 #include <variant>
 
+#include "control/client_events.h"
 #include "control/connection.h"
 #include "control/events.h"
 #include "control/socket.h"
@@ -25,6 +26,7 @@ struct ControlServer::Impl {
   ControlOptions options;
   EventHub hub;
   SendCommand send;
+  std::string stop_reason;  ///< empty: it goes on
   rt::Scope connections;
   std::optional<ListeningSocket> socket;
   uv_pipe_t listener{};
@@ -47,7 +49,7 @@ void ControlServer::Impl::on_client() {
     waiting = true;
     return;
   }
-  auto connection = std::make_shared<Connection>(ServerContext{executor, hub, send, options.version});
+  auto connection = std::make_shared<Connection>(ServerContext{executor, hub, send, options.version, stop_reason});
   connection->accept(reinterpret_cast<uv_stream_t*>(&listener));
   if (clients < kMaxClients) {
     ++clients;
@@ -85,9 +87,12 @@ ControlServer::ControlServer(rt::UvExecutor& executor, rt::Scope& scope, Control
 ControlServer::~ControlServer() = default;
 
 NumberedEvent ControlServer::publish(const node::Event& event) {
-  const bool stops =
-      std::holds_alternative<node::ShuttingDown>(event) || std::holds_alternative<node::RuntimeFailed>(event);
-  if (stops && impl_->options.adopted >= 0) impl_->stop_accepting();
+  if (const auto* failed = std::get_if<node::RuntimeFailed>(&event)) {
+    impl_->stop_reason = stop_reason(failed->component, failed->error);
+  } else if (std::holds_alternative<node::ShuttingDown>(event) && impl_->stop_reason.empty()) {
+    impl_->stop_reason = kStopped;
+  }
+  if (!impl_->stop_reason.empty() && impl_->options.adopted >= 0) impl_->stop_accepting();
   return impl_->hub.publish(event);
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <system_error>
 #include <utility>
 
@@ -14,6 +15,14 @@ namespace peer::net {
 namespace {
 
 using Addresses = Result<std::vector<SocketAddress>>;
+
+/// For messages.
+std::string quoted(std::string_view text) {
+  constexpr std::size_t kMost = 253;
+  std::string shown = "\"";
+  for (const char c : text.substr(0, kMost)) shown += c >= ' ' && c <= '~' ? c : '?';
+  return shown + '"';
+}
 
 /// Blocks. Owns all it touches: it may outlive whoever asked.
 Addresses look_up(const std::string& host, std::uint16_t port) {
@@ -75,9 +84,44 @@ Result<void> check_host(std::string_view host) {
   };
   const bool valid = !host.empty() && host.size() <= kLongestName && std::ranges::all_of(host, can_stand_in_a_name);
   if (valid || literal_address(host, 0)) return {};
-  std::string shown;
-  for (const char c : host.substr(0, kLongestName)) shown += c >= ' ' && c <= '~' ? c : '?';
-  return fail(ErrorCode::invalid, "\"" + shown + "\" is no host name");
+  return fail(ErrorCode::invalid, quoted(host) + " is no host name");
+}
+
+Result<HostPort> parse_host_port(std::string_view text) {
+  const auto bad = [&](const std::string& why) {
+    return fail(ErrorCode::invalid, quoted(text) + " is no HOST[:PORT]: " + why);
+  };
+  if (text.empty()) return bad("it is empty");
+  const bool bracketed = text.starts_with('[');
+  const std::size_t bracket = bracketed ? text.find(']') : 0;
+  if (bracket == std::string_view::npos) return bad("the closing ] is missing");
+  const bool bare_v6 = !bracketed && std::ranges::count(text, ':') > 1;
+  const std::size_t colon = bare_v6 ? std::string_view::npos : text.find(':', bracket);
+  HostPort result{std::string(text.substr(0, colon)), kDefaultPort};
+  if (bracketed) result.host = text.substr(1, bracket - 1);
+  if (bracketed && bracket + 1 != std::min(colon, text.size())) return bad("after ] only :PORT may follow");
+  if (colon != std::string_view::npos) {
+    const std::string_view digits = text.substr(colon + 1);
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), result.port);
+    const bool whole = !digits.empty() && error == std::errc{} && end == digits.data() + digits.size();
+    if (!whole || result.port == 0) return bad("the port must be a number from 1 to 65535");
+  }
+  if (bracketed || bare_v6) {
+    // The interface may come later: the rest has to be right.
+    const std::size_t percent = result.host.find('%');
+    const auto address = SocketAddress::parse('[' + result.host.substr(0, percent) + ']');
+    if (!address) return bad("write 192.168.1.20:24747 or [fe80::1%eth0]:24747");
+    const bool link_local = address->is_local() && address->host_string().starts_with("fe");
+    if (percent != std::string::npos && (!link_local || percent + 1 == result.host.size())) {
+      return bad("only fe80:: addresses take an interface");
+    }
+    if (address->is_unspecified()) return bad("it is the address of no machine");
+    return result;
+  }
+  if (const auto valid = check_host(result.host); !valid) return bad("write den:24747 or 192.168.1.20:24747");
+  const auto literal = literal_address(result.host, result.port);
+  if (literal && literal->is_unspecified()) return bad("it is the address of no machine");
+  return result;
 }
 
 }  // namespace peer::net

@@ -36,6 +36,16 @@ std::optional<SocketAddress> literal_address(std::string_view host, std::uint16_
 /// Fails: invalid for what is neither a name nor an address.
 Result<void> check_host(std::string_view host);
 
+/// Where a peer is, as a person writes it.
+struct HostPort {
+  std::string host;  ///< a name or an address, without brackets
+  std::uint16_t port = kDefaultPort;
+  bool operator==(const HostPort&) const = default;
+};
+/// "den", "den:24747", "192.168.1.20:24747", "fe80::1%eth0", "[fe80::1%eth0]:24747"; an interface need not exist yet.
+/// Fails: invalid, naming the text and what is wrong with it.
+Result<HostPort> parse_host_port(std::string_view text);
+
 /// Of one name; further addresses are left out.
 inline constexpr std::size_t kMaxResolved = 16;
 

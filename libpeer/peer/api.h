@@ -149,14 +149,20 @@ struct ListPeers {
   using Reply = std::vector<PeerInfo>;
 };
 /// Adds a static peer for this run and dials it; answers when it is connected or the first attempt failed (it stays in
-/// the list).
+/// the list). A name that cannot be resolved is an error, and is not added.
 struct ConnectPeer {
   using Reply = PeerInfo;
   std::string address;  ///< HOST[:PORT]
 };
+struct Disconnected {
+  bool connected = false;  ///< it was, until now
+  bool dropped = false;    ///< it was dialled because of a ConnectPeer, and is no longer
+  std::string note;        ///< what brings it back; empty: nothing
+};
+/// Ends the session, and undoes ConnectPeer.
 struct DisconnectPeer {
-  using Reply = bool;
-  std::string peer;  ///< unique id prefix or unique name
+  using Reply = Disconnected;
+  std::string peer;  ///< unique id prefix or unique name, or a static peer's HOST[:PORT]
 };
 /// Begins the download of a game, or attaches to the one under way. The answer's state tells: finished at once if that
 /// version is here already.

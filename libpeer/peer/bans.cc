@@ -35,13 +35,21 @@ Result<PeerId> Peers::find_to_ban(const std::string& peer) const {
   Result<PeerId> known = table_.resolve(peer);
   if (known) return known;
   if (const auto id = PeerId::from_hex(peer)) return *id;
+  if (known.error().code == ErrorCode::unreachable) {
+    return fail(ErrorCode::unreachable,
+                known.error().message +
+                    ", and a ban goes by the id. Give the 64 digits of the id; to stop dialling "
+                    "the address: peerctl disconnect " +
+                    peer);
+  }
   return known;
 }
 
 Result<void> Peers::unban(const std::string& peer) {
   std::vector<PeerId> matches;
   for (const auto& [id, ban] : banned_) {
-    if (ban.name == peer || (peer.size() >= 4 && id.hex().starts_with(peer))) matches.push_back(id);
+    const bool named = ban.name == peer || static_id(peer) == id;
+    if (named || (peer.size() >= 4 && id.hex().starts_with(peer))) matches.push_back(id);
   }
   if (matches.empty())
     return fail(ErrorCode::invalid, "no peer called " + peer + " is banned: 'peerctl peers' lists them");

@@ -120,7 +120,7 @@ void PeerMain::take(Request<ListPeers> request, rt::Scope&) {
   answer_now(request, [this] { return peers_->list(); });
 }
 void PeerMain::take(Request<DisconnectPeer> request, rt::Scope&) {
-  answer_now(request, [&] { return acknowledged(peers_->disconnect(request.command.peer)); });
+  answer_now(request, [&] { return peers_->disconnect(request.command.peer); });
 }
 void PeerMain::take(Request<StartDownload> request, rt::Scope& work) {
   if (request.command.dry_run) {
@@ -217,11 +217,15 @@ std::vector<GameInfo> PeerMain::games() const {
   for (auto& [id, versions] : peers_->table().catalogue()) all[id].remote = std::move(versions);
   for (const DownloadInfo& download : downloads_->list()) {
     GameInfo& game = all[download.game];
-    if (game.local == nullptr && downloads_->downloading(download.game)) {
+    const bool known = download.version != Digest{} && download.bytes_total != 0;
+    if (game.local == nullptr && known && downloads_->downloading(download.game)) {
       library::LocalGame partial;
       partial.id = download.game;
+      partial.root = options_.roots.front();
       partial.state = library::GameState::downloading;
       partial.size = download.bytes_total;
+      const auto offered = std::ranges::find(game.remote, download.version, &RemoteVersion::version);
+      if (offered != game.remote.end()) partial.files = offered->files;
       game.local = std::make_shared<const library::LocalGame>(std::move(partial));
     }
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/version_prefix.h"
 #include "peer/downloads_state.h"
 #include "protocol/path.h"
 #include "runtime/sleep.h"
@@ -95,6 +96,10 @@ Result<std::set<PeerId>> Downloads::resolve(const std::vector<std::string>& name
   std::set<PeerId> peers;
   for (const std::string& name : names) {
     const Result<PeerId> peer = options_.table->resolve(name);
+    // Of one that is not known yet nobody can tell what it has.
+    if (!peer && peer.error().code == ErrorCode::unreachable) {
+      return fail(ErrorCode::no_peer_has_it, peer.error().message);
+    }
     if (!peer) return std::unexpected(peer.error());
     peers.insert(*peer);
   }
@@ -151,7 +156,7 @@ Result<DownloadInfo> Downloads::start(const StartDownload& command) {
   if (const auto problem = protocol::game_id_problem(command.game)) {
     return fail(ErrorCode::invalid, protocol::printable(command.game) + " is no game: " + *problem);
   }
-  if (command.version && (command.version->size() < 8 || command.version->size() > 64)) {
+  if (command.version && !version_prefix(*command.version)) {
     return fail(ErrorCode::invalid, "a version is 64 hex digits or a unique prefix of 8 or more");
   }
   const auto running = active_.find(command.game);

@@ -49,7 +49,7 @@ rt::Task<Result<Limits>> PeerMain::set_limits(SetLimits command, rt::Cancellatio
 
 rt::Task<Result<bool>> PeerMain::reconfigure(Reconfigure command, rt::CancellationToken token) {
   downloads_->reconfigure(command.parallel, command.reserve, std::move(command.automatic));
-  for (const std::string& address : command.peers) peers_->add_static(address);
+  for (const std::string& address : command.peers) peers_->add_configured(address);
   const SetLimits limits{command.up, command.down};
   co_await set_limits(limits, token);
   co_return true;

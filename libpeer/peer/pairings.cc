@@ -83,7 +83,15 @@ Result<PeerId> Peers::find_to_pair(const std::string& peer) const {
   for (const auto& target : targets_) {
     if (target->id && !target->gone) consider(*target->id, {});  // its name is only what mDNS claims
   }
+  const Target* const named = digits ? nullptr : static_target(peer);
+  if (named != nullptr && named->id) matches.insert(*named->id);
   if (matches.size() == 1) return *matches.begin();
+  if (matches.empty() && named != nullptr) {
+    return fail(ErrorCode::unreachable,
+                "\"" + peer +
+                    "\" has not answered yet: its peer id is not known, and pairing goes by the "
+                    "id. Give the 64 digits of the id, which 'peerctl status' shows there");
+  }
   if (matches.empty()) {
     return fail(ErrorCode::invalid, "no peer is called " + peer +
                                         ": 'peerctl peers' lists those that are there, and any other can be named by "
@@ -129,7 +137,7 @@ Result<Pairing> Peers::unpair(const std::string& peer) {
   std::set<PeerId> matches;
   for (const auto& [id, name] : paired_) {
     const PeerEntry* entry = table_.find(id);
-    const bool named = name == peer || (entry != nullptr && entry->name == peer);
+    const bool named = name == peer || (entry != nullptr && entry->name == peer) || static_id(peer) == id;
     if (named || (peer.size() >= 4 && id.hex().starts_with(peer))) matches.insert(id);
   }
   if (matches.empty())

@@ -36,11 +36,21 @@ std::size_t PeerTable::connected() const {
 }
 
 Result<PeerId> PeerTable::resolve(const std::string& text) const {
-  std::vector<PeerId> matches;
+  std::set<PeerId> matches;
   for (const auto& [id, entry] : peers_) {
-    if (entry.name == text || (text.size() >= 4 && id.hex().starts_with(text))) matches.push_back(id);
+    if (entry.name == text || (text.size() >= 4 && id.hex().starts_with(text))) matches.insert(id);
   }
-  if (matches.size() == 1) return matches.front();
+  const std::optional<Named> named = find_named_ ? find_named_(text) : std::nullopt;
+  if (named && named->id) matches.insert(*named->id);
+  // Anyone can call itself as somebody else's address reads.
+  if (named && !named->id && !matches.empty()) {
+    return fail(ErrorCode::invalid,
+                text + " is an address that is dialled, and the name of another peer: give digits of an id");
+  }
+  if (matches.size() == 1) return *matches.begin();
+  if (named && !named->id) {
+    return fail(ErrorCode::unreachable, "\"" + text + "\" has not answered yet: its peer id is not known");
+  }
   if (matches.empty())
     return fail(ErrorCode::invalid, "no peer is called " + text + ": 'peerctl peers' lists names and ids");
   return fail(ErrorCode::invalid,

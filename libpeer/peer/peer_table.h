@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -77,7 +78,16 @@ class PeerTable final : public transfer::SourceList {
   std::map<PeerId, PeerEntry>& all() noexcept { return peers_; }
   std::size_t connected() const;
 
-  /// By unique id prefix (4 digits or more) or unique name. Fails: invalid, telling why.
+  /// A static peer that goes by a HOST[:PORT].
+  struct Named {
+    std::optional<PeerId> id;  ///< none until it has answered
+  };
+  using FindNamed = std::function<std::optional<Named>(const std::string&)>;
+  /// Who else can be meant by a name.
+  void set_named(FindNamed find) { find_named_ = std::move(find); }
+
+  /// By unique id prefix (4 digits or more), unique name or a static peer's HOST[:PORT]. Fails: invalid, telling why;
+  /// unreachable for a static peer whose id is not known yet.
   Result<PeerId> resolve(const std::string& text) const;
 
   enum class Applied { unchanged, changed, gap };
@@ -101,6 +111,7 @@ class PeerTable final : public transfer::SourceList {
 
  private:
   std::map<PeerId, PeerEntry> peers_;
+  FindNamed find_named_;
 };
 
 }  // namespace peer::node

@@ -24,7 +24,13 @@ Peers::Peers(rt::Scope& control, rt::Scope& net, PeersOptions options)
       options_(std::move(options)),
       log_(options_.log.named("peers")),
       inbox_(control.executor(), kInboxCapacity),
-      context_(&net, inbox_.sender(), options_.gate) {}
+      context_(&net, inbox_.sender(), options_.gate) {
+  table_.set_named([this](const std::string& address) -> std::optional<PeerTable::Named> {
+    const Target* target = static_target(address);
+    if (target == nullptr) return std::nullopt;
+    return PeerTable::Named{target->id};
+  });
+}
 
 PeerInfo Peers::info(const PeerEntry& entry) const {
   PeerInfo info;
@@ -60,12 +66,12 @@ std::vector<PeerInfo> Peers::list() const {
       continue;
     PeerInfo unknown;
     unknown.name = target->address;
-    if (target->addresses.empty()) unknown.addresses.push_back(target->address);
     // What mDNS claims is not known; but whoever is to be paired has to be named.
-    if (target->addresses.empty() || options_.access == AccessMode::paired) unknown.id = target->id;
+    if (target->found_by == "static" || options_.access == AccessMode::paired) unknown.id = target->id;
     unknown.paired = target->id && paired_.contains(*target->id);
     named.insert(target->id.value_or(options_.self));
-    for (const net::SocketAddress& address : target->addresses) unknown.addresses.push_back(address.to_string());
+    const auto& addresses = target->found_by == "static" ? target->resolved : target->addresses;
+    for (const net::SocketAddress& address : addresses) unknown.addresses.push_back(address.to_string());
     unknown.state = target->state;
     if (target->state == PeerState::refused) unknown.reason = target->error;
     unknown.found_by.push_back(target->found_by);
@@ -181,6 +187,10 @@ void Peers::on_opened(SessionOpened opened) {
     close(opened.session);
     return;
   }
+  if (const Dial* dial = dial_of(held); dial != nullptr && dial->dropped) {
+    close(opened.session);
+    return;
+  }
   held.told = library_.revision();
   send(held, hello());
 }
@@ -256,20 +266,6 @@ void Peers::set_library(const std::vector<protocol::GameSummary>& games) {
     const auto own = own_.find(game.id);
     if (own != own_.end() && own->second.over && own->second.version == game.version) end_own(game.id, false);
   }
-}
-
-Result<void> Peers::disconnect(const std::string& peer) {
-  const Result<PeerId> id = table_.resolve(peer);
-  if (!id) return std::unexpected(id.error());
-  PeerEntry& entry = *table_.find(*id);
-  if (!entry.session) return fail(ErrorCode::invalid, entry.name + " is not connected");
-  const auto session = sessions_.find(*entry.session);
-  if (session != sessions_.end()) {
-    session->second.out.send_urgent(protocol::Goodbye{"disconnected"});
-    close(session->first);
-  }
-  lose(entry, PeerEvent::Kind::lost);
-  return {};
 }
 
 rt::Task<void> Peers::say_goodbye(rt::CancellationToken token) {

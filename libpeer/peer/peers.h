@@ -70,17 +70,18 @@ class Peers final : public transfer::HoldingsSink {
   /// long as it does, and once whoever other peers name. Sessions that come of it go on when it ends.
   rt::Task<void> run_static(rt::CancellationToken token);
 
-  void add_static(const std::string& address);
+  /// Of the configuration: dialled for as long as the daemon runs.
+  void add_configured(const std::string& address);
   /// What mDNS says of a peer: every address known now; none: no record names it any more. Nothing of it is proven.
   void set_found(const PeerId& id, const std::string& name, std::vector<net::SocketAddress> addresses);
   /// This machine's addresses are others now: sessions are probed, and whoever is to be dialled is dialled at once.
   void network_changed(std::vector<std::string> addresses);
   /// Of what this peer offers, as it is announced.
   std::uint64_t revision() const noexcept { return library_.revision(); }
-  /// Dials now; answers with the peer as it then is.
+  /// Dials now; answers with the peer as it then is. Fails, and adds nothing, if the name cannot be resolved.
   rt::Task<Result<PeerInfo>> connect(std::string address, rt::CancellationToken token);
-  /// Says goodbye to one peer.
-  Result<void> disconnect(const std::string& peer);
+  /// Says goodbye to one peer, and undoes connect().
+  Result<Disconnected> disconnect(const std::string& peer);
 
   /// Ends its session and refuses it from now on; told by PeerBanned. What is banned already stays as it is.
   void ban(const PeerId& peer, const std::string& reason, const std::string& name = {});
@@ -138,6 +139,7 @@ class Peers final : public transfer::HoldingsSink {
     std::uint64_t number = 0;
     std::string found_by;
     bool counted = false;          ///< among the contacts with strangers under way
+    bool dropped = false;          ///< nobody wants it any more: no session is to come of it
     std::optional<PeerId> id;      ///< who answered
     bool greeted = false;          ///< it came to a Hello
     std::optional<Error> verdict;  ///< why the session is not kept
@@ -149,12 +151,14 @@ class Peers final : public transfer::HoldingsSink {
   struct Target {
     std::string found_by;                       ///< static or mdns
     std::string address;                        ///< HOST[:PORT] of a static one; for mdns its name
+    bool configured = false;                    ///< static: not only for this run
     std::vector<net::SocketAddress> addresses;  ///< that mDNS tells
+    std::vector<net::SocketAddress> resolved;   ///< static: what the address led to last
     std::optional<PeerId> id;                   ///< static: once known; mdns: as claimed
     PeerState state = PeerState::connecting;
     std::string error;
     bool started = false;
-    bool gone = false;   ///< no record names it any more
+    bool gone = false;   ///< no record names it any more; static: dropped
     bool ended = false;  ///< and its task has ended
     std::shared_ptr<Dial> dial;
     rt::Event kick;  ///< do not wait for the next attempt
@@ -219,6 +223,11 @@ class Peers final : public transfer::HoldingsSink {
   void contact_made(Dial& dial);
   rt::Task<void> wait_contact(rt::CancellationToken token);
   bool is_connected(const PeerId& id) const;
+  // connecting.cc
+  Target& add_static(const std::string& address);
+  const Target* static_target(const std::string& address) const;
+  std::optional<PeerId> static_id(const std::string& address) const;
+  void drop(Target& target);
   // static_peers.cc
   bool connected(const Target& target) const { return target.id && is_connected(*target.id); }
   PeerInfo info(const PeerEntry& entry) const;
@@ -263,7 +272,7 @@ class Peers final : public transfer::HoldingsSink {
   std::map<PeerId, Ban> banned_;
   std::map<PeerId, std::string> paired_;
   std::map<SessionId, Session> sessions_;
-  std::vector<std::unique_ptr<Target>> targets_;
+  std::vector<std::shared_ptr<Target>> targets_;
   rt::Event targets_changed_;
   rt::Scope* dialled_ = nullptr;  ///< where dials run; none before the inbox runs and after
   std::map<std::uint64_t, std::shared_ptr<Dial>> dials_;

@@ -199,7 +199,7 @@ void PeerMain::create_parts(rt::Scope& work) {
   peers_options.on_pairings_changed = [this] { pairings_changed_.set(); };
   peers_options.log = options_.log;
   peers_ = std::make_unique<Peers>(*root_, *environment_.net, std::move(peers_options));
-  for (const std::string& address : options_.peers) peers_->add_static(address);
+  for (const std::string& address : options_.peers) peers_->add_configured(address);
 
   DownloadsOptions downloads_options;
   downloads_options.context.control = &root_->executor();

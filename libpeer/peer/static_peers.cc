@@ -21,37 +21,7 @@ constexpr rt::Duration kPartyDelay = 1min;
 constexpr rt::Duration kPairedDelay = 4s;
 /// Two that see each other at the same time: the higher id leaves the dialling to the lower for so long.
 constexpr rt::Duration kYield = 2s;
-constexpr rt::Duration kConnectAnswer = 10s;
-
-struct HostPort {
-  std::string host;
-  std::uint16_t port;
-};
-/// "host", "host:port", "[v6]:port", "v6".
-Result<HostPort> split(const std::string& text) {
-  const auto literal = net::SocketAddress::parse(text);
-  if (literal) return HostPort{literal->host_string(), literal->port()};
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string::npos) return HostPort{text, net::kDefaultPort};
-  unsigned port = 0;
-  for (const char c : text.substr(colon + 1)) {
-    if (c < '0' || c > '9' || port > 65535)
-      return fail(ErrorCode::invalid, text + ": the port must be a number from 1 to 65535");
-    port = port * 10 + static_cast<unsigned>(c - '0');
-  }
-  if (colon == 0 || port == 0 || port > 65535) return fail(ErrorCode::invalid, text + " is no HOST[:PORT]");
-  return HostPort{text.substr(0, colon), static_cast<std::uint16_t>(port)};
-}
 }  // namespace
-
-void Peers::add_static(const std::string& address) {
-  const auto known = [&](const auto& each) { return each->found_by == "static" && each->address == address; };
-  if (std::ranges::any_of(targets_, known)) return;
-  targets_.push_back(std::make_unique<Target>());
-  targets_.back()->found_by = "static";
-  targets_.back()->address = address;
-  targets_changed_.set();
-}
 
 void Peers::set_found(const PeerId& id, const std::string& name, std::vector<net::SocketAddress> addresses) {
   if (id == options_.self) return;
@@ -66,7 +36,7 @@ void Peers::set_found(const PeerId& id, const std::string& name, std::vector<net
     return;
   }
   if (target == nullptr) {
-    targets_.push_back(std::make_unique<Target>());
+    targets_.push_back(std::make_shared<Target>());
     target = targets_.back().get();
     target->found_by = "mdns";
     target->id = id;
@@ -113,7 +83,9 @@ void Peers::start_targets(rt::Scope& scope) {
 }
 
 rt::Task<void> Peers::keep(Target& target, rt::CancellationToken token) {
-  co_await keep_connected(target, token);
+  do {
+    co_await keep_connected(target, token);
+  } while (!target.gone);  // it may be named again just now
   target.ended = true;
   targets_changed_.set();
 }
@@ -182,15 +154,16 @@ rt::Task<Error> Peers::dial_once(Target& target, rt::CancellationToken token) {
   std::vector<net::SocketAddress> addresses = target.addresses;
   std::optional<PeerId> expected = target.id;
   if (target.found_by == "static") {
-    const Result<HostPort> where = split(target.address);
+    const Result<net::HostPort> where = net::parse_host_port(target.address);
     if (!where) co_return where.error();
     const auto resolved = co_await options_.resolver->resolve(where->host, where->port, token);
     if (!resolved) co_return resolved.error();
-    addresses = *resolved;
+    addresses = target.resolved = *resolved;
     expected.reset();  // whoever is there now
   }
   const bool stranger = expected && table_.find(*expected) == nullptr;
   for (const net::SocketAddress& address : addresses) {
+    if (target.gone) break;
     if (stranger) co_await wait_contact(token);
     // Kept in the target: a later run of the service finds the session that this one began.
     const std::shared_ptr<Dial> dial = begin_dial(address, expected, target.found_by, stranger);
@@ -201,36 +174,6 @@ rt::Task<Error> Peers::dial_once(Target& target, rt::CancellationToken token) {
     if (dial->greeted) break;  // the other addresses lead to the same peer
   }
   co_return last;
-}
-
-rt::Task<Result<PeerInfo>> Peers::connect(std::string address, rt::CancellationToken token) {
-  const Result<HostPort> where = split(address);
-  if (!where) co_return std::unexpected(where.error());
-  add_static(address);
-  const auto found = std::ranges::find_if(
-      targets_, [&](const auto& each) { return each->found_by == "static" && each->address == address; });
-  Target& target = **found;
-  rt::Deadline deadline(control_.executor(), kConnectAnswer, token);
-  bool asked = false;
-  while (!connected(target) && !deadline.expired()) {
-    // A session that ends just now says nothing about the next one.
-    const bool ending = target.dial && target.dial->greeted;
-    if (!ending && !std::exchange(asked, true)) {
-      target.state = PeerState::connecting;
-      target.kick.set();
-    }
-    if (asked && target.state != PeerState::connecting) break;
-    try {
-      co_await changed_.wait(deadline.token());
-    } catch (const rt::Cancelled&) {
-      if (token.requested()) throw;
-    }
-  }
-  if (connected(target)) co_return info(*table_.find(*target.id));
-  if (target.state == PeerState::refused) co_return fail(ErrorCode::refused, address + " refused: " + target.error);
-  const std::string why = target.error.empty() ? "" : " (" + target.error + ")";
-  co_return fail(ErrorCode::unreachable,
-                 address + " does not answer" + why + "; it is tried again and again from now on");
 }
 
 }  // namespace peer::node

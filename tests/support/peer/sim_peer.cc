@@ -56,7 +56,8 @@ bool SimWorld::run_until(const std::function<bool()>& done, rt::Duration limit) 
 }
 
 SimPeer::SimPeer(SimWorld& world, std::string peer_name, const std::string& ip)
-    : name(std::move(peer_name)),
+    : resolver(world.executor),
+      name(std::move(peer_name)),
       address(ip + ":" + std::to_string(net::kDefaultPort)),
       world_(world),
       seed_(mix(world.seed, name)),
@@ -67,7 +68,6 @@ SimPeer::SimPeer(SimWorld& world, std::string peer_name, const std::string& ip)
   workers_ = std::make_unique<rt::ManualWorkers>(world.executor, mix(seed_, "workers"), 2ms);
   store_thread_ = std::make_unique<rt::ManualWorkers>(world.executor, mix(seed_, "store"), 0s);
   store_ = std::move(*store::open_sqlite_store(":memory:", Log()));
-  resolver_ = net::system_resolver(*workers_);
 }
 
 SimPeer::~SimPeer() { stop(); }
@@ -107,7 +107,7 @@ void SimPeer::start(Options options) {
   peer.environment.store = store_.get();
   peer.environment.random = random_.get();
   peer.environment.net_random = random_.get();
-  peer.environment.resolver = resolver_.get();
+  peer.environment.resolver = &resolver;
   peer.environment.wall_clock = [this] { return world_.wall_clock(); };
   peer.environment.discovery = options.discovery;
   peer.environment.network = options.network;

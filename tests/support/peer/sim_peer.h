@@ -12,6 +12,7 @@
 #include "runtime/manual_executor.h"
 #include "store/store.h"
 #include "support/net/sim_network.h"
+#include "support/net/table_resolver.h"
 #include "support/store/memory_disk.h"
 
 namespace peer::test {
@@ -78,6 +79,7 @@ class SimPeer {
   std::size_t count(std::string_view event) const;
 
   MemoryDisk disk;
+  TableResolver resolver;  ///< knows no name
   const std::string name;
   const std::string address;
 
@@ -97,7 +99,6 @@ class SimPeer {
   std::unique_ptr<rt::ManualWorkers> workers_;
   std::unique_ptr<rt::ManualWorkers> store_thread_;
   std::unique_ptr<store::Store> store_;
-  std::unique_ptr<net::Resolver> resolver_;
   std::unique_ptr<rt::CancellationSource> never_;
   std::unique_ptr<rt::Scope> scope_;
   std::optional<node::PeerRuntimeHandle> handle_;

@@ -148,6 +148,48 @@ TEST_CASE("Peers that come and go without end push out no news of a download") {
   CHECK(eventually([&] { return std::filesystem::exists(bench.path("told")); }));
 }
 
+TEST_CASE("A service that was restarted runs its hook, with the component and the error") {
+  Bench bench;
+  HookRunner hooks(
+      bench.shell("service_restarted",
+                  "echo -n \"$PEERD_COMPONENT,$PEERD_ERROR,$PEERD_RESTARTS\" >$1/part; mv $1/part $1/told"),
+      "", bench.log());
+  hooks.on_event(event("ServiceRestarted", {{"component", "Discovery"}, {"error", "no bus"}, {"restarts", 2}}));
+  REQUIRE(eventually([&] { return std::filesystem::exists(bench.path("told")); }));
+  CHECK(bench.read("told") == "Discovery,no bus,2");
+}
+
+TEST_CASE("The hook of a failed runtime runs to its end although everything else stops, also behind a full queue") {
+  Bench bench;
+  {
+    HookSettings settings = bench.shell("service_restarted", "sleep 1000");
+    // Longer than a hook that is ended by the stop would live.
+    settings.commands["runtime_failed"] = {"/bin/sh", "-c",
+                                           "sleep 1; echo -n \"$PEERD_COMPONENT: $PEERD_ERROR\" >$1/told", "hook",
+                                           bench.directory.path()};
+    HookRunner hooks(std::move(settings), "", bench.log(), 60s);
+    for (int i = 0; i < 10; ++i) hooks.on_event(event("ServiceRestarted", Json::object()));
+    hooks.on_event(event("RuntimeFailed", {{"component", "QuicServer"}, {"error", "socket closed"}}));
+    hooks.stop();
+  }
+  CHECK(bench.read("told") == "QuicServer: socket closed");
+}
+
+TEST_CASE("The hook of a failed runtime has the stop's time and no more, whatever it ignores") {
+  Bench bench;
+  const auto begin = std::chrono::steady_clock::now();
+  {
+    HookRunner hooks(bench.shell("runtime_failed", "trap '' TERM; echo -n $$ >$1/part; mv $1/part $1/self; sleep 1000"),
+                     "", bench.log(), 2s);
+    hooks.on_event(event("RuntimeFailed", Json::object()));
+    REQUIRE(eventually([&] { return std::filesystem::exists(bench.path("self")); }));
+    hooks.stop();
+  }
+  CHECK_FALSE(alive(bench.read("self")));
+  CHECK(bench.logged("hook runtime_failed (/bin/sh) is ended: it has run for 1500 ms"));
+  CHECK(std::chrono::steady_clock::now() - begin < 30s);  // not the 1000 s
+}
+
 TEST_CASE("A stop ends what runs and waits for it") {
   Bench bench;
   {

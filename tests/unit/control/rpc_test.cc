@@ -38,6 +38,19 @@ TEST_CASE("Bad lines carry the error that the standard names") {
   CHECK(error_of(R"({"jsonrpc":"2.0","id":1,"method":"status","params":5})") == kInvalidParams);
 }
 
+TEST_CASE("Every error has a word, whatever is wrong with the line") {
+  for (const char* text : {"", "{", "1", "[]", "{}", R"({"jsonrpc":"1.0","id":1,"method":"status"})",
+                           R"({"jsonrpc":"2.0","id":{},"method":"status"})", R"({"jsonrpc":"2.0","id":1,"method":5})",
+                           R"({"jsonrpc":"2.0","id":1,"method":"status","params":5})"}) {
+    INFO(text);
+    const Line line = parse_line(text);
+    const Json answer = make_answer(line.calls[0].id, std::unexpected(*line.calls[0].error));
+    CHECK(answer["error"]["data"] == Json{{"code", "invalid"}});
+  }
+  const Json answer = make_answer(1, std::unexpected(RpcError{kOwnError, "x", ErrorCode::cancelled, true}));
+  CHECK(answer["error"]["data"] == Json{{"code", "cancelled"}, {"stopping", true}});
+}
+
 TEST_CASE("A batch is its calls, the bad ones among them") {
   const Line line = parse_line(R"([{"jsonrpc":"2.0","id":1,"method":"status"},1])");
   CHECK(line.batch);

@@ -37,16 +37,22 @@ rt::Task<void> goes_on_after_bad_lines(ControlTest& test, ControlServer&) {
   TestClient client(test.executor, test.path);
   Json answer = co_await client.call("{nonsense");
   CHECK(answer["error"]["code"] == -32700);
+  CHECK(answer["error"]["data"]["code"] == "invalid");
   answer = co_await client.call("{}");
   CHECK(answer["error"]["code"] == -32600);
+  CHECK(answer["error"]["data"]["code"] == "invalid");
   answer = co_await client.call(R"({"jsonrpc":"2.0","id":1,"method":"no.such"})");
   CHECK(answer["error"]["code"] == -32601);
+  CHECK(answer["error"]["data"]["code"] == "invalid");
   answer = co_await client.call(R"({"jsonrpc":"2.0","id":1,"method":"games.show"})");
   CHECK(answer["error"]["code"] == -32602);
+  CHECK(answer["error"]["data"]["code"] == "invalid");
   answer = co_await client.call(R"({"jsonrpc":"2.0","id":1,"method":"games.show","params":{"game":5}})");
   CHECK(answer["error"]["code"] == -32602);
+  CHECK(answer["error"]["data"]["code"] == "invalid");
   answer = co_await client.call(R"({"jsonrpc":"2.0","id":1,"method":"status","params":{"more":5}})");
   CHECK(answer["error"]["code"] == -32602);
+  CHECK(answer["error"]["data"]["code"] == "invalid");
   // A notification has no answer: the next one is that of the call behind it.
   co_await client.send("{\"jsonrpc\":\"2.0\",\"method\":\"no.such\"}\n");
   answer = co_await client.call(kStatus);
@@ -55,16 +61,65 @@ rt::Task<void> goes_on_after_bad_lines(ControlTest& test, ControlServer&) {
 
 TEST_CASE("A bad line gets an error and the connection goes on") { ControlTest().run(goes_on_after_bad_lines); }
 
+rt::Task<void> checks_versions(ControlTest& test, ControlServer&) {
+  TestClient client(test.executor, test.path);
+  for (const char* method : {"games.show", "downloads.start"}) {
+    for (const char* version : {"\"zzzzzzzzzz\"", "\"1234567\"", "\"\"", "12345678", "\"0x123456789\""}) {
+      const Json answer = co_await client.call(R"({"jsonrpc":"2.0","id":1,"method":")" + std::string(method) +
+                                               R"(","params":{"game":"g","version":)" + version + "}}");
+      CHECK(answer["error"]["code"] == -32602);
+      CHECK(answer["error"]["data"]["code"] == "invalid");
+      CHECK(answer["error"]["message"] == "version must be 8 to 64 hex digits");
+    }
+    // Of either case; the fake peer takes no such command.
+    const Json answer = co_await client.call(R"({"jsonrpc":"2.0","id":1,"method":")" + std::string(method) +
+                                             R"(","params":{"game":"g","version":"0123ABCDef"}})");
+    CHECK(answer["error"]["data"]["code"] == "busy");
+  }
+}
+
+TEST_CASE("A version is hex digits") { ControlTest().run(checks_versions); }
+
+rt::Task<void> tells_why_it_stops(ControlTest& test, ControlServer& server) {
+  TestClient client(test.executor, test.path);
+  co_await client.send("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"library.rescan\"}\n");
+  co_await client.send("{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"library.rescan\"}\n");
+  co_await client.send("{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"library.rescan\"}\n");
+  while (test.kept.size() < 3) {
+    co_await rt::sleep_for(test.executor, std::chrono::milliseconds(1), rt::CancellationToken{});
+  }
+  test.kept[0](fail(ErrorCode::cancelled, "by a person"));
+  Json answer = co_await client.read();
+  CHECK(answer["error"]["message"] == "by a person");
+  CHECK(answer["error"]["data"] == Json{{"code", "cancelled"}});
+  server.publish(node::RuntimeFailed{"QuicServer", "socket closed"});
+  server.publish(node::ShuttingDown{});
+  test.kept[1](fail(ErrorCode::cancelled, "the daemon is stopping"));
+  answer = co_await client.read();
+  CHECK(answer["error"]["message"] == "peerd stopped (RuntimeFailed: QuicServer: socket closed)");
+  CHECK(answer["error"]["data"] == Json{{"code", "cancelled"}, {"stopping", true}});
+  test.kept[2](fail(ErrorCode::no_such_game, "no game x"));  // this failed by itself
+  answer = co_await client.read();
+  CHECK(answer["error"]["message"] == "no game x");
+  CHECK(answer["error"]["data"] == Json{{"code", "no_such_game"}});
+  answer = co_await client.call(R"({"jsonrpc":"2.0","id":2,"method":"peers.list"})");  // the peer takes no more
+  CHECK(answer["error"]["data"] == Json{{"code", "busy"}, {"stopping", true}});
+}
+
+TEST_CASE("A command that the stop cuts short is told why the daemon ends") { ControlTest().run(tells_why_it_stops); }
+
 rt::Task<void> closes_beyond_limits(ControlTest& test, ControlServer&) {
   TestClient longer(test.executor, test.path);
   Json answer = co_await longer.call(std::string(200'000, ' '));
   CHECK(answer["error"]["code"] == -32600);
+  CHECK(answer["error"]["data"]["code"] == "invalid");
   answer = co_await longer.read();
   CHECK(answer.is_null());
 
   TestClient deeper(test.executor, test.path);
   answer = co_await deeper.call(std::string(33, '[') + std::string(33, ']'));
   CHECK(answer["error"]["code"] == -32600);
+  CHECK(answer["error"]["data"]["code"] == "invalid");
   answer = co_await deeper.read();
   CHECK(answer.is_null());
 
@@ -140,6 +195,7 @@ rt::Task<void> refuses_one_more(ControlTest& test, ControlServer&) {
   TestClient refused(test.executor, test.path);
   Json answer = co_await refused.read();
   CHECK(answer["error"]["message"].get<std::string>().find("too many clients") != std::string::npos);
+  CHECK(answer["error"]["data"]["code"] == "busy");
   answer = co_await refused.read();
   CHECK(answer.is_null());
   // The others do not notice; a place that becomes free is taken.

@@ -99,6 +99,23 @@ TEST_CASE("The whole is checked too") {
   CHECK(!check_config(config));
 }
 
+TEST_CASE("A peer that cannot be dialled is told with its text, from the file and from a flag") {
+  Config config;
+  config.roots = {"/x"};
+  config.peers = {"den", "192.168.1.20:24747", "[fe80::1%eth0]:5"};
+  CHECK(check_config(config));
+  for (const char* peer : {"host:99999", "", "http://x", "a b", "host:"}) {
+    INFO(peer);
+    config.peers = {"den", peer};
+    REQUIRE(!check_config(config));
+    CHECK_THAT(check_config(config).error().message,
+               StartsWith("network.peers or --peer: \"" + std::string(peer) + "\" is no HOST[:PORT]"));
+  }
+  config.peers = {};
+  config.interfaces = {""};
+  CHECK_THAT(check_config(config).error().message, ContainsSubstring("--interface"));
+}
+
 TEST_CASE("Flags are read and override the file") {
   const auto given = arguments({"--library", "/a", "--library", "/b/", "--listen", "127.0.0.1:0", "--peer", "x:1",
                                 "--no-mdns", "--log-level", "debug"});

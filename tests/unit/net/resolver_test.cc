@@ -63,6 +63,30 @@ TEST_CASE("what can be no name is refused before any look-up") {
   CHECK(workers.jobs.empty());
 }
 
+TEST_CASE("a place is a host with or without a port") {
+  using peer::net::HostPort;
+  using peer::net::parse_host_port;
+  const std::uint16_t standard = peer::net::kDefaultPort;
+  CHECK(parse_host_port("den") == HostPort{"den", standard});
+  CHECK(parse_host_port("den.local:1") == HostPort{"den.local", 1});
+  CHECK(parse_host_port("192.168.1.20") == HostPort{"192.168.1.20", standard});
+  CHECK(parse_host_port("192.168.1.20:65535") == HostPort{"192.168.1.20", 65535});
+  CHECK(parse_host_port("fd00::7") == HostPort{"fd00::7", standard});
+  CHECK(parse_host_port("[fd00::7]:5") == HostPort{"fd00::7", 5});
+  CHECK(parse_host_port("[fe80::1%late0]:5") == HostPort{"fe80::1%late0", 5});  // the interface may come later
+  for (const char* text :
+       {"",        " ",       ":5",       "host:",       "host:0",  "host:99999",   "host:65536", "host:-1",
+        "host:+1", "host:5x", "http://x", "http://x:5",  "a b",     "a/b",          "[::1",       "[::1]5",
+        "[::1]:",  "[::1]:0", "[host]:5", "[1.2.3.4]:5", "1::2::3", "fd00::1%eth0", "fe80::1%",   "0.0.0.0",
+        "[::]:5",  "host:5:6"}) {
+    INFO(text);
+    const auto place = parse_host_port(text);
+    REQUIRE_FALSE(place);
+    CHECK(place.error().code == ErrorCode::invalid);
+    CHECK(place.error().message.starts_with("\"" + std::string(text) + "\" is no HOST[:PORT]: "));
+  }
+}
+
 TEST_CASE("names are looked up on a worker") {
   addrinfo* known = nullptr;
   if (getaddrinfo("localhost", nullptr, nullptr, &known) != 0) SKIP("this machine knows no localhost");

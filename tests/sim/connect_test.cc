@@ -1,0 +1,231 @@
+// connect and disconnect: what a person types, mistypes, and takes back.
+#include <catch2/catch_test_macros.hpp>
+
+#include "scenario.h"
+
+using namespace peer;
+using namespace peer::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::vector<node::PeerInfo> peers_of(SimPeer& peer) { return peer.ask(node::ListPeers{}).value(); }
+
+Result<node::PeerInfo> connect(SimPeer& peer, const std::string& address) {
+  node::ConnectPeer command;
+  command.address = address;
+  return peer.ask(command);
+}
+
+Result<node::Disconnected> disconnect(SimPeer& peer, const std::string& whom) {
+  return peer.ask(node::DisconnectPeer{whom});
+}
+
+}  // namespace
+
+TEST_CASE("a name that cannot be resolved is an error at once, and nothing is dialled from then on") {
+  SimWorld world(31);
+  SimPeer a(world, "a", "10.0.0.1");
+  a.start({});
+  const auto begin = world.executor.now();
+  const auto unknown = connect(a, "nowhere.invalid");
+  REQUIRE_FALSE(unknown);
+  CHECK(unknown.error().code == ErrorCode::unreachable);
+  CHECK(unknown.error().message.find("\"nowhere.invalid\"") != std::string::npos);
+  CHECK(world.executor.now() - begin < 1s);
+  CHECK(peers_of(a).empty());
+
+  a.resolver.set_delay(1h);
+  const auto late = connect(a, "hangs.invalid");
+  REQUIRE_FALSE(late);
+  CHECK(late.error().code == ErrorCode::unreachable);
+  CHECK(peers_of(a).empty());
+
+  const auto bad = connect(a, "http://x");
+  REQUIRE_FALSE(bad);
+  CHECK(bad.error().code == ErrorCode::invalid);
+  CHECK(peers_of(a).empty());
+}
+
+TEST_CASE("addresses are never names") {
+  SimWorld world(32);
+  SimPeer a(world, "a", "10.0.0.1");
+  a.resolver.set("known", {*net::SocketAddress::parse("10.0.0.9:1")});
+  SimPeer::Options options;
+  options.peers = {"unknown", "known", "10.0.0.8", "[fd00::1]:5"};
+  a.start(options);
+  world.executor.advance(1s);
+  std::map<std::string, std::vector<std::string>> addresses;
+  for (const auto& peer : peers_of(a)) addresses[peer.name] = peer.addresses;
+  CHECK(addresses == std::map<std::string, std::vector<std::string>>{{"unknown", {}},
+                                                                     {"known", {"10.0.0.9:24747"}},
+                                                                     {"10.0.0.8", {"10.0.0.8:24747"}},
+                                                                     {"[fd00::1]:5", {"[fd00::1]:5"}}});
+}
+
+TEST_CASE("a mistyped connect is undone by disconnect: it is not dialled again, also if somebody comes to be there") {
+  SimWorld world(33);
+  SimPeer a(world, "a", "10.0.0.1");
+  SimPeer b(world, "b", "10.0.0.2");
+  a.start({});
+  const auto unanswered = connect(a, "10.0.0.2");
+  REQUIRE_FALSE(unanswered);
+  CHECK(unanswered.error().code == ErrorCode::unreachable);
+  CHECK(unanswered.error().message.find("peerctl disconnect 10.0.0.2") != std::string::npos);
+  REQUIRE(peers_of(a).size() == 1);
+  CHECK(peers_of(a)[0].name == "10.0.0.2");
+  CHECK_FALSE(peers_of(a)[0].id);
+
+  const auto undone = disconnect(a, "10.0.0.2:24747");  // the same place
+  REQUIRE(undone);
+  CHECK(undone->dropped);
+  CHECK_FALSE(undone->connected);
+  CHECK(undone->note.empty());
+  CHECK(peers_of(a).empty());
+  b.start({});
+  world.executor.advance(10min);
+  CHECK(a.count("PeerConnected") == 0);
+  const auto again = disconnect(a, "10.0.0.2");
+  REQUIRE_FALSE(again);
+  CHECK(again.error().code == ErrorCode::invalid);
+  REQUIRE(connect(a, "10.0.0.2"));
+  CHECK(a.count("PeerConnected") == 1);
+}
+
+TEST_CASE("a peer that connect reached stays away after disconnect, by its name as by its address") {
+  for (const char* whom : {"b", "10.0.0.2", "10.0.0.2:24747"}) {
+    INFO(whom);
+    SimWorld world(34);
+    SimPeer a(world, "a", "10.0.0.1");
+    SimPeer b(world, "b", "10.0.0.2");
+    b.start({});
+    a.start({});
+    REQUIRE(connect(a, "10.0.0.2"));
+    const auto end = disconnect(a, whom);
+    REQUIRE(end);
+    CHECK(end->connected);
+    CHECK(end->dropped);
+    CHECK(end->note.empty());
+    world.executor.advance(10min);
+    CHECK(a.count("PeerConnected") == 1);
+    CHECK(b.count("PeerGoodbye") == 1);
+  }
+}
+
+TEST_CASE("a disconnect while the dial is under way: connect says so, and no session comes of it") {
+  SimWorld world(35);
+  LinkConditions slow;
+  slow.delay = 300ms;
+  world.network.set_conditions(slow);
+  for (const rt::Duration after : {100ms, 500ms, 800ms}) {
+    INFO(after / 1ms << " ms");
+    SimPeer a(world, "a", "10.0.0.1");
+    SimPeer b(world, "b", "10.0.0.2");
+    b.start({});
+    a.start({});
+    std::optional<Result<node::PeerInfo>> answer;
+    node::ConnectPeer command;
+    command.address = "10.0.0.2";
+    a.handle().sender().send(command, [&](auto reply) { answer = std::move(reply); });
+    world.executor.advance(after);
+    REQUIRE_FALSE(answer);
+    const auto end = disconnect(a, "10.0.0.2");
+    REQUIRE(end);
+    CHECK(end->dropped);
+    REQUIRE(world.run_until([&] { return answer.has_value(); }, 10s));
+    REQUIRE_FALSE(answer->has_value());
+    CHECK(answer->error().code == ErrorCode::cancelled);
+    world.executor.advance(5min);
+    CHECK(a.count("PeerConnected") == 0);
+    CHECK(peers_of(a).empty());
+  }
+}
+
+TEST_CASE("a peer of the configuration stays: disconnect ends its session and says that it is dialled again") {
+  SimWorld world(36);
+  SimPeer a(world, "a", "10.0.0.1");
+  SimPeer b(world, "b", "10.0.0.2");
+  a.start(knowing("10.0.0.2"));
+  world.executor.advance(1s);
+  const auto idle = disconnect(a, "10.0.0.2");
+  REQUIRE_FALSE(idle);
+  CHECK(idle.error().code == ErrorCode::invalid);
+  CHECK(idle.error().message.find("network.peers") != std::string::npos);
+  CHECK(peers_of(a).size() == 1);
+  b.start({});
+  // Naming it again by connect does not make it droppable.
+  REQUIRE(connect(a, b.address));
+  const auto end = disconnect(a, "b");
+  REQUIRE(end);
+  CHECK(end->connected);
+  CHECK_FALSE(end->dropped);
+  CHECK(end->note.find("network.peers") != std::string::npos);
+  REQUIRE(world.run_until([&] { return a.count("PeerConnected") == 2; }, 1min));
+}
+
+TEST_CASE("a connect to the daemon itself leaves nothing to dial") {
+  SimWorld world(37);
+  SimPeer a(world, "a", "10.0.0.1");
+  a.start({});
+  REQUIRE_FALSE(connect(a, a.address));
+  world.executor.advance(1min);
+  const auto again = disconnect(a, a.address);
+  REQUIRE_FALSE(again);
+  CHECK(again.error().code == ErrorCode::invalid);
+}
+
+TEST_CASE("whatever goes by the id says so of a static peer whose id is not known yet") {
+  SimWorld world(38);
+  SimPeer a(world, "a", "10.0.0.1");
+  SimPeer b(world, "b", "10.0.0.2");
+  make_small_game(b.disk, "/library/game", 10'000);
+  a.resolver.set("den", {*net::SocketAddress::parse(b.address)});
+  SimPeer::Options options = knowing("den");
+  options.access.mode = node::AccessMode::open;
+  a.start(options);
+  world.executor.advance(1s);
+  const auto check = [](const Error& error, ErrorCode code) {
+    CHECK(error.code == code);
+    CHECK(error.message.find("\"den\" has not answered yet: its peer id is not known") != std::string::npos);
+  };
+  check(a.ask(node::BanPeer{"den"}).error(), ErrorCode::unreachable);
+  check(a.ask(node::PairPeer{"den"}).error(), ErrorCode::unreachable);
+  node::StartDownload download = download_of("game");
+  download.from = {"den"};
+  check(a.ask(download).error(), ErrorCode::no_peer_has_it);
+
+  // Once it has answered, the address stands for it.
+  b.start({});
+  REQUIRE(connect(a, "den"));
+  REQUIRE(sees(world, a, 1));
+  CHECK(a.ask(download));
+  CHECK(a.ask(node::PairPeer{"den"}).value().id == b.id());
+  CHECK(a.ask(node::UnpairPeer{"den"}).value().id == b.id());
+  CHECK(a.ask(node::BanPeer{"den"}));
+  CHECK(peers_of(a).at(0).state == node::PeerState::banned);
+  CHECK(a.ask(node::UnbanPeer{"den"}));
+  REQUIRE(world.run_until([&] { return a.count("PeerConnected") == 2; }, 1min));
+}
+
+TEST_CASE("a game that is being downloaded shows where it will be and how many files it has, or nothing") {
+  SimWorld world(39);
+  world.network.set_conditions(slow_link());
+  SimPeer a(world, "a", "10.0.0.1");
+  SimPeer b(world, "b", "10.0.0.2");
+  make_small_game(b.disk, "/library/game", 40'000'000);
+  node::StartDownload download = download_of("game");
+  download.wait = 1h;
+  a.start(knowing(b.address));
+  REQUIRE(a.ask(download));
+  CHECK(a.ask(node::ListGames{}).value().empty());  // nobody knows anything about it yet
+  b.start({});
+  REQUIRE(world.run_until([&] { return a.count("DownloadGameFilesBegin") == 1; }, 1min));
+  world.executor.advance(2s);
+  auto games = a.ask(node::ListGames{}).value();
+  REQUIRE(games.size() == 1);
+  REQUIRE(games[0].local != nullptr);
+  CHECK(games[0].local->state == library::GameState::downloading);
+  CHECK(games[0].local->root == "/library");
+  CHECK(games[0].local->files == 6);
+  CHECK(games[0].local->size == games[0].remote.at(0).size);
+}
