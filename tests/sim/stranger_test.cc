@@ -4,9 +4,11 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
+#include "protocol/limits.h"
 #include "protocol/routes.h"
 #include "scenario.h"
 #include "support/discovery/fake_discovery.h"
+#include "support/peer/raw_peer.h"
 
 using namespace peer;
 using namespace peer::test;
@@ -212,6 +214,45 @@ TEST_CASE("stranger: who stands in the middle can neither pass a proof on nor se
   CHECK(others == 0);  // it was asked for nothing else, nor told anything
   CHECK(member.count("PeerConnected") == 0);
   CHECK(victim.count("PeerConnected") == 0);
+}
+
+TEST_CASE("stranger: a frame of more than 4 KiB before Hello ends the session, after Hello it is a message") {
+  SimWorld world(316);
+  SimPeer peer(world, "peer", "10.0.0.1");
+  SimPeer friendly(world, "friend", "10.0.0.2");
+  peer.start(SimPeer::Options());
+  friendly.start(knowing(peer.address));
+  REQUIRE(world.run_until([&] { return connected(peer, friendly.id()); }, 5s));
+  protocol::LibraryUpdate update;
+  update.revision = 1;
+  while (encode(protocol::SessionMessage(update)).size() <= protocol::kMaxFrameBytesBeforeHello) {
+    update.removed.push_back("game" + std::to_string(update.removed.size()));
+  }
+  update.removed.pop_back();
+  const std::size_t largest = encode(protocol::SessionMessage(update)).size();
+  update.removed.back() += std::string(protocol::kMaxFrameBytesBeforeHello - largest, 'x');
+  REQUIRE(encode(protocol::SessionMessage(update)).size() == protocol::kMaxFrameBytesBeforeHello);
+
+  RawPeer allowed(world, "10.0.0.7", peer.address);
+  REQUIRE(allowed.open());
+  allowed.send(update);
+  world.executor.advance(1s);
+  CHECK_FALSE(allowed.over());
+
+  update.removed.back() += 'x';
+  RawPeer early(world, "10.0.0.8", peer.address);
+  REQUIRE(early.open());
+  early.send(update);
+  CHECK(world.run_until([&] { return early.over(); }, 2s));
+
+  RawPeer late(world, "10.0.0.9", peer.address);
+  REQUIRE(late.open());
+  late.send(late.hello());
+  REQUIRE(world.run_until([&] { return late.count<protocol::Hello>() == 1; }, 5s));
+  late.send(update);
+  world.executor.advance(1s);
+  CHECK_FALSE(late.over());
+  CHECK(connected(peer, friendly.id()));
 }
 
 TEST_CASE("stranger: a stop after any step of meeting, being refused, pairing and fetching leaves nothing behind") {
