@@ -79,6 +79,19 @@ std::uint64_t Downloads::received(const Active& active) {
   return std::max(bytes, progress.bytes_received);
 }
 
+/// The part of received() that came while elapsed() counted, so that their quotient is a rate.
+std::uint64_t Downloads::timed(const Active& active) {
+  std::uint64_t bytes = active.timed_before;
+  if (!active.download) return bytes;
+  for (const auto& [id, received] : active.download->progress().sources) bytes += received;
+  return bytes;
+}
+
+rt::Duration Downloads::elapsed(const Active& active) const {
+  if (!active.download) return active.elapsed_before;
+  return active.elapsed_before + (scope_.executor().now() - active.began);
+}
+
 rt::Task<Result<DownloadInfo>> Downloads::pause(std::string game, rt::CancellationToken token) {
   const auto found = under_way(game);
   if (!found) co_return std::unexpected(found.error());
@@ -211,6 +224,8 @@ rt::Task<void> Downloads::save(std::shared_ptr<Active> active, rt::CancellationT
   row.position = static_cast<std::int64_t>(active->position);
   row.paused = active->paused;
   row.received = active->saved = received(*active);
+  row.elapsed_ms = std::chrono::duration_cast<std::chrono::milliseconds>(elapsed(*active)).count();
+  row.timed = timed(*active);
   active->saved_at = scope_.executor().now();
   auto put = [store = options_.store, row = std::move(row)](const rt::StopFlag&) { return store->put_download(row); };
   const Result<void> saved = co_await rt::offload(*options_.store_thread, std::move(put), token);
@@ -264,6 +279,8 @@ rt::Task<void> Downloads::restore(rt::CancellationToken token) {
     parse_options(row.options, *active, scope_.executor().now());
     active->paused = row.paused;
     active->received_before = active->saved = row.received;
+    active->elapsed_before = std::chrono::milliseconds(std::max<std::int64_t>(row.elapsed_ms, 0));
+    active->timed_before = row.timed;
     log_.game(row.game).info(
         "download of " + row.game +
         (row.paused ? " stays paused: 'peerctl resume' lets it go on" : " goes on when a peer with it appears"));
