@@ -75,6 +75,7 @@ std::vector<std::string> methods(Session& session) {
 }  // namespace
 
 int run_complete(Session& session) {
+  session.let_sleep();
   std::signal(SIGALRM, [](int) { _exit(kDone); });
   alarm(kPatienceS);
   const std::string& kind = session.arguments.subject;

@@ -142,7 +142,9 @@ class Follower {
       std::string text = plain(progress.game) + ": finished, " + human_bytes(progress.total) + ", version " +
                          brief(entry_.at("version"));
       if (received > 0) text += "; received " + human_bytes(received) + " in " + human_seconds(seconds);
-      if (received > 0 && seconds > 0) text += ", " + human_rate(received / seconds);
+      // Not received / seconds: 0.1.0 stored the bytes of a download and not its time.
+      const auto rate = entry_.find("average_rate");
+      if (received > 0 && rate != entry_.end() && rate->is_number()) text += ", " + human_rate(rate->get<double>());
       session_.say(text);
       return kDone;
     }

@@ -96,6 +96,7 @@ class EventStream {
 
 int run_events(Session& session) {
   session.catch_interrupts();
+  session.let_sleep();
   return EventStream(session).run();
 }
 

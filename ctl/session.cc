@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "control/client_presence.h"
 #include "terminal.h"
 #include "text/format.h"
 
@@ -86,13 +87,26 @@ std::string Session::socket_path() const {
   const std::string runtime = variable("XDG_RUNTIME_DIR");
   if (runtime.empty()) return system;
   std::string user = runtime + "/peerd/peerd.sock";
-  if (control::Client::connect(user)) return user;
+  if (!would_wake(user) && control::Client::connect(user)) return user;
   // Where neither answers, the user's own is the one to be told about, if there is no other.
   return access(system.c_str(), F_OK) == 0 ? system : user;
 }
 
+bool Session::would_wake(const std::string& path) const {
+  return !wakes_ && control::presence_at(path) == control::Presence::stopped;
+}
+
+std::expected<control::Client, CallFailure> Session::open() const {
+  const std::string path = socket_path();
+  if (would_wake(path)) {
+    return std::unexpected(CallFailure{CallFailure::Kind::no_daemon, "no_daemon",
+                                       "the daemon of " + path + " is stopped: 'systemctl start peerd' starts it"});
+  }
+  return control::Client::connect(path, interrupt_);
+}
+
 std::expected<void, CallFailure> Session::connect() {
-  auto client = control::Client::connect(socket_path(), interrupt_);
+  auto client = open();
   if (!client) return std::unexpected(client.error());
   client_.emplace(std::move(*client));
   return {};
@@ -106,7 +120,7 @@ std::expected<Json, CallFailure> Session::call(std::string_view method, const Js
     }
     auto result = client_->call(method, params);
     if (result || tries >= kTries || !may_repeat(method, result.error())) return result;
-    auto next = control::Client::connect(socket_path(), interrupt_);
+    auto next = open();
     if (!next) return result;
     client_.emplace(std::move(*next));
   }

@@ -52,6 +52,9 @@ class Session {
   /// Ends early on SIGINT: true if it came.
   bool sleep(std::chrono::milliseconds time) const;
 
+  /// From now on a daemon that is stopped, and that connecting would start, counts as one that does not answer.
+  void let_sleep() { wakes_ = false; }
+
   std::expected<void, CallFailure> connect();
   /// Connects first if need be.
   std::expected<Json, CallFailure> call(std::string_view method, const Json& params = {});
@@ -88,8 +91,12 @@ class Session {
 
  private:
   std::string socket_path() const;
+  /// Whether connecting there would start a daemon that is to stay as it is.
+  bool would_wake(const std::string& path) const;
+  std::expected<control::Client, CallFailure> open() const;
   std::optional<control::Client> client_;
   int interrupt_ = -1;
+  bool wakes_ = true;
 };
 
 // The command groups.

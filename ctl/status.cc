@@ -33,7 +33,8 @@ int run_status(Session& session) {
     };
     line("name", status.at("name"));
     line("peer id", status.at("peer_id"));
-    line("listens on", joined(status.at("listen")));
+    const std::string listen = joined(status.at("listen"));
+    line("listens on", listen.empty() ? "nothing now (the service QuicServer says why)" : listen);
     line("access", status.at("access"));
     line("running for", human_seconds(status.at("uptime_s")) + ", peerd " + status.at("version").get<std::string>() +
                             ", pid " + status.at("pid").dump());

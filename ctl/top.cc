@@ -227,6 +227,7 @@ int run_top(Session& session) {
     return session.fail("invalid", "top needs a terminal; 'peerctl downloads' and 'peerctl peers' do without");
   }
   session.catch_interrupts(true);
+  session.let_sleep();
   Observer observer(session);
   if (const auto seen = observer.look(); !seen) return session.fail(seen.error());
   Screen screen(session.page().colour);

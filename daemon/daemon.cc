@@ -92,15 +92,15 @@ rt::Task<Result<std::unique_ptr<net::DatagramSocket>>> bind(uv_loop_t* loop, net
   co_return net::bind_udp(loop, address, log);
 }
 
-/// The interfaces to use: as configured, and of a socket that listens on one address only that address's.
+/// The interfaces to use: as configured, and of a socket that listens on one address only that address's. An address
+/// that belongs to this machine and to none of its interfaces (127.0.0.2) says nothing about them.
 discovery::InterfaceFilter used_interfaces(const net::SocketAddress& bound, const Config& config) {
   discovery::InterfaceFilter filter{config.interfaces, config.ignored_interfaces};
   if (bound.is_unspecified()) return filter;
   const auto all = net::interface_addresses();
   if (!all) return filter;
-  for (const net::InterfaceAddress& each : *all) {
-    if (each.address.with_port(bound.port()) == bound) filter.only = {each.name};
-  }
+  const auto has_it = [&](const net::InterfaceAddress& each) { return each.address.with_port(bound.port()) == bound; };
+  if (std::ranges::any_of(*all, has_it) || !net::owns_address(bound)) filter.holding = bound;
   return filter;
 }
 
@@ -117,10 +117,11 @@ std::vector<std::string> reachable(const net::SocketAddress& bound, const discov
   return addresses;
 }
 
-std::vector<node::LocalInterface> local_interfaces(const discovery::InterfaceFilter& filter) {
+std::vector<node::LocalInterface> local_interfaces(const discovery::InterfaceFilter& configured) {
   std::vector<node::LocalInterface> list;
   const auto all = net::interface_addresses();
   if (!all) return list;
+  const discovery::InterfaceFilter filter = configured.resolved(*all);
   for (const net::InterfaceAddress& each : *all) {
     if (each.up) list.push_back({each, filter.wants(each.name)});
   }
@@ -185,6 +186,7 @@ node::PeerOptions peer_options(Machine& machine, net::Identity identity, std::un
   options.environment.network = machine.network.get();
   options.addresses = reachable(bound, interfaces);
   if (bound.is_unspecified()) options.find_addresses = [bound, interfaces] { return reachable(bound, interfaces); };
+  options.can_listen = [bound] { return net::owns_address(bound); };
   options.list_interfaces = [interfaces] { return local_interfaces(interfaces); };
   options.judge_machine = [&machine] { return judge_machine(machine.options); };
   options.socket = std::move(socket);
@@ -214,8 +216,10 @@ node::PeerOptions peer_options(Machine& machine, net::Identity identity, std::un
 
 void announce_start(const Machine& machine, const node::PeerOptions& options) {
   const Log& log = machine.options.log;
-  log.info(fmt::format("peerd {} listens on {} as \"{}\", peer id {}", machine.options.version,
-                       options.socket->local_address().to_string(), options.name, options.identity.id().hex()));
+  const net::SocketAddress bound = options.socket->local_address();
+  log.info(fmt::format("peerd {} {} {} as \"{}\", peer id {}", machine.options.version,
+                       net::owns_address(bound) ? "listens on" : "waits for the address", bound.to_string(),
+                       options.name, options.identity.id().hex()));
   for (const std::string& key : machine.options.config.without_effect) {
     log.warn(key + " has no effect in this version");
   }

@@ -166,7 +166,8 @@ constexpr std::array kKeys{
                                   "How long a game must have been at rest before it is offered."),
     key<Text<&Config::listen>>(
         "network.listen", "string", kRestart, "\"192.168.1.7:24747\"",
-        "The UDP address to listen on. [::] is every address of both families; port 0 is any that is free."),
+        "The UDP address to listen on. [::] is every address of both families; port 0 is any that is free. An address "
+        "that this machine does not have yet is waited for."),
     key<Texts<&Config::peers>>(
         "network.peers", "array of strings", kAtOnce, "[\"192.168.1.20\", \"den:24747\"]",
         "HOST or HOST:PORT of peers to stay connected with, for networks that mDNS does not reach. SIGHUP connects to "

@@ -52,6 +52,12 @@ Json local_json(const library::LocalGame& game) {
   return json;
 }
 
+/// Bytes a second, over all the time that the download was active.
+std::optional<double> average_rate(const node::DownloadInfo& download) {
+  if (download.elapsed_s <= 0 || download.bytes_timed == 0) return std::nullopt;
+  return std::round(static_cast<double>(download.bytes_timed) / download.elapsed_s);
+}
+
 Json download_fields(const node::DownloadInfo& download) {
   Json sources = Json::array();
   for (const node::DownloadSource& source : download.sources) {
@@ -67,6 +73,7 @@ Json download_fields(const node::DownloadInfo& download) {
             {"rate", std::round(download.rate)},
             {"eta_s", or_null(download.eta_s)},
             {"elapsed_s", rounded(download.elapsed_s)},
+            {"average_rate", or_null(average_rate(download))},
             {"sources", std::move(sources)},
             {"from", hex_list(download.from)},
             {"bottleneck", or_null(download.bottleneck)},

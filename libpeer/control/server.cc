@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "control/client_events.h"
+#include "control/client_presence.h"
 #include "control/connection.h"
 #include "control/events.h"
 #include "control/socket.h"
@@ -29,6 +30,7 @@ struct ControlServer::Impl {
   std::string stop_reason;  ///< empty: it goes on
   rt::Scope connections;
   std::optional<ListeningSocket> socket;
+  std::optional<PresenceLock> presence;  ///< of an adopted socket
   uv_pipe_t listener{};
   rt::Event closed;
   std::size_t clients = 0;
@@ -77,6 +79,7 @@ rt::Task<void> ControlServer::Impl::refuse(Impl* self, std::shared_ptr<Connectio
 
 void ControlServer::Impl::stop_accepting() {
   if (!std::exchange(accepting, false)) return;
+  presence.reset();  // before any client learns of the end: none of those that ask for it connects from now on
   uv_close(reinterpret_cast<uv_handle_t*>(&listener),
            [](uv_handle_t* handle) { static_cast<Impl*>(handle->data)->closed.set(); });
 }
@@ -112,6 +115,15 @@ Result<void> ControlServer::open(SendCommand send) {
                if (status == 0) static_cast<Impl*>(listener->data)->on_client();
              }) == 0);
   self.opened = self.accepting = true;
+  if (self.options.adopted >= 0) {
+    auto presence = PresenceLock::take(self.options.socket_path);
+    if (presence) {
+      self.presence.emplace(std::move(*presence));
+    } else {
+      self.options.log.warn("'peerctl events' and 'peerctl top' may start a stopped daemon: " +
+                            presence.error().message);
+    }
+  }
   return {};
 }
 

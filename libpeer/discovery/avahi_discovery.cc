@@ -34,10 +34,11 @@ struct Interfaces {
 };
 
 /// Left to avahi-daemon unless there is one that it might use and we do not.
-Interfaces choose(const InterfaceFilter& filter) {
+Interfaces choose(const InterfaceFilter& configured) {
   Interfaces result;
   auto all = net::interface_addresses();
   if (!all) return result;
+  const InterfaceFilter filter = configured.resolved(*all);
   std::set<int> used;
   bool others = false;
   for (const net::InterfaceAddress& each : *all) {

@@ -53,15 +53,26 @@ std::unexpected<Error> explain(int error, const SocketAddress& address) {
   }
 }
 
-/// Returns the descriptor, or -errno.
-int open_bound(int family, const SocketAddress& address) {
+/// Returns the descriptor, or -errno. `early`, where given, allows an address that this machine does not have yet, and
+/// is set if it is one.
+int open_bound(int family, const SocketAddress& address, bool* early) {
   const int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return -errno;
   if (family == AF_INET6) set(fd, IPPROTO_IPV6, IPV6_V6ONLY, address.is_unspecified() ? 0 : 1);
   sockaddr_storage native;
   const socklen_t length = address.to_native(family, native);
   if (bind(fd, reinterpret_cast<const sockaddr*>(&native), length) == 0) return fd;
-  const int error = errno;
+  int error = errno;
+  // The kernel delivers to such a socket from the moment that an interface gets the address.
+  const int free_bind = family == AF_INET6 ? IPV6_FREEBIND : IP_FREEBIND;
+  if (error == EADDRNOTAVAIL && early != nullptr &&
+      set(fd, family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP, free_bind, 1)) {
+    if (bind(fd, reinterpret_cast<const sockaddr*>(&native), length) == 0) {
+      *early = true;
+      return fd;
+    }
+    error = errno;
+  }
   ::close(fd);
   return -error;
 }
@@ -71,14 +82,19 @@ int open_bound(int family, const SocketAddress& address) {
 Result<UdpDescriptor> open_udp(const SocketAddress& address, const Log& log, const UdpOptions& options) {
   UdpDescriptor result;
   result.family = address.is_v4() ? AF_INET : AF_INET6;
-  result.fd = open_bound(result.family, address);
+  bool early = false;
+  result.fd = open_bound(result.family, address, address.is_unspecified() ? nullptr : &early);
   const bool no_ipv6 = result.fd == -EAFNOSUPPORT || result.fd == -EADDRNOTAVAIL;
   if (result.family == AF_INET6 && address.is_unspecified() && no_ipv6) {
     log.info("no IPv6 on this machine: listening on IPv4 only");
     result.family = AF_INET;
-    result.fd = open_bound(result.family, address);
+    result.fd = open_bound(result.family, address, nullptr);
   }
   if (result.fd < 0) return explain(-result.fd, address);
+  if (early) {
+    log.warn("this machine does not have the address " + address.to_string() +
+             " yet: peers can connect as soon as an interface gets it");
+  }
 
   set_packet_options(result.fd, result.family);
   result.receive_buffer = set_buffer(result.fd, SO_RCVBUFFORCE, SO_RCVBUF, options.buffer);
@@ -100,6 +116,12 @@ Result<UdpDescriptor> open_udp(const SocketAddress& address, const Log& log, con
   }
   result.local = SocketAddress::from_native(reinterpret_cast<const sockaddr*>(&bound), length);
   return result;
+}
+
+bool owns_address(const SocketAddress& address) {
+  const int fd = open_bound(address.is_v4() ? AF_INET : AF_INET6, address.with_port(0), nullptr);
+  if (fd >= 0) ::close(fd);
+  return fd != -EADDRNOTAVAIL;
 }
 
 }  // namespace peer::net

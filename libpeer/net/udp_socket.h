@@ -1,8 +1,9 @@
 // bind_udp(): the DatagramSocket of the operating system, polled by libuv.
 //
 // libuv's own UDP has neither segmentation offload (GSO, GRO) nor ECN, so the descriptor is ours.
-// Loop: that of `loop`. Fails: invalid with `system` = EADDRINUSE when the port is taken, EADDRNOTAVAIL when the
-// address is not this machine's; the message says what to do.
+// Loop: that of `loop`. Fails: invalid with `system` = EADDRINUSE when the port is taken; the message says what to do.
+// An address that this machine does not have (yet: DHCP may be late) is no failure: the socket is bound, a line in the
+// log says so, and datagrams arrive and leave from the moment that an interface gets the address.
 #pragma once
 
 #include <uv.h>
@@ -25,6 +26,9 @@ struct UdpOptions {
 /// `[::]` is bound for both families; on a machine without IPv6 it becomes 0.0.0.0, with a line in the log.
 Result<std::unique_ptr<DatagramSocket>> bind_udp(uv_loop_t* loop, const SocketAddress& address, const Log& log,
                                                  const UdpOptions& options = {});
+
+/// Whether this machine has the address now; the port does not matter. Does not block.
+bool owns_address(const SocketAddress& address);
 
 inline Result<std::unique_ptr<DatagramSocket>> bind_udp(rt::UvExecutor& executor, const SocketAddress& address,
                                                         const Log& log, const UdpOptions& options = {}) {

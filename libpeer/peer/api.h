@@ -122,7 +122,8 @@ struct DownloadInfo {
   std::uint64_t bytes_received = 0;  ///< chunk payload since the download first began, waste included
   double rate = 0;                   ///< bytes a second, over the last seconds
   std::optional<double> eta_s;
-  double elapsed_s = 0;
+  double elapsed_s = 0;           ///< while it was active, since it first began
+  std::uint64_t bytes_timed = 0;  ///< of bytes_received, what came in elapsed_s: all but what 0.1.0 left behind
   std::vector<DownloadSource> sources;
   std::vector<PeerId> from;               ///< it is limited to; empty: any peer that has it
   std::optional<std::string> bottleneck;  ///< network, sender, disk, cpu, limit

@@ -191,6 +191,10 @@ void PeerMain::take(Request<FailService> request, rt::Scope&) {
 }
 #endif
 
+std::string PeerMain::missing_address() const {
+  return "no interface of this machine has the address " + listen_ + " now: peers can connect when one gets it";
+}
+
 Status PeerMain::status() const {
   Status status;
   status.peer_id = options_.identity.id();
@@ -198,9 +202,13 @@ Status PeerMain::status() const {
   status.access = options_.access.mode;
   status.instance = options_.instance;
   status.uptime_s = std::chrono::duration<double>(root_->executor().now() - started_).count();
-  status.listen.push_back(listen_);
   for (const char* name : {"QuicServer", "Discovery", "Liveness", "LocalMonitor"})
     status.services.push_back(services_.at(name));
+  if (is_listening()) {
+    status.listen.push_back(listen_);
+  } else {
+    status.services.front().problem = missing_address();
+  }
   status.peers = peers_->table().connected();
   status.games = library_->snapshot()->summaries().size();
   status.downloads = downloads_->active();

@@ -1,10 +1,31 @@
 // The service Discovery: dials the peers that were named, looks for others by mDNS, and notices when this machine's own
 // addresses change.
+#include <algorithm>
 #include <utility>
 
 #include "peer/runtime_state.h"
 
 namespace peer::node {
+
+namespace {
+
+/// "eth0 has 192.168.1.4; eth1 no longer has 10.0.0.7": empty if it is the same addresses, in whatever order.
+std::string changes(const std::vector<net::InterfaceAddress>& before, const std::vector<net::InterfaceAddress>& now) {
+  std::string text;
+  const auto list = [&text](const auto& these, const auto& others, const char* verb) {
+    for (const net::InterfaceAddress& each : these) {
+      const bool known = std::ranges::any_of(others, [&](const net::InterfaceAddress& other) {
+        return other.name == each.name && other.address == each.address;
+      });
+      if (!known) text += (text.empty() ? "" : "; ") + each.name + verb + each.address.host_string();
+    }
+  };
+  list(now, before, " has ");
+  list(before, now, " no longer has ");
+  return text;
+}
+
+}  // namespace
 
 rt::Task<void> PeerMain::run_discovery(rt::CancellationToken token) {
   rt::Scope scope(*root_, "Discovery", token);
@@ -48,13 +69,44 @@ void PeerMain::note_met(const Event& event) {
   environment_.discovery->prefer(peer->id);
 }
 
+/// Of the interfaces that are used and up.
+std::vector<net::InterfaceAddress> PeerMain::used_addresses() const {
+  std::vector<net::InterfaceAddress> used;
+  if (!options_.list_interfaces) return used;
+  for (LocalInterface& each : options_.list_interfaces()) {
+    if (each.used) used.push_back(std::move(each.address));
+  }
+  return used;
+}
+
+void PeerMain::on_network_changed() {
+  const Log log = options_.log.named("discovery");
+  if (const bool listening = is_listening(); listening != listening_) {
+    listening_ = listening;
+    if (listening) {
+      log.info("this machine has the address " + listen_ + " now: peers can connect");
+    } else {
+      log.warn(missing_address());
+    }
+  }
+  auto used = used_addresses();
+  const std::string difference = changes(used_addresses_, used);
+  used_addresses_ = std::move(used);
+  if (options_.find_addresses) options_.addresses = options_.find_addresses();
+  // Whoever can be reached may have changed in any case: an interface that is not used may lead to a router.
+  peers_->network_changed(options_.addresses);
+  if (environment_.discovery != nullptr) environment_.discovery->network_changed();
+  if (difference.empty()) {
+    log.debug("interfaces that are not used have changed");
+  } else {
+    log.info("the network's interfaces have changed: " + difference);
+  }
+}
+
 rt::Task<void> PeerMain::watch_network(rt::CancellationToken token) {
-  auto changed = [this] {
-    options_.log.named("discovery").info("the network's interfaces or addresses have changed");
-    if (options_.find_addresses) options_.addresses = options_.find_addresses();
-    peers_->network_changed(options_.addresses);
-    if (environment_.discovery != nullptr) environment_.discovery->network_changed();
-  };
+  used_addresses_ = used_addresses();
+  listening_ = is_listening();
+  auto changed = [this] { on_network_changed(); };
   co_await environment_.network->run(std::move(changed), std::move(token));
 }
 

@@ -204,6 +204,10 @@ rt::Task<std::vector<Finding>> PeerMain::judge_disk(rt::CancellationToken token)
 }
 
 std::vector<Finding> PeerMain::judge_discovery() const {
+  if (!is_listening()) {
+    return {{Judgement::bad, "network", missing_address(),
+             "wait for it (DHCP may be late), or change network.listen and restart peerd"}};
+  }
   if (environment_.discovery == nullptr) {
     return {{Judgement::good, "mDNS", "off: peers are found by network.peers, by others, and when they call", {}}};
   }

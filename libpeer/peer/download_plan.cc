@@ -20,8 +20,8 @@ constexpr std::uint64_t kTellingBytes = 10'000'000;
 double Downloads::expected_rate() const {
   double rate = 0;
   for (const auto& [game, past] : past_) {
-    if (past.elapsed_s <= 0 || past.bytes_received < kTellingBytes) continue;
-    rate = std::max(rate, static_cast<double>(past.bytes_received) / past.elapsed_s);
+    if (past.elapsed_s <= 0 || past.bytes_timed < kTellingBytes) continue;
+    rate = std::max(rate, static_cast<double>(past.bytes_timed) / past.elapsed_s);
   }
   if (rate == 0) rate = kAssumedRate;
   const transfer::RateLimit* down = options_.context.down;

@@ -91,9 +91,8 @@ Result<std::shared_ptr<Downloads::Active>> Downloads::again(const std::string& g
   active->size = active->progress.bytes_total = past.bytes_total;
   active->progress.bytes_done = past.bytes_done;
   active->progress.bytes_reused = past.bytes_reused;
-  active->received_before = active->saved = past.bytes_received;
-  for (const DownloadSource& source : past.sources) active->sources_before[source.id] = source.bytes;
-  active->elapsed_before = std::chrono::duration_cast<rt::Duration>(std::chrono::duration<double>(past.elapsed_s));
+  carry_on(*active);
+  active->saved = active->received_before;
   return active;
 }
 
@@ -112,6 +111,19 @@ std::uint64_t Downloads::received(const Active& active) {
   std::uint64_t bytes = active.received_before;
   for (const auto& [id, received] : progress.sources) bytes += received;
   return std::max(bytes, progress.bytes_received);
+}
+
+/// The part of received() that came while elapsed() counted, so that their quotient is a rate.
+std::uint64_t Downloads::timed(const Active& active) {
+  std::uint64_t bytes = active.timed_before;
+  if (!active.download) return bytes;
+  for (const auto& [id, received] : active.download->progress().sources) bytes += received;
+  return bytes;
+}
+
+rt::Duration Downloads::elapsed(const Active& active) const {
+  if (!active.download) return active.elapsed_before;
+  return active.elapsed_before + (scope_.executor().now() - active.began);
 }
 
 rt::Task<Result<DownloadInfo>> Downloads::pause(std::string game, rt::CancellationToken token) {
@@ -267,6 +279,8 @@ rt::Task<void> Downloads::save(std::shared_ptr<Active> active, rt::CancellationT
   row.position = static_cast<std::int64_t>(active->position);
   row.paused = active->paused;
   row.received = active->saved = received(*active);
+  row.elapsed_ms = std::chrono::duration_cast<std::chrono::milliseconds>(elapsed(*active)).count();
+  row.timed = timed(*active);
   active->saved_at = scope_.executor().now();
   auto put = [store = options_.store, row = std::move(row)](const rt::StopFlag&) { return store->put_download(row); };
   const Result<void> saved = co_await rt::offload(*options_.store_thread, std::move(put), token);
@@ -321,6 +335,8 @@ rt::Task<void> Downloads::restore(rt::CancellationToken token) {
     active->paused = row.paused;
     if (row.paused) active->wait.hold(scope_.executor().now());
     active->received_before = active->saved = row.received;
+    active->elapsed_before = std::chrono::milliseconds(std::max<std::int64_t>(row.elapsed_ms, 0));
+    active->timed_before = row.timed;
     log_.game(row.game).info(
         "download of " + row.game +
         (row.paused ? " stays paused: 'peerctl resume' lets it go on" : " goes on when a peer with it appears"));

@@ -42,7 +42,8 @@ void Downloads::Guard::count_as_running() {
 
 void Downloads::Guard::give_up_turn() {
   if (active_->download) {
-    active_->elapsed_before += downloads_.scope_.executor().now() - active_->began;
+    active_->elapsed_before = downloads_.elapsed(*active_);
+    active_->timed_before = timed(*active_);
     active_->received_before = received(*active_);
     transfer::Progress progress = active_->download->progress();
     for (const auto& [id, bytes] : progress.sources) active_->sources_before[id] += bytes;
@@ -85,7 +86,9 @@ rt::Task<void> Downloads::run(std::shared_ptr<Active> active, rt::CancellationTo
     } else if (!active->ending && active->cancelled) {
       decide(*active, DownloadEvent::Kind::cancelled, std::nullopt);
       const Result<bool> discarded = co_await discard_staging(active->game, rt::CancellationToken());
-      if (!discarded)
+      if (discarded) {
+        log_.game(active->game).info("download of " + active->game + " is cancelled, and what it received is removed");
+      } else
         log_.game(active->game).warn("what was received of " + active->game + " stays: " + discarded.error().message);
     }
   }

@@ -52,10 +52,8 @@ DownloadInfo Downloads::info(const Active& active) const {
   info.bytes_done = progress.bytes_done;
   info.bytes_reused = progress.bytes_reused;
   info.bytes_received = received(active);
-  info.elapsed_s = std::chrono::duration<double>(active.elapsed_before).count();
-  if (active.download) {
-    info.elapsed_s += std::chrono::duration<double>(scope_.executor().now() - active.began).count();
-  }
+  info.elapsed_s = std::chrono::duration<double>(elapsed(active)).count();
+  info.bytes_timed = timed(active);
   if (info.state == DownloadState::downloading) {
     info.rate = progress.rate;
     info.eta_s = progress.eta_s;
@@ -191,10 +189,24 @@ Result<DownloadInfo> Downloads::start(const StartDownload& command) {
   }
   active->wanted = command.version;
   if (wait) active->wait.bring(*command.wait, scope_.executor().now());
+  carry_on(*active);
   past_.erase(command.game);
   dismissed_.erase(command.game);
   enter(active);
   return info(*active);
+}
+
+/// What an attempt that failed has received lies in the staging and counts on: so does its time.
+void Downloads::carry_on(Active& active) const {
+  const auto found = past_.find(active.game);
+  if (found == past_.end()) return;
+  const DownloadInfo& past = found->second;
+  const bool ended_early = past.state == DownloadState::failed || past.state == DownloadState::peers_gone;
+  if (!ended_early || !active.version_known || past.version != active.version) return;
+  active.received_before = past.bytes_received;
+  active.timed_before = past.bytes_timed;
+  active.elapsed_before = std::chrono::duration_cast<rt::Duration>(std::chrono::duration<double>(past.elapsed_s));
+  for (const DownloadSource& source : past.sources) active.sources_before[source.id] = source.bytes;
 }
 
 void Downloads::enter(std::shared_ptr<Active> active) {

@@ -120,6 +120,9 @@ class Downloads {
   Result<std::shared_ptr<Active>> again(const std::string& game) const;
   std::vector<std::shared_ptr<Active>> in_order() const;
   static std::uint64_t received(const Active& active);
+  static std::uint64_t timed(const Active& active);
+  rt::Duration elapsed(const Active& active) const;
+  void carry_on(Active& active) const;
   static std::string format_options(const Active& active, rt::TimePoint now);
   static void parse_options(std::string_view text, Active& active, rt::TimePoint now);
   rt::Task<void> save(std::shared_ptr<Active> active, rt::CancellationToken token);

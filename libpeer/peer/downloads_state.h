@@ -47,8 +47,9 @@ struct Downloads::Active {
   transfer::Progress progress;                       ///< of the latest attempt
   std::uint64_t received_before = 0;                 ///< by the attempts before
   std::map<PeerId, std::uint64_t> sources_before{};  ///< and from whom
-  rt::Duration elapsed_before{};
-  std::uint64_t saved = 0;  ///< what the store was told of the payload received,
+  rt::Duration elapsed_before{};                     ///< how long those attempts took that were timed,
+  std::uint64_t timed_before = 0;                    ///< and what they received
+  std::uint64_t saved = 0;                           ///< what the store was told of the payload received,
   rt::TimePoint saved_at{};
 
   explicit Active(const rt::CancellationToken& parent) : stop(parent) {}

@@ -4,15 +4,18 @@ namespace peer::node {
 
 LocalLibraryChanged LibraryNews::take(const library::Snapshot& snapshot) {
   LocalLibraryChanged news;
-  std::erase_if(known_, [&](const std::string& id) {
+  std::erase_if(known_, [&](const auto& each) {
+    const auto& [id, was_offered] = each;
     const bool gone = snapshot.find(id) == nullptr;
-    if (gone) news.removed.push_back(id);
+    if (gone && was_offered) news.removed.push_back(id);
     return gone;
   });
   for (const auto& game : snapshot.games) {
-    const bool is_new = started_ && game->offered != nullptr;
-    if (started_ && !is_new) continue;
-    if (known_.insert(game->id).second && is_new) news.added.push_back(game->id);
+    const bool offered = game->offered != nullptr;
+    if (started_ && !offered && !known_.contains(game->id)) continue;
+    const auto [at, is_new] = known_.try_emplace(game->id, false);
+    at->second = at->second || offered;
+    if (is_new && started_) news.added.push_back(game->id);
   }
   started_ = started_ || snapshot.complete;
   return news;

@@ -1,7 +1,7 @@
-// LibraryNews: which games came and went, from one snapshot of the library to the next. Pure.
+// LibraryNews: which offered games came and went, from one snapshot of the library to the next. Pure.
 #pragma once
 
-#include <set>
+#include <map>
 #include <string>
 
 #include "library/library.h"
@@ -15,8 +15,9 @@ class LibraryNews {
   LocalLibraryChanged take(const library::Snapshot& snapshot);
 
  private:
-  bool started_ = false;         // the first listing was seen
-  std::set<std::string> known_;  // there at the start, or told as added
+  bool started_ = false;  // the first listing was seen
+  /// There at the start, or told as added; whether it has been offered since.
+  std::map<std::string, bool> known_;
 };
 
 }  // namespace peer::node

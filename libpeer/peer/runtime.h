@@ -68,7 +68,9 @@ struct PeerOptions {
       addresses;  ///< "ip:port" of the listeners, told to peers; empty: the socket's address where it is specific
   /// Lists them anew after a change; empty: they stay.
   std::function<std::vector<std::string>()> find_addresses;
-  /// This machine's interfaces, for diagnosis; empty: nothing is said of them.
+  /// Whether this machine has the address that the socket is bound to; empty: it does. Does not block.
+  std::function<bool()> can_listen;
+  /// This machine's interfaces; empty: nothing is known of them. Does not block.
   std::function<std::vector<LocalInterface>()> list_interfaces;
   /// Judges what only the machine's owner knows of: the configuration as it stands now, who sets the clock. Called on a
   /// worker. Empty: there is nothing.

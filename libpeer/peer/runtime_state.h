@@ -83,6 +83,8 @@ class PeerMain {
   rt::Task<void> watch_network(rt::CancellationToken token);
   void on_found(discovery::Event event);
   void note_met(const Event& event);
+  std::vector<net::InterfaceAddress> used_addresses() const;
+  void on_network_changed();
 
 #if PEERD_TEST_HOOKS
   // faults.cc
@@ -140,6 +142,8 @@ class PeerMain {
 #if PEERD_TEST_HOOKS
   void take(Request<FailService> request, rt::Scope& work);
 #endif
+  bool is_listening() const { return !options_.can_listen || options_.can_listen(); }
+  std::string missing_address() const;
   Status status() const;
   std::vector<GameInfo> games() const;
   static rt::Task<std::vector<TaskInfo>> tasks_below(const rt::Scope& scope);
@@ -219,7 +223,10 @@ class PeerMain {
   rt::Event games_known_;  ///< the library has been listed, and the last run's downloads are in the queue
   bool offered_changed_ = true;
   LibraryNews library_news_;
+  Digest told_digest_ = protocol::library_digest({});  ///< of the offer that LocalLibraryChanged told of last
   std::string listen_;
+  bool listening_ = true;                              ///< as it was told last
+  std::vector<net::InterfaceAddress> used_addresses_;  ///< as they were when the network was looked at last
   Limits limits_;
   Counters counters_;
   std::map<std::string, Damage> damaged_;  ///< games that verify found damaged, until they are repaired

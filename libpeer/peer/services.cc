@@ -128,7 +128,9 @@ rt::Task<void> PeerMain::tell_library(rt::CancellationToken token) {
       const bool open = options_.access.mode == AccessMode::open;
       if (open && environment_.discovery != nullptr) environment_.discovery->set_revision(peers_->revision());
     }
-    if (snapshot->revision != 0 || !snapshot->games.empty()) emit(library_news_.take(*snapshot));
+    LocalLibraryChanged news = library_news_.take(*snapshot);
+    const bool other_offer = std::exchange(told_digest_, snapshot->digest) != snapshot->digest;
+    if (other_offer || !news.added.empty() || !news.removed.empty()) emit(std::move(news));
     co_await library_changed_.wait(token);
   }
 }

@@ -28,8 +28,8 @@ struct Session {
       : context(c), id(c.next_id->fetch_add(1)), reader(r), writer(w), outgoing(c.net->executor(), kOutgoingFrames) {}
 };
 
-/// The next frame's payload; nothing at the stream's end.
-rt::Task<Result<std::optional<std::vector<std::uint8_t>>>> read_frame(net::BodyReader& reader,
+/// The next frame's payload, of `most` bytes or fewer; nothing at the stream's end.
+rt::Task<Result<std::optional<std::vector<std::uint8_t>>>> read_frame(net::BodyReader& reader, std::size_t most,
                                                                       rt::CancellationToken token) {
   std::uint8_t head[4];
   const auto got = co_await reader.read(head, token);
@@ -38,8 +38,11 @@ rt::Task<Result<std::optional<std::vector<std::uint8_t>>>> read_frame(net::BodyR
   if (*got == 0) co_return std::optional<std::vector<std::uint8_t>>();
   const std::size_t length =
       std::size_t{head[0]} << 24 | std::size_t{head[1]} << 16 | std::size_t{head[2]} << 8 | head[3];
-  if (*got < sizeof head || length == 0 || length > protocol::kMaxFrameBytes) {
-    co_return fail(ErrorCode::invalid, "a session frame of an illegal length");
+  if (*got < sizeof head || length == 0) co_return fail(ErrorCode::invalid, "a session frame without a payload");
+  if (length > most) {
+    co_return fail(ErrorCode::invalid, "a session frame of " + std::to_string(length) + " bytes: at most " +
+                                           std::to_string(most) + " are allowed" +
+                                           (most < protocol::kMaxFrameBytes ? " before Hello" : ""));
   }
   std::vector<std::uint8_t> payload(length);
   const auto body = co_await reader.read(payload, token);
@@ -50,8 +53,9 @@ rt::Task<Result<std::optional<std::vector<std::uint8_t>>>> read_frame(net::BodyR
 }
 
 rt::Task<void> read_loop(Session& session, rt::CancellationToken token) {
+  std::size_t most = protocol::kMaxFrameBytesBeforeHello;
   for (;;) {
-    auto frame = co_await read_frame(session.reader, token);
+    auto frame = co_await read_frame(session.reader, most, token);
     if (!frame) {
       session.reason = frame.error();
       co_return;
@@ -66,6 +70,7 @@ rt::Task<void> read_loop(Session& session, rt::CancellationToken token) {
       co_return;
     }
     if (!*message) continue;
+    if (std::holds_alternative<protocol::Hello>(**message)) most = protocol::kMaxFrameBytes;
     const bool goodbye = std::holds_alternative<protocol::Goodbye>(**message);
     // A control loop that is behind holds the reading back, and flow control the sender. Each for itself: one who
     // floods does not fill the inbox for all.

@@ -15,6 +15,9 @@ inline constexpr std::size_t kMaxPathBytes = 4000;
 inline constexpr std::uint64_t kMaxFileSize = std::uint64_t{1} << 50;
 inline constexpr std::uint64_t kMaxGameSize = std::uint64_t{1} << 52;
 inline constexpr std::size_t kMaxFrameBytes = 1 << 20;  ///< one session message
+/// One session message before the sender's Hello. The largest legal Hello takes less than 3,500 bytes: 32 addresses of
+/// 80 bytes, a name of 64 bytes in JSON's longest spelling, and 400 bytes for everything else.
+inline constexpr std::size_t kMaxFrameBytesBeforeHello = 4096;
 inline constexpr std::size_t kMaxGamesPerPeer = 10'000;
 inline constexpr std::size_t kMaxGamesPerUpdate =
     1'000;  ///< games and removals; fits a frame whatever their ids; more come in parts
@@ -23,8 +26,11 @@ inline constexpr std::size_t kMaxHintsPerMessage = 64;   ///< other peers that o
 inline constexpr std::size_t kMaxHintsPerSession = 256;  ///< and that one session names in all
 inline constexpr std::size_t kMaxHintAddresses = 8;
 inline constexpr std::size_t kMaxNameBytes = 64;
-inline constexpr std::size_t kMaxReasonBytes = 256;       ///< of a Goodbye or a Refusal
-inline constexpr std::size_t kMaxJsonDepth = 8;           ///< of a message, later versions' fields included
+inline constexpr std::size_t kMaxReasonBytes = 256;  ///< of a Goodbye or a Refusal
+inline constexpr std::size_t kMaxJsonDepth = 8;      ///< of a message, later versions' fields included
+/// Of a message: scalars, arrays and objects. The largest legal one, Holdings with 4,096 ranges, has 12,294; the rest
+/// is room for later versions' fields.
+inline constexpr std::size_t kMaxJsonValues = 32'768;
 inline constexpr std::uint64_t kMaxSpanBytes = 16 << 20;  ///< payload of one chunk request
 inline constexpr std::size_t kMaxSpanChunks = 4096;
 inline constexpr std::uint64_t kMaxGameChunks = kMaxManifestBytes / 32;  ///< a manifest has room for no more

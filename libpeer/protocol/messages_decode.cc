@@ -1,8 +1,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <set>
 
-#include "base/json_depth.h"
+#include "protocol/bounded_json.h"
 #include "protocol/limits.h"
 #include "protocol/messages.h"
 #include "protocol/path.h"
@@ -18,22 +17,9 @@ std::unexpected<Error> invalid(const std::string& why) {
 }
 
 Result<json> parse(std::string_view text) {
-  if (text.size() > kMaxFrameBytes) return invalid("it is longer than " + std::to_string(kMaxFrameBytes) + " bytes");
-  if (json_depth(text) > kMaxJsonDepth) return invalid("it is nested deeper than " + std::to_string(kMaxJsonDepth));
-  std::vector<std::set<std::string>> open_objects;
-  bool repeated = false;
-  const auto watch = [&](int, json::parse_event_t event, json& parsed) {
-    if (event == json::parse_event_t::object_start) open_objects.emplace_back();
-    if (event == json::parse_event_t::object_end) open_objects.pop_back();
-    if (event == json::parse_event_t::key) {
-      repeated = repeated || !open_objects.back().insert(parsed.get_ref<const std::string&>()).second;
-    }
-    return true;
-  };
-  json document = json::parse(text, watch, /*allow_exceptions=*/false);
-  if (document.is_discarded()) return invalid("it is not JSON");
-  if (repeated) return invalid("a field stands there twice");
-  if (!document.is_object()) return invalid("it is not an object");
+  auto document = parse_bounded(text);
+  if (!document) return invalid(document.error().message);
+  if (!document->is_object()) return invalid("it is not an object");
   return document;
 }
 

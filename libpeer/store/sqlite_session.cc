@@ -26,6 +26,8 @@ constexpr std::array kSchema = {
     "ALTER TABLE downloads ADD COLUMN received INTEGER NOT NULL DEFAULT 0;"
     "CREATE TABLE bans(peer BLOB PRIMARY KEY, name BLOB NOT NULL, reason BLOB NOT NULL);",
     "CREATE TABLE pairings(peer BLOB PRIMARY KEY, name BLOB NOT NULL);",
+    "ALTER TABLE downloads ADD COLUMN elapsed_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE downloads ADD COLUMN timed INTEGER NOT NULL DEFAULT 0;",
 };
 
 Result<Session> open_session(const std::string& path) {
@@ -90,10 +92,14 @@ Result<void> Session::prepare() {
        "executable = ?8"},
       {&list_paths, "SELECT rowid, path FROM files WHERE game = ?"},
       {&drop_file, "DELETE FROM files WHERE rowid = ?"},
-      {&downloads, "SELECT game, version, options, position, paused, received FROM downloads ORDER BY position, game"},
+      {&downloads,
+       "SELECT game, version, options, position, paused, received, elapsed_ms, timed FROM downloads "
+       "ORDER BY position, game"},
       {&put_download,
-       "INSERT INTO downloads(game, version, options, position, paused, received) VALUES(?1, ?2, ?3, ?4, ?5, ?6) "
-       "ON CONFLICT(game) DO UPDATE SET version = ?2, options = ?3, position = ?4, paused = ?5, received = ?6"},
+       "INSERT INTO downloads(game, version, options, position, paused, received, elapsed_ms, timed) "
+       "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) "
+       "ON CONFLICT(game) DO UPDATE SET version = ?2, options = ?3, position = ?4, paused = ?5, received = ?6, "
+       "elapsed_ms = ?7, timed = ?8"},
       {&drop_download, "DELETE FROM downloads WHERE game = ?"},
       {&bans, "SELECT peer, name, reason FROM bans"},
       {&put_ban,

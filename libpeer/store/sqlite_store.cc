@@ -94,9 +94,14 @@ class SqliteStore final : public Store {
       const Use use(row);
       int code;
       while ((code = row.step()) == SQLITE_ROW) {
-        StoredDownload download{std::string(row.bytes(0)), {},
-                                std::string(row.bytes(2)), row.integer(3),
-                                row.integer(4) != 0,       static_cast<std::uint64_t>(row.integer(5))};
+        StoredDownload download;
+        download.game = row.bytes(0);
+        download.options = row.bytes(2);
+        download.position = row.integer(3);
+        download.paused = row.integer(4) != 0;
+        download.received = static_cast<std::uint64_t>(row.integer(5));
+        download.elapsed_ms = row.integer(6);
+        download.timed = static_cast<std::uint64_t>(row.integer(7));
         if (!take_digest(row.bytes(1), download.version)) return session.db.failed(SQLITE_CORRUPT);
         all.push_back(std::move(download));
       }
@@ -113,6 +118,8 @@ class SqliteStore final : public Store {
       session.put_download.bind(4, download.position);
       session.put_download.bind(5, std::int64_t{download.paused});
       session.put_download.bind(6, static_cast<std::int64_t>(download.received));
+      session.put_download.bind(7, download.elapsed_ms);
+      session.put_download.bind(8, static_cast<std::int64_t>(download.timed));
       return run(session, session.put_download);
     });
   }

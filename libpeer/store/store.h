@@ -40,8 +40,10 @@ struct StoredDownload {
   Digest version;
   std::string options;  ///< owned by the layer above
   std::int64_t position = 0;
-  bool paused = false;         ///< by a person
-  std::uint64_t received = 0;  ///< chunk payload since it first began
+  bool paused = false;          ///< by a person
+  std::uint64_t received = 0;   ///< chunk payload since it first began
+  std::int64_t elapsed_ms = 0;  ///< time for which it was active,
+  std::uint64_t timed = 0;      ///< and the payload of that time; less than `received` in rows that 0.1.0 began
 };
 
 /// A peer that is not dealt with.

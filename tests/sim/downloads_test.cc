@@ -250,6 +250,7 @@ TEST_CASE("a download that is cancelled ends once, leaves nothing, and may begin
   cancel.game = "game";
   REQUIRE(leech.ask(cancel).has_value());
   REQUIRE(world.run_until([&] { return leech.count("DownloadGameFilesCancelled") == 1; }, 100ms));
+  CHECK(leech.logged(LogLevel::info, "download of game is cancelled") == 1);
   CHECK_FALSE(leech.ask(cancel).has_value());
   world.executor.advance(1s);
   CHECK(terminal_events(leech) == 1);

@@ -141,6 +141,85 @@ TEST_CASE("after a change of the network a silent peer is dialled anew and never
   }
 }
 
+TEST_CASE("a change of the network is told when an interface that is used has changed, else only at debug") {
+  SimWorld world(1);
+  SimPeer peer(world, "a", "10.0.0.1");
+  FakeMonitor monitor;
+  bool has_address = true;
+  std::vector<node::LocalInterface> interfaces;
+  const auto add = [&](const char* name, const char* address, bool used) {
+    node::LocalInterface each;
+    each.address.name = name;
+    each.address.address = *net::SocketAddress::parse(std::string(address) + ":0");
+    each.address.up = true;
+    each.used = used;
+    interfaces.push_back(each);
+  };
+  add("eth0", "10.0.0.1", true);
+  add("docker0", "172.17.0.1", false);
+  SimPeer::Options options;
+  options.network = &monitor;
+  options.list_interfaces = [&] { return interfaces; };
+  options.can_listen = [&] { return has_address; };
+  peer.start(options);
+  REQUIRE(world.run_until([&] { return monitor.change != nullptr; }, 1s));
+
+  monitor.change();
+  add("veth1234", "172.17.0.2", false);
+  monitor.change();
+  std::ranges::reverse(interfaces);
+  monitor.change();
+  CHECK(peer.logged(LogLevel::info, "interfaces") == 0);
+  CHECK(peer.logged(LogLevel::debug, "interfaces that are not used have changed") == 3);
+
+  add("wlan0", "10.1.0.7", true);
+  monitor.change();
+  CHECK(peer.logged(LogLevel::info, "the network's interfaces have changed: wlan0 has 10.1.0.7") == 1);
+  std::erase_if(interfaces, [](const auto& each) { return each.address.name == "wlan0"; });
+  monitor.change();
+  CHECK(peer.logged(LogLevel::info, "the network's interfaces have changed: wlan0 no longer has 10.1.0.7") == 1);
+
+  // The address that it listens on goes and comes back.
+  CHECK(peer.ask(node::GetStatus{})->listen == std::vector<std::string>{"10.0.0.1:24747"});
+  has_address = false;
+  const node::Status waiting = peer.ask(node::GetStatus{}).value();
+  CHECK(waiting.listen.empty());
+  CHECK(waiting.services.at(0).name == "QuicServer");
+  CHECK(waiting.services.at(0).problem.contains("10.0.0.1:24747"));
+  monitor.change();
+  monitor.change();
+  CHECK(peer.logged(LogLevel::warn, "no interface of this machine has the address 10.0.0.1:24747") == 1);
+  has_address = true;
+  monitor.change();
+  monitor.change();
+  CHECK(peer.logged(LogLevel::info, "this machine has the address 10.0.0.1:24747 now") == 1);
+  CHECK(peer.ask(node::GetStatus{})->services.at(0).problem.empty());
+}
+
+TEST_CASE("LocalLibraryChanged is told when the offer has changed, and at no other time") {
+  SimWorld world(2);
+  SimPeer empty(world, "a", "10.0.0.1");
+  empty.start({});
+  world.executor.advance(10min);  // scans again and again
+  CHECK(empty.count("LocalLibraryChanged") == 0);
+
+  SimPeer peer(world, "b", "10.0.0.2");
+  make_small_game(peer.disk, "/library/game", 2'000'000);
+  peer.start({});
+  REQUIRE(world.run_until([&] { return peer.count("LocalLibraryChanged") > 0; }, 10s));
+  CHECK(peer.ask(node::ListGames{})->at(0).local->offered != nullptr);
+  world.executor.advance(10min);
+  CHECK(peer.count("LocalLibraryChanged") == 1);
+  peer.ask(node::Rescan{});
+  world.executor.advance(1s);
+  CHECK(peer.count("LocalLibraryChanged") == 1);
+  make_small_game(peer.disk, "/library/other", 2'000'000);  // is found, listed as hashing, and offered
+  peer.ask(node::Rescan{});
+  REQUIRE(world.run_until([&] { return peer.ask(node::GetStatus{})->games == 2; }, 1min));
+  world.executor.advance(10min);
+  CHECK(peer.count("LocalLibraryChanged") == 2);
+}
+
 TEST_CASE("the revision that is published is the library's") {
   SimWorld world(1);
   Found a(world, "a", "10.0.0.1");

@@ -1,6 +1,7 @@
 // The queue as people steer it, and what is deleted.
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 #include "scenario.h"
 
@@ -152,6 +153,52 @@ TEST_CASE("queue: what was received counts on over crashes, waste included") {
   }
   REQUIRE(scene.world.run_until([&] { return leech.count("DownloadGameFilesFinished") == 1; }, 1min));
   CHECK(download(leech, "a").bytes_received >= 30'000'000);
+}
+
+TEST_CASE("queue: time and bytes count from the same moment, over restarts, crashes and lost peers") {
+  const int how = GENERATE(0, 1, 2, 3);
+  CAPTURE(how);
+  Scene scene(69, {"a"}, 3, 30'000'000);
+  SimPeer& leech = scene.leech;
+  const auto begin = scene.world.executor.now();
+  REQUIRE(leech.ask(download_of("a")).has_value());
+  REQUIRE(received(scene.world, leech, "a", 8'000'000));
+  scene.world.executor.advance(1500ms);
+  const node::DownloadInfo before = download(leech, "a");
+  CHECK(before.elapsed_s > 1.4);
+  CHECK(before.bytes_timed == before.bytes_received);
+  rt::Duration away{};
+  if (how == 0) {
+    leech.stop();
+    scene.world.executor.advance(1min);  // not active: it does not count
+    away = 1min;
+    leech.start(scene.options);
+  } else if (how == 1) {
+    leech.crash(5);
+    leech.start(scene.options);
+  } else if (how == 2) {
+    REQUIRE(command<node::PauseDownload>(leech, "a").has_value());
+    scene.restart();
+    REQUIRE(scene.world.run_until([&] { return !leech.ask(node::ListDownloads{})->empty(); }, 10s));
+    REQUIRE(command<node::ResumeDownload>(leech, "a").has_value());
+  } else {
+    scene.seed.stop();
+    REQUIRE(scene.world.run_until([&] { return leech.count("DownloadGameFilesAllPeersGone") == 1; }, 1min));
+    scene.seed.start({});
+    REQUIRE(scene.world.run_until([&] { return !leech.ask(node::ListGames{})->empty(); }, 1min));
+    REQUIRE(leech.ask(download_of("a")).has_value());
+  }
+  REQUIRE(scene.world.run_until([&] { return leech.count("DownloadGameFilesFinished") == 1; }, 5min));
+  const node::DownloadInfo done = download(leech, "a");
+  const double most = std::chrono::duration<double>(scene.world.executor.now() - begin - away).count();
+  CHECK(done.bytes_received >= 30'000'000);
+  CHECK(done.elapsed_s <= most);
+  // A crash may lose a second of both, nothing else of either: their quotient is what the network carries.
+  CHECK(done.elapsed_s >= before.elapsed_s - 1.1);
+  CHECK(done.bytes_timed + 5'000'000 >= done.bytes_received);
+  const double rate_before = static_cast<double>(before.bytes_timed) / before.elapsed_s;
+  const double rate = static_cast<double>(done.bytes_timed) / done.elapsed_s;
+  CHECK(rate < 1.3 * rate_before);
 }
 
 TEST_CASE("queue: the order decides whose turn is next, and nobody is interrupted") {

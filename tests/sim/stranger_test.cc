@@ -4,7 +4,10 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
+#include "protocol/limits.h"
+#include "protocol/messages.h"
 #include "protocol/routes.h"
+#include "runtime/sleep.h"
 #include "scenario.h"
 #include "support/discovery/fake_discovery.h"
 
@@ -212,6 +215,70 @@ TEST_CASE("stranger: who stands in the middle can neither pass a proof on nor se
   CHECK(others == 0);  // it was asked for nothing else, nor told anything
   CHECK(member.count("PeerConnected") == 0);
   CHECK(victim.count("PeerConnected") == 0);
+}
+
+namespace {
+/// Opens a session, sends the frames as they are, and waits; whether the session is still open then.
+rt::Task<bool> survives(rt::Executor& executor, net::Link& link, std::vector<std::string> frames) {
+  const rt::CancellationToken never;
+  const net::RequestHead head{"POST", protocol::format_route(protocol::SessionRoute{}), {}};
+  auto opened = co_await link.request(head, true, never);
+  if (!opened) co_return false;
+  const std::unique_ptr<net::ClientStream> stream = std::move(*opened);
+  const auto response = co_await stream->response(never);
+  if (!response || response->status != 200) co_return false;
+  for (const std::string& text : frames) {
+    auto frame = std::make_shared<std::vector<std::uint8_t>>();
+    for (int shift = 24; shift >= 0; shift -= 8) frame->push_back(static_cast<std::uint8_t>(text.size() >> shift));
+    frame->insert(frame->end(), text.begin(), text.end());
+    const auto written = co_await stream->writer().write(frame, never);
+    if (!written) co_return false;
+  }
+  std::vector<std::uint8_t> rest(1 << 20);  // more than the peer says: read to the end
+  auto read = [&stream, &rest](rt::CancellationToken t) { return stream->reader().read(rest, std::move(t)); };
+  const auto ended = co_await rt::with_timeout(executor, 2s, std::move(read), never);
+  co_return !ended;
+}
+
+/// A message of a later version: ignored, whatever is in it.
+std::string unknown_message(std::size_t bytes, const std::string& element = "{}") {
+  std::string text = R"({"type":"z","x":[)" + element;
+  while (text.size() + element.size() + 3 <= bytes) text += "," + element;
+  return text + std::string(bytes - text.size() - 2, ' ') + "]}";
+}
+}  // namespace
+
+TEST_CASE(
+    "stranger: a frame of more than 4 KiB before Hello ends the session, and one of too many values at any time") {
+  SimWorld world(316);
+  SimPeer peer(world, "peer", "10.0.0.1");
+  SimPeer friendly(world, "friend", "10.0.0.2");
+  peer.start(SimPeer::Options());
+  friendly.start(knowing(peer.address));
+  REQUIRE(world.run_until([&] { return connected(peer, friendly.id()); }, 5s));
+  const auto lives = [&](std::vector<std::string> frames) {
+    static int number = 10;
+    Stranger stranger(world, "10.0.0." + std::to_string(number++));
+    protocol::Hello hello;
+    hello.id = stranger.id();
+    hello.name = "stranger";
+    hello.instance = "1";
+    hello.revision = 1;
+    hello.digest = protocol::library_digest({});
+    for (std::string& frame : frames) {
+      if (frame == "hello") frame = encode(protocol::SessionMessage(hello));
+    }
+    return run_sync(world.executor, survives(world.executor, stranger.dial(peer.address), std::move(frames)));
+  };
+  CHECK(lives({"hello"}));
+  CHECK(lives({unknown_message(protocol::kMaxFrameBytesBeforeHello), "hello"}));
+  CHECK_FALSE(lives({unknown_message(protocol::kMaxFrameBytesBeforeHello + 1), "hello"}));
+  CHECK_FALSE(lives({unknown_message(240'000)}));
+  CHECK(lives({"hello", unknown_message(80'000)}));
+  CHECK(lives({"hello", unknown_message(protocol::kMaxFrameBytes, '"' + std::string(1000, 'x') + '"')}));
+  CHECK_FALSE(lives({"hello", unknown_message(240'000)}));
+  CHECK_FALSE(lives({"hello", unknown_message(protocol::kMaxFrameBytes)}));
+  CHECK(connected(peer, friendly.id()));
 }
 
 TEST_CASE("stranger: a stop after any step of meeting, being refused, pairing and fetching leaves nothing behind") {

@@ -111,6 +111,11 @@ void SimPeer::start(Options options) {
   peer.environment.wall_clock = [this] { return world_.wall_clock(); };
   peer.environment.discovery = options.discovery;
   peer.environment.network = options.network;
+  peer.list_interfaces = options.list_interfaces;
+  peer.can_listen = options.can_listen;
+  peer.log = Log([this](LogLevel level, std::string_view, const std::string& line,
+                        const LogFields&) { log_.emplace_back(level, line); },
+                 "sim");
   peer.socket = world_.network.bind(*net::SocketAddress::parse(address));
   peer.name = name;
   peer.instance = std::to_string(++starts_);
@@ -140,6 +145,11 @@ void SimPeer::start(Options options) {
   end_of_hang_.reset();
   handle_ = node::start_peer(std::move(peer));
   scope_->spawn("watch", watch(handle_->wait_stopped(never_->token()), exit_, stopped_));
+}
+
+std::size_t SimPeer::logged(LogLevel level, std::string_view text) const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(log_, [&](const auto& each) { return each.first == level && each.second.contains(text); }));
 }
 
 std::size_t SimPeer::count(std::string_view event) const {

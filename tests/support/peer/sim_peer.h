@@ -45,6 +45,8 @@ class SimPeer {
     std::size_t parallel = 3;
     discovery::Discovery* discovery = nullptr;  ///< must outlive the run
     discovery::NetworkMonitor* network = nullptr;
+    std::function<std::vector<node::LocalInterface>()> list_interfaces;
+    std::function<bool()> can_listen;
     std::function<void(std::span<std::uint8_t>)> tamper;  ///< spoils what it sends
     std::vector<std::string> roots = {"/library"};
     std::vector<std::string> automatic;
@@ -77,6 +79,8 @@ class SimPeer {
   }
   /// Events of that name so far.
   std::size_t count(std::string_view event) const;
+  /// Lines of its log so far that contain `text`, of that level.
+  std::size_t logged(LogLevel level, std::string_view text) const;
 
   MemoryDisk disk;
   TableResolver resolver;  ///< knows no name
@@ -103,6 +107,7 @@ class SimPeer {
   std::unique_ptr<rt::Scope> scope_;
   std::optional<node::PeerRuntimeHandle> handle_;
   std::vector<std::string> events_;
+  std::vector<std::pair<LogLevel, std::string>> log_;
   rt::Event end_of_hang_;
   node::RuntimeExit exit_;
   bool stopped_ = true;

@@ -17,6 +17,31 @@ TEST_CASE("interfaces of containers are ignored by name, all others are networks
   }
 }
 
+TEST_CASE("an address names the interfaces that have it now, and none while nobody has it") {
+  using peer::net::InterfaceAddress;
+  using peer::net::SocketAddress;
+  InterfaceFilter filter{{"eth1", "eth2"}, {"eth3"}};
+  std::vector<InterfaceAddress> all;
+  for (const auto& [name, address] : {std::pair("eth0", "10.0.0.1:0"), std::pair("eth3", "10.0.0.3:0")}) {
+    InterfaceAddress each;
+    each.name = name;
+    each.address = *SocketAddress::parse(address);
+    each.up = true;
+    all.push_back(each);
+  }
+  CHECK(filter.resolved(all).wants("eth1"));
+  CHECK_FALSE(filter.resolved(all).wants("eth0"));
+  filter.holding = *SocketAddress::parse("10.0.0.1:24747");
+  CHECK(filter.resolved(all).wants("eth0"));
+  CHECK_FALSE(filter.resolved(all).wants("eth1"));
+  CHECK(filter.resolved(all).usable(all).size() == 1);
+  filter.holding = *SocketAddress::parse("10.0.0.3:24747");
+  CHECK_FALSE(filter.resolved(all).wants("eth3"));  // the deny list goes before it
+  filter.holding = *SocketAddress::parse("10.0.0.9:24747");
+  CHECK(filter.resolved(all).usable(all).empty());
+  CHECK_FALSE(filter.resolved(all).wants("lo"));
+}
+
 TEST_CASE("the allow list names what is used, also what is otherwise ignored; the deny list goes before it") {
   const InterfaceFilter filter{{"eth0", "docker*", "wg1"}, {"wg*"}};
   CHECK(filter.wants("eth0"));

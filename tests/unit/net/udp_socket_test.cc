@@ -78,12 +78,58 @@ TEST_CASE("a port in use is named, with what to do") {
   CHECK(both.error().system == EADDRINUSE);
 }
 
-TEST_CASE("an address of another machine is refused") {
-  rt::UvExecutor executor;
-  const auto socket = bind_udp(executor, *SocketAddress::parse("203.0.113.9:0"), peer::Log());
-  REQUIRE_FALSE(socket);
-  CHECK(socket.error().code == peer::ErrorCode::invalid);
-  CHECK(socket.error().message.contains("203.0.113.9:0"));
+namespace {
+/// `early` waits for its address, which the interface has by now.
+rt::Task<void> meet(rt::UvExecutor& executor, DatagramSocket& early) {
+  const SocketAddress address = early.local_address();
+  const auto other = bind_or_fail(executor, address.with_port(0));
+  Recorder at_early;
+  Recorder at_other;
+  early.start(at_early);
+  other->start(at_other);
+  CHECK(other->send({}, address, Ecn::not_ect, counting(100), 100) == SendStatus::sent);
+  co_await at_early.expect_datagrams(executor, 1);
+  CHECK(early.send({}, other->local_address(), Ecn::not_ect, counting(50), 50) == SendStatus::sent);
+  co_await at_other.expect_datagrams(executor, 1);
+  co_await early.close();
+  co_await other->close();
+}
+}  // namespace
+
+TEST_CASE("an address that comes later is bound now, and serves when an interface gets it") {
+  PrivateNetwork network;
+  if (!network.entered() || !network.run("ip -V")) SKIP("needs a network namespace and iproute2");
+  struct Case {
+    const char* socket;
+    const char* interface;
+  };
+  for (const auto& [text, given] :
+       {Case{"10.99.0.1:24747", "10.99.0.1/24"}, Case{"[fd00:99::1]:24747", "fd00:99::1/64 nodad"}}) {
+    CAPTURE(text);
+    if (text[0] == '[' && !peer::test::has_ipv6()) continue;
+    rt::UvExecutor executor;
+    const SocketAddress address = *SocketAddress::parse(text);
+    std::vector<std::string> warnings;
+    const auto keep = [&](peer::LogLevel level, std::string_view, const std::string& line, const peer::LogFields&) {
+      if (level == peer::LogLevel::warn) warnings.push_back(line);
+    };
+    const peer::Log log(keep, "net");
+    CHECK_FALSE(peer::net::owns_address(address));
+    const auto early = bind_udp(executor, address, log);
+    REQUIRE(early);
+    CHECK((*early)->local_address() == address);
+    REQUIRE(warnings.size() == 1);
+    CHECK(warnings[0].contains(address.to_string()));
+    const auto again = bind_udp(executor, address, log);
+    REQUIRE_FALSE(again);
+    CHECK(again.error().system == EADDRINUSE);
+    CHECK((*early)->send({}, address.with_port(9), Ecn::not_ect, counting(10), 10) == SendStatus::sent);  // is lost
+
+    REQUIRE(network.run(std::string("ip addr add ") + given + " dev lo"));
+    CHECK(peer::net::owns_address(address));
+    executor.run(meet(executor, **early));
+    CHECK(warnings.size() == 1);
+  }
 }
 
 TEST_CASE("the descriptor has the options QUIC needs") {

@@ -44,6 +44,13 @@ TEST_CASE("A game is told once, when it is offered, and its end once") {
   CHECK(news.take(snapshot({{"a", true}, {"new", true}})).added == Names{"a"});
 }
 
+TEST_CASE("A game that was there at the start and goes before it was offered is no news either") {
+  LibraryNews news;
+  news.take(snapshot({{"half", false}, {"whole", false}}));
+  news.take(snapshot({{"half", false}, {"whole", true}}));
+  CHECK(news.take(snapshot({})).removed == Names{"whole"});
+}
+
 TEST_CASE("A game that goes before it was offered was never told") {
   LibraryNews news;
   news.take(snapshot({}));

@@ -190,6 +190,38 @@ TEST_CASE("what is no message is refused") {
   }
 }
 
+TEST_CASE("the largest hello fits the frame that is allowed before it, however it is spelled") {
+  Hello hello;
+  hello.name = std::string(kMaxNameBytes, '"');
+  hello.protocol = UINT32_MAX;
+  hello.instance = std::string(64, 'i');
+  hello.addresses.assign(kMaxAddressesPerPeer, std::string(80, '1'));
+  hello.revision = UINT64_MAX;
+  std::string text = encode(SessionMessage(hello));
+  CHECK(text.size() <= kMaxFrameBytesBeforeHello);
+  CHECK(std::get<Hello>(read(text)).addresses == hello.addresses);
+  std::string escaped;  // JSON's longest spelling of one byte takes six
+  for (std::size_t i = 0; i < kMaxNameBytes; ++i) escaped += "\\u0022";
+  std::string plain;
+  for (std::size_t i = 0; i < kMaxNameBytes; ++i) plain += "\\\"";
+  text = replaced(text, plain, escaped);
+  CHECK(text.size() <= kMaxFrameBytesBeforeHello);
+  CHECK(std::get<Hello>(read(text)).name == hello.name);
+}
+
+TEST_CASE("values are counted, and the fullest legal message has room") {
+  const std::string start = R"({"type":"ping","nonce":1,"x":[)";
+  const auto with = [&](std::size_t values) {  // beside the object, its type, its nonce and the array
+    std::string text = start + "0";
+    for (std::size_t i = 1; i < values - 4; ++i) text += ",0";
+    return text + "]}";
+  };
+  CHECK(refusal(with(kMaxJsonValues)) == "accepted");
+  CHECK_THAT(refusal(with(kMaxJsonValues + 1)), ContainsSubstring("more than 32768 values"));
+  CHECK(3 * kMaxHoldingRuns + 6 <= kMaxJsonValues);
+  CHECK(6 * kMaxGamesPerUpdate + 9 <= kMaxJsonValues);
+}
+
 TEST_CASE("depth and length are refused before anything is built") {
   const std::string start = R"({"type":"ping","nonce":1,"x":)";
   const auto nested = [&](std::size_t depth) {

@@ -71,7 +71,7 @@ TEST_CASE("store: downloads and entries") {
   CHECK(store->downloads()->empty());
   REQUIRE(store->put_download({"b", digest(1), "{}", 1}));
   REQUIRE(store->put_download({"a", digest(2), "{\"x\":1}", 2}));
-  REQUIRE(store->put_download({"b", digest(3), "", 3, true, 1ULL << 40}));
+  REQUIRE(store->put_download({"b", digest(3), "", 3, true, 1ULL << 40, 1LL << 41, 1ULL << 39}));
   const auto all = *store->downloads();
   REQUIRE(all.size() == 2);
   CHECK(all[0].game == "a");
@@ -80,6 +80,8 @@ TEST_CASE("store: downloads and entries") {
   CHECK(all[1].version == digest(3));
   CHECK(all[1].paused);
   CHECK(all[1].received == 1ULL << 40);
+  CHECK(all[1].elapsed_ms == 1LL << 41);
+  CHECK(all[1].timed == 1ULL << 39);
   REQUIRE(store->remove_download("a"));
   REQUIRE(store->remove_download("a"));
   CHECK(store->downloads()->size() == 1);
@@ -155,6 +157,30 @@ TEST_CASE("store: a database of an earlier version keeps its downloads") {
   CHECK(all[0].position == 5);
   CHECK_FALSE(all[0].paused);
   CHECK(all[0].received == 0);
+}
+
+TEST_CASE("store: a database of 0.1.0 keeps what was received, and begins to take the time") {
+  const test::TempDirectory directory;
+  const std::string path = directory / "state.db";
+  REQUIRE((*open_sqlite_store(path, Log()))->put_download({"old", digest(1), "", 1, true, 1000, 50, 900}));
+  {
+    // Schema 4 is that of 0.1.0.
+    sqlite3* db = nullptr;
+    REQUIRE(sqlite3_open(path.c_str(), &db) == SQLITE_OK);
+    const char* back =
+        "ALTER TABLE downloads DROP COLUMN elapsed_ms; ALTER TABLE downloads DROP COLUMN timed;"
+        "PRAGMA user_version = 4;";
+    REQUIRE(sqlite3_exec(db, back, nullptr, nullptr, nullptr) == SQLITE_OK);
+    sqlite3_close(db);
+  }
+  const auto store = *open_sqlite_store(path, Log());
+  const auto all = *store->downloads();
+  REQUIRE(all.size() == 1);
+  CHECK(all[0].received == 1000);
+  CHECK(all[0].elapsed_ms == 0);
+  CHECK(all[0].timed == 0);
+  REQUIRE(store->put_download({"old", digest(1), "", 1, true, 1000, 70, 90}));
+  CHECK(store->downloads()->at(0).elapsed_ms == 70);
 }
 
 TEST_CASE("store: everything is there after it was closed and opened again") {
