@@ -24,7 +24,8 @@ bool is_unsupported(const Error& error) { return error.system == EINVAL || error
 class Publication {
  public:
   Publication(Workspace& workspace, const std::string& game, DirectoryPtr stage, const library::OfferedGame* known)
-      : root_(*workspace.root),
+      : workspace_(workspace),
+        root_(*workspace.root),
         peerd_(*workspace.peerd),
         staging_(*workspace.staging),
         game_(game),
@@ -50,6 +51,7 @@ class Publication {
   Result<void> end();
   Result<void> open_replaced();
 
+  Workspace& workspace_;
   store::Directory& root_;
   store::Directory& peerd_;
   store::Directory& staging_;
@@ -234,7 +236,7 @@ Result<void> Publication::record() {
 
 Result<void> Publication::end() {
   stage_.reset();
-  if (Result<void> removed = store::remove_tree(staging_, game_); !removed) return removed;
+  if (Result<void> removed = remove_stage(workspace_, game_); !removed) return removed;
   return staging_.sync();
 }
 
@@ -264,9 +266,7 @@ Result<UserFiles> recover_game(Workspace& workspace, const std::string& game, bo
   }
   if (*tree || !drop_empty) return UserFiles{};
   stage->reset();
-  if (Result<void> removed = store::remove_tree(*workspace.staging, game); !removed) {
-    return std::unexpected(removed.error());
-  }
+  if (Result<void> removed = remove_stage(workspace, game); !removed) return std::unexpected(removed.error());
   if (Result<void> synced = workspace.staging->sync(); !synced) return std::unexpected(synced.error());
   return UserFiles{};
 }

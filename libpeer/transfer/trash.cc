@@ -10,19 +10,6 @@ namespace peer::transfer {
 
 namespace {
 
-constexpr std::string_view kTrashName = "trash";
-
-Result<void> move_to_trash(Workspace& workspace, store::Directory& from, const std::string& name) {
-  auto trash = ensure_directory(*workspace.peerd, kTrashName);
-  if (!trash) return std::unexpected(trash.error());
-  const auto target = next_number(**trash);
-  if (!target) return std::unexpected(target.error());
-  if (Result<void> moved = from.rename(name, **trash, std::to_string(*target), store::RenameMode::no_replace); !moved)
-    return moved;
-  if (Result<void> synced = (*trash)->sync(); !synced) return synced;
-  return from.sync();
-}
-
 /// Where there is no room for a rename, or none is allowed: deleted where it is.
 Result<void> discard(Workspace& workspace, store::Directory& from, const std::string& name) {
   Result<void> moved = move_to_trash(workspace, from, name);

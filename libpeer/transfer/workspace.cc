@@ -47,6 +47,23 @@ Result<std::unique_ptr<store::Directory>> ensure_directory(store::Directory& par
   return parent.open_directory(name, false);
 }
 
+Result<void> move_to_trash(Workspace& workspace, store::Directory& from, const std::string& name) {
+  auto trash = ensure_directory(*workspace.peerd, kTrashName);
+  if (!trash) return std::unexpected(trash.error());
+  const auto target = next_number(**trash);
+  if (!target) return std::unexpected(target.error());
+  if (Result<void> moved = from.rename(name, **trash, std::to_string(*target), store::RenameMode::no_replace); !moved)
+    return moved;
+  if (Result<void> synced = (*trash)->sync(); !synced) return synced;
+  return from.sync();
+}
+
+Result<void> remove_stage(Workspace& workspace, const std::string& game) {
+  Result<void> removed = store::remove_tree(*workspace.staging, game);
+  if (removed || removed.error().system != ENOTEMPTY) return removed;
+  return move_to_trash(workspace, *workspace.staging, game);
+}
+
 Result<std::uint64_t> next_number(store::Directory& directory) {
   const auto entries = directory.list();
   if (!entries) return std::unexpected(entries.error());

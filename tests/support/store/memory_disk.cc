@@ -74,10 +74,12 @@ class MemoryFile final : public File, private Handle {
   MemoryFile(std::shared_ptr<Tree> t, NodePtr n, std::string p, bool writable)
       : Handle(std::move(t), std::move(n), std::move(p)), writable_(writable) {
     ++tree->open_files;
+    ++node->open;
   }
   ~MemoryFile() override {
     const std::lock_guard lock(tree->mutex);
     --tree->open_files;
+    tree->close(node);
   }
 
   Result<std::size_t> read_at(std::span<std::uint8_t> into, std::uint64_t offset) override {
@@ -254,6 +256,7 @@ class MemoryDirectory final : public Directory, private Handle {
         if (there->type == FileType::directory && entry->type != FileType::directory) return EISDIR;
         if (there->type != FileType::directory && entry->type == FileType::directory) return ENOTDIR;
         if (!there->entries.empty()) return ENOTEMPTY;
+        if (tree->hides_open_files && there->open > 0) tree->remove(target->node, to, there);
       }
       const NodePtr back = mode == RenameMode::exchange ? there : nullptr;
       tree->apply({{node, std::string(from), back}, {target->node, std::string(to), entry}});
@@ -265,7 +268,7 @@ class MemoryDirectory final : public Directory, private Handle {
     return on("remove_file", name, [&](const NodePtr& entry) {
       if (!entry) return ENOENT;
       if (entry->type == FileType::directory) return EISDIR;
-      tree->apply({{node, std::string(name), nullptr}});
+      tree->remove(node, name, entry);
       return 0;
     });
   }

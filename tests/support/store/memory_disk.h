@@ -48,6 +48,9 @@ class MemoryDisk final : public store::Disk {
   /// ns since 1970.
   void set_clock(std::function<std::int64_t()> clock);
   void set_exchange_supported(bool supported);
+  /// As FUSE does it: a file that is removed while it is open stays in its directory under a hidden name until it is
+  /// closed.
+  void set_hides_open_files(bool hides);
 
   std::uint64_t bytes_read() const;
   std::uint64_t bytes_written() const;

@@ -74,6 +74,10 @@ void MemoryDisk::set_exchange_supported(bool supported) {
   const std::lock_guard lock(tree_->mutex);
   tree_->exchange_supported = supported;
 }
+void MemoryDisk::set_hides_open_files(bool hides) {
+  const std::lock_guard lock(tree_->mutex);
+  tree_->hides_open_files = hides;
+}
 std::uint64_t MemoryDisk::bytes_read() const {
   const std::lock_guard lock(tree_->mutex);
   return tree_->bytes_read;

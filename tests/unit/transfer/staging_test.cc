@@ -115,6 +115,48 @@ TEST_CASE("A download is staged, logged and published whole", "[staging]") {
   CHECK(disk.open_files() == 0);
 }
 
+TEST_CASE("On a file system that keeps removed files while they are open, a download is published and its stage goes",
+          "[staging]") {
+  for (const bool update : {false, true}) {
+    INFO("update " << update);
+    MemoryDisk disk;
+    disk.set_hides_open_files(true);
+    disk.set_exchange_supported(false);
+    disk.make_directories(kRoot);
+    if (update) put_old_game(disk);
+    const SampleGame game = new_game();
+    const Opened staging = open(disk, game);
+    REQUIRE(staging.has_value());
+    REQUIRE(write(**staging, game, 0, game.manifest().chunks.size()).has_value());
+    const auto published = (*staging)->publish(nullptr);
+    INFO((published ? "" : published.error().message));
+    REQUIRE(published.has_value());
+    CHECK(disk.open_files() == 0);
+    CHECK(game.is_at(disk, "/lib/game"));
+    CHECK(disk.tree("/lib/.peerd/staging").empty());
+    CHECK_FALSE(disk.exists("/lib/.peerd/trash"));
+    CHECK((*staging)->close_cleanly().has_value());
+  }
+}
+
+TEST_CASE("A stage in which a reader has a file open gives way to another version", "[staging]") {
+  MemoryDisk disk;
+  disk.set_hides_open_files(true);
+  disk.make_directories(kRoot);
+  const SampleGame one = new_game();
+  const SampleGame other = old_game();
+  auto reader = open(disk, one);
+  REQUIRE(reader.has_value());
+  REQUIRE(write(**reader, one, 0, one.manifest().chunks.size()).has_value());
+  const auto reading = (*reader)->open_file(1);
+  REQUIRE(reading.has_value());
+  const auto done = complete(disk, other);
+  INFO((done ? "" : done.error().message));
+  REQUIRE(done.has_value());
+  CHECK(other.is_at(disk, "/lib/game"));
+  CHECK(disk.tree("/lib/.peerd/staging").empty());
+}
+
 TEST_CASE("An update changes places with the old game, which is kept", "[staging]") {
   for (const bool exchange : {true, false}) {
     INFO("exchange " << exchange);
