@@ -173,6 +173,7 @@ rt::Task<void> Downloads::fetch(Active& active, rt::CancellationToken token) {
         tell(active, DownloadEvent::Kind::progress);
         save_progress(active);
       });
+  if (active.automatic) active.download->keep_own_game();
   active.download->restrict_to(active.from);
   if (active.wait) active.download->wait_for_sources(active.wait_until);
   if (!active.trouble) {

@@ -64,7 +64,7 @@ rt::Task<Result<Verdict>> PeerMain::verify_game(VerifyGame command, rt::Cancella
   };
   const Over over{verifying_, game};
 
-  transfer::Verifier verifier(*environment_.disk, local->root, local->id, damage.document);
+  transfer::Verifier verifier(*environment_.disk, local->root, local->id, damage.document, local->bounds);
   transfer::RateLimit limit(root_->executor());
   limit.set(command.rate);
   while (!verifier.done()) {

@@ -34,7 +34,7 @@ class Publication {
     files_.game = game;
   }
 
-  Result<void> run();
+  Result<void> run(bool keep_own);
   Result<void> recover();
   UserFiles& files() noexcept { return files_; }
 
@@ -62,11 +62,31 @@ class Publication {
   UserFiles files_;
 };
 
-Result<void> Publication::run() {
+Result<void> Publication::run(bool keep_own) {
   if (Result<void> allowed = check_target(root_, game_); !allowed) return allowed;
   const auto there = look(root_, game_);
   if (!there) return std::unexpected(there.error());
-  return *there ? replace() : install();
+  if (!*there) {
+    Result<void> done = install();
+    if (done || done.error().system != EEXIST) return done;
+    return fail(ErrorCode::refused,
+                root_.path() + "/" + game_ + " appeared while " + game_ +
+                    " was downloaded: it is kept; what was received is kept too, so 'peerctl download " + game_ +
+                    "' can still replace it",
+                EEXIST);
+  }
+  if (keep_own) {
+    const auto record = library::read_installed(root_, game_, nullptr);
+    if (!record) return std::unexpected(record.error());
+    if (!*record) {
+      return fail(ErrorCode::refused,
+                  root_.path() + "/" + game_ +
+                      " was not downloaded, it is your own: downloads.auto does not replace it; what was received is "
+                      "kept, so 'peerctl download " +
+                      game_ + "' can (yours then lies in .peerd/replaced)");
+    }
+  }
+  return replace();
 }
 
 Result<void> Publication::install() {
@@ -273,11 +293,12 @@ Result<UserFiles> recover_game(Workspace& workspace, const std::string& game, bo
 
 }  // namespace
 
-Result<UserFiles> put_in_place(Workspace& workspace, const std::string& game, const library::OfferedGame* known) {
+Result<UserFiles> put_in_place(Workspace& workspace, const std::string& game, const library::OfferedGame* known,
+                               bool keep_own) {
   auto stage = workspace.staging->open_directory(game, false);
   if (!stage) return std::unexpected(stage.error());
   Publication publication(workspace, game, std::move(*stage), known);
-  if (Result<void> done = publication.run(); !done) return std::unexpected(done.error());
+  if (Result<void> done = publication.run(keep_own); !done) return std::unexpected(done.error());
   return std::move(publication.files());
 }
 

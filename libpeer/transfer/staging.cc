@@ -349,7 +349,7 @@ Result<void> Staging::close_cleanly() {
   return {};
 }
 
-Result<UserFiles> Staging::publish(const library::OfferedGame* known) {
+Result<UserFiles> Staging::publish(const library::OfferedGame* known, bool keep_own) {
   const protocol::Manifest& manifest = impl_->manifest();
   if (Result<void> done = impl_->checkpoint(); !done) return std::unexpected(done.error());
   {
@@ -371,7 +371,7 @@ Result<UserFiles> Staging::publish(const library::OfferedGame* known) {
   // FUSE keeps a file that is removed while it is open under a hidden name: the stage could not be removed.
   impl_->tree.close();
   impl_->log.reset();
-  return put_in_place(impl_->workspace, impl_->game, known);
+  return put_in_place(impl_->workspace, impl_->game, known, keep_own);
 }
 
 }  // namespace peer::transfer

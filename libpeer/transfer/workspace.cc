@@ -75,8 +75,19 @@ Result<std::uint64_t> next_number(store::Directory& directory) {
 Result<void> check_target(store::Directory& root, const std::string& game) {
   const auto there = look(root, game);
   if (!there) return std::unexpected(there.error());
-  if (!*there || (*there)->type == store::FileType::directory) return {};
+  if (!*there) return {};
   const std::string path = root.path() + "/" + game;
+  if ((*there)->type == store::FileType::directory) {
+    if ((*there)->mount) {
+      return fail(ErrorCode::invalid, path + " is a mount point, which a download does not replace: unmount it first");
+    }
+    const auto directory = root.open_directory(game, false);
+    if (!directory) return std::unexpected(directory.error());
+    const Result<void> allowed = (*directory)->may_remove_entries();
+    if (allowed || (allowed.error().system != EACCES && allowed.error().system != EPERM)) return allowed;
+    return fail(ErrorCode::invalid, path + " cannot be replaced: peerd's user may not change it (" +
+                                        allowed.error().message + "): give it that right, or move the game away");
+  }
   if ((*there)->type == store::FileType::symlink) {
     return fail(ErrorCode::invalid, path +
                                         " is a symlink, which a download does not replace: remove the link (what it "

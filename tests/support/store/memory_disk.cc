@@ -28,7 +28,7 @@ int component_error(std::string_view name) noexcept {
 
 FileInfo info_of(const memory::Node& node) noexcept {
   const std::uint64_t size = node.type == FileType::symlink ? node.target.size() : node.data.size();
-  return FileInfo{node.type, size, node.mtime, node.ctime, node.inode, node.executable};
+  return FileInfo{node.type, size, node.mtime, node.ctime, node.inode, node.executable, node.mount};
 }
 
 /// What files and directories have in common: a node of one life of the tree, under a path.
@@ -154,6 +154,16 @@ class MemoryDirectory final : public Directory, private Handle {
 
   const std::string& path() const override { return Handle::path; }
 
+  Result<std::vector<store::DirectoryId>> ancestry() override {
+    std::vector<store::DirectoryId> all;
+    const Result<void> done = call("ancestry", "", [&] {
+      for (const NodePtr* at = &node; at != nullptr; at = tree->parent(**at)) all.push_back({1, (*at)->inode});
+      return 0;
+    });
+    if (!done) return std::unexpected(done.error());
+    return all;
+  }
+
   Result<std::vector<DirectoryEntry>> list() override {
     std::vector<DirectoryEntry> entries;
     const Result<void> done = call("list", "", [&] {
@@ -190,6 +200,9 @@ class MemoryDirectory final : public Directory, private Handle {
     return opened;
   }
 
+  Result<void> may_remove_entries() override {
+    return call("may_remove_entries", "", [] { return 0; });
+  }
   Result<void> make_directory(std::string_view name) override {
     return on("make_directory", name, [&](const NodePtr& entry) {
       if (entry) return EEXIST;
@@ -252,6 +265,7 @@ class MemoryDirectory final : public Directory, private Handle {
       if (mode == RenameMode::no_replace && there) return EEXIST;
       if (mode == RenameMode::exchange && !tree->exchange_supported) return EINVAL;
       if (entry == there) return 0;
+      if (entry->mount || (there && there->mount)) return EBUSY;
       if (mode == RenameMode::replace && there) {
         if (there->type == FileType::directory && entry->type != FileType::directory) return EISDIR;
         if (there->type != FileType::directory && entry->type == FileType::directory) return ENOTDIR;
@@ -276,6 +290,7 @@ class MemoryDirectory final : public Directory, private Handle {
     return on("remove_directory", name, [&](const NodePtr& entry) {
       if (!entry) return ENOENT;
       if (entry->type != FileType::directory) return ENOTDIR;
+      if (entry->mount) return EBUSY;
       if (!entry->entries.empty()) return ENOTEMPTY;
       tree->apply({{node, std::string(name), nullptr}});
       return 0;

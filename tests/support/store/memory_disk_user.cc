@@ -143,6 +143,10 @@ void MemoryDisk::set_mtime(const std::string& path, std::int64_t time) {
   file->mtime = time;
   file->ctime = tree_->now();
 }
+void MemoryDisk::set_mount(const std::string& path, bool mount) {
+  const std::lock_guard lock(tree_->mutex);
+  must_find(*tree_, path, true)->mount = mount;
+}
 void MemoryDisk::set_executable(const std::string& path, bool executable) {
   const std::lock_guard lock(tree_->mutex);
   const NodePtr file = must_find(*tree_, path, true);

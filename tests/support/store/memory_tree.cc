@@ -195,6 +195,11 @@ void Tree::recover(const NodePtr& directory) {
 
 int Tree::find(std::string_view path, bool follow, NodePtr& found) const { return walk(root, path, follow, 0, found); }
 
+const NodePtr* Tree::parent(const Node& directory) const {
+  const auto found = parents_.find(&directory);
+  return found == parents_.end() ? nullptr : &found->second;
+}
+
 int Tree::follow_link(const NodePtr& directory, std::string_view target, int depth, NodePtr& found) const {
   if (depth > 40) return ELOOP;
   return walk(target.starts_with('/') ? root : directory, target, true, depth + 1, found);

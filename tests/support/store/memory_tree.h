@@ -36,6 +36,7 @@ struct Node {
   std::int64_t mtime = 0;
   std::int64_t ctime = 0;
   bool executable = false;
+  bool mount = false;             // something is mounted on it
   bool linked = false;            // it has a name
   int open = 0;                   // handles of a file
   std::weak_ptr<Node> hidden_in;  // where it stands as `hidden_name`, because it was removed while open
@@ -98,6 +99,7 @@ struct Tree {
   /// The node at an absolute path, symlinks followed in the last component only if `follow`; an errno where there is
   /// none.
   int find(std::string_view path, bool follow, NodePtr& found) const;
+  const NodePtr* parent(const Node& directory) const;
   int follow_link(const NodePtr& directory, std::string_view target, int depth, NodePtr& found) const;
 
  private:
