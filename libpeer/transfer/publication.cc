@@ -72,7 +72,7 @@ Result<void> Publication::run(bool keep_own) {
     return fail(ErrorCode::refused,
                 root_.path() + "/" + game_ + " appeared while " + game_ +
                     " was downloaded: it is kept; what was received is kept too, so 'peerctl download " + game_ +
-                    "' can still replace it",
+                    " --version VERSION' can still replace it",
                 EEXIST);
   }
   if (keep_own) {
@@ -83,7 +83,7 @@ Result<void> Publication::run(bool keep_own) {
                   root_.path() + "/" + game_ +
                       " was not downloaded, it is your own: downloads.auto does not replace it; what was received is "
                       "kept, so 'peerctl download " +
-                      game_ + "' can (yours then lies in .peerd/replaced)");
+                      game_ + " --version VERSION' can (yours then lies in .peerd/replaced)");
     }
   }
   return replace();
