@@ -151,8 +151,13 @@ int run_games(Session& session) {
     kept.push_back(std::move(game));
   }
   if (session.arguments.json) {
-    session.print({{"games", std::move(kept)}});
+    (*result)["games"] = std::move(kept);
+    session.print(*result);
     return kDone;
+  }
+  if (std::string missing = missing_roots(*result); !missing.empty()) {
+    missing.pop_back();
+    session.note(missing);
   }
   if (kept.empty()) {
     session.note("no games");
@@ -231,7 +236,9 @@ int run_rescan(Session& session) {
   const bool publish = session.arguments.publish;
   Json params = game.empty() ? Json() : Json{{"game", game}};
   if (publish) params["publish"] = true;
-  return session.show("library.rescan", params, [&](const Json&) {
+  return session.show("library.rescan", params, [&](const Json& answer) {
+    const std::string missing = missing_roots(answer);
+    if (!missing.empty()) return missing.substr(0, missing.size() - 1);
     return game.empty() ? "the library is scanned"
                         : plain(game) + (publish ? " is offered as it is now" : " is scanned");
   });

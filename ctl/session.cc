@@ -156,4 +156,13 @@ void Session::note(const std::string& text) const {
   if (!arguments.quiet) std::fprintf(stderr, "%s\n", text.c_str());
 }
 
+std::string missing_roots(const Json& answer) {
+  std::string text;
+  for (const Json& root : answer.value("missing_roots", Json::array())) {
+    text += "missing     library root " + plain(root.at("root").get<std::string>()) + ": " +
+            plain(root.at("reason").get<std::string>()) + "\n";
+  }
+  return text;
+}
+
 }  // namespace peer::ctl

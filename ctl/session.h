@@ -38,6 +38,9 @@ Progress progress_of(const Json& entry);
 /// Of an error word.
 int exit_code(std::string_view code);
 
+/// A line for each library root that the answer calls missing.
+std::string missing_roots(const Json& answer);
+
 class Session {
  public:
   explicit Session(const Arguments& a) : arguments(a) {}

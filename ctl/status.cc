@@ -42,6 +42,7 @@ int run_status(Session& session) {
     line("peers", status.at("peers").dump() + " connected");
     line("games", status.at("games").dump() + " offered");
     line("downloads", status.at("downloads").dump() + " under way");
+    text += missing_roots(status);
     return text;
   });
 }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -198,6 +199,13 @@ node::PeerOptions peer_options(Machine& machine, net::Identity identity, std::un
                       const net::SocketAddress& remote) { return network->contains(remote, clock->now()); };
   options.access = machine.access;
   options.roots = config.roots;
+  options.protected_trees = {machine.options.state};
+  for (const std::string& file : {machine.options.config_file, config.party_key_file}) {
+    if (file.empty()) continue;
+    const std::filesystem::path path = std::filesystem::absolute(file);
+    options.protected_files.push_back(path.string());
+    if (path.parent_path().filename() == "peerd") options.protected_trees.push_back(path.parent_path().string());
+  }
   options.settle = config.settle;
   options.peers = config.peers;
   options.ping = config.ping;

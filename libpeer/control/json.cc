@@ -119,19 +119,27 @@ Json to_json(const node::Status& status, const std::string& version) {
         {{"name", service.name}, {"policy", service.policy}, {"state", service.state}, {"restarts", service.restarts}});
     if (!service.problem.empty()) services.back()["problem"] = service.problem;
   }
-  return {{"peer_id", status.peer_id.hex()},
-          {"access", node::to_string(status.access)},
-          {"name", status.name},
-          {"version", version},
-          {"instance", status.instance},
-          {"pid", getpid()},
-          {"uptime_s", rounded(status.uptime_s)},
-          {"listen", status.listen},
-          {"services", std::move(services)},
-          {"tasks", status.tasks},
-          {"peers", status.peers},
-          {"games", status.games},
-          {"downloads", status.downloads}};
+  Json json{{"peer_id", status.peer_id.hex()},
+            {"access", node::to_string(status.access)},
+            {"name", status.name},
+            {"version", version},
+            {"instance", status.instance},
+            {"pid", getpid()},
+            {"uptime_s", rounded(status.uptime_s)},
+            {"listen", status.listen},
+            {"services", std::move(services)},
+            {"tasks", status.tasks},
+            {"peers", status.peers},
+            {"games", status.games},
+            {"downloads", status.downloads}};
+  add_missing_roots(json, status.missing_roots);
+  return json;
+}
+
+void add_missing_roots(Json& json, const std::vector<library::Problem>& roots) {
+  for (const library::Problem& root : roots) {
+    json["missing_roots"].push_back({{"root", root.path}, {"reason", root.reason}});
+  }
 }
 
 Json to_json(const node::GameInfo& game) {

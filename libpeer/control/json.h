@@ -15,6 +15,8 @@ std::string rfc3339(std::int64_t time);
 
 /// `version` is the program's.
 nlohmann::ordered_json to_json(const node::Status& status, const std::string& version);
+/// Library roots that are not there or cannot be read, where there are any.
+void add_missing_roots(nlohmann::ordered_json& json, const std::vector<library::Problem>& roots);
 nlohmann::ordered_json to_json(const node::GameInfo& game);
 nlohmann::ordered_json to_json(const node::GameDetails& details);
 nlohmann::ordered_json to_json(const node::PeerInfo& peer);

@@ -124,7 +124,11 @@ const std::vector<Method>& method_table() {
        {},
        "Games",
        [](Ctx& c, const Json&, Answer a) {
-         ask(c, node::ListGames{}, std::move(a), list_as<node::GameInfo>("games"));
+         ask(c, node::ListGames{}, std::move(a), [](const node::GameList& list) {
+           Json json = list_as<node::GameInfo>("games")(list);
+           add_missing_roots(json, list.missing_roots);
+           return json;
+         });
        }},
       {"games.show",
        "One game with its files",
@@ -250,9 +254,14 @@ const std::vector<Method>& method_table() {
        "Looks at one game, or all, anew, or makes a changed game a version of its own; answers when each has its "
        "verdict",
        {{"game", Kind::text}, {"publish", Kind::flag}},
-       "Done",
+       "Rescanned",
        [](Ctx& c, const Json& p, Answer a) {
-         ask(c, node::Rescan{text_of(p, "game"), flag_of(p, "publish")}, std::move(a), done);
+         ask(c, node::Rescan{text_of(p, "game"), flag_of(p, "publish")}, std::move(a),
+             [](const std::vector<library::Problem>& missing) {
+               Json json = done(true);
+               add_missing_roots(json, missing);
+               return json;
+             });
        }},
       {"events.subscribe",
        "Sends events on this connection from now on, after the kept ones that follow `since`",

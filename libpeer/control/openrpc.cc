@@ -8,6 +8,12 @@ namespace {
 constexpr const char* kSchemas = R"json({
   "Id": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
   "Time": {"type": "string", "format": "date-time", "description": "RFC 3339, UTC"},
+  "MissingRoots": {"type": "array", "description": "library roots that are not there or cannot be read; none: absent",
+    "items": {"type": "object", "additionalProperties": false, "required": ["root", "reason"],
+      "properties": {"root": {"type": "string"}, "reason": {"type": "string"}}}},
+  "Rescanned": {"type": "object", "additionalProperties": false, "required": ["ok"], "properties": {
+    "ok": {"const": true},
+    "missing_roots": {"$ref": "#/components/schemas/MissingRoots"}}},
   "Done": {"type": "object", "additionalProperties": false, "required": ["ok"], "properties": {"ok": {"const": true}}},
   "Error": {"type": "object", "additionalProperties": false, "required": ["code", "message"], "properties": {
     "code": {"enum": ["no_such_game", "no_peer_has_it", "peers_gone", "cancelled", "refused", "no_space", "disk_error",
@@ -36,7 +42,8 @@ constexpr const char* kSchemas = R"json({
       "tasks": {"type": "integer", "description": "alive now"},
       "peers": {"type": "integer", "description": "connected"},
       "games": {"type": "integer", "description": "offered here"},
-      "downloads": {"type": "integer", "description": "not over"}}},
+      "downloads": {"type": "integer", "description": "not over"},
+      "missing_roots": {"$ref": "#/components/schemas/MissingRoots"}}},
   "LocalGame": {"type": "object", "additionalProperties": false,
     "required": ["version", "size", "files", "state", "modified", "root"],
     "properties": {
@@ -65,7 +72,8 @@ constexpr const char* kSchemas = R"json({
     "local": {"oneOf": [{"$ref": "#/components/schemas/LocalGame"}, {"type": "null"}]},
     "remote": {"type": "array", "items": {"$ref": "#/components/schemas/RemoteVersion"}}}},
   "Games": {"type": "object", "additionalProperties": false, "required": ["games"], "properties": {
-    "games": {"type": "array", "items": {"$ref": "#/components/schemas/Game"}}}},
+    "games": {"type": "array", "items": {"$ref": "#/components/schemas/Game"}},
+    "missing_roots": {"$ref": "#/components/schemas/MissingRoots"}}},
   "GameDetails": {"type": "object", "additionalProperties": false,
     "required": ["id", "local", "remote", "version", "files_total", "files"],
     "properties": {

@@ -49,8 +49,8 @@ Result<std::shared_ptr<const OfferedGame>> assemble(const ScannedGame& scan, Kno
 /// A manifest whose files were just put in place under `root`: checks that each is there in its size.
 /// Fails: disk_error, naming the first that is not.
 Result<std::shared_ptr<const OfferedGame>> adopt_installed(store::Disk& disk, const std::string& root,
-                                                           const std::string& game,
-                                                           protocol::ManifestDocument document);
+                                                           const std::string& game, protocol::ManifestDocument document,
+                                                           const Bounds* bounds);
 
 /// The cache's rows for all of an offered version.
 std::vector<store::CachedFile> rows_of(const OfferedGame& offered);

@@ -60,6 +60,12 @@ void Catalogue::remove(const std::string& id) {
   schedule(kGather);
 }
 
+void Catalogue::set_missing_roots(std::vector<Problem> roots) {
+  if (roots == missing_roots_) return;
+  missing_roots_ = std::move(roots);
+  schedule(kGather);
+}
+
 void Catalogue::set_complete() {
   if (!std::exchange(complete_, true)) schedule(kGather);
 }
@@ -85,6 +91,7 @@ void Catalogue::publish() {
   next->revision = snapshot_->revision;
   next->digest = snapshot_->digest;
   next->complete = complete_;
+  next->missing_roots = missing_roots_;
   next->games.reserve(games_.size());
   for (const auto& [id, game] : games_) next->games.push_back(game);
   bool offered = false;

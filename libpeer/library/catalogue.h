@@ -28,6 +28,7 @@ class Catalogue {
   /// Shows the game, in place of what was shown under its id. `within`: the snapshot may wait so long.
   void put(std::shared_ptr<const LocalGame> game, rt::Duration within = kGather);
   void remove(const std::string& id);
+  void set_missing_roots(std::vector<Problem> roots);
   /// All that was there at the start is shown.
   void set_complete();
   /// The gathered changes become a snapshot now, if there are any.
@@ -42,6 +43,7 @@ class Catalogue {
   rt::Executor& executor_;
   std::map<std::string, std::shared_ptr<const LocalGame>, std::less<>> games_;
   std::shared_ptr<const Snapshot> snapshot_;
+  std::vector<Problem> missing_roots_;
   bool changed_ = false;
   bool complete_ = false;
   bool offer_changed_ = false;

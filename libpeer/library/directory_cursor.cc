@@ -18,11 +18,13 @@ Result<store::Directory*> DirectoryCursor::parent_of(std::string_view path) {
   return directory;
 }
 
-Result<std::unique_ptr<store::Directory>> open_game(store::Disk& disk, const std::string& root,
-                                                    const std::string& game) {
+Result<std::unique_ptr<store::Directory>> open_game(store::Disk& disk, const std::string& root, const std::string& game,
+                                                    const Bounds* bounds) {
   const auto directory = disk.open(root, false, false);
   if (!directory) return std::unexpected(directory.error());
-  return (*directory)->open_directory(game, true);
+  auto opened = open_game(**directory, game, bounds);
+  if (!opened) return std::unexpected(opened.error());
+  return std::move(opened->directory);
 }
 
 }  // namespace peer::library

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "library/bounds.h"
 #include "store/disk.h"
 
 namespace peer::library {
@@ -32,8 +33,8 @@ class DirectoryCursor {
 /// The last component.
 inline std::string_view name_of(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
-/// The directory of a game, followed if it is a symlink.
-Result<std::unique_ptr<store::Directory>> open_game(store::Disk& disk, const std::string& root,
-                                                    const std::string& game);
+/// The directory of a game; a symlink is followed within `bounds` (null: anywhere). Fails: refused, with the reason.
+Result<std::unique_ptr<store::Directory>> open_game(store::Disk& disk, const std::string& root, const std::string& game,
+                                                    const Bounds* bounds);
 
 }  // namespace peer::library

@@ -34,6 +34,7 @@ Entry::Entry(std::string n, std::string r) : name(std::move(n)), root(std::move(
 
 void Examiner::show(Entry& entry, LocalGame game, rt::Duration within) {
   if (entry.gone) return;
+  game.bounds = entry.shown.bounds;
   entry.shown = std::move(game);
   parts_.catalogue.put(std::make_shared<const LocalGame>(entry.shown), within);
 }
@@ -45,6 +46,7 @@ LocalGame Examiner::describe(const Entry& entry, const ScannedGame& scan, GameSt
   game.state = state;
   game.size = scan.size;
   game.files = scan.files.size();
+  game.downloaded = entry.installed != nullptr;
   game.problems = with_shadows(entry, scan.problems);
   return game;
 }
@@ -217,7 +219,7 @@ rt::Task<Result<Examiner::Seen>> Examiner::scan(Entry& entry, rt::CancellationTo
   const rt::TimePoint begun = parts_.scope.executor().now();
   const auto job = [disk = &parts_.disk, watcher = parts_.options.watcher, root = entry.root, name = entry.name,
                     now = parts_.options.wall_clock(), offered = entry.shown.offered, installed = entry.installed,
-                    disowned = entry.disowned](const rt::StopFlag& stop) -> Result<Seen> {
+                    disowned = entry.disowned, bounds = entry.shown.bounds](const rt::StopFlag& stop) -> Result<Seen> {
     if (const auto illegal = protocol::game_id_problem(name)) {
       ScannedGame game;
       game.unshareable = true;
@@ -227,7 +229,7 @@ rt::Task<Result<Examiner::Seen>> Examiner::scan(Entry& entry, rt::CancellationTo
     const auto directory = disk->open(root, false, false);
     if (!directory) return Seen{nullptr, {}, directory.error()};
     const std::unique_ptr<WatchWalk> walk = watcher != nullptr ? watcher->walk({root, name}) : nullptr;
-    Result<ScannedGame> game = scan_game(**directory, name, now, walk.get(), stop);
+    Result<ScannedGame> game = scan_game(**directory, name, now, walk.get(), bounds.get(), stop);
     if (!game) return std::unexpected(game.error());
     Seen seen{std::make_shared<const ScannedGame>(std::move(*game)), {}};
     if (offered) seen.comparison = compare(*seen.scan, *offered);

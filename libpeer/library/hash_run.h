@@ -11,6 +11,7 @@ struct Examiner::HashRun {
       : entry(e), scan(std::move(s)), known(std::move(k)) {
     work.root = entry.root;
     work.game = entry.name;
+    work.bounds = entry.shown.bounds;
     work.scan = scan;
     work.files = known.missing;
     bytes_hashed = known.bytes;

@@ -39,7 +39,7 @@ std::optional<HashedFile> HashStream::begin(std::size_t file, std::int64_t now) 
   current_ = Current{.file = file, .handle = nullptr, .begun = now, .chunks = {}};
   const ScannedFile& scanned = work_.scan->files[file];
   if (!cursor_) {
-    auto top = open_game(disk_, work_.root, work_.game);
+    auto top = open_game(disk_, work_.root, work_.game, work_.bounds.get());
     if (!top) return failed(top.error());
     cursor_.emplace(std::move(*top));
   }

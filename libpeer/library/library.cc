@@ -1,8 +1,10 @@
 #include "library/library.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <set>
 
+#include "library/bounds.h"
 #include "library/examiner.h"
 #include "library/scan.h"
 #include "library/watcher.h"
@@ -11,6 +13,10 @@
 
 namespace peer::library {
 
+namespace {
+constexpr rt::Duration kPoll = std::chrono::seconds(2);
+}
+
 struct Library::Impl {
   Impl(rt::Scope& s, store::Disk& d, rt::Workers& w, store::Store& st, rt::Workers& t, LibraryOptions o, Log l)
       : scope(s), disk(d), workers(w), store(st), store_thread(t), options(std::move(o)), log(std::move(l)) {
@@ -18,6 +24,7 @@ struct Library::Impl {
   }
 
   rt::Task<void> list(rt::CancellationToken token);
+  rt::Task<bool> came_back(rt::CancellationToken token);
   void apply(const FoundGames& found, std::uint64_t listing);
   void report(const FoundGames& found);
   std::shared_ptr<Entry> enter(const std::string& name, const std::string& root);
@@ -42,12 +49,16 @@ struct Library::Impl {
   rt::Workers& store_thread;
   const LibraryOptions options;
   const Log log;
+  std::shared_ptr<const Bounds> bounds =
+      std::make_shared<const Bounds>(disk, options.roots, options.protected_trees, options.protected_files);
   Catalogue catalogue{scope.executor()};
   std::map<std::string, std::shared_ptr<Entry>> games;  // by the directory's name
   std::uint64_t listings = 0;
   std::set<std::string> reported;                     // complaints of the last listing
   Touches root_touches;                               // since the latest listing began
   rt::TimePoint next_listing = rt::TimePoint::max();  // besides the scans
+  std::vector<std::string> gone;                      // roots that are not there: nothing tells of their return
+  rt::TimePoint next_poll = rt::TimePoint::max();     // of those
   rt::Duration retry = options.retry;                 // while a root fails
   rt::Event changed;                                  // something became due
   Examiner examiner{{scope, disk, workers, store, store_thread, options, log, catalogue,
@@ -61,6 +72,7 @@ struct Library::Impl {
 std::shared_ptr<Entry> Library::Impl::enter(const std::string& name, const std::string& root) {
   auto entry = std::make_shared<Entry>(name, root);
   entry->since = listings;
+  entry->shown.bounds = bounds;
   games[name] = entry;
   return entry;
 }
@@ -83,6 +95,14 @@ rt::Task<void> Library::Impl::list(rt::CancellationToken token) {
   token.throw_if_requested();
   apply(found, listing);
   report(found);
+  std::vector<Problem> missing;
+  gone.clear();
+  for (const FailedRoot& failed : found.failures) {
+    missing.push_back({protocol::printable(failed.root), failed.error.message});
+    if (failed.gone()) gone.push_back(failed.root);
+  }
+  catalogue.set_missing_roots(std::move(missing));
+  next_poll = gone.empty() ? rt::TimePoint::max() : rt::time_after(scope.executor(), kPoll);
   next_listing = rt::TimePoint::max();
   if (options.watcher != nullptr && (found.unwatched || !found.failures.empty())) {
     next_listing = rt::time_after(scope.executor(), options.unwatched_interval);
@@ -95,17 +115,30 @@ rt::Task<void> Library::Impl::list(rt::CancellationToken token) {
   }
 }
 
+/// Only opens the roots that were gone.
+rt::Task<bool> Library::Impl::came_back(rt::CancellationToken token) {
+  const auto look = [this, roots = gone](const rt::StopFlag&) {
+    return std::ranges::any_of(roots, [this](const std::string& root) {
+      const auto opened = disk.open(root, false, false);
+      return opened || (opened.error().system != ENOENT && opened.error().system != ENOTDIR);
+    });
+  };
+  const bool back = co_await rt::offload(workers, look, token);
+  next_poll = rt::time_after(scope.executor(), kPoll);
+  co_return back;
+}
+
 void Library::Impl::apply(const FoundGames& found, std::uint64_t listing) {
-  std::vector<std::string> gone;
+  std::vector<std::string> lost;
   for (const auto& [name, entry] : games) {
     const auto at = std::ranges::lower_bound(found.games, name, {}, &FoundGame::name);
     const bool here = at != found.games.end() && at->name == name && at->root == entry->root;
     const bool unknown = std::ranges::any_of(
         found.failures, [&](const FailedRoot& failed) { return failed.root == entry->root && !failed.gone(); });
     // One that was entered since may have come after the listing had passed its place.
-    if (!here && !unknown && entry->since < listing) gone.push_back(name);
+    if (!here && !unknown && entry->since < listing) lost.push_back(name);
   }
-  for (const std::string& name : gone) drop(name);
+  for (const std::string& name : lost) drop(name);
   for (const FoundGame& game : found.games) {
     const auto at = games.find(game.name);
     const bool fresh = at == games.end();
@@ -194,9 +227,13 @@ rt::Task<void> Library::Impl::serve(rt::Scope& looks) {
       next_scan = executor.now() + options.scan_interval;
     } else if (executor.now() >= listing_due()) {
       co_await list(token);
+    } else if (executor.now() >= next_poll) {
+      const bool back = co_await came_back(token);
+      if (back) co_await list(token);
     }
     const rt::Duration due = begin_due(looks);
-    const rt::Duration wait = std::min({due, next_scan - executor.now(), listing_due() - executor.now()});
+    const rt::Duration wait =
+        std::min({due, next_scan - executor.now(), listing_due() - executor.now(), next_poll - executor.now()});
     const auto woken = [this](rt::CancellationToken limited) { return changed.wait(limited); };
     co_await rt::with_timeout(executor, wait, woken, token);
   }
@@ -277,7 +314,7 @@ rt::Task<Result<void>> Library::adopt(std::string game, protocol::ManifestDocume
   }
   const std::string root = entry->root;
   const auto install = [this, &root, &game, &document](const rt::StopFlag&) {
-    return adopt_installed(impl_->disk, root, game, std::move(document));
+    return adopt_installed(impl_->disk, root, game, std::move(document), impl_->bounds.get());
   };
   const auto offered = co_await rt::offload(impl_->workers, install, token);
   if (!offered) {
@@ -297,6 +334,7 @@ rt::Task<Result<void>> Library::adopt(std::string game, protocol::ManifestDocume
   shown.id = entry->shown.id;
   shown.root = root;
   shown.state = GameState::ready;
+  shown.downloaded = true;
   shown.offered = version;
   shown.size = version->document->manifest.total_size();
   shown.files = version->document->manifest.files.size();

@@ -24,6 +24,7 @@
 
 namespace peer::library {
 
+class Bounds;
 class Watcher;
 
 enum class GameState { ready, hashing, downloading, modified, damaged, unshareable };
@@ -32,6 +33,7 @@ std::string_view to_string(GameState state) noexcept;
 struct Problem {
   std::string path;
   std::string reason;
+  bool operator==(const Problem&) const = default;
 };
 
 /// A version of a game that lies on this disk, hashed: whole, or, if it was changed since it was installed, in part.
@@ -57,13 +59,17 @@ struct LocalGame {
   std::uint64_t files = 0;
   std::uint64_t bytes_hashed = 0;  ///< while hashing
   std::vector<Problem> problems;
+  bool downloaded = false;               ///< it was installed by a download; else it is its user's own, or not seen yet
+  std::shared_ptr<const Bounds> bounds;  ///< for whoever opens it: where it must not lead; null: nothing is known
 };
 
 /// Immutable; shared between loops. Games are sorted by id.
 struct Snapshot {
   std::uint64_t revision = 0;  ///< counts up whenever what is offered changes
   Digest digest;               ///< protocol::library_digest of the summaries
-  bool complete = false;       ///< the first listing is in it: what comes later is new
+  /// Library roots that are not there or cannot be read, with the reason.
+  std::vector<Problem> missing_roots;
+  bool complete = false;  ///< the first listing is in it: what comes later is new
   std::vector<std::shared_ptr<const LocalGame>> games;
 
   const LocalGame* find(std::string_view id) const;
@@ -71,7 +77,9 @@ struct Snapshot {
 };
 
 struct LibraryOptions {
-  std::vector<std::string> roots;  ///< absolute; the first receives downloads
+  std::vector<std::string> roots;            ///< absolute; the first receives downloads
+  std::vector<std::string> protected_trees;  ///< no game is, lies in or holds them: the state directory
+  std::vector<std::string> protected_files;  ///< no game holds them: keys, the configuration
   rt::Duration settle = std::chrono::seconds(5);
   rt::Duration scan_interval = std::chrono::minutes(5);
   /// Tells of changes between the scans; must outlive the library. Null: there are only the scans.

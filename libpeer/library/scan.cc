@@ -179,14 +179,27 @@ class Scan {
 store::FileStamp stamp_of(const FileInfo& info) noexcept { return {info.size, info.mtime, info.ctime, info.inode}; }
 
 Result<ScannedGame> scan_game(Directory& root, const std::string& game, std::int64_t now, WatchWalk* watch,
-                              const rt::StopFlag& stop) {
+                              const Bounds* bounds, const rt::StopFlag& stop) {
   const auto entry = root.info(game);
   if (!entry) return std::unexpected(entry.error());
-  const auto top = root.open_directory(game, true);
-  if (!top) return std::unexpected(top.error());
+  const auto opened = open_game(root, game, bounds);
+  Result<void> allowed;
+  if (!opened) {
+    allowed = std::unexpected(opened.error());
+  } else if (bounds != nullptr && !opened->link) {
+    allowed = bounds->check(*opened->directory, root.path(), false);
+  }
+  if (!allowed && allowed.error().code == ErrorCode::refused) {
+    ScannedGame refused;
+    refused.unshareable = true;
+    refused.problems.push_back({"", allowed.error().message});
+    return refused;
+  }
+  if (!allowed) return std::unexpected(allowed.error());
+  const auto& top = opened->directory;
   Scan scan(now, watch, stop);
   if (entry->type == FileType::directory) scan.note_times(*entry);
-  scan.run(**top);
+  scan.run(*top);
   if (stop.requested()) return fail(ErrorCode::cancelled, "the scan was cancelled");
   return std::move(scan.game());
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "library/bounds.h"
 #include "library/library.h"
 #include "library/watcher.h"
 #include "protocol/manifest.h"
@@ -39,10 +40,11 @@ struct ScannedGame {
 };
 
 /// Walks one game below `root`; the game itself may be a symlink. `now`: the wall clock.
+/// `bounds`: a game that it refuses is unshareable, and nothing in it is looked at; null: none.
 /// `watch`: enters every directory that is listed; may be null. Cancel: `stop` makes it return early with a `cancelled`
 /// error. Fails: when the game's directory cannot be opened.
 Result<ScannedGame> scan_game(store::Directory& root, const std::string& game, std::int64_t now, WatchWalk* watch,
-                              const rt::StopFlag& stop);
+                              const Bounds* bounds, const rt::StopFlag& stop);
 
 bool same_contents(const ScannedGame& a, const ScannedGame& b);
 

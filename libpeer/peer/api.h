@@ -38,9 +38,10 @@ struct Status {
   std::vector<std::string> listen;  ///< "ip:port"
   std::vector<ServiceStatus> services;
   std::size_t tasks = 0;
-  std::size_t peers = 0;      ///< connected
-  std::size_t games = 0;      ///< offered here
-  std::size_t downloads = 0;  ///< not over
+  std::size_t peers = 0;                        ///< connected
+  std::size_t games = 0;                        ///< offered here
+  std::size_t downloads = 0;                    ///< not over
+  std::vector<library::Problem> missing_roots;  ///< library roots that are not there or cannot be read
 };
 
 struct RemoteVersion {
@@ -136,8 +137,12 @@ struct DownloadInfo {
 struct GetStatus {
   using Reply = Status;
 };
+/// All games, sorted, and the library roots whose games are not among them.
+struct GameList : std::vector<GameInfo> {
+  std::vector<library::Problem> missing_roots;
+};
 struct ListGames {
-  using Reply = std::vector<GameInfo>;
+  using Reply = GameList;
 };
 struct ShowGame {
   using Reply = GameDetails;
@@ -276,7 +281,7 @@ struct VerifyGame {
 };
 /// Answers when every game concerned has its verdict.
 struct Rescan {
-  using Reply = bool;
+  using Reply = std::vector<library::Problem>;  ///< library roots that are not there or cannot be read
   std::optional<std::string> game;
   bool publish = false;  ///< that game, as it is now, is a version of its own: also if it was downloaded
 };

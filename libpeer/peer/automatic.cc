@@ -44,13 +44,15 @@ void Downloads::begin_automatic(const std::string& game) {
   if (!finished && retry != retry_at_.end() && scope_.executor().now() < retry->second) return;
   const auto snapshot = options_.library->snapshot();
   const library::LocalGame* local = snapshot->find(game);
-  if (local != nullptr && (!local->offered || local->root != options_.context.root)) return;
+  // A folder that no download installed is its user's own.
+  if (local != nullptr && (!local->offered || !local->downloaded || local->root != options_.context.root)) return;
   const Result<Choice> choice = choose(game, std::nullopt, {});
   if (!choice || choice->here) return;
   StartDownload command;
   command.game = game;
   const Result<DownloadInfo> begun = start(command);
   if (!begun) return;
+  if (const auto active = active_.find(game); active != active_.end()) active->second->automatic = true;
   retry_at_[game] = scope_.executor().now() + (failed ? kLateRetry : kRetry);
   log_.game(game).info(game + " " + choice->version.brief() + " is fetched by itself: downloads.auto names it");
 }

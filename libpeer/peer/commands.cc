@@ -114,7 +114,10 @@ void PeerMain::take(Request<GetStatus> request, rt::Scope&) {
   answer_now(request, [this] { return status(); });
 }
 void PeerMain::take(Request<ListGames> request, rt::Scope&) {
-  answer_now(request, [this] { return games(); });
+  answer_now(request, [this] {
+    GameList list{games(), library_->snapshot()->missing_roots};
+    return list;
+  });
 }
 void PeerMain::take(Request<ListPeers> request, rt::Scope&) {
   answer_now(request, [this] { return peers_->list(); });
@@ -212,6 +215,7 @@ Status PeerMain::status() const {
   status.peers = peers_->table().connected();
   status.games = library_->snapshot()->summaries().size();
   status.downloads = downloads_->active();
+  status.missing_roots = library_->snapshot()->missing_roots;
   // Not asked on the network's loop, which may be in the middle of a long burst.
   status.tasks = environment_.net->size_of_tree();
   if (environment_.net != environment_.control) status.tasks += root_->size();
@@ -253,13 +257,14 @@ rt::Task<Result<PeerInfo>> PeerMain::connect_peer(ConnectPeer command, rt::Cance
   return peers_->connect(std::move(command.address), std::move(token));
 }
 
-rt::Task<Result<bool>> PeerMain::rescan(Rescan command, rt::CancellationToken token) {
+rt::Task<Result<std::vector<library::Problem>>> PeerMain::rescan(Rescan command, rt::CancellationToken token) {
   if (command.publish && !command.game) co_return fail(ErrorCode::invalid, "publish: name the game");
   const std::string name = command.game.value_or("");
   auto work = command.publish ? library_->publish(name, token) : library_->rescan(std::move(command.game), token);
   const Result<void> done = co_await work;
   if (done && command.publish) log_.game(name).info(protocol::printable(name) + " is offered as it is now");
-  co_return acknowledged(done);
+  if (!done) co_return std::unexpected(done.error());
+  co_return library_->snapshot()->missing_roots;
 }
 
 /// Of both loops, without those that gather them. In simulation they are one: then everything stands below the one

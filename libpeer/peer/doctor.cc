@@ -1,5 +1,6 @@
 // The command Diagnose: everything that has to be right on this machine for games to come across fast.
 #include <algorithm>
+#include <cerrno>
 #include <set>
 #include <utility>
 
@@ -15,7 +16,8 @@ using Judgement = Finding::Verdict;
 
 constexpr std::uint64_t kProbeBytes = 64 << 20;
 constexpr std::size_t kPieceBytes = 1 << 20;
-constexpr std::string_view kProbeName = "doctor";
+constexpr const char* kProbeName = "doctor";
+constexpr const char* kHiddenProbeName = ".peerd-doctor";  // where there is no .peerd: no game has such a name
 constexpr std::uint32_t kWantedBuffer = 4 << 20;
 /// Below it a disk or a hash is slower than a gigabit network.
 constexpr double kGigabit = 125e6;
@@ -42,8 +44,8 @@ std::vector<std::uint8_t> probe_content() {
 }
 
 /// Bytes written, durable, and read back as they were.
-Result<std::uint64_t> write_probe(store::Directory& peerd, const rt::StopFlag& stop) {
-  const auto file = peerd.open_file(kProbeName, store::OpenMode::create);
+Result<std::uint64_t> write_probe(store::Directory& peerd, const std::string& name, const rt::StopFlag& stop) {
+  const auto file = peerd.open_file(name, store::OpenMode::create);
   if (!file) return std::unexpected(file.error());
   const std::vector<std::uint8_t> piece = probe_content();
   std::uint64_t written = 0;
@@ -69,14 +71,20 @@ struct DiskProbe {
 
 Result<DiskProbe> probe_disk(store::Disk& disk, const std::string& root, std::uint64_t reserve,
                              const rt::StopFlag& stop) {
-  const auto peerd = disk.open(root + "/" + std::string(library::kPeerdName), true, false);
-  if (!peerd) return std::unexpected(peerd.error());
+  // A diagnosis changes nothing: what is missing stays missing.
+  const auto top = disk.open(root, false, false);
+  if (!top) return std::unexpected(top.error());
+  auto below = (*top)->open_directory(library::kPeerdName, false);
+  if (!below && below.error().system != ENOENT) return std::unexpected(below.error());
+  const bool in_top = !below;
+  const auto& peerd = in_top ? top : below;
+  const std::string name = in_top ? kHiddenProbeName : kProbeName;
   const auto space = (*peerd)->space();
   if (!space) return std::unexpected(space.error());
   DiskProbe probe{*space, 0};
   if (space->available < reserve + kProbeBytes) return probe;
-  const auto written = write_probe(**peerd, stop);
-  if (Result<void> removed = (*peerd)->remove_file(kProbeName); !removed) return std::unexpected(removed.error());
+  const auto written = write_probe(**peerd, name, stop);
+  if (Result<void> removed = (*peerd)->remove_file(name); !removed) return std::unexpected(removed.error());
   if (!written) return std::unexpected(written.error());
   probe.written = *written;
   return probe;
@@ -177,10 +185,12 @@ rt::Task<std::vector<Finding>> PeerMain::judge_disk(rt::CancellationToken token)
   rt::TimePoint began = root_->executor().now();
   const Result<DiskProbe> disk = co_await rt::offload(*environment_.workers, std::move(write), token);
   if (!disk) {
+    const bool missing = disk.error().system == ENOENT || disk.error().system == ENOTDIR;
     const bool lies = disk.error().code == ErrorCode::disk_error && disk.error().system == 0;
     findings.push_back({Judgement::bad, "disk", disk.error().message,
-                        lies ? "do not trust this disk: look at its log (dmesg, smartctl)"
-                             : "let the daemon's user write to " + root + ": downloads go there"});
+                        missing ? "mount " + root + ", or make it: downloads go there and wait until it is back"
+                        : lies  ? "do not trust this disk: look at its log (dmesg, smartctl)"
+                                : "let the daemon's user write to " + root + ": downloads go there"});
     co_return findings;
   }
   const auto available = static_cast<double>(disk->space.available);
@@ -328,6 +338,13 @@ rt::Task<Result<std::vector<Finding>>> PeerMain::diagnose(Diagnose, rt::Cancella
   for (const ServiceStatus& service : status().services) {
     if (service.state == "running") continue;
     all.push_back({Judgement::bad, "service " + service.name, service.state, "the log says why"});
+  }
+  for (const auto& game : library_->snapshot()->games) {
+    if (game->state != library::GameState::unshareable || game->problems.empty()) continue;
+    const library::Problem& first = game->problems.front();
+    all.push_back({Judgement::warning, "game " + game->id,
+                   "not shared: " + (first.path.empty() ? "" : first.path + ": ") + first.reason,
+                   "'peerctl show " + game->id + "' lists all that is wrong with it"});
   }
   std::vector<Finding> disk = co_await judge_disk(token);
   all.insert(all.end(), disk.begin(), disk.end());

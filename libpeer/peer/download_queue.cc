@@ -20,10 +20,12 @@ constexpr std::chrono::seconds kLongestWait = std::chrono::years(1);
 constexpr unsigned kForgetTries = 60;
 }  // namespace
 
-/// "version=PREFIX from=PEER wait=SECONDS", each as it was asked for; no deadline is kept, only what was left of it.
+/// "version=PREFIX auto=1 from=PEER wait=SECONDS", each as it was asked for; no deadline is kept, only what was left of
+/// it.
 std::string Downloads::format_options(const Active& active, rt::TimePoint now) {
   std::string text;
   if (active.wanted) text += "version=" + *active.wanted + " ";
+  if (active.automatic) text += "auto=1 ";
   for (const PeerId& peer : active.from) text += "from=" + peer.hex() + " ";
   if (active.wait.brought()) {
     text += "wait=" + std::to_string(std::chrono::ceil<std::chrono::seconds>(active.wait.left(now)).count()) + " ";
@@ -41,6 +43,8 @@ void Downloads::parse_options(std::string_view text, Active& active, rt::TimePoi
     const std::string_view value = word.substr(equals + 1);
     if (word.starts_with("version=")) {
       active.wanted = std::string(value);
+    } else if (word == "auto=1") {
+      active.automatic = true;
     } else if (word.starts_with("from=")) {
       if (const auto peer = PeerId::from_hex(value)) active.from.insert(*peer);
     } else if (word.starts_with("wait=")) {

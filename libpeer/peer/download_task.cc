@@ -181,6 +181,7 @@ rt::Task<void> Downloads::fetch(Active& active, rt::CancellationToken token) {
         tell(active, DownloadEvent::Kind::progress);
         save_progress(active);
       });
+  if (active.automatic) active.download->keep_own_game();
   active.download->restrict_to(active.from);
   active.download->wait_for_sources(active.wait.until(active.began));
   if (!active.trouble) {

@@ -37,6 +37,7 @@ struct Downloads::Active {
   bool begun = false;                         ///< DownloadGameFilesBegin was told
   std::optional<DownloadEvent::Kind> ending;  ///< decided
   bool cancelled = false;                     ///< by a person
+  bool automatic = false;                     ///< begun by downloads.auto: a user's own game stays
   bool repair = false;                        ///< that the version is here already is no end
   bool paused = false;                        ///< by a person
   bool over = false;                          ///< its task has ended

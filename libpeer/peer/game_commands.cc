@@ -67,21 +67,27 @@ rt::Task<Result<bool>> PeerMain::remove_game(RemoveGame command, rt::Cancellatio
     co_return fail(ErrorCode::refused, game + " lies in " + local->root + ", where peerd deletes nothing: only " +
                                            root + ", which receives the downloads, is its own");
   }
+  auto discard = [disk = environment_.disk, root, game](const rt::StopFlag&) {
+    return transfer::discard_game(*disk, root, game);
+  };
+  // The game first: where it cannot be removed nothing is.
+  const Result<void> discarded = co_await rt::offload(*environment_.workers, discard, token);
+  const bool none = !discarded && discarded.error().code == ErrorCode::no_such_game;
+  if (!discarded && !none) co_return std::unexpected(discarded.error());
   bool partial = false;
   if (downloads_->downloading(game)) {
     const Result<bool> cancelled = co_await downloads_->cancel(game, token);
     partial = cancelled.has_value();
+    // It may have put the game in place meanwhile.
+    const Result<void> again = co_await rt::offload(*environment_.workers, discard, token);
+    if (!again && again.error().code != ErrorCode::no_such_game) co_return std::unexpected(again.error());
   } else {
-    const Result<bool> discarded = co_await downloads_->discard(game, token);
-    if (!discarded) co_return std::unexpected(discarded.error());
-    partial = *discarded;
+    const Result<bool> staging = co_await downloads_->discard(game, token);
+    if (!staging) co_return std::unexpected(staging.error());
+    partial = *staging;
   }
-  auto discard = [disk = environment_.disk, root, game](const rt::StopFlag&) {
-    return transfer::discard_game(*disk, root, game);
-  };
-  const Result<void> discarded = co_await rt::offload(*environment_.workers, std::move(discard), token);
-  if (!discarded && discarded.error().code == ErrorCode::no_such_game && partial) co_return true;
-  if (!discarded) co_return std::unexpected(discarded.error());
+  if (none && partial) co_return true;
+  if (none) co_return std::unexpected(discarded.error());
   downloads_->removed(game);
   damaged_.erase(game);
   log_.game(game).info(game + " is removed");

@@ -168,6 +168,8 @@ rt::Task<void> PeerMain::destroy_net_side() {
 void PeerMain::create_parts(rt::Scope& work) {
   library::LibraryOptions library_options;
   library_options.roots = options_.roots;
+  library_options.protected_trees = options_.protected_trees;
+  library_options.protected_files = options_.protected_files;
   library_options.settle = options_.settle;
   library_options.wall_clock = environment_.wall_clock;
   library_options.watcher = environment_.watcher;

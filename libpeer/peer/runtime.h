@@ -60,8 +60,10 @@ struct PeerOptions {
   /// Gives what to use instead of an endpoint on `socket`; called on the net loop. Empty: that endpoint.
   std::function<std::unique_ptr<Network>(rt::Scope& net)> make_network;
   std::string name;
-  std::string instance;            ///< a fresh random value a start
-  std::vector<std::string> roots;  ///< library roots; absolute
+  std::string instance;                      ///< a fresh random value a start
+  std::vector<std::string> roots;            ///< library roots; absolute
+  std::vector<std::string> protected_trees;  ///< LibraryOptions'
+  std::vector<std::string> protected_files;
   rt::Duration settle = std::chrono::seconds(5);
   std::vector<std::string> peers;  ///< static, HOST[:PORT]
   std::vector<std::string>

@@ -94,7 +94,7 @@ rt::Task<Result<Verdict>> PeerMain::verify_game(VerifyGame command, rt::Cancella
   };
   const Over over{verifying_, game};
 
-  transfer::Verifier verifier(*environment_.disk, local->root, local->id, damage.document);
+  transfer::Verifier verifier(*environment_.disk, local->root, local->id, damage.document, local->bounds);
   Result<void> compared;
   {
     rt::CancellationSource comparing(token);

@@ -27,6 +27,14 @@ struct FileInfo {
   std::int64_t ctime = 0;
   std::uint64_t inode = 0;
   bool executable = false;  ///< the owner's x bit
+  bool mount = false;       ///< a directory on which something is mounted; only told by Directory::info()
+};
+
+/// Which directory it is, whatever path led to it.
+struct DirectoryId {
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  bool operator==(const DirectoryId&) const = default;
 };
 
 struct Space {
@@ -75,12 +83,16 @@ class Directory {
  public:
   virtual ~Directory() = default;
   virtual const std::string& path() const = 0;  ///< for messages
+  /// This directory, then every one above it, up to the top: of the open handle, so that no rename or link deceives.
+  virtual Result<std::vector<DirectoryId>> ancestry() = 0;
   /// Without "." and "..", unordered.
   virtual Result<std::vector<DirectoryEntry>> list() = 0;
   /// Of the entry itself, a symlink included.
   virtual Result<FileInfo> info(std::string_view name) = 0;
   /// `follow`: a symlink to a directory is taken (a game may be one).
   virtual Result<std::unique_ptr<Directory>> open_directory(std::string_view name, bool follow) = 0;
+  /// Whether this user may remove what lies in this directory. Fails: EACCES, EPERM, EROFS.
+  virtual Result<void> may_remove_entries() = 0;
   virtual Result<void> make_directory(std::string_view name) = 0;  ///< EEXIST is an error
   virtual Result<std::unique_ptr<File>> open_file(std::string_view name, OpenMode mode) = 0;
   virtual Result<std::string> read_link(std::string_view name) = 0;
@@ -111,7 +123,8 @@ Result<std::vector<std::uint8_t>> read_file(Directory& directory, std::string_vi
 /// Written beside, synced, renamed over: a reader sees the old or the new content, also after a power cut. Secrets are
 /// guarded by their directory's mode (0700).
 Result<void> write_file_atomically(Directory& directory, std::string_view name, std::span<const std::uint8_t> content);
-/// The entry and all below it, symlinks not followed; a missing one is no error.
+/// The entry and all below it, symlinks not followed; a missing one is no error. Fails: EBUSY at a mount point, so that
+/// nothing outside is deleted.
 Result<void> remove_tree(Directory& directory, std::string_view name);
 
 }  // namespace peer::store

@@ -46,6 +46,7 @@ Result<void> remove_tree(Directory& directory, std::string_view name) {
     return std::unexpected(info.error());
   }
   if (info->type != FileType::directory) return directory.remove_file(name);
+  if (info->mount) return fail_errno(EBUSY, directory.path() + "/" + std::string(name));
   {
     const auto below = directory.open_directory(name, false);
     if (!below) return std::unexpected(below.error());

@@ -84,12 +84,46 @@ class PosixDirectory final : public Directory {
     }
   }
 
+  Result<std::vector<DirectoryId>> ancestry() override {
+    std::vector<DirectoryId> all;
+    Descriptor above;
+    for (int at = fd_.get();;) {
+      struct stat status;
+      if (::fstat(at, &status) != 0) return fail_errno(errno, path_);
+      const DirectoryId id{status.st_dev, status.st_ino};
+      if (!all.empty() && all.back() == id) return all;  // the top is its own parent
+      all.push_back(id);
+      Descriptor next(::openat(at, "..", O_PATH | O_DIRECTORY | O_CLOEXEC));
+      if (!next) return fail_errno(errno, path_);
+      above = std::move(next);
+      at = above.get();
+    }
+  }
+
   Result<FileInfo> info(std::string_view name) override {
     const Component component(name);
     if (component.error() != 0) return failed(component.error(), name);
     struct stat status;
     if (::fstatat(fd_.get(), component.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return failed(errno, name);
-    return file_info(status, stable_inodes_);
+    FileInfo info = file_info(status, stable_inodes_);
+    info.mount = info.type == FileType::directory && is_mount(component, status);
+    return info;
+  }
+
+  Result<void> may_remove_entries() override {
+    if (::faccessat(fd_.get(), ".", W_OK | X_OK, AT_EACCESS) != 0) return fail_errno(errno, path_);
+    struct stat own;
+    if (::fstat(fd_.get(), &own) != 0) return fail_errno(errno, path_);
+    const uid_t user = ::geteuid();
+    if ((own.st_mode & S_ISVTX) == 0 || user == 0 || own.st_uid == user) return {};
+    const auto entries = list();
+    if (!entries) return std::unexpected(entries.error());
+    for (const DirectoryEntry& entry : *entries) {
+      struct stat status;
+      if (::fstatat(fd_.get(), entry.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
+      if (status.st_uid != user) return failed(EPERM, entry.name);
+    }
+    return {};
   }
 
   Result<std::unique_ptr<Directory>> open_directory(std::string_view name, bool follow) override {
@@ -183,6 +217,15 @@ class PosixDirectory final : public Directory {
   }
 
  private:
+  bool is_mount(const Component& component, const struct stat& status) const noexcept {
+    struct statx attributes;
+    if (::statx(fd_.get(), component.c_str(), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_TYPE, &attributes) == 0 &&
+        (attributes.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) != 0) {
+      return (attributes.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+    }
+    struct stat own;  // before Linux 5.8: another device
+    return ::fstat(fd_.get(), &own) == 0 && own.st_dev != status.st_dev;
+  }
   std::string full(std::string_view name) const {
     std::string text = path_;
     if (!text.ends_with('/')) text += '/';

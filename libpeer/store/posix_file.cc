@@ -86,7 +86,13 @@ class PosixFile final : public File {
       rest += kSecond;
       --seconds;
     }
-    const timespec times[2] = {{0, UTIME_OMIT}, {static_cast<time_t>(seconds), static_cast<long>(rest)}};
+    timespec times[2] = {{0, UTIME_OMIT}, {static_cast<time_t>(seconds), static_cast<long>(rest)}};
+    if (!stable_inodes_) {
+      // Some FUSE file systems (bindfs) take an omitted time for the present one, and set both.
+      struct stat status;
+      if (::fstat(fd_.get(), &status) != 0) return fail_errno(errno, path_);
+      times[0] = status.st_atim;
+    }
     return check(::futimens(fd_.get(), times));
   }
 

@@ -296,8 +296,8 @@ rt::Task<DownloadOutcome> Download::publish(rt::CancellationToken token) {
   if (on_progress_) on_progress_();
   // A checkpoint under way must end first: publish() runs alone.
   while (checkpointing_) co_await rt::sleep_for(*context_.control, 1ms, token);
-  auto publish = [staging = staging_, known = installed_here()](const rt::StopFlag&) {
-    return staging->publish(known.get());
+  auto publish = [staging = staging_, known = installed_here(), keep_own = keep_own_](const rt::StopFlag&) {
+    return staging->publish(known.get(), keep_own);
   };
   Result<UserFiles> published = co_await rt::offload(*context_.workers, std::move(publish), token);
   if (!published) co_return DownloadOutcome::failure(published.error());

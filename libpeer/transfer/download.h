@@ -108,6 +108,8 @@ class Download {
   /// What was received is not wanted any more: the end does not wait until it is on the disk. Cancel run() as well.
   void discard() { discard_.request(); }
   /// The source list changed.
+  /// A game that no download installed is not replaced: the download fails then. Before run().
+  void keep_own_game() noexcept { keep_own_ = true; }
   void sources_changed();
   Progress progress() const;
   /// Only these peers may serve it; empty: any.
@@ -189,6 +191,7 @@ class Download {
 
   rt::Scope& parent_;
   DownloadContext context_;
+  bool keep_own_ = false;
   std::string game_;
   Digest version_;
   std::function<void()> on_progress_;

@@ -6,15 +6,17 @@
 #include <utility>
 
 #include "base/check.h"
+#include "library/directory_cursor.h"
 #include "protocol/path.h"
 
 namespace peer::transfer {
 
 namespace {
 
-/// What was hashed is not at its place any more.
+/// What was hashed is not at its place any more, or a link that leads elsewhere is.
 bool is_gone(const Error& error) {
-  return error.system == ENOENT || error.system == ENOTDIR || error.system == ELOOP || error.system == EISDIR;
+  return error.code == ErrorCode::refused || error.system == ENOENT || error.system == ENOTDIR ||
+         error.system == ELOOP || error.system == EISDIR;
 }
 
 }  // namespace
@@ -53,9 +55,7 @@ Result<void> GameReader::open(std::size_t file) {
   if (file_ && open_file_ == file) return {};
   file_.reset();
   if (!top_) {
-    const auto root = disk_.open(game_->root, false, false);
-    if (!root) return std::unexpected(root.error());
-    auto top = (*root)->open_directory(game_->id, true);
+    auto top = library::open_game(disk_, game_->root, game_->id, game_->bounds.get());
     if (!top) return std::unexpected(top.error());
     top_ = std::move(*top);
   }

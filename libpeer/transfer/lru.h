@@ -35,6 +35,8 @@ class Lru {
     std::erase_if(entries_, [&](const auto& e) { return e.first == key; });
   }
 
+  void clear() noexcept { entries_.clear(); }
+
  private:
   std::size_t limit_;
   std::vector<std::pair<Key, std::shared_ptr<T>>> entries_;

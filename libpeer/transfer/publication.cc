@@ -24,7 +24,8 @@ bool is_unsupported(const Error& error) { return error.system == EINVAL || error
 class Publication {
  public:
   Publication(Workspace& workspace, const std::string& game, DirectoryPtr stage, const library::OfferedGame* known)
-      : root_(*workspace.root),
+      : workspace_(workspace),
+        root_(*workspace.root),
         peerd_(*workspace.peerd),
         staging_(*workspace.staging),
         game_(game),
@@ -33,7 +34,7 @@ class Publication {
     files_.game = game;
   }
 
-  Result<void> run();
+  Result<void> run(bool keep_own);
   Result<void> recover();
   UserFiles& files() noexcept { return files_; }
 
@@ -50,6 +51,7 @@ class Publication {
   Result<void> end();
   Result<void> open_replaced();
 
+  Workspace& workspace_;
   store::Directory& root_;
   store::Directory& peerd_;
   store::Directory& staging_;
@@ -60,11 +62,31 @@ class Publication {
   UserFiles files_;
 };
 
-Result<void> Publication::run() {
+Result<void> Publication::run(bool keep_own) {
   if (Result<void> allowed = check_target(root_, game_); !allowed) return allowed;
   const auto there = look(root_, game_);
   if (!there) return std::unexpected(there.error());
-  return *there ? replace() : install();
+  if (!*there) {
+    Result<void> done = install();
+    if (done || done.error().system != EEXIST) return done;
+    return fail(ErrorCode::refused,
+                root_.path() + "/" + game_ + " appeared while " + game_ +
+                    " was downloaded: it is kept; what was received is kept too, so 'peerctl download " + game_ +
+                    " --version VERSION' can still replace it",
+                EEXIST);
+  }
+  if (keep_own) {
+    const auto record = library::read_installed(root_, game_, nullptr);
+    if (!record) return std::unexpected(record.error());
+    if (!*record) {
+      return fail(ErrorCode::refused,
+                  root_.path() + "/" + game_ +
+                      " was not downloaded, it is your own: downloads.auto does not replace it; what was received is "
+                      "kept, so 'peerctl download " +
+                      game_ + " --version VERSION' can (yours then lies in .peerd/replaced)");
+    }
+  }
+  return replace();
 }
 
 Result<void> Publication::install() {
@@ -234,7 +256,7 @@ Result<void> Publication::record() {
 
 Result<void> Publication::end() {
   stage_.reset();
-  if (Result<void> removed = store::remove_tree(staging_, game_); !removed) return removed;
+  if (Result<void> removed = remove_stage(workspace_, game_); !removed) return removed;
   return staging_.sync();
 }
 
@@ -264,20 +286,19 @@ Result<UserFiles> recover_game(Workspace& workspace, const std::string& game, bo
   }
   if (*tree || !drop_empty) return UserFiles{};
   stage->reset();
-  if (Result<void> removed = store::remove_tree(*workspace.staging, game); !removed) {
-    return std::unexpected(removed.error());
-  }
+  if (Result<void> removed = remove_stage(workspace, game); !removed) return std::unexpected(removed.error());
   if (Result<void> synced = workspace.staging->sync(); !synced) return std::unexpected(synced.error());
   return UserFiles{};
 }
 
 }  // namespace
 
-Result<UserFiles> put_in_place(Workspace& workspace, const std::string& game, const library::OfferedGame* known) {
+Result<UserFiles> put_in_place(Workspace& workspace, const std::string& game, const library::OfferedGame* known,
+                               bool keep_own) {
   auto stage = workspace.staging->open_directory(game, false);
   if (!stage) return std::unexpected(stage.error());
   Publication publication(workspace, game, std::move(*stage), known);
-  if (Result<void> done = publication.run(); !done) return std::unexpected(done.error());
+  if (Result<void> done = publication.run(keep_own); !done) return std::unexpected(done.error());
   return std::move(publication.files());
 }
 

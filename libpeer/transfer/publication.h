@@ -26,7 +26,9 @@ inline constexpr std::string_view kDocumentName = "document";
 
 /// Renames STAGING/GAME/tree, which must be whole and durable, to ROOT/GAME and removes the stage. Durable when it
 /// returns. `known`: the installed version's files as they were when hashed; may be null.
-Result<UserFiles> put_in_place(Workspace& workspace, const std::string& game, const library::OfferedGame* known);
+/// `keep_own`: a game that no download installed is not replaced. Fails: refused then; the stage stays.
+Result<UserFiles> put_in_place(Workspace& workspace, const std::string& game, const library::OfferedGame* known,
+                               bool keep_own);
 
 /// Ends or takes back what a crash interrupted in the stage of that game; where that was nothing it stays as it is.
 Result<UserFiles> recover_stage(Workspace& workspace, const std::string& game);

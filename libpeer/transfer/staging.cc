@@ -47,9 +47,7 @@ Result<std::unique_ptr<store::Directory>> open_stage(Workspace& workspace, const
     if (*stored) return stage;
     stage->reset();
   }
-  if (Result<void> removed = store::remove_tree(*workspace.staging, game); !removed) {
-    return std::unexpected(removed.error());
-  }
+  if (Result<void> removed = remove_stage(workspace, game); !removed) return std::unexpected(removed.error());
   stage = ensure_directory(*workspace.staging, game);
   if (!stage) return stage;
   const auto bytes = protocol::encode(document);
@@ -346,11 +344,12 @@ Result<void> Staging::checkpoint() { return impl_->checkpoint(); }
 
 Result<void> Staging::close_cleanly() {
   if (Result<void> done = impl_->checkpoint(); !done) return done;
+  if (!impl_->log) return {};  // publish() closed it: all of it was logged
   if (Result<void> marked = impl_->log->append({}, true); !marked) return impl_->broken(marked.error());
   return {};
 }
 
-Result<UserFiles> Staging::publish(const library::OfferedGame* known) {
+Result<UserFiles> Staging::publish(const library::OfferedGame* known, bool keep_own) {
   const protocol::Manifest& manifest = impl_->manifest();
   if (Result<void> done = impl_->checkpoint(); !done) return std::unexpected(done.error());
   {
@@ -369,7 +368,10 @@ Result<UserFiles> Staging::publish(const library::OfferedGame* known) {
   if (Result<void> synced = impl_->tree.root().sync_file_system(); !synced) {
     return std::unexpected(impl_->broken(synced.error()).error());
   }
-  return put_in_place(impl_->workspace, impl_->game, known);
+  // FUSE keeps a file that is removed while it is open under a hidden name: the stage could not be removed.
+  impl_->tree.close();
+  impl_->log.reset();
+  return put_in_place(impl_->workspace, impl_->game, known, keep_own);
 }
 
 }  // namespace peer::transfer

@@ -78,8 +78,8 @@ class Staging {
 
   /// All chunks are had: creates the empty files, directories and symlinks, sets bits and times, syncs, and renames
   /// tree/ to ROOT/GAME; durable when it returns. A game that is there already changes places with it, and the user's
-  /// files in it are kept: publication.h. The staging is gone afterwards. `known`: put_in_place()'s.
-  Result<UserFiles> publish(const library::OfferedGame* known);
+  /// files in it are kept: publication.h. The staging is gone afterwards. `known`, `keep_own`: put_in_place()'s.
+  Result<UserFiles> publish(const library::OfferedGame* known, bool keep_own = false);
 
  private:
   struct Impl;

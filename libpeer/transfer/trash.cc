@@ -10,25 +10,50 @@ namespace peer::transfer {
 
 namespace {
 
-constexpr std::string_view kTrashName = "trash";
+bool is_full(const Error& error) noexcept { return error.system == ENOSPC || error.system == EDQUOT; }
 
-Result<void> move_to_trash(Workspace& workspace, store::Directory& from, const std::string& name) {
-  auto trash = ensure_directory(*workspace.peerd, kTrashName);
-  if (!trash) return std::unexpected(trash.error());
-  const auto target = next_number(**trash);
-  if (!target) return std::unexpected(target.error());
-  if (Result<void> moved = from.rename(name, **trash, std::to_string(*target), store::RenameMode::no_replace); !moved)
-    return moved;
-  if (Result<void> synced = (*trash)->sync(); !synced) return synced;
-  return from.sync();
+/// What a download has received is this program's own: without room for a rename it is deleted where it is.
+Result<void> discard_stage(Workspace& workspace, const std::string& game) {
+  Result<void> moved = move_to_trash(workspace, *workspace.staging, game);
+  if (moved || !is_full(moved.error())) return moved;
+  if (Result<void> removed = store::remove_tree(*workspace.staging, game); !removed) return removed;
+  return workspace.staging->sync();
 }
 
-/// Where there is no room for a rename, or none is allowed: deleted where it is.
-Result<void> discard(Workspace& workspace, store::Directory& from, const std::string& name) {
-  Result<void> moved = move_to_trash(workspace, from, name);
-  if (moved || moved.error().system == ENOENT) return moved;
-  if (Result<void> removed = store::remove_tree(from, name); !removed) return removed;
-  return from.sync();
+/// All directories of the tree can be emptied, and nothing is mounted in it: what goes to the trash can be deleted.
+Result<void> check_deletable(store::Directory& parent, const std::string& name) {
+  const auto info = parent.info(name);
+  if (!info) return std::unexpected(info.error());
+  if (info->type != store::FileType::directory) return {};
+  if (info->mount) return fail_errno(EBUSY, parent.path() + "/" + name);
+  const auto directory = parent.open_directory(name, false);
+  if (!directory) return std::unexpected(directory.error());
+  const auto entries = (*directory)->list();
+  if (!entries) return std::unexpected(entries.error());
+  // Even an empty one: a directory that moves to another parent is itself written to.
+  if (Result<void> allowed = (*directory)->may_remove_entries(); !allowed) return allowed;
+  for (const store::DirectoryEntry& entry : *entries) {
+    if (entry.type != store::FileType::directory) continue;
+    if (Result<void> below = check_deletable(**directory, entry.name); !below) return below;
+  }
+  return {};
+}
+
+/// Why a game stays, and what a person can do.
+std::unexpected<Error> not_removed(const std::string& root, const std::string& game, const Error& error) {
+  const std::string by_hand = "delete it yourself: rm -r \"" + root + "/" + game + "\"";
+  std::string advice;
+  switch (error.system) {
+    case EACCES:
+    case EPERM: advice = ": give peerd's user the right to write there, or " + by_hand; break;
+    case EBUSY: advice = ": something is mounted there; unmount it first"; break;
+    case ENOSPC:
+    case EDQUOT: advice = ": there is not even room to move it to the trash; free some space, or " + by_hand; break;
+    case EXDEV: advice = ": " + root + "/.peerd lies on another file system than the game; " + by_hand; break;
+    default: advice = ": try again when that is over, or " + by_hand;
+  }
+  return fail(ErrorCode::disk_error, game + " is not removed, and nothing of it was changed: " + error.message + advice,
+              error.system);
 }
 
 /// As remove_tree(), but it can be stopped between two entries.
@@ -36,6 +61,7 @@ Result<void> remove_slowly(store::Directory& parent, const std::string& name, co
   const auto info = parent.info(name);
   if (!info) return std::unexpected(info.error());
   if (info->type != store::FileType::directory) return parent.remove_file(name);
+  if (info->mount) return fail_errno(EBUSY, parent.path() + "/" + name);
   {
     const auto below = parent.open_directory(name, false);
     if (!below) return std::unexpected(below.error());
@@ -62,11 +88,15 @@ Result<void> discard_game(store::Disk& disk, const std::string& root, const std:
     return fail(ErrorCode::no_such_game, "no game " + protocol::printable(game) + " lies in " + root);
   }
   if (!there) return std::unexpected(there.error());
-  static_cast<void>(library::forget_installed(**top, game));  // where it stays it harms nobody
   auto workspace = open_workspace(disk, root);
-  if (workspace) return discard(*workspace, **top, game);
-  if (Result<void> removed = store::remove_tree(**top, game); !removed) return removed;  // no room even for .peerd
-  return (*top)->sync();
+  if (!workspace) return not_removed(root, game, workspace.error());
+  if (Result<void> deletable = check_deletable(**top, game); !deletable) {
+    return not_removed(root, game, deletable.error());
+  }
+  if (Result<void> moved = move_to_trash(*workspace, **top, game); !moved)
+    return not_removed(root, game, moved.error());
+  static_cast<void>(library::forget_installed(**top, game));  // a record without a game harms nobody
+  return {};
 }
 
 Result<bool> discard_staging(store::Disk& disk, const std::string& root, const std::string& game) {
@@ -77,15 +107,16 @@ Result<bool> discard_staging(store::Disk& disk, const std::string& root, const s
   const auto there = workspace->staging->info(game);
   if (!there && there.error().system == ENOENT) return false;
   if (!there) return std::unexpected(there.error());
-  if (Result<void> done = discard(*workspace, *workspace->staging, game); !done) return std::unexpected(done.error());
+  if (Result<void> done = discard_stage(*workspace, game); !done) return std::unexpected(done.error());
   return true;
 }
 
 Result<void> empty_trash(store::Disk& disk, const std::string& root, const rt::StopFlag& stop) {
   auto workspace = open_workspace(disk, root);
   if (!workspace) return std::unexpected(workspace.error());
-  const auto trash = workspace->peerd->open_directory(kTrashName, false);
-  if (!trash && trash.error().system == ENOENT) return {};
+  // Made while there is room: on a full disk it is needed to make some.
+  const auto trash = ensure_directory(*workspace->peerd, kTrashName);
+  if (!trash && is_full(trash.error())) return {};
   if (!trash) return std::unexpected(trash.error());
   const auto entries = (*trash)->list();
   if (!entries) return std::unexpected(entries.error());

@@ -207,6 +207,12 @@ Result<void> TreeWriter::finish_file(std::size_t file) {
   return set_attributes(file, **handle);
 }
 
+void TreeWriter::close() {
+  const std::lock_guard lock(mutex_);
+  files_.clear();
+  directories_.clear();
+}
+
 Touched TreeWriter::take_touched() {
   const std::lock_guard lock(mutex_);
   return std::exchange(touched_, {});

@@ -47,6 +47,9 @@ class TreeWriter {
   /// size is wrong.
   Result<void> finish_file(std::size_t file);
 
+  /// Closes the handles that are kept; the root stays open. Not beside any other call.
+  void close();
+
   Touched take_touched();
   /// Makes them durable: one by one when they are few, else with the whole file system.
   Result<void> sync(const Touched& what);

@@ -6,16 +6,18 @@
 namespace peer::transfer {
 
 Verifier::Verifier(store::Disk& disk, std::string root, std::string game,
-                   std::shared_ptr<const protocol::ManifestDocument> document)
+                   std::shared_ptr<const protocol::ManifestDocument> document,
+                   std::shared_ptr<const library::Bounds> bounds)
     : disk_(disk),
       root_(std::move(root)),
       game_(std::move(game)),
       document_(std::move(document)),
+      bounds_(std::move(bounds)),
       bytes_total_(document_->manifest.total_size()) {}
 
 Result<std::uint64_t> Verifier::read(std::uint64_t bytes, const rt::StopFlag& stop) {
   if (!cursor_) {
-    auto top = library::open_game(disk_, root_, game_);
+    auto top = library::open_game(disk_, root_, game_, bounds_.get());
     if (!top) return std::unexpected(top.error());
     cursor_.emplace(std::move(*top));
     buffer_.resize(protocol::kChunkSize);

@@ -21,7 +21,7 @@ namespace peer::transfer {
 class Verifier {
  public:
   Verifier(store::Disk& disk, std::string root, std::string game,
-           std::shared_ptr<const protocol::ManifestDocument> document);
+           std::shared_ptr<const protocol::ManifestDocument> document, std::shared_ptr<const library::Bounds> bounds);
 
   /// Reads on, about so many bytes; how many it were. Fails: when the game itself cannot be opened.
   Result<std::uint64_t> read(std::uint64_t bytes, const rt::StopFlag& stop);
@@ -43,6 +43,7 @@ class Verifier {
   const std::string root_;
   const std::string game_;
   const std::shared_ptr<const protocol::ManifestDocument> document_;
+  const std::shared_ptr<const library::Bounds> bounds_;
   std::optional<library::DirectoryCursor> cursor_;
   std::size_t file_ = 0;  ///< the one at hand
   std::unique_ptr<store::File> handle_;

@@ -47,6 +47,23 @@ Result<std::unique_ptr<store::Directory>> ensure_directory(store::Directory& par
   return parent.open_directory(name, false);
 }
 
+Result<void> move_to_trash(Workspace& workspace, store::Directory& from, const std::string& name) {
+  auto trash = ensure_directory(*workspace.peerd, kTrashName);
+  if (!trash) return std::unexpected(trash.error());
+  const auto target = next_number(**trash);
+  if (!target) return std::unexpected(target.error());
+  if (Result<void> moved = from.rename(name, **trash, std::to_string(*target), store::RenameMode::no_replace); !moved)
+    return moved;
+  if (Result<void> synced = (*trash)->sync(); !synced) return synced;
+  return from.sync();
+}
+
+Result<void> remove_stage(Workspace& workspace, const std::string& game) {
+  Result<void> removed = store::remove_tree(*workspace.staging, game);
+  if (removed || removed.error().system != ENOTEMPTY) return removed;
+  return move_to_trash(workspace, *workspace.staging, game);
+}
+
 Result<std::uint64_t> next_number(store::Directory& directory) {
   const auto entries = directory.list();
   if (!entries) return std::unexpected(entries.error());
@@ -58,8 +75,19 @@ Result<std::uint64_t> next_number(store::Directory& directory) {
 Result<void> check_target(store::Directory& root, const std::string& game) {
   const auto there = look(root, game);
   if (!there) return std::unexpected(there.error());
-  if (!*there || (*there)->type == store::FileType::directory) return {};
+  if (!*there) return {};
   const std::string path = root.path() + "/" + game;
+  if ((*there)->type == store::FileType::directory) {
+    if ((*there)->mount) {
+      return fail(ErrorCode::invalid, path + " is a mount point, which a download does not replace: unmount it first");
+    }
+    const auto directory = root.open_directory(game, false);
+    if (!directory) return std::unexpected(directory.error());
+    const Result<void> allowed = (*directory)->may_remove_entries();
+    if (allowed || (allowed.error().system != EACCES && allowed.error().system != EPERM)) return allowed;
+    return fail(ErrorCode::invalid, path + " cannot be replaced: peerd's user may not change it (" +
+                                        allowed.error().message + "): give it that right, or move the game away");
+  }
   if ((*there)->type == store::FileType::symlink) {
     return fail(ErrorCode::invalid, path +
                                         " is a symlink, which a download does not replace: remove the link (what it "

@@ -145,3 +145,43 @@ TEST_CASE("automatic: --from, --version and --wait of a queued download are kept
   CHECK(waiting[0].state == DownloadState::queued);
   REQUIRE(world.run_until([&] { return leech.count("DownloadGameFilesFailed") == 1; }, 11min));
 }
+
+TEST_CASE("automatic: a user's own folder is never replaced") {
+  SimWorld world(403);
+  world.network.set_conditions(slow_link());
+  SimPeer seed(world, "seed", "10.0.0.1");
+  SimPeer leech(world, "leech", "10.0.0.2");
+  make_dated_game(seed.disk, "/library/here", 1'000'000);
+  make_dated_game(seed.disk, "/library/late", 4'000'000);
+  make_dated_game(seed.disk, "/library/stop", 4'000'000);
+  seed.start({});
+  leech.disk.write("/library/here/mine", "mine");
+  leech.disk.set_mtime("/library/here/mine", 1'600'000'000'000'000'000);  // older than what the seed has
+  SimPeer::Options options = knowing(seed.address);
+  options.automatic = {"*"};
+  leech.start(options);
+  const auto under_way = [&](const std::string& game) {
+    for (const auto& each : leech.ask(node::ListDownloads{}).value()) {
+      if (each.game == game && each.bytes_done > 500'000) return true;
+    }
+    return false;
+  };
+  // One appears while the game is downloaded, another while the daemon is down.
+  REQUIRE(world.run_until([&] { return under_way("late") && under_way("stop"); }, 1min));
+  leech.disk.write("/library/late/mine", "mine");
+  leech.stop();
+  leech.disk.write("/library/stop/mine", "mine");
+  leech.start(options);
+  world.executor.advance(15min);
+  for (const char* game : {"here", "late", "stop"}) {
+    INFO(game);
+    CHECK(leech.disk.tree("/library/" + std::string(game)) == std::vector<std::string>{"mine"});
+    CHECK_FALSE(leech.disk.exists("/library/.peerd/replaced/" + std::string(game)));
+  }
+  // A person may.
+  node::StartDownload start = download_of("late");
+  start.version = version_of(seed, "late").value().hex();
+  REQUIRE(leech.ask(start).has_value());
+  REQUIRE(world.run_until([&] { return leech.disk.exists("/library/late/big.pak"); }, 1min));
+  CHECK(leech.disk.read("/library/.peerd/replaced/late/1/mine") == "mine");
+}

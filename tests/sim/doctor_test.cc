@@ -99,6 +99,36 @@ TEST_CASE("doctor: a root that cannot be written to is told") {
   CHECK_FALSE(peer.disk.exists("/library/.peerd/doctor"));
 }
 
+TEST_CASE("doctor: a library root that is gone stays so, is told by every command, and its return is noticed") {
+  SimWorld world(85);
+  SimPeer peer(world, "peer", "10.0.0.1");
+  make_small_game(peer.disk, "/library/game", 1000);
+  peer.start({});
+  const auto games = [&] { return peer.ask(node::ListGames{}).value(); };
+  REQUIRE(world.run_until([&] { return games().size() == 1 && games()[0].local->offered; }, 60s));
+  CHECK(games().missing_roots.empty());
+  peer.disk.remove("/library");
+  for (int i = 0; i < 3; ++i) {
+    const auto disk = about(peer, "disk");
+    REQUIRE(disk);
+    CHECK(disk->verdict == Judgement::bad);
+    CHECK(disk->fix.contains("mount /library"));
+    CHECK(about(peer, "library")->verdict == Judgement::bad);
+    CHECK_FALSE(peer.disk.exists("/library"));
+  }
+  const auto rescanned = peer.ask(node::Rescan{}).value();
+  REQUIRE(rescanned.size() == 1);
+  CHECK(rescanned[0].path == "/library");
+  CHECK(games().missing_roots == rescanned);
+  CHECK(peer.ask(node::GetStatus{})->missing_roots == rescanned);
+  CHECK(games().empty());
+  world.executor.advance(10min);
+  CHECK_FALSE(peer.disk.exists("/library"));
+  make_small_game(peer.disk, "/library/game", 1000);
+  REQUIRE(world.run_until([&] { return peer.ask(node::GetStatus{})->missing_roots.empty(); }, 4s));
+  REQUIRE(world.run_until([&] { return games().size() == 1; }, 1s));
+}
+
 TEST_CASE("metrics: every line is one of Prometheus's, and the figures are those of what happened") {
   SimWorld world(83);
   SimPeer seed(world, "seed", "10.0.0.1");

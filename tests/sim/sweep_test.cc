@@ -72,7 +72,7 @@ class Scenario {
       case 1:
         if (leech_.count("DownloadGameFilesFinished") == 0) return;
         seeder_.disk.write("/library/game/data/file0", "changed");
-        seeder_.handle().sender().send(node::Rescan{}, [](Result<bool>) {});
+        seeder_.handle().sender().send(node::Rescan{}, [](Result<node::Rescan::Reply>) {});
         break;
       case 2:
         if (leech_.count("GamesUpdated") < 2) return;

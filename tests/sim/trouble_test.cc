@@ -153,3 +153,23 @@ TEST_CASE("trouble: what no patience helps against is an end") {
   CHECK(scene.leech.count("DownloadGameFilesFailed") == 1);
   CHECK(download(scene.leech, "game").error->code == ErrorCode::disk_error);
 }
+
+TEST_CASE("trouble: a library root that is gone is not made anew: the download waits for it") {
+  SimWorld world(148);
+  world.network.set_conditions(slow_link());
+  SimPeer seed(world, "seed", "10.0.0.1");
+  SimPeer leech(world, "leech", "10.0.0.2");
+  make_small_game(seed.disk, "/library/game", 1'000'000);
+  seed.start({});
+  leech.start(knowing(seed.address));
+  REQUIRE(sees(world, leech, 1));
+  leech.disk.remove("/library");
+  REQUIRE(leech.ask(download_of("game")).has_value());
+  REQUIRE(world.run_until([&] { return download(leech, "game").state == DownloadState::paused; }, 1min));
+  CHECK(download(leech, "game").error->message.contains("/library"));
+  world.executor.advance(5min);
+  CHECK_FALSE(leech.disk.exists("/library"));
+  CHECK(terminal_events(leech) == 0);
+  leech.disk.make_directories("/library");
+  REQUIRE(world.run_until([&] { return leech.count("DownloadGameFilesFinished") == 1; }, 2min));
+}

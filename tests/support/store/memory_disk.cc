@@ -28,7 +28,7 @@ int component_error(std::string_view name) noexcept {
 
 FileInfo info_of(const memory::Node& node) noexcept {
   const std::uint64_t size = node.type == FileType::symlink ? node.target.size() : node.data.size();
-  return FileInfo{node.type, size, node.mtime, node.ctime, node.inode, node.executable};
+  return FileInfo{node.type, size, node.mtime, node.ctime, node.inode, node.executable, node.mount};
 }
 
 /// What files and directories have in common: a node of one life of the tree, under a path.
@@ -74,10 +74,12 @@ class MemoryFile final : public File, private Handle {
   MemoryFile(std::shared_ptr<Tree> t, NodePtr n, std::string p, bool writable)
       : Handle(std::move(t), std::move(n), std::move(p)), writable_(writable) {
     ++tree->open_files;
+    ++node->open;
   }
   ~MemoryFile() override {
     const std::lock_guard lock(tree->mutex);
     --tree->open_files;
+    tree->close(node);
   }
 
   Result<std::size_t> read_at(std::span<std::uint8_t> into, std::uint64_t offset) override {
@@ -152,6 +154,16 @@ class MemoryDirectory final : public Directory, private Handle {
 
   const std::string& path() const override { return Handle::path; }
 
+  Result<std::vector<store::DirectoryId>> ancestry() override {
+    std::vector<store::DirectoryId> all;
+    const Result<void> done = call("ancestry", "", [&] {
+      for (const NodePtr* at = &node; at != nullptr; at = tree->parent(**at)) all.push_back({1, (*at)->inode});
+      return 0;
+    });
+    if (!done) return std::unexpected(done.error());
+    return all;
+  }
+
   Result<std::vector<DirectoryEntry>> list() override {
     std::vector<DirectoryEntry> entries;
     const Result<void> done = call("list", "", [&] {
@@ -188,6 +200,9 @@ class MemoryDirectory final : public Directory, private Handle {
     return opened;
   }
 
+  Result<void> may_remove_entries() override {
+    return call("may_remove_entries", "", [] { return 0; });
+  }
   Result<void> make_directory(std::string_view name) override {
     return on("make_directory", name, [&](const NodePtr& entry) {
       if (entry) return EEXIST;
@@ -250,10 +265,12 @@ class MemoryDirectory final : public Directory, private Handle {
       if (mode == RenameMode::no_replace && there) return EEXIST;
       if (mode == RenameMode::exchange && !tree->exchange_supported) return EINVAL;
       if (entry == there) return 0;
+      if (entry->mount || (there && there->mount)) return EBUSY;
       if (mode == RenameMode::replace && there) {
         if (there->type == FileType::directory && entry->type != FileType::directory) return EISDIR;
         if (there->type != FileType::directory && entry->type == FileType::directory) return ENOTDIR;
         if (!there->entries.empty()) return ENOTEMPTY;
+        if (tree->hides_open_files && there->open > 0) tree->remove(target->node, to, there);
       }
       const NodePtr back = mode == RenameMode::exchange ? there : nullptr;
       tree->apply({{node, std::string(from), back}, {target->node, std::string(to), entry}});
@@ -265,7 +282,7 @@ class MemoryDirectory final : public Directory, private Handle {
     return on("remove_file", name, [&](const NodePtr& entry) {
       if (!entry) return ENOENT;
       if (entry->type == FileType::directory) return EISDIR;
-      tree->apply({{node, std::string(name), nullptr}});
+      tree->remove(node, name, entry);
       return 0;
     });
   }
@@ -273,6 +290,7 @@ class MemoryDirectory final : public Directory, private Handle {
     return on("remove_directory", name, [&](const NodePtr& entry) {
       if (!entry) return ENOENT;
       if (entry->type != FileType::directory) return ENOTDIR;
+      if (entry->mount) return EBUSY;
       if (!entry->entries.empty()) return ENOTEMPTY;
       tree->apply({{node, std::string(name), nullptr}});
       return 0;

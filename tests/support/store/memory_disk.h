@@ -48,6 +48,9 @@ class MemoryDisk final : public store::Disk {
   /// ns since 1970.
   void set_clock(std::function<std::int64_t()> clock);
   void set_exchange_supported(bool supported);
+  /// As FUSE does it: a file that is removed while it is open stays in its directory under a hidden name until it is
+  /// closed.
+  void set_hides_open_files(bool hides);
 
   std::uint64_t bytes_read() const;
   std::uint64_t bytes_written() const;
@@ -65,6 +68,8 @@ class MemoryDisk final : public store::Disk {
   void remove(const std::string& path);  ///< with all below it
   void set_mtime(const std::string& path, std::int64_t time);
   void set_executable(const std::string& path, bool executable);
+  /// The directory is one on which something is mounted: it cannot be renamed or removed.
+  void set_mount(const std::string& path, bool mount);
   bool exists(const std::string& path) const;
   std::string read(const std::string& path) const;
   /// Every path below `path`, relative to it, sorted: "dir/", "file", "link -> target".

@@ -74,6 +74,10 @@ void MemoryDisk::set_exchange_supported(bool supported) {
   const std::lock_guard lock(tree_->mutex);
   tree_->exchange_supported = supported;
 }
+void MemoryDisk::set_hides_open_files(bool hides) {
+  const std::lock_guard lock(tree_->mutex);
+  tree_->hides_open_files = hides;
+}
 std::uint64_t MemoryDisk::bytes_read() const {
   const std::lock_guard lock(tree_->mutex);
   return tree_->bytes_read;
@@ -138,6 +142,10 @@ void MemoryDisk::set_mtime(const std::string& path, std::int64_t time) {
   const NodePtr file = must_find(*tree_, path, true);
   file->mtime = time;
   file->ctime = tree_->now();
+}
+void MemoryDisk::set_mount(const std::string& path, bool mount) {
+  const std::lock_guard lock(tree_->mutex);
+  must_find(*tree_, path, true)->mount = mount;
 }
 void MemoryDisk::set_executable(const std::string& path, bool executable) {
   const std::lock_guard lock(tree_->mutex);

@@ -55,6 +55,23 @@ void Tree::apply(Operation operation) {
   pending.push_back(std::move(operation));
 }
 
+void Tree::remove(const NodePtr& directory, std::string_view name, const NodePtr& entry) {
+  Operation operation{{directory, std::string(name), nullptr}};
+  if (hides_open_files && entry->open > 0) {
+    entry->hidden_in = directory;
+    entry->hidden_name = ".fuse_hidden" + std::to_string(entry->inode);
+    operation.push_back({directory, entry->hidden_name, entry});
+  }
+  apply(std::move(operation));
+}
+
+void Tree::close(const NodePtr& file) {
+  if (--file->open > 0 || file->hidden_name.empty()) return;
+  const NodePtr directory = file->hidden_in.lock();
+  const std::string name = std::exchange(file->hidden_name, {});
+  if (directory && directory->entries.contains(name)) apply({{directory, name, nullptr}});
+}
+
 void Tree::change(const NodePtr& file) {
   file->ctime = now();
   if (file->durable) return;
@@ -177,6 +194,11 @@ void Tree::recover(const NodePtr& directory) {
 }
 
 int Tree::find(std::string_view path, bool follow, NodePtr& found) const { return walk(root, path, follow, 0, found); }
+
+const NodePtr* Tree::parent(const Node& directory) const {
+  const auto found = parents_.find(&directory);
+  return found == parents_.end() ? nullptr : &found->second;
+}
 
 int Tree::follow_link(const NodePtr& directory, std::string_view target, int depth, NodePtr& found) const {
   if (depth > 40) return ELOOP;

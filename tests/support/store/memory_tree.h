@@ -36,8 +36,12 @@ struct Node {
   std::int64_t mtime = 0;
   std::int64_t ctime = 0;
   bool executable = false;
-  bool linked = false;  // it has a name
-  std::string target;   // of a symlink
+  bool mount = false;             // something is mounted on it
+  bool linked = false;            // it has a name
+  int open = 0;                   // handles of a file
+  std::weak_ptr<Node> hidden_in;  // where it stands as `hidden_name`, because it was removed while open
+  std::string hidden_name;
+  std::string target;  // of a symlink
 
   Entries entries;  // of a directory
   Entries durable_entries;
@@ -73,6 +77,7 @@ struct Tree {
   std::size_t open_files = 0;
   std::size_t open_directories = 0;
   bool exchange_supported = true;
+  bool hides_open_files = false;
   std::function<std::int64_t()> clock;
   std::function<int(std::string_view, const std::string&, std::uint64_t)> hook;
 
@@ -80,6 +85,9 @@ struct Tree {
   NodePtr make(store::FileType type);
   /// The names' new meanings, in memory and for a later sync.
   void apply(Operation operation);
+  /// No more entry of that name; an open file gets a hidden one if the file system works that way.
+  void remove(const NodePtr& directory, std::string_view name, const NodePtr& entry);
+  void close(const NodePtr& file);
   void change(const NodePtr& file);  ///< before anything of a file changes
   int write(const NodePtr& file, std::span<const std::uint8_t> from, std::uint64_t offset);
   int resize(const NodePtr& file, std::uint64_t size);
@@ -91,6 +99,7 @@ struct Tree {
   /// The node at an absolute path, symlinks followed in the last component only if `follow`; an errno where there is
   /// none.
   int find(std::string_view path, bool follow, NodePtr& found) const;
+  const NodePtr* parent(const Node& directory) const;
   int follow_link(const NodePtr& directory, std::string_view target, int depth, NodePtr& found) const;
 
  private:

@@ -134,7 +134,7 @@ struct ControlTest {
   std::string directory;
   std::string path;
   rt::UvExecutor executor;
-  std::vector<std::function<void(Result<bool>)>> kept;
+  std::vector<std::function<void(Result<node::Rescan::Reply>)>> kept;
 };
 
 }  // namespace peer::control

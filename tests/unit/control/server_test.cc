@@ -143,7 +143,7 @@ rt::Task<void> answers_batches(ControlTest& test, ControlServer&) {
                        "{\"jsonrpc\":\"2.0\",\"method\":\"status\"}]\n");
   while (test.kept.empty())
     co_await rt::sleep_for(test.executor, std::chrono::milliseconds(1), rt::CancellationToken{});
-  test.kept[0](true);
+  test.kept[0](node::Rescan::Reply{});
   const Json answer = co_await client.read();
   REQUIRE(answer.size() == 2);
   CHECK(answer[0]["id"] == 1);
@@ -173,7 +173,7 @@ rt::Task<void> bounds_outstanding(ControlTest& test, ControlServer&) {
   while (answered < 100) {
     while (answered >= test.kept.size())
       co_await rt::sleep_for(test.executor, std::chrono::milliseconds(1), rt::CancellationToken{});
-    test.kept[answered](true);
+    test.kept[answered](node::Rescan::Reply{});
     const Json answer = co_await client.read();
     CHECK(answer["id"] == answered);
     ++answered;

@@ -115,6 +115,48 @@ TEST_CASE("A download is staged, logged and published whole", "[staging]") {
   CHECK(disk.open_files() == 0);
 }
 
+TEST_CASE("On a file system that keeps removed files while they are open, a download is published and its stage goes",
+          "[staging]") {
+  for (const bool update : {false, true}) {
+    INFO("update " << update);
+    MemoryDisk disk;
+    disk.set_hides_open_files(true);
+    disk.set_exchange_supported(false);
+    disk.make_directories(kRoot);
+    if (update) put_old_game(disk);
+    const SampleGame game = new_game();
+    const Opened staging = open(disk, game);
+    REQUIRE(staging.has_value());
+    REQUIRE(write(**staging, game, 0, game.manifest().chunks.size()).has_value());
+    const auto published = (*staging)->publish(nullptr);
+    INFO((published ? "" : published.error().message));
+    REQUIRE(published.has_value());
+    CHECK(disk.open_files() == 0);
+    CHECK(game.is_at(disk, "/lib/game"));
+    CHECK(disk.tree("/lib/.peerd/staging").empty());
+    CHECK_FALSE(disk.exists("/lib/.peerd/trash"));
+    CHECK((*staging)->close_cleanly().has_value());
+  }
+}
+
+TEST_CASE("A stage in which a reader has a file open gives way to another version", "[staging]") {
+  MemoryDisk disk;
+  disk.set_hides_open_files(true);
+  disk.make_directories(kRoot);
+  const SampleGame one = new_game();
+  const SampleGame other = old_game();
+  auto reader = open(disk, one);
+  REQUIRE(reader.has_value());
+  REQUIRE(write(**reader, one, 0, one.manifest().chunks.size()).has_value());
+  const auto reading = (*reader)->open_file(1);
+  REQUIRE(reading.has_value());
+  const auto done = complete(disk, other);
+  INFO((done ? "" : done.error().message));
+  REQUIRE(done.has_value());
+  CHECK(other.is_at(disk, "/lib/game"));
+  CHECK(disk.tree("/lib/.peerd/staging").empty());
+}
+
 TEST_CASE("An update changes places with the old game, which is kept", "[staging]") {
   for (const bool exchange : {true, false}) {
     INFO("exchange " << exchange);
@@ -338,6 +380,26 @@ TEST_CASE("A game that is a symlink or no directory is not replaced", "[staging]
   CHECK_FALSE(Staging::open(disk, kRoot, "../x", new_game().version, new_game().document, rt::StopFlag()).has_value());
 }
 
+TEST_CASE("A game that is a mount point, or that this user may not change, is not replaced", "[staging]") {
+  MemoryDisk disk;
+  put_old_game(disk);
+  const auto before = disk.tree("/lib/game");
+  disk.set_mount("/lib/game", true);
+  const Opened mounted = open(disk, new_game());
+  REQUIRE_FALSE(mounted.has_value());
+  CHECK(mounted.error().code == ErrorCode::invalid);
+  CHECK(mounted.error().message.contains("mount point"));
+  disk.set_mount("/lib/game", false);
+  disk.on_call([](std::string_view operation, const std::string& path, std::uint64_t) {
+    return operation == "may_remove_entries" && path == "/lib/game" ? EACCES : 0;
+  });
+  const Opened foreign = open(disk, new_game());
+  REQUIRE_FALSE(foreign.has_value());
+  CHECK(foreign.error().code == ErrorCode::invalid);
+  CHECK(foreign.error().message.contains("/lib/game"));
+  CHECK(disk.tree("/lib/game") == before);
+}
+
 TEST_CASE("A damaged journal costs nothing: all of the stage is kept", "[staging]") {
   MemoryDisk disk;
   put_old_game(disk);
@@ -381,5 +443,37 @@ TEST_CASE("Several threads write while another makes checkpoints", "[staging]") 
     const auto bytes = store::read_file(**parent, name, 1 << 30);
     REQUIRE(bytes.has_value());
     CHECK(std::string(bytes->begin(), bytes->end()) == text);
+  }
+}
+
+TEST_CASE("A game that no download installed is kept where that was asked for, and the stage stays", "[staging]") {
+  for (const bool exchange : {true, false}) {
+    MemoryDisk disk;
+    disk.set_exchange_supported(exchange);
+    disk.make_directories(kRoot);
+    const SampleGame game = new_game();
+    {
+      const Opened staging = open(disk, game);
+      REQUIRE(staging.has_value());
+      REQUIRE(write(**staging, game, 0, game.manifest().chunks.size()).has_value());
+      put_old_game(disk);  // it appears meanwhile
+      const auto published = (*staging)->publish(nullptr, true);
+      REQUIRE_FALSE(published.has_value());
+      CHECK(published.error().code == ErrorCode::refused);
+      CHECK(published.error().message.contains("peerctl download game"));
+      CHECK((*staging)->close_cleanly().has_value());
+    }
+    CHECK(old_game().is_at(disk, "/lib/game"));
+    // By hand it can be replaced, without another byte, and is kept aside; what a download installed gives way.
+    const Opened again = open(disk, game);
+    REQUIRE(again.has_value());
+    CHECK(check_had(**again, disk, game) == game.manifest().chunks.size());
+    REQUIRE((*again)->publish(nullptr).has_value());
+    CHECK(disk.exists("/lib/.peerd/replaced/game/1/gone"));
+    const SampleGame update = old_game();
+    const Opened next = open(disk, update);
+    REQUIRE(write(**next, update, 0, update.manifest().chunks.size()).has_value());
+    REQUIRE((*next)->publish(nullptr, true).has_value());
+    CHECK(update.is_at(disk, "/lib/game"));
   }
 }

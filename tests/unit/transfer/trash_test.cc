@@ -43,14 +43,79 @@ TEST_CASE("trash: a game disappears by one rename and is deleted then") {
   REQUIRE(empty_trash(place.disk, "/r", kGoOn));
 }
 
-TEST_CASE("trash: where a rename is not possible, the game is deleted in its place") {
+TEST_CASE("trash: a game that cannot be renamed stays whole, with its record") {
+  const int error = GENERATE(EACCES, EPERM, EROFS, EXDEV, EBUSY, ENOSPC, EIO);
+  const char* refused = GENERATE("rename", "make_directory", "may_remove_entries");
   Place place;
-  const char* refused = GENERATE("rename", "make_directory");
-  place.disk.on_call(
-      [&](std::string_view operation, const std::string&, std::uint64_t) { return operation == refused ? ENOSPC : 0; });
+  place.disk.write("/r/.peerd/installed/game", "record");
+  const auto before = place.disk.tree("/r/game");
+  place.disk.on_call([&](std::string_view operation, const std::string& path, std::uint64_t) {
+    return operation == refused && !path.starts_with("/r/game/") ? error : 0;
+  });
+  const Result<void> discarded = discard_game(place.disk, "/r", "game");
+  REQUIRE_FALSE(discarded);
+  CHECK(discarded.error().code == ErrorCode::disk_error);
+  CHECK(discarded.error().system == error);
+  CHECK(discarded.error().message.contains("nothing of it was changed"));
+  CHECK(place.disk.tree("/r/game") == before);
+  CHECK(place.disk.exists("/r/.peerd/installed/game"));
+  place.disk.on_call({});
   REQUIRE(discard_game(place.disk, "/r", "game"));
-  CHECK_FALSE(place.disk.exists("/r/game"));
+  CHECK_FALSE(place.disk.exists("/r/.peerd/installed/game"));
+}
+
+TEST_CASE("trash: a game that could be deleted only in part is not touched") {
+  Place place;
+  place.disk.write("/r/game/saves/slot", "mine");
+  const auto before = place.disk.tree("/r/game");
+  std::uint64_t changes = 0;
+  place.disk.on_call([&](std::string_view operation, const std::string& path, std::uint64_t) {
+    if (operation.starts_with("remove") || operation == "rename") ++changes;
+    return operation == "may_remove_entries" && path == "/r/game/deep/er" ? EACCES : 0;
+  });
+  const Result<void> discarded = discard_game(place.disk, "/r", "game");
+  REQUIRE_FALSE(discarded);
+  CHECK(discarded.error().message.contains("/r/game/deep/er"));
+  CHECK(discarded.error().message.contains("rm -r"));
+  CHECK(changes == 0);
+  CHECK(place.disk.tree("/r/game") == before);
+}
+
+TEST_CASE("trash: what is mounted in a game, or is the game, is not deleted") {
+  Place place;
+  for (const char* mount : {"/r/game", "/r/game/deep/er"}) {
+    place.disk.set_mount(mount, true);
+    const Result<void> discarded = discard_game(place.disk, "/r", "game");
+    REQUIRE_FALSE(discarded);
+    CHECK(discarded.error().system == EBUSY);
+    CHECK(discarded.error().message.contains("unmount"));
+    CHECK(place.disk.exists("/r/game/deep/er/file"));
+    place.disk.set_mount(mount, false);
+  }
+  // Mounted after it was moved: what lies outside stays.
+  REQUIRE(discard_game(place.disk, "/r", "game"));
+  place.disk.set_mount("/r/.peerd/trash/1/deep", true);
+  CHECK(empty_trash(place.disk, "/r", kGoOn).error().system == EBUSY);
+  CHECK(place.disk.exists("/r/.peerd/trash/1/deep/er/file"));
+  const auto trash = place.disk.open("/r/.peerd", false, false);
+  CHECK(store::remove_tree(**trash, "trash").error().system == EBUSY);
+  CHECK(place.disk.exists("/r/.peerd/trash/1/deep/er/file"));
+}
+
+TEST_CASE("trash: on a full disk a game goes by a rename, and what was received is deleted in its place") {
+  Place place;
+  REQUIRE(empty_trash(place.disk, "/r", kGoOn));  // the start: the trash is made while there is room
+  place.disk.write("/r/.peerd/staging/game/tree/file", "content");
+  place.disk.on_call([&](std::string_view operation, const std::string&, std::uint64_t) {
+    return operation == "make_directory" ? ENOSPC : 0;
+  });
+  REQUIRE(discard_game(place.disk, "/r", "game"));
   CHECK(place.disk.exists("/r/other/file"));
+  place.disk.on_call([&](std::string_view operation, const std::string&, std::uint64_t) {
+    return operation == "rename" ? ENOSPC : 0;
+  });
+  CHECK(discard_staging(place.disk, "/r", "game").value());
+  CHECK_FALSE(place.disk.exists("/r/.peerd/staging/game"));
 }
 
 TEST_CASE("trash: a game that is a link loses the link, and nothing is followed") {

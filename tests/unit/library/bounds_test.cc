@@ -1,0 +1,90 @@
+#include "library/bounds.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "library/scan.h"
+#include "support/store/memory_disk.h"
+
+namespace peer::library {
+namespace {
+
+struct Place {
+  Place() {
+    for (const char* path : {"/r/game/file", "/r/.peerd/installed/x", "/s/theirs/file", "/var/state/identity.pem",
+                             "/etc/passwd", "/proc/1/environ", "/run/user/file", "/run/media/disk/game/file",
+                             "/home/game/file", "/conf/peerd.toml", "/conf/games/one/file"}) {
+      disk.write(path, "content");
+    }
+  }
+  Result<ScannedGame> scan(const std::string& name) {
+    const Bounds bounds(disk, {"/r", "/s", "/not/there"}, {"/var/state"}, {"/conf/peerd.toml", "/gone/key"});
+    const auto root = disk.open("/r", false, false);
+    return scan_game(**root, name, 0, nullptr, &bounds, rt::StopFlag());
+  }
+  test::MemoryDisk disk;
+};
+
+}  // namespace
+
+TEST_CASE("bounds: a link to secrets, the system or another library is no game, and says why") {
+  Place place;
+  const struct {
+    const char* target;
+    const char* reason;
+  } cases[] = {{"/var/state", "/var/state"},
+               {"../var/state", "/var/state"},
+               {"/var", "holds /var/state"},
+               {"/", "top of the file system"},
+               {"/etc", "/etc"},
+               {"/proc/1", "/proc"},
+               {"/run/user", "/run"},
+               {"/run/media", "/run"},
+               {"/conf", "holds /conf/peerd.toml"},
+               {"/s", "library root /s"},
+               {"/s/theirs", "library root /s"},
+               {"/r", "library root /r"},
+               {".peerd/installed", "/r/.peerd"}};
+  int number = 0;
+  for (const auto& each : cases) {
+    INFO(each.target);
+    const std::string name = "link" + std::to_string(++number);
+    place.disk.make_symlink("/r/" + name, each.target);
+    const auto game = place.scan(name);
+    REQUIRE(game.has_value());
+    CHECK(game->unshareable);
+    CHECK(game->files.empty());
+    REQUIRE(game->problems.size() == 1);
+    INFO(game->problems[0].reason);
+    CHECK(game->problems[0].reason.contains(each.reason));
+  }
+}
+
+TEST_CASE("bounds: a link to a game elsewhere is followed") {
+  Place place;
+  int number = 0;
+  for (const char* target : {"/home/game", "/run/media/disk/game", "/conf/games/one", "game", "/r/game"}) {
+    INFO(target);
+    const std::string name = "link" + std::to_string(++number);
+    place.disk.make_symlink("/r/" + name, target);
+    const auto game = place.scan(name);
+    REQUIRE(game.has_value());
+    CHECK_FALSE(game->unshareable);
+    CHECK(game->files.size() == 1);
+  }
+}
+
+TEST_CASE("bounds: a directory that holds secrets is no game either") {
+  Place place;
+  place.disk.write("/r/mine/state/identity.pem", "key");
+  const auto root = place.disk.open("/r", false, false);
+  for (const char* tree : {"/r/mine", "/r/mine/state"}) {
+    const Bounds bounds(place.disk, {"/r"}, {tree}, {});
+    const auto game = scan_game(**root, "mine", 0, nullptr, &bounds, rt::StopFlag());
+    REQUIRE(game.has_value());
+    CHECK(game->unshareable);
+    const auto other = scan_game(**root, "game", 0, nullptr, &bounds, rt::StopFlag());
+    CHECK_FALSE(other->unshareable);
+  }
+}
+
+}  // namespace peer::library
