@@ -77,7 +77,8 @@ rt::Task<void> run(discovery::AvahiDiscovery& subject, rt::CancellationToken tok
   discovery::Record self;
   self.id = PeerId::from_hex(std::string(64, '3')).value();
   self.name = "test";
-  co_await subject.run(std::move(self), 24747, [](discovery::Event) {}, token);
+  const auto deaf = [](const discovery::Event&) {};
+  co_await subject.run(std::move(self), 24747, deaf, token);
 }
 
 /// How many calls the client makes until it has made all kinds of them.
