@@ -6,6 +6,7 @@
 #include <cctype>
 #include <csignal>
 
+#include "base/fault.h"
 #include "control/hook_process.h"
 #include "control/rpc.h"
 #include "protocol/path.h"
@@ -88,6 +89,7 @@ struct HookRunner::Side {
   static rt::Task<void> serve(Side& self, Queue& queue, rt::CancellationToken token);
   static rt::Task<void> run_queued(Side& self, Queue& queue, Order order, rt::CancellationToken token);
   static rt::Task<void> run(Side& self, Order order, rt::CancellationToken token);
+  static rt::Task<void> attend(Side& self, HookProcess& process, const Order& order, rt::CancellationToken token);
   static rt::Task<void> end(rt::Executor& executor, HookProcess& process, std::chrono::milliseconds mercy);
 
   const Log log;
@@ -118,29 +120,46 @@ rt::Task<void> HookRunner::Side::run_queued(Side& self, Queue& queue, Order orde
   queue.ended.set();
 }
 
+/// What goes wrong in one hook ends that hook alone.
 rt::Task<void> HookRunner::Side::run(Side& self, Order order, rt::CancellationToken token) {
-  const std::string what = "hook " + order.run.hook + " (" + order.run.command.front() + ")";
   HookProcess process(self.thread.uv());
-  if (auto started = process.start(order.run); !started) {
-    self.log.warn("hook " + order.run.hook + ": " + started.error().message);
-  } else {
-    bool cancelled = false;
-    try {
-      const auto over = [&process](rt::CancellationToken limited) { return process.ended(std::move(limited)); };
-      co_await rt::with_timeout(self.thread.executor(), order.timeout, over, token);
-    } catch (const rt::Cancelled&) {
-      cancelled = true;
-    }
-    if (!process.has_ended()) {
-      const std::string seconds = std::to_string(order.timeout / std::chrono::milliseconds(1)) + " ms";
-      self.log.warn(what + (cancelled ? " is ended: the daemon stops" : " is ended: it has run for " + seconds));
-      co_await end(self.thread.executor(), process, order.mercy);
-    } else if (const std::string failure = process.failure(); !failure.empty()) {
-      self.log.warn(what + ": " + failure);
-    }
-    process.send_signal(SIGKILL);  // what it left behind
+  std::string failure;
+  try {
+    co_await attend(self, process, order, token);
+  } catch (const std::exception& e) {
+    failure = e.what();
+  }
+  if (!failure.empty()) {
+    self.log.error("hook " + order.run.hook + " failed: " + failure);
+    if (!process.has_ended()) co_await end(self.thread.executor(), process, order.mercy);
   }
   co_await process.finish();
+}
+
+/// Starts the program and waits for its end.
+rt::Task<void> HookRunner::Side::attend(Side& self, HookProcess& process, const Order& order,
+                                        rt::CancellationToken token) {
+  const std::string what = "hook " + order.run.hook + " (" + order.run.command.front() + ")";
+  if (auto started = process.start(order.run); !started) {
+    self.log.warn("hook " + order.run.hook + ": " + started.error().message);
+    co_return;
+  }
+  PEER_FAULT_POINT("hook");
+  bool cancelled = false;
+  try {
+    const auto over = [&process](rt::CancellationToken limited) { return process.ended(std::move(limited)); };
+    co_await rt::with_timeout(self.thread.executor(), order.timeout, over, token);
+  } catch (const rt::Cancelled&) {
+    cancelled = true;
+  }
+  if (!process.has_ended()) {
+    const std::string seconds = std::to_string(order.timeout / std::chrono::milliseconds(1)) + " ms";
+    self.log.warn(what + (cancelled ? " is ended: the daemon stops" : " is ended: it has run for " + seconds));
+    co_await end(self.thread.executor(), process, order.mercy);
+  } else if (const std::string failure = process.failure(); !failure.empty()) {
+    self.log.warn(what + ": " + failure);
+  }
+  process.send_signal(SIGKILL);  // what it left behind
 }
 
 rt::Task<void> HookRunner::Side::end(rt::Executor& executor, HookProcess& process, std::chrono::milliseconds mercy) {

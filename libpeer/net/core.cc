@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/fault.h"
 #include "net/connection.h"
 #include "runtime/sleep.h"
 
@@ -89,18 +90,23 @@ rt::Task<void> Core::run(rt::CancellationToken token) {
   PEER_CHECK(!std::exchange(begun_, true));
   socket_->start(*this);
   started_.set();
-  while (!token.requested() && !socket_error_) {
-    try {
+  std::exception_ptr failure;
+  try {
+    while (!token.requested() && !socket_error_) {
       co_await work_.wait(token);
-    } catch (const rt::Cancelled&) {
-      break;
+      PEER_FAULT_POINT("endpoint");
+      work_.reset();
+      flush_touched();
     }
-    work_.reset();
-    flush_touched();
+  } catch (const rt::Cancelled&) {
+    // Asked to stop.
+  } catch (...) {
+    failure = std::current_exception();  // the connections are closed all the same: they live in this endpoint's scope
   }
   stopping_ = true;
   auto closing = close_all();
   co_await closing;
+  if (failure) std::rethrow_exception(failure);
   if (socket_error_) throw std::runtime_error("the UDP socket failed: " + socket_error_->message);
 }
 

@@ -3,6 +3,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "base/fault.h"
 #include "peer/runtime_state.h"
 #include "protocol/path.h"
 
@@ -84,6 +85,7 @@ template <class C, class F>
 void PeerMain::answer_now(Request<C>& request, F work) {
   Result<typename C::Reply> answer = fail(ErrorCode::internal, "the command failed");
   try {
+    PEER_FAULT_POINT("command");
     answer = work();
   } catch (const std::exception& e) {
     answer = fail(ErrorCode::internal, std::string("the command failed: ") + e.what());
@@ -95,6 +97,7 @@ template <class C>
 rt::Task<void> PeerMain::answer(Request<C> request, Handler<C> handler, rt::CancellationToken token) {
   Result<typename C::Reply> answer = fail(ErrorCode::cancelled, "the daemon is stopping");
   try {
+    PEER_FAULT_POINT("command");
     Task<C> work = (this->*handler)(std::move(request.command), token);
     answer = co_await work;
   } catch (const rt::Cancelled&) {

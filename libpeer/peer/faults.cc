@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "base/fault.h"
 #include "protocol/path.h"
 
 namespace peer::node {
@@ -37,10 +38,11 @@ rt::Task<void> PeerMain::run_failing(std::string name, rt::Service service, rt::
 Result<bool> PeerMain::fail_service(const FailService& command) {
   const auto found = faults_.find(command.service);
   if (found == faults_.end()) {
+    if (command.how == ServiceFault::throws && fault::arm(command.service)) return true;
     std::string known;
     for (const auto& [name, fault] : faults_) known += (known.empty() ? "" : ", ") + name;
-    return fail(ErrorCode::invalid,
-                "there is no service " + protocol::printable(command.service) + ": these can fail: " + known);
+    return fail(ErrorCode::invalid, "there is no service " + protocol::printable(command.service) +
+                                        ": these can fail: " + known + "; and these can throw once: " + fault::names());
   }
   if (found->second.stop == nullptr) return fail(ErrorCode::busy, command.service + " is not running now");
   found->second.how = command.how;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/fault.h"
 #include "protocol/routes.h"
 
 namespace peer::node {
@@ -75,6 +76,7 @@ rt::Task<void> NetSide::handle(SessionContext sessions, net::ServerStream& strea
     Error error(ErrorCode::refused, "this peer is banned here", 0);
     co_await seeder_.forbid(stream, std::move(error), token);
   } else {
+    PEER_FAULT_POINT("request");
     co_await seeder_.serve(stream, *route, token);
   }
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/fault.h"
 #include "runtime/sleep.h"
 
 namespace peer::node {
@@ -122,7 +123,10 @@ rt::Task<void> Peers::run_inbox(rt::CancellationToken token) {
   targets_changed_.set();
   std::exception_ptr failure;
   try {
-    while (auto report = co_await inbox_.receive(scope.token())) take_in(std::move(*report));
+    while (auto report = co_await inbox_.receive(scope.token())) {
+      PEER_FAULT_POINT("inbox");
+      take_in(std::move(*report));
+    }
   } catch (...) {
     failure = std::current_exception();
   }
@@ -150,6 +154,7 @@ void Peers::on_report(SessionReport report) {
     const auto session = sessions_.find(received->session);
     if (session == sessions_.end()) return;
     session->second.backlog->fetch_sub(1);
+    PEER_FAULT_POINT("session message");
     // A Goodbye counts even if its session has ended already, so that an answer to what came before could not be sent.
     const bool goodbye = std::holds_alternative<protocol::Goodbye>(received->message);
     if (goodbye || !session->second.closed) on_message(session->first, session->second, std::move(received->message));

@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/fault.h"
 #include "protocol/limits.h"
 #include "protocol/routes.h"
 #include "runtime/sleep.h"
@@ -19,13 +20,19 @@ struct Session {
   SessionId id;
   net::BodyReader& reader;
   net::BodyWriter& writer;
+  bool inbound;
   Outgoing outgoing;
   std::shared_ptr<std::atomic<std::size_t>> backlog = std::make_shared<std::atomic<std::size_t>>(0);
   rt::Event reader_ended;
   Error reason{ErrorCode::unreachable, "the session ended", 0};
 
-  Session(const SessionContext& c, net::BodyReader& r, net::BodyWriter& w)
-      : context(c), id(c.next_id->fetch_add(1)), reader(r), writer(w), outgoing(c.net->executor(), kOutgoingFrames) {}
+  Session(const SessionContext& c, net::BodyReader& r, net::BodyWriter& w, bool i)
+      : context(c),
+        id(c.next_id->fetch_add(1)),
+        reader(r),
+        writer(w),
+        inbound(i),
+        outgoing(c.net->executor(), kOutgoingFrames) {}
 };
 
 /// The next frame's payload, of `most` bytes or fewer; nothing at the stream's end.
@@ -71,6 +78,7 @@ rt::Task<void> read_loop(Session& session, rt::CancellationToken token) {
     }
     if (!*message) continue;
     if (std::holds_alternative<protocol::Hello>(**message)) most = protocol::kMaxFrameBytes;
+    PEER_FAULT_POINT(session.inbound ? "accepted session" : "dialled session");
     const bool goodbye = std::holds_alternative<protocol::Goodbye>(**message);
     // A control loop that is behind holds the reading back, and flow control the sender. Each for itself: one who
     // floods does not fill the inbox for all.
@@ -131,8 +139,8 @@ rt::Task<void> write_until_end(Session& session, rt::Scope& scope) {
 /// `dial` is 0 for an inbound one.
 rt::Task<Error> run_session(const SessionContext& context, net::BodyReader& reader, net::BodyWriter& writer,
                             PeerId peer, net::SocketAddress remote, std::uint64_t dial, rt::CancellationToken token) {
-  Session session(context, reader, writer);
-  SessionOpened opened{session.id, peer, dial == 0, remote, session.outgoing.sender(), dial, session.backlog};
+  Session session(context, reader, writer, dial == 0);
+  SessionOpened opened{session.id, peer, session.inbound, remote, session.outgoing.sender(), dial, session.backlog};
   context.reports.send_urgent(std::move(opened));
   std::exception_ptr failure;
   {
@@ -190,6 +198,8 @@ rt::Task<DialEnd> dial_session(SessionContext context, net::Transport* transport
     co_return DialEnd{Error{code, address.to_string() + " answered " + std::to_string(status) + " to a session", 0}};
   }
   Error reason = co_await run_session(context, stream->reader(), stream->writer(), *link->peer(), address, dial, token);
+  // Who refuses says so in a Refusal. A request that is given up is how any session on the other side may end.
+  if (reason.code == ErrorCode::refused) reason.code = ErrorCode::unreachable;
   link->close("session over");
   co_return DialEnd{std::move(reason)};
 }

@@ -87,7 +87,7 @@ void ManualExecutor::advance(Duration by) {
     advance_to_next_timer();
     run_ready();
   }
-  now_ = target;
+  now_ = std::max(now_, target);  // what ran may have advanced the clock itself
 }
 
 bool ManualExecutor::advance_to_next_timer() {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/fault.h"
 #include "runtime/call_on.h"
 #include "transfer/download.h"
 
@@ -32,6 +33,7 @@ rt::Task<DownloadOutcome> Download::fetch_all(rt::Scope& scope) {
       result = verdict();
       if (result) break;
       auto report = co_await inbox_.receive(scope.token());
+      PEER_FAULT_POINT("download");
       while (report) {
         handle(std::move(*report));
         report = inbox_.try_receive();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/fault.h"
 #include "protocol/routes.h"
 
 namespace peer::transfer {
@@ -176,6 +177,7 @@ rt::Task<void> run_lane(const SourceJob& job, net::Link& link, rt::CancellationT
   for (;;) {
     const std::optional<Assignment> work = co_await job.spans->receive(token);
     if (!work) co_return;
+    PEER_FAULT_POINT("lane");
     const Span span = work->span;
     std::optional<SpanFailed> failure;
     for (Span rest = span; rest.count > 0 && !failure && !work->unwanted->load();) {

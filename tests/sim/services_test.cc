@@ -1,4 +1,5 @@
 // Services, their policies, and how a runtime ends.
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
 #include "scenario.h"
@@ -185,6 +186,62 @@ TEST_CASE("a Required service that hangs is named when the shutdown's time is ov
   for (const auto& each : failing.exit().overran) named = named || each == "required services/QuicServer";
   CHECK(named);
   CHECK(other.count("PeerGoodbye") == 1);
+}
+
+TEST_CASE("a hang beside a Required failure keeps neither the exit code nor the time from being right") {
+  for (const std::string hanging : {"LocalMonitor", "Discovery", "Liveness"}) {
+    SimWorld world(10);
+    SimPeer failing(world, "failing", "10.0.0.1");
+    SimPeer other(world, "other", "10.0.0.2");
+    failing.start({});
+    other.start(knowing(failing.address));
+    REQUIRE(world.run_until([&] { return failing.count("PeerConnected") == 1; }, 10s));
+    CHECK(fail_service(failing, hanging, node::ServiceFault::hangs));
+    CHECK(fail_service(failing, "QuicServer", node::ServiceFault::throws));
+    REQUIRE(world.run_until([&] { return failing.stopped(); }, 2100ms));
+    CHECK(failing.exit().failed);
+    CHECK(failing.count("RuntimeFailed") == 1);
+    const auto& overran = failing.exit().overran;
+    CHECK(std::ranges::find(overran, "services/" + hanging) != overran.end());
+    CHECK(other.count("PeerGoodbye") == 1);
+  }
+}
+
+TEST_CASE("an endpoint that throws is QuicServer's failure, and a clean end") {
+  SimWorld world(11);
+  SimPeer failing(world, "failing", "10.0.0.1");
+  SimPeer other(world, "other", "10.0.0.2");
+  failing.start({});
+  other.start(knowing(failing.address));
+  REQUIRE(world.run_until([&] { return failing.count("PeerConnected") == 1; }, 10s));
+  CHECK(fail_service(failing, "endpoint", node::ServiceFault::throws));
+  node::ConnectPeer connect;
+  connect.address = "10.0.0.9";  // something for the loop to do
+  failing.handle().sender().send(connect, [](const auto&) {});
+  REQUIRE(world.run_until([&] { return failing.count("RuntimeFailed") == 1; }, 30s));
+  check_clean(world, failing);
+  CHECK(failing.exit().failed);
+  CHECK(failing.count("ShuttingDown") == 1);
+  CHECK(std::ranges::any_of(world.trace, [](const std::string& line) {
+    return line.contains("failing RuntimeFailed QuicServer: endpoint: told to fail");
+  }));
+  REQUIRE(world.run_until([&] { return other.count("PeerLost") + other.count("PeerGoodbye") == 1; }, 1s));
+}
+
+TEST_CASE("the end of the inbox is a failure, and a clean end") {
+  SimWorld world(12);
+  SimPeer failing(world, "failing", "10.0.0.1");
+  SimPeer other(world, "other", "10.0.0.2");
+  failing.start({});
+  CHECK(fail_service(failing, "inbox", node::ServiceFault::throws));
+  other.start(knowing(failing.address));
+  REQUIRE(world.run_until([&] { return failing.count("RuntimeFailed") + other.count("RuntimeFailed") == 1; }, 10s));
+  SimPeer& failed = failing.count("RuntimeFailed") == 1 ? failing : other;
+  check_clean(world, failed);
+  CHECK(failed.exit().failed);
+  CHECK(std::ranges::any_of(world.trace, [](const std::string& line) {
+    return line.contains("RuntimeFailed sessions: inbox: told to fail");
+  }));
 }
 
 TEST_CASE("a Restart service runs again after 5 s, until shutdown is asked for") {

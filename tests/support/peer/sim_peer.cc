@@ -103,7 +103,7 @@ void SimPeer::start(Options options) {
   peer.environment.net = scope_.get();
   peer.environment.workers = workers_.get();
   peer.environment.store_thread = store_thread_.get();
-  peer.environment.disk = &disk;
+  peer.environment.disk = options.disk != nullptr ? options.disk : &disk;
   peer.environment.store = store_.get();
   peer.environment.random = random_.get();
   peer.environment.net_random = random_.get();
@@ -154,6 +154,13 @@ std::size_t SimPeer::logged(LogLevel level, std::string_view text) const {
 
 std::size_t SimPeer::count(std::string_view event) const {
   return static_cast<std::size_t>(std::ranges::count(events_, event));
+}
+
+std::size_t SimPeer::tasks(std::string_view task_name) const {
+  std::size_t count = 0;
+  const auto visit = [&](const std::string& task, const std::string&) { count += task == task_name ? 1 : 0; };
+  if (scope_) scope_->visit(visit);
+  return count;
 }
 
 }  // namespace peer::test

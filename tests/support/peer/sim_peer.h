@@ -51,6 +51,7 @@ class SimPeer {
     std::vector<std::string> roots = {"/library"};
     std::vector<std::string> automatic;
     node::Access access;
+    store::Disk* disk = nullptr;  ///< in front of its own; must outlive the run
     Options() = default;
   };
 
@@ -93,6 +94,8 @@ class SimPeer {
   void drop_handle() { handle_.reset(); }
   /// Tasks that live, of both loops.
   std::size_t tasks() const { return scope_ ? scope_->size() : 0; }
+  /// Those of that name.
+  std::size_t tasks(std::string_view task_name) const;
   bool workers_idle() const { return workers_->outstanding() == 0 && store_thread_->outstanding() == 0; }
 
  private:

@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "base/fault.h"
 #include "support/store/temp_directory.h"
 
 using namespace peer;
@@ -203,3 +204,25 @@ TEST_CASE("A stop ends what runs and waits for it") {
   CHECK_FALSE(alive(bench.read("self")));
   CHECK(bench.logged("is ended: the daemon stops"));
 }
+
+#if PEERD_TEST_HOOKS
+
+TEST_CASE("A hook in which something throws ends alone, and takes no place from the others") {
+  Bench bench;
+  HookRunner hooks(bench.shell("game_added", "echo $$ >$1/$PEERD_GAME; [ $PEERD_GAME = good ] || sleep 60"), "s",
+                   bench.log());
+  const auto added = [&](const std::string& game) {
+    hooks.on_event(event("LocalLibraryChanged", {{"added", {game}}, {"removed", Json::array()}}));
+  };
+  const std::size_t failing = HookRunner::kRunning + 1;
+  for (std::size_t i = 0; i < failing; ++i) REQUIRE(fault::arm("hook"));
+  for (std::size_t i = 0; i < failing; ++i) added("bad" + std::to_string(i));
+  REQUIRE(eventually([] { return fault::armed("hook") == 0; }));
+  REQUIRE(eventually([&] { return bench.logged("hook game_added failed: hook: told to fail"); }));
+  added("good");
+  REQUIRE(eventually([&] { return std::filesystem::exists(bench.path("good")); }));
+  // Nor does the program go on that was started already.
+  for (std::size_t i = 0; i < failing; ++i) CHECK_FALSE(alive(bench.read("bad" + std::to_string(i))));
+}
+
+#endif
