@@ -51,11 +51,22 @@ TEST_CASE("durability: what a checkpoint logged is logged after a power cut", "[
     INFO("power cut " << seed);
     MemoryDisk disk;
     disk.make_directories(kRoot);
-    const auto staging = open(disk, sample);
-    write(*staging, sample, 0, 3);
-    REQUIRE(staging->checkpoint().has_value());
+    {
+      const auto staging = open(disk, sample);
+      write(*staging, sample, 0, 5);
+      REQUIRE(staging->checkpoint().has_value());
+    }
     disk.power_cut(seed);
-    CHECK(logged(disk, sample) == 3);
+    CHECK(logged(disk, sample) == 5);
+    const auto again = open(disk, sample);
+    CHECK(again->has(0, 5));
+    for (std::size_t chunk = 0; chunk < 5; ++chunk) {
+      const protocol::ChunkPlace place = sample.manifest().place(chunk);
+      const std::string text =
+          disk.read(kRoot + "/.peerd/staging/game/tree/" + sample.manifest().files[place.file].path);
+      const auto right = sample.chunk(chunk);
+      CHECK(std::ranges::equal(std::as_bytes(std::span(text).subspan(place.offset, place.size)), std::as_bytes(right)));
+    }
   }
 }
 
@@ -122,6 +133,32 @@ TEST_CASE("durability: what was discarded does not come back with the power", "[
       CHECK_FALSE(disk.exists("/lib/game"));
       CHECK_FALSE(disk.exists("/lib/.peerd/installed/game"));
       CHECK_FALSE(disk.exists("/lib/.peerd/staging/other"));
+    }
+  }
+}
+
+TEST_CASE("durability: a checkpoint of many small files keeps all that it logs", "[staging]") {
+  std::map<std::string, std::size_t> sizes;
+  for (int i = 0; i < 200; ++i) sizes["d" + std::to_string(i % 30) + "/f" + std::to_string(i)] = 100 + i;
+  const SampleGame sample = test::make_game(sizes, 3);
+  const std::size_t chunks = sample.manifest().chunks.size();
+  for (std::uint64_t seed = 0; seed < 12; ++seed) {
+    INFO("power cut " << seed);
+    MemoryDisk disk;
+    disk.make_directories(kRoot);
+    {
+      const auto staging = open(disk, sample);
+      write(*staging, sample, 0, chunks);
+      REQUIRE(staging->checkpoint().has_value());
+    }
+    disk.power_cut(seed);
+    CHECK(logged(disk, sample) == chunks);
+    const auto again = open(disk, sample);
+    const std::vector<bool> have = again->have();
+    for (std::size_t i = 0; i < chunks; ++i) {
+      REQUIRE(have[i]);
+      const std::string& path = sample.manifest().files[sample.manifest().place(i).file].path;
+      REQUIRE(disk.read(kRoot + "/.peerd/staging/game/tree/" + path) == sample.content.at(path));
     }
   }
 }
