@@ -162,3 +162,30 @@ TEST_CASE("durability: a checkpoint of many small files keeps all that it logs",
     }
   }
 }
+
+TEST_CASE("durability: directories whose first sync failed are synced before a user's game goes into them",
+          "[staging]") {
+  const SampleGame sample = game();
+  for (const std::string unsynced : {"/lib/.peerd", "/lib/.peerd/replaced"}) {
+    for (std::uint64_t seed = 0; seed < kSeeds; ++seed) {
+      INFO(unsynced << ", power cut " << seed);
+      MemoryDisk disk;
+      disk.write(kRoot + "/game/save", "of the user");
+      {
+        const auto staging = open(disk, sample);
+        write(*staging, sample, 0, sample.manifest().chunks.size());
+        REQUIRE(staging->checkpoint().has_value());
+        disk.on_call([&](std::string_view operation, const std::string& path, std::uint64_t) {
+          return operation == "directory_sync" && path == unsynced ? EIO : 0;
+        });
+        CHECK_FALSE(staging->publish(nullptr).has_value());
+        disk.on_call({});
+      }
+      REQUIRE(open(disk, sample)->publish(nullptr).has_value());
+      disk.power_cut(seed);
+      REQUIRE(sample.is_at(disk, kRoot + "/game"));
+      REQUIRE(disk.exists(kRoot + "/.peerd/replaced/game/1/save"));
+      CHECK(disk.read(kRoot + "/.peerd/replaced/game/1/save") == "of the user");
+    }
+  }
+}
