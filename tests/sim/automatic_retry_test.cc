@@ -26,3 +26,18 @@ TEST_CASE("automatic: one that fails again and again is tried after a minute, th
   CHECK(world.run_until([&] { return leech.count("DownloadGameFilesFailed") == 3; }, 4min));
   leech.disk.on_call({});
 }
+
+TEST_CASE("automatic: after one that finished a newer version is fetched at once") {
+  SimWorld world(86);
+  SimPeer seed(world, "seed", "10.0.0.1");
+  SimPeer leech(world, "leech", "10.0.0.3");
+  make_small_game(seed.disk, "/library/game", 1'500'000);
+  seed.start({});
+  SimPeer::Options options = knowing(seed.address);
+  options.automatic = {"game"};
+  leech.start(options);
+  REQUIRE(world.run_until([&] { return leech.count("DownloadGameFilesFinished") == 1; }, 30s));
+  seed.disk.write("/library/game/data/file0", "changed");
+  REQUIRE(seed.ask(node::Rescan{}).has_value());
+  CHECK(world.run_until([&] { return leech.count("DownloadGameFilesFinished") == 2; }, 20s));
+}

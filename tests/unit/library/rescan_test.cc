@@ -1,4 +1,5 @@
 // What a rescan answers when it is cancelled, and when the disk fails.
+#include <algorithm>
 #include <cerrno>
 
 #include "fixture.h"
@@ -75,13 +76,47 @@ TEST_CASE("scan: one that is stopped in the middle says so, and gives no half of
   disk.write("/r/game/a/f", "a");
   disk.write("/r/game/b/f", "b");
   rt::CancellationSource stop;
-  disk.on_call([&stop](std::string_view operation, const std::string& path, std::uint64_t) {
+  std::vector<std::string> listed;
+  disk.on_call([&](std::string_view operation, const std::string& path, std::uint64_t) {
+    if (operation == "list") listed.push_back(path);
     if (operation == "list" && path == "/r/game/a") stop.request();
     return 0;
   });
   const auto scanned = test::run_task(executor, scan_on_worker(disk, workers, stop.token()));
   REQUIRE_FALSE(scanned.has_value());
   CHECK(scanned.error().code == ErrorCode::cancelled);
+  CHECK(listed == std::vector<std::string>{"/r/game", "/r/game/a"});
+}
+
+TEST_CASE("library: a file that is written while it is hashed is never offered as a mix of both contents") {
+  const std::string before(3 * protocol::kChunkSize, 'a');
+  const std::string after(3 * protocol::kChunkSize, 'b');
+  std::vector<Digest> versions;
+  for (const std::string& text : {before, after}) {
+    Machine machine;
+    machine.disk.write("/games/a/f", text);
+    Life life(machine);
+    life.start_and_run(5s);
+    versions.push_back(life.version("a"));
+  }
+  Machine machine;
+  machine.disk.write("/games/a/f", before);
+  machine.live();
+  int reads = 0;
+  machine.disk.on_call([&](std::string_view operation, const std::string& path, std::uint64_t) {
+    if (operation == "read_at" && path == "/games/a/f" && ++reads == 3) machine.disk.write("/games/a/f", after);
+    return 0;
+  });
+  Life life(machine);
+  life.start();
+  for (int i = 0; i < 100; ++i) {
+    machine.executor.advance(100ms);
+    const auto game = life.game("a");
+    if (game && game->offered) CHECK(std::ranges::find(versions, game->offered->version) != versions.end());
+  }
+  CHECK(reads >= 3);
+  machine.executor.advance(10min);
+  CHECK(life.version("a") == versions[1]);
 }
 
 TEST_CASE("scan: a root that cannot be listed is a failure with its reason") {
