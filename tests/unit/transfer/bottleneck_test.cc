@@ -24,3 +24,11 @@ TEST_CASE("what holds a download back is where its time goes", "[bottleneck]") {
   spent = {40, 0, 0, 1000, 900, 100, 0};
   CHECK_FALSE(bottleneck(spent));  // neither
 }
+
+TEST_CASE("half of the time or of the bytes is not most of it", "[bottleneck]") {
+  CHECK(bottleneck({40, 20, 0, 1000, 10, 100, 0}) == "network");  // blocked half of the time
+  CHECK(bottleneck({40, 0, 20, 10, 1000, 100, 0}) == "cpu");      // syncing half of it
+  CHECK(bottleneck({40, 0, 0, 1000, 10, 100, 50}) == "network");  // half of the bytes held back
+  CHECK_FALSE(bottleneck({40, 0, 0, 1000, 1000, 100, 0}));        // as long for bytes as for writing
+  CHECK_FALSE(bottleneck({40, 0, 0, 2000, 1000, 100, 0}));
+}

@@ -306,3 +306,16 @@ TEST_CASE("Whatever sources do, each missing chunk is assigned once and all are 
     CHECK(planner.bytes_had() == manifest.total_size());
   }
 }
+
+TEST_CASE("A source that comes to hold all is no longer a partial one", "[plan]") {
+  const auto manifest = manifest_of({200 * kChunkSize});
+  Planner planner(manifest, flags(200, 0, 0), 3);
+  planner.offers_all(kOne);
+  planner.offers(kTwo, flags(200, 10, 20));
+  planner.offers(kTwo, flags(200, 10, 30));
+  planner.offers_all(kTwo);
+  planner.withdraws(kTwo);
+  const auto order = drain(planner, kOne);
+  REQUIRE(order.size() == 200);
+  for (std::size_t i = 1; i < order.size(); ++i) CHECK(order[i] == (order[i - 1] + 1) % 200);
+}

@@ -1,0 +1,138 @@
+// What a rescan answers when it is cancelled, and when the disk fails.
+#include <algorithm>
+#include <cerrno>
+
+#include "fixture.h"
+#include "library/scan.h"
+
+namespace peer::library {
+namespace {
+
+struct Rescan {
+  bool ended = false;
+  bool cancelled = false;
+};
+
+rt::Task<void> rescan(Library& library, Rescan& out, rt::CancellationToken token) {
+  try {
+    static_cast<void>(co_await library.rescan(std::nullopt, token));
+  } catch (const rt::Cancelled&) {
+    out.cancelled = true;
+  }
+  out.ended = true;
+}
+
+/// A look of the rescan is under way.
+bool looking(const rt::Scope& scope) {
+  bool found = false;
+  scope.visit([&](const std::string&, const std::string& name) { found = found || name == "rescan"; });
+  return found;
+}
+
+rt::Task<Result<ScannedGame>> scan_on_worker(test::MemoryDisk& disk, rt::Workers& workers,
+                                             rt::CancellationToken token) {
+  const auto job = [&disk](const rt::StopFlag& stop) -> Result<ScannedGame> {
+    const auto root = disk.open("/r", false, false);
+    return scan_game(**root, "game", kToday, nullptr, stop);
+  };
+  co_return co_await rt::offload(workers, job, token);
+}
+
+}  // namespace
+
+TEST_CASE("library: a rescan that is cancelled while it looks does not say that it looked") {
+  std::size_t cancelled = 0;
+  for (std::size_t steps = 0;; ++steps) {
+    Machine machine;
+    machine.disk.write("/games/a/f", std::string(10'000, 'a'));
+    machine.disk.write("/games/b/f", "b");
+    Life life(machine);
+    life.start_and_run(1s);
+    rt::CancellationSource stop(life.scope.token());
+    Rescan result;
+    life.scope.spawn("the rescan", rescan(*life.library, result, stop.token()));
+    bool was_looking = false;
+    for (std::size_t i = 0; i < steps && !result.ended; ++i) {
+      if (!machine.executor.step()) REQUIRE(machine.executor.advance_to_next_timer());
+    }
+    if (result.ended) break;
+    was_looking = looking(life.scope);
+    stop.request();
+    machine.executor.advance(1s);
+    REQUIRE(result.ended);
+    if (was_looking) {
+      INFO("cancelled after step " << steps);
+      CHECK(result.cancelled);
+      ++cancelled;
+    }
+  }
+  CHECK(cancelled > 0);
+}
+
+TEST_CASE("scan: one that is stopped in the middle says so, and gives no half of a game") {
+  rt::ManualExecutor executor;
+  rt::ManualWorkers workers(executor, 1, 1ms);
+  test::MemoryDisk disk;
+  disk.write("/r/game/a/f", "a");
+  disk.write("/r/game/b/f", "b");
+  rt::CancellationSource stop;
+  std::vector<std::string> listed;
+  disk.on_call([&](std::string_view operation, const std::string& path, std::uint64_t) {
+    if (operation == "list") listed.push_back(path);
+    if (operation == "list" && path == "/r/game/a") stop.request();
+    return 0;
+  });
+  const auto scanned = test::run_task(executor, scan_on_worker(disk, workers, stop.token()));
+  REQUIRE_FALSE(scanned.has_value());
+  CHECK(scanned.error().code == ErrorCode::cancelled);
+  CHECK(listed == std::vector<std::string>{"/r/game", "/r/game/a"});
+}
+
+TEST_CASE("library: a file that is written while it is hashed is never offered as a mix of both contents") {
+  const std::string before(3 * protocol::kChunkSize, 'a');
+  const std::string after(3 * protocol::kChunkSize, 'b');
+  std::vector<Digest> versions;
+  for (const std::string& text : {before, after}) {
+    Machine machine;
+    machine.disk.write("/games/a/f", text);
+    Life life(machine);
+    life.start_and_run(5s);
+    versions.push_back(life.version("a"));
+  }
+  Machine machine;
+  machine.disk.write("/games/a/f", before);
+  machine.live();
+  int reads = 0;
+  machine.disk.on_call([&](std::string_view operation, const std::string& path, std::uint64_t) {
+    if (operation == "read_at" && path == "/games/a/f" && ++reads == 3) machine.disk.write("/games/a/f", after);
+    return 0;
+  });
+  Life life(machine);
+  life.start();
+  for (int i = 0; i < 100; ++i) {
+    machine.executor.advance(100ms);
+    const auto game = life.game("a");
+    if (game && game->offered) CHECK(std::ranges::find(versions, game->offered->version) != versions.end());
+  }
+  CHECK(reads >= 3);
+  machine.executor.advance(10min);
+  CHECK(life.version("a") == versions[1]);
+}
+
+TEST_CASE("scan: a root that cannot be listed is a failure with its reason") {
+  test::MemoryDisk disk;
+  disk.write("/r/a/f", "a");
+  disk.write("/s/b/f", "b");
+  disk.on_call([](std::string_view operation, const std::string& path, std::uint64_t) {
+    return operation == "list" && path == "/r" ? EIO : 0;
+  });
+  const FoundGames found = find_games(disk, {"/r", "/s"}, nullptr);
+  REQUIRE(found.failures.size() == 1);
+  CHECK(found.failures[0].root == "/r");
+  CHECK(found.failures[0].error.system == EIO);
+  CHECK_FALSE(found.failures[0].gone());
+  REQUIRE(found.games.size() == 1);
+  CHECK(found.games[0].name == "b");
+}
+
+}  // namespace peer::library

@@ -1,0 +1,12 @@
+#include <catch2/catch_test_macros.hpp>
+#include <stdexcept>
+
+#include "runtime/scope.h"
+
+using peer::rt::describe;
+
+TEST_CASE("a failure is described by what it says, whatever was thrown") {
+  CHECK(describe(std::make_exception_ptr(std::runtime_error("the disk is gone"))) == "the disk is gone");
+  CHECK(describe(std::make_exception_ptr(7)) == "an exception that is no std::exception");
+  CHECK(describe(nullptr) == "ended");
+}

@@ -1,0 +1,46 @@
+// Tasks that are always ready do not keep the loop from its timers and its I/O.
+#include <catch2/catch_test_macros.hpp>
+#include <string>
+
+#include "runtime/event.h"
+#include "runtime/uv_executor.h"
+#include "support/run_task.h"
+
+using namespace peer::rt;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Hop {
+  bool await_ready() const noexcept { return false; }
+  template <class P>
+  void await_suspend(std::coroutine_handle<P> self) const noexcept {
+    self.promise().wake();
+  }
+  void await_resume() const noexcept {}
+};
+
+/// Goes on for so many resumptions of a millisecond each, or until it is told to stop; how many it took.
+Task<void> work(UvExecutor& executor, int most, const bool* stop, int* taken) {
+  for (; *taken < most && !*stop; ++*taken) {
+    const TimePoint end = executor.now() + 1ms;
+    while (executor.now() < end) {
+    }
+    Hop hop;
+    co_await hop;
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a timer that is due fires although tasks that take long are always ready") {
+  peer::test::run_on_uv([](UvExecutor& executor) -> Task<void> {
+    constexpr int kMost = 300;
+    bool fired = false;
+    int taken = 0;
+    executor.arm(executor.now() + 1ms, [&fired] { fired = true; });
+    co_await work(executor, kMost, &fired, &taken);
+    CHECK(fired);
+    CHECK(taken < kMost);
+  });
+}
