@@ -37,7 +37,7 @@ TEST_CASE("the end of a cancelled update is told although the library, which off
   cancel.game = "game";
   leech.disk.write("/library/other/file", "new");
   REQUIRE(leech.ask(cancel).has_value());
-  leech.handle().sender().send(node::Rescan{}, [](Result<bool>) {});
+  leech.handle().sender().send(node::Rescan{}, [](const Result<node::Rescan::Reply>&) {});
   REQUIRE(world.run_until([&] { return raw.count<protocol::LibraryUpdate>() > updates; }, 900ms));
   REQUIRE(raw.count<protocol::HoldingsEnd>() == 0);
   CHECK(world.run_until([&] { return raw.count<protocol::HoldingsEnd>() == 1; }, 5s));

@@ -8,6 +8,7 @@ namespace peer::test {
 
 using store::Directory;
 using store::DirectoryEntry;
+using store::DirectoryId;
 using store::File;
 using store::FileInfo;
 using store::OpenMode;
@@ -45,6 +46,7 @@ class RecordingDirectory final : public Directory {
   RecordingDirectory(RecordingDisk& disk, std::unique_ptr<Directory> inner) : disk_(disk), inner_(std::move(inner)) {}
 
   const std::string& path() const override { return inner_->path(); }
+  Result<std::vector<DirectoryId>> ancestry() override { return inner_->ancestry(); }
   Result<std::vector<DirectoryEntry>> list() override { return inner_->list(); }
   Result<FileInfo> info(std::string_view name) override { return inner_->info(name); }
   Result<std::unique_ptr<Directory>> open_directory(std::string_view name, bool follow) override {
@@ -52,6 +54,7 @@ class RecordingDirectory final : public Directory {
     if (!opened) return opened;
     return std::make_unique<RecordingDirectory>(disk_, std::move(*opened));
   }
+  Result<void> may_remove_entries() override { return inner_->may_remove_entries(); }
   Result<void> make_directory(std::string_view name) override { return inner_->make_directory(name); }
   Result<std::unique_ptr<File>> open_file(std::string_view name, OpenMode mode) override {
     auto opened = inner_->open_file(name, mode);

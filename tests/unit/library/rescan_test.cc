@@ -33,7 +33,7 @@ rt::Task<Result<ScannedGame>> scan_on_worker(test::MemoryDisk& disk, rt::Workers
                                              rt::CancellationToken token) {
   const auto job = [&disk](const rt::StopFlag& stop) -> Result<ScannedGame> {
     const auto root = disk.open("/r", false, false);
-    return scan_game(**root, "game", kToday, nullptr, stop);
+    return scan_game(**root, "game", kToday, nullptr, nullptr, stop);
   };
   co_return co_await rt::offload(workers, job, token);
 }
