@@ -203,6 +203,10 @@ rt::Task<Result<bool>> Downloads::cancel(std::string game, rt::CancellationToken
     // What it received is deleted as that of a running one is, so that nobody begins it anew meanwhile.
     Result<std::shared_ptr<Active>> begun = again(game);
     if (!begun) co_return std::unexpected(begun.error());
+    if (!(*begun)->version_known) {
+      co_return fail(ErrorCode::no_such_game, "the download of \"" + protocol::printable(game) +
+                                                  "\" has ended, and received nothing: there is nothing to cancel");
+    }
     enter(*begun);
   }
   const auto found = under_way(game);

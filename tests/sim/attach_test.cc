@@ -286,13 +286,11 @@ TEST_CASE("attach: a peer that has left is still one of those that the download 
   Scene scene(511);
   REQUIRE(scene.leech.ask(from({"seed"})).has_value());
   REQUIRE(scene.received(1'000'000));
-  node::DisconnectPeer disconnect;
-  disconnect.peer = "seed";
   node::StartDownload waiting = from({"seed"});
   waiting.wait = 5min;
   REQUIRE(scene.leech.ask(waiting).has_value());
-  REQUIRE(scene.leech.ask(disconnect).has_value());
-  scene.world.executor.advance(10s);
+  scene.seed.stop();
+  REQUIRE(scene.world.run_until([&] { return scene.leech.count("PeerGoodbye") == 1; }, 10s));
   REQUIRE(scene.leech.ask(node::GetStatus{})->peers == 0);
   CHECK(scene.leech.ask(waiting).has_value());
   CHECK(scene.leech.ask(from({"seed"})).has_value());
