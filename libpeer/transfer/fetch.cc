@@ -200,18 +200,10 @@ rt::Task<void> watch_link(net::Link& link, rt::CancellationSource& stop, Error& 
   stop.request();
 }
 
-/// They end by themselves when the channel is closed: then the watcher is all that is left in `scope`, and is stopped.
-/// A lane that fails is the scope's failure, which stops it as well.
-rt::Task<void> run_lanes(const SourceJob& job, net::Link& link, rt::Scope& scope) {
-  rt::Scope lanes(*job.net, scope.name(), scope.token());
-  for (std::size_t i = 0; i < kLanes; ++i) lanes.spawn("lane", run_lane(job, link, lanes.token()));
-  co_await lanes.join();
-  scope.request_stop();
-}
-
-rt::Task<void> run_link(const SourceJob& job, net::Link& link, rt::CancellationSource& stop, Error& why) {
+/// Until `stop` is requested, which the end of the connection does as well, or a lane fails, which stops the others.
+rt::Task<void> run_lanes(const SourceJob& job, net::Link& link, rt::CancellationSource& stop, Error& why) {
   rt::Scope scope(*job.net, "source " + job.peer.id.brief(), stop.token());
-  scope.spawn("lanes", run_lanes(job, link, scope));
+  for (std::size_t i = 0; i < kLanes; ++i) scope.spawn("lane", run_lane(job, link, scope.token()));
   scope.spawn("watch", watch_link(link, stop, why, scope.token()));
   co_await scope.join();
 }
@@ -235,7 +227,7 @@ rt::Task<SourceEnded> run_source(SourceJob job, rt::CancellationToken token) {
   const std::unique_ptr<net::Link> link = std::move(*dialled);
   Error why{ErrorCode::unreachable, "the connection to " + job.peer.name + " ended", 0};
   rt::CancellationSource stop(token);
-  co_await run_link(job, *link, stop, why);
+  co_await run_lanes(job, *link, stop, why);
   link->close("done");
   co_return SourceEnded{job.peer.id, Blame::network, std::move(why)};
 }

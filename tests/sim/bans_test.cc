@@ -95,6 +95,29 @@ TEST_CASE("ban: when it is lifted both are connected at once, whichever side dia
   }
 }
 
+TEST_CASE("ban: lifted at any moment of a dial that it makes fail, it leaves nobody waiting for the next one") {
+  SimWorld world(85);
+  LinkConditions conditions;
+  conditions.delay = 200ms;  // a dial takes a second and more
+  world.network.set_conditions(conditions);
+  SimPeer one(world, "one", "10.0.0.1");
+  SimPeer two(world, "two", "10.0.0.2");
+  one.start({});
+  two.start(knowing(one.address));
+  const auto connected = [&] {
+    return one.ask(node::GetStatus{})->peers == 1 && two.ask(node::GetStatus{})->peers == 1;
+  };
+  for (rt::Duration while_banned = 600ms; while_banned < 5s; while_banned += 200ms) {
+    INFO("lifted after " << while_banned / 1ms << " ms");
+    REQUIRE(world.run_until(connected, 20s));
+    REQUIRE(command<node::BanPeer>(two, "one").has_value());
+    world.executor.advance(while_banned);
+    REQUIRE(command<node::UnbanPeer>(two, one.id().hex()).has_value());
+    REQUIRE(world.run_until(connected, 5s));
+    world.executor.advance(10s);
+  }
+}
+
 TEST_CASE("ban: of one that was never met, by its whole id") {
   SimWorld world(82);
   SimPeer one(world, "one", "10.0.0.1");
