@@ -24,7 +24,7 @@ class EventStream {
       const CallFailure failure = follow();
       if (failure.kind != CallFailure::Kind::no_daemon) return end_of(failure);
       std::fprintf(stderr, "peerctl: %s; waiting for the daemon to come back\n", plain(failure.message).c_str());
-      if (!reconnect()) return kDone;
+      if (auto again = reconnect(); !again) return end_of(again.error());
     }
   }
 
@@ -73,17 +73,17 @@ class EventStream {
     }
   }
 
-  /// False when interrupted.
-  bool reconnect() {
+  /// Fails: interrupted; invalid, if the new daemon does not know what is asked for.
+  std::expected<void, CallFailure> reconnect() {
     for (;;) {
       session_.disconnect();
-      if (session_.sleep(milliseconds(200))) return false;
-      if (auto begun = begin()) {
-        std::fprintf(stderr, "peerctl: connected again\n");
-        return true;
-      } else if (begun.error().kind == CallFailure::Kind::interrupted) {
-        return false;
+      if (session_.sleep(milliseconds(200))) {
+        return std::unexpected(CallFailure{CallFailure::Kind::interrupted, "interrupted", "interrupted"});
       }
+      auto begun = begin();
+      if (begun) std::fprintf(stderr, "peerctl: connected again\n");
+      const bool hopeless = !begun && begun.error().kind == CallFailure::Kind::refused && !begun.error().not_taken;
+      if (begun || hopeless || begun.error().kind == CallFailure::Kind::interrupted) return begun;
     }
   }
 

@@ -205,7 +205,7 @@ int run_verify(Session& session) {
   session.catch_interrupts();
   VerifyDisplay display(session);
   // A daemon that does not know these events verifies all the same.
-  const auto watching = session.call("events.subscribe", {{"only", {"VerifyProgress"}}});
+  const auto watching = session.call("events.subscribe", {{"only", {"VerifyProgress", "RuntimeFailed"}}});
   if (!watching && watching.error().kind != CallFailure::Kind::refused) return session.fail(watching.error());
   session.client().on_event([&display](const Json& event) { display.take(event); });
   auto verdict = session.call("library.verify", params);

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <fstream>
 #include <iterator>
-#include <numeric>
 #include <sstream>
 
+#include "base/nearest.h"
 #include "config/keys.h"
 #include "net/address.h"
 #include "net/resolver.h"
@@ -42,7 +42,7 @@ bool is_section(std::string_view path) {
 }
 
 Problem unknown(const std::string& path) {
-  std::vector<std::string> names;
+  std::vector<std::string_view> names;
   for (const Key& key : keys()) names.emplace_back(key.name);
   std::string message = "unknown key \"" + path + "\"";
   if (const auto guess = nearest(path, names)) message += ": did you mean \"" + *guess + "\"?";
@@ -65,38 +65,7 @@ Result<void> apply(Config& config, const toml::table& table, const std::string& 
   return {};
 }
 
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t changed = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({changed, row[j] + 1, row[j + 1] + 1});
-    }
-  }
-  return row.back();
-}
-
 }  // namespace
-
-std::optional<std::string> nearest(std::string_view word, const std::vector<std::string>& candidates) {
-  std::optional<std::string> best;
-  std::size_t least = std::max<std::size_t>(2, word.size() / 3) + 1;
-  const auto last_part = [](std::string_view text) { return text.substr(text.rfind('.') + 1); };
-  for (const std::string& candidate : candidates) {
-    std::size_t steps = distance(word, candidate);
-    // The right key in the wrong section, or in none.
-    if (last_part(word) == last_part(candidate)) steps = std::min<std::size_t>(steps, 2);
-    if (steps < least) {
-      least = steps;
-      best = candidate;
-    }
-  }
-  return best;
-}
 
 Result<Config> parse_config(std::string_view text, const std::string& file) {
   Config config;

@@ -61,9 +61,6 @@ Result<net::PartySecret> load_party_key(const std::string& path);
 /// key file. Fails: invalid.
 Result<void> check_config(const Config& config);
 
-/// The nearest of `candidates` that a typing error can explain.
-std::optional<std::string> nearest(std::string_view word, const std::vector<std::string>& candidates);
-
 /// Flags of the command line; what is left out does not override.
 struct Arguments {
   std::optional<std::string> config_file;

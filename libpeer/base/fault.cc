@@ -14,13 +14,16 @@ struct Point {
   std::atomic<unsigned> armed = 0;
 };
 
-std::array<Point, 10>& points() {
-  static std::array<Point, 10> all{{{"accepted session"},
+std::array<Point, 13>& points() {
+  static std::array<Point, 13> all{{{"accepted session"},
                                     {"command"},
+                                    {"commands"},
                                     {"dialled session"},
                                     {"download"},
                                     {"endpoint"},
+                                    {"event"},
                                     {"hook"},
+                                    {"hook order"},
                                     {"inbox"},
                                     {"lane"},
                                     {"request"},

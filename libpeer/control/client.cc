@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "control/client_events.h"
 
@@ -47,7 +48,9 @@ struct Client::State {
   std::uint64_t next_id = 1;
   std::deque<Json> events;
   std::function<void(const Json&)> take;
-  std::string reason;  ///< why the daemon ends, once an event tells it
+  std::string reason;    ///< why the daemon ends, once an event tells it
+  bool called = false;   ///< there was a call on this connection
+  bool listens = false;  ///< the caller has subscribed: events are its own
 
   ~State() {
     if (fd >= 0) close(fd);
@@ -104,6 +107,13 @@ struct Client::State {
     return {};
   }
 
+  /// As a line to send.
+  static std::string request(std::string_view method, const Json& params, std::uint64_t id) {
+    Json request{{"jsonrpc", "2.0"}, {"id", id}, {"method", method}};
+    if (!params.is_null()) request["params"] = params;
+    return request.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  }
+
   void note_end(const Json& message) {
     const auto params = message.find("params");
     if (params == message.end() || !params->is_object()) return;
@@ -144,11 +154,17 @@ std::expected<Client, CallFailure> Client::connect(const std::string& path, int 
 }
 
 std::expected<Json, CallFailure> Client::call(std::string_view method, const Json& params) {
+  std::string lines;
+  state_->listens = state_->listens || method.starts_with("events.");
+  if (!std::exchange(state_->called, true) && !state_->listens) {
+    // A daemon that fails may end before it can answer this call: the event tells why. In the same packet as the call,
+    // so that there is still only one thing that can be lost.
+    lines = State::request("events.subscribe", {{"only", {"RuntimeFailed"}}}, state_->next_id++);
+  }
   const std::uint64_t id = state_->next_id++;
-  Json request{{"jsonrpc", "2.0"}, {"id", id}, {"method", method}};
-  if (!params.is_null()) request["params"] = params;
+  lines += State::request(method, params, id);
   // The daemon may have refused this connection already: then its reason is there to be read.
-  const auto written = state_->write(request.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+  const auto written = state_->write(lines);
   if (!written && written.error().kind == CallFailure::Kind::interrupted) return std::unexpected(written.error());
   for (;;) {
     auto message = state_->read(std::nullopt);
@@ -156,6 +172,7 @@ std::expected<Json, CallFailure> Client::call(std::string_view method, const Jso
     Json& json = **message;
     if (json.contains("method")) {
       Json event = json.value("params", Json::object());
+      if (!state_->listens) continue;
       if (state_->take) {
         state_->take(event);
       } else {
@@ -196,7 +213,8 @@ std::expected<std::optional<Json>, CallFailure> Client::next_event(Milliseconds 
     auto message = state_->read(until);
     if (!message) return std::unexpected(message.error());
     if (!*message) return std::nullopt;
-    if ((*message)->contains("method")) state_->events.push_back((*message)->value("params", Json::object()));
+    if ((*message)->contains("method") && state_->listens)
+      state_->events.push_back((*message)->value("params", Json::object()));
   }
 }
 

@@ -1,6 +1,8 @@
 // Client: peerctl's side of the control socket. Blocking: one thread, one connection, one call at a time.
 //
-// Events that arrive while a call waits are kept for next_event(), or given to on_event()'s function.
+// Events that arrive while a call waits are kept for next_event(), or given to on_event()'s function. Without a
+// subscription of the caller's the client has one of its own, to RuntimeFailed, so that a wait that ends with the
+// daemon can say why it ended, also if the daemon never answers. Whoever subscribes and waits includes that event.
 #pragma once
 
 #include <chrono>

@@ -38,8 +38,18 @@ NumberedEvent EventHub::publish(const node::Event& event) {
   for (const Subscription& subscription : subscriptions_) {
     if (subscription.wants(numbered.name)) readers.push_back(subscription.reader);
   }
-  for (EventReader* reader : readers) reader->on_event(numbered);
+  for (EventReader* reader : readers) tell(*reader, numbered);
   return numbered;
+}
+
+/// One reader's failure is no other's.
+void EventHub::tell(EventReader& reader, const NumberedEvent& event) {
+  try {
+    reader.on_event(event);
+  } catch (const std::exception& e) {
+    unsubscribe(reader);
+    log_.error("a client is told of no more events, it failed over " + event.name + ": " + e.what());
+  }
 }
 
 void EventHub::subscribe(EventReader& reader, std::vector<std::string> only) {

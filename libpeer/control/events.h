@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/log.h"
 #include "peer/events.h"
 
 namespace peer::control {
@@ -27,7 +28,7 @@ struct NumberedEvent {
 class EventReader {
  public:
   virtual ~EventReader() = default;
-  /// May unsubscribe; must not wait.
+  /// May unsubscribe; must not wait. One that throws is told no more.
   virtual void on_event(const NumberedEvent& event) = 0;
 };
 
@@ -36,7 +37,8 @@ class EventHub {
   static constexpr std::size_t kReplay = 1000;
 
   /// `wall_clock`: ns since 1970.
-  explicit EventHub(std::function<std::int64_t()> wall_clock) : wall_clock_(std::move(wall_clock)) {}
+  explicit EventHub(std::function<std::int64_t()> wall_clock, Log log = {})
+      : wall_clock_(std::move(wall_clock)), log_(std::move(log)) {}
 
   NumberedEvent publish(const node::Event& event);
   /// Replaces an earlier subscription of the same reader. `only` empty: all events.
@@ -62,9 +64,11 @@ class EventHub {
     std::vector<std::string> only;
     bool wants(const std::string& name) const;
   };
+  void tell(EventReader& reader, const NumberedEvent& event);
   const Subscription* find(const EventReader& reader) const;
 
   std::function<std::int64_t()> wall_clock_;
+  Log log_;
   std::uint64_t last_ = 0;
   std::deque<NumberedEvent> kept_;
   std::vector<Subscription> subscriptions_;

@@ -181,14 +181,23 @@ void HookRunner::on_event(const NumberedEvent& event) {
   if (stopped_ || hook.empty()) return;
   const auto command = settings_.commands.find(hook);
   if (command == settings_.commands.end() || command->second.empty()) return;
-  const Json params = Json::parse(*event.line)["params"];
-  if (hook != "game_added") return offer(hook, command->second, params);
-  for (const Json& game : params["added"]) {
+  try {
+    offer_all(hook, command->second, Json::parse(*event.line)["params"]);
+  } catch (const std::exception& e) {
+    log_.error("hook " + std::string(hook) + " failed: " + e.what());
+  }
+}
+
+/// One program a new game, otherwise one an event.
+void HookRunner::offer_all(std::string_view hook, const std::vector<std::string>& command, const Json& params) {
+  PEER_FAULT_POINT("hook order");
+  if (hook != "game_added") return offer(hook, command, params);
+  for (const Json& game : params.at("added")) {
     Json of_one = params;
     of_one.erase("added");
     of_one.erase("removed");
     of_one["game"] = game;
-    offer(hook, command->second, of_one);
+    offer(hook, command, of_one);
   }
 }
 

@@ -44,12 +44,14 @@ class HookRunner {
 
   /// For the events from now on.
   void configure(HookSettings settings) { settings_ = std::move(settings); }
+  /// Never fails: what goes wrong is told in the log.
   void on_event(const NumberedEvent& event);
   /// What runs is ended, and nothing more begins. Does not wait.
   void stop();
 
  private:
   struct Side;
+  void offer_all(std::string_view hook, const std::vector<std::string>& command, const Json& params);
   void offer(std::string_view hook, const std::vector<std::string>& command, const Json& params);
 
   HookSettings settings_;

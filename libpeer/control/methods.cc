@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/nearest.h"
+#include "control/client_events.h"
 #include "control/events.h"
 #include "control/json.h"
 #include "control/method_table.h"
@@ -98,10 +100,21 @@ void fail_service(MethodContext& context, const Json& params, Answer answer) {
 }
 #endif
 
+std::string unknown_event(const std::string& name) {
+  std::string message = "there is no event \"" + name + "\"";
+  if (const auto guess = nearest(name, kEventNames)) return message + ": did you mean \"" + *guess + "\"?";
+  message += "; the events are ";
+  for (const std::string_view each : kEventNames) {
+    if (each != kEventNames.front()) message += ", ";
+    message += each;
+  }
+  return message;
+}
+
 void subscribe(MethodContext& context, const Json& params, Answer answer) {
   std::vector<std::string> only = texts_of(params, "only");
   for (const std::string& name : only) {
-    if (!EventHub::known(name)) return answer(invalid_params("only: there is no event '" + name + "'"));
+    if (!EventHub::known(name)) return answer(invalid_params(unknown_event(name)));
   }
   answer(context.subscribe(count_of(params, "since"), std::move(only)));
 }

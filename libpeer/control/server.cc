@@ -21,7 +21,10 @@ constexpr std::size_t kMaxRefusals = 16;
 
 struct ControlServer::Impl {
   Impl(rt::UvExecutor& e, rt::Scope& parent, ControlOptions o)
-      : executor(e), options(std::move(o)), hub(options.wall_clock), connections(parent, "control connections") {}
+      : executor(e),
+        options(std::move(o)),
+        hub(options.wall_clock, options.log),
+        connections(parent, "control connections") {}
 
   rt::UvExecutor& executor;
   ControlOptions options;

@@ -59,10 +59,15 @@ Result<void> Peers::unban(const std::string& peer) {
   }
   const PeerId id = matches.front();
   banned_.erase(id);
-  if (PeerEntry* entry = table_.find(id)) entry->state = PeerState::unreachable;
+  bool dialled = false;
   for (const auto& target : targets_) {
     // Whom an address led to is not known before it is dialled again.
     if (!target->id || *target->id == id) target->kick.set();
+    if (target->id == id && !target->gone) dialled = true;
+  }
+  if (PeerEntry* entry = table_.find(id)) {
+    entry->state = PeerState::unreachable;
+    if (!dialled) dial_again(*entry);
   }
   log_.peer(id.hex()).info(id.brief() + " is banned no more");
   wake_waiters();

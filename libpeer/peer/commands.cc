@@ -32,6 +32,7 @@ rt::Task<void> PeerMain::run_commands(rt::Scope& work, rt::CancellationToken tok
   try {
     for (;;) {
       token.throw_if_requested();
+      PEER_FAULT_POINT("commands");
       std::optional<Command> command = co_await commands_.receive(token);
       if (!command) break;  // nobody is left who could send one
       dispatch(std::move(*command), work);

@@ -127,6 +127,7 @@ Result<Disconnected> Peers::disconnect(const std::string& peer) {
   for (const auto& target : targets_) {
     const bool meant = target.get() == named || (known && target->id == *known);
     if (!meant || target->gone) continue;
+    target->delay = kFirstDelay;  // the peer did not fail
     if (target->found_by == "mdns") {
       on_mdns = true;
     } else if (target->configured) {

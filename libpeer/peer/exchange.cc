@@ -98,9 +98,17 @@ void Peers::on_hints(Session& session, const protocol::PeerHints& hints) {
     addresses = tellable(addresses, session.remote);
     if (addresses.empty()) continue;
     hinted_.insert(told.id);
-    hints_.push_back({told.id, std::move(addresses)});
+    hints_.push_back({told.id, std::move(addresses), false});
     hints_changed_.set();
   }
+}
+
+/// Once, at the addresses that it told when it was connected last: one that was refused comes back by itself only after
+/// minutes.
+void Peers::dial_again(const PeerEntry& entry) {
+  if (entry.addresses.empty() || hinted_.size() >= kMaxHints || !hinted_.insert(entry.id).second) return;
+  hints_.push_back({entry.id, entry.addresses, true});
+  hints_changed_.set();
 }
 
 rt::Task<void> Peers::run_hints(rt::Scope& scope) {
@@ -124,11 +132,12 @@ rt::Task<void> Peers::try_hint(Hint hint, rt::CancellationToken token) {
     ~Over() { hinted.erase(id); }
   };
   const Over over{hinted_, hint.id};
-  if (hint.id < options_.self) co_await rt::sleep_for(control_.executor(), kYield, token);
+  const std::string found_by = hint.asked ? "inbound" : "exchange";
+  if (hint.id < options_.self && !hint.asked) co_await rt::sleep_for(control_.executor(), kYield, token);
   for (const net::SocketAddress& address : hint.addresses) {
     if (is_connected(hint.id)) co_return;
     co_await wait_contact(token);
-    const auto dial = begin_dial(address, hint.id, "exchange", true);
+    const auto dial = begin_dial(address, hint.id, found_by, true);
     co_await dial->settled.wait(token);
     if (dial->greeted) co_return;
     log_.peer(hint.id.hex())

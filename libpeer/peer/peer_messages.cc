@@ -138,6 +138,7 @@ bool Peers::keeps_other(const PeerEntry& entry, const Session& session) const {
 /// Who answered a dial is known now, and with it whom a target leads to.
 void Peers::met(Dial& dial, const PeerId& peer) {
   dial.id = peer;
+  if (!dial.greeted) dial.met = control_.executor().now();
   dial.greeted = true;
   dial.settled.set();
   for (const auto& target : targets_) {

@@ -142,11 +142,13 @@ class Peers final : public transfer::HoldingsSink {
     bool dropped = false;          ///< nobody wants it any more: no session is to come of it
     std::optional<PeerId> id;      ///< who answered
     bool greeted = false;          ///< it came to a Hello
+    rt::TimePoint met{};           ///< when it did
     std::optional<Error> verdict;  ///< why the session is not kept
     Error reason{ErrorCode::unreachable, "the daemon is stopping", 0};
     rt::Event settled;  ///< greeted or over
     rt::Event over;
   };
+  static constexpr rt::Duration kFirstDelay = std::chrono::seconds(1);
   /// A peer to be kept connected.
   struct Target {
     std::string found_by;                       ///< static or mdns
@@ -161,7 +163,8 @@ class Peers final : public transfer::HoldingsSink {
     bool gone = false;   ///< no record names it any more; static: dropped
     bool ended = false;  ///< and its task has ended
     std::shared_ptr<Dial> dial;
-    rt::Event kick;  ///< do not wait for the next attempt
+    rt::Duration delay{};  ///< until the next attempt, if this one fails
+    rt::Event kick;        ///< do not wait for the next attempt
   };
   /// What we have of a version that is being downloaded here.
   struct Own {
@@ -174,6 +177,7 @@ class Peers final : public transfer::HoldingsSink {
   struct Hint {
     PeerId id;
     std::vector<net::SocketAddress> addresses;
+    bool asked = false;  ///< a person here wants it back: it does not dial by itself
   };
 
   // peers.cc
@@ -248,6 +252,7 @@ class Peers final : public transfer::HoldingsSink {
   rt::Task<void> share_when_changed(rt::CancellationToken token);
   void on_hints(Session& session, const protocol::PeerHints& hints);
   rt::Task<void> run_hints(rt::Scope& scope);
+  void dial_again(const PeerEntry& entry);
   rt::Task<void> try_hint(Hint hint, rt::CancellationToken token);
 
   // holdings.cc

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/fault.h"
 #include "peer/runtime_state.h"
 
 namespace peer::node {
@@ -97,9 +98,16 @@ PeerMain::PeerMain(PeerOptions options, rt::Channel<Command>& commands)
           [](store::Store& store, const PeerId& id, const std::string& name) { return store.put_pairing({id, name}); },
           [](store::Store& store, const PeerId& id) { return store.remove_pairing(id); }) {}
 
+/// What a listener throws is its own failure: the runtime goes on, and so does its stop.
 void PeerMain::emit(const Event& event) {
   counters_.count(event);
-  if (options_.on_event) options_.on_event(event);
+  if (!options_.on_event) return;
+  try {
+    PEER_FAULT_POINT("event");
+    options_.on_event(event);
+  } catch (const std::exception& e) {
+    log_.error("a listener failed over the event " + std::string(event_name(event)) + ": " + e.what());
+  }
 }
 
 void PeerMain::request_shutdown() {

@@ -11,8 +11,9 @@ namespace peer::node {
 using namespace std::chrono_literals;
 
 namespace {
-constexpr rt::Duration kFirstDelay = 1s;
 constexpr rt::Duration kLongestDelay = 30s;
+/// A session that lasted longer was a success: the back-off begins anew.
+constexpr rt::Duration kSettled = 5s;
 /// One that refused is not asked again soon.
 constexpr rt::Duration kRefusedDelay = 5min;
 /// A key that is not the party's is most often a mistake, and mended soon.
@@ -92,33 +93,33 @@ rt::Task<void> Peers::keep(Target& target, rt::CancellationToken token) {
 
 /// Until nobody names it any more.
 rt::Task<void> Peers::keep_connected(Target& target, rt::CancellationToken token) {
-  rt::Duration delay = kFirstDelay;
+  target.delay = kFirstDelay;
+  target.kick.reset();
   if (target.id && *target.id < options_.self && !connected(target)) co_await wait_retry(target, kYield, token);
   // What an earlier run of the service began may be under way still.
   if (const std::shared_ptr<Dial> dial = target.dial; dial && !connected(target)) co_await dial->settled.wait(token);
   while (!target.gone) {
     if (connected(target)) {
       target.state = PeerState::connected;
-      delay = kFirstDelay;
+      target.delay = kFirstDelay;
       co_await changed_.wait(token);
       continue;
     }
-    const rt::TimePoint began = control_.executor().now();
     target.state = PeerState::connecting;
+    target.kick.reset();
     const Error error = co_await dial_once(target, token);
     if (connected(target)) continue;  // this session was a second one
     const bool refused = error.code == ErrorCode::refused;
     target.state = refused ? PeerState::refused : PeerState::unreachable;
     target.error = error.message;
-    if (control_.executor().now() - began > kLongestDelay) delay = kFirstDelay;  // it had been connected
     wake_waiters();
     if (target.found_by == "mdns" && !refused && options_.look_again) options_.look_again(*target.id);
     log_.debug(target.address + ": " + error.message);
-    const rt::Duration pause = retry_after(target, refused, delay);
+    const rt::Duration pause = retry_after(target, refused, target.delay);
     const auto spread =
         static_cast<std::int64_t>(options_.random->below(static_cast<std::uint64_t>(pause.count() / 4 + 1)));
     co_await wait_retry(target, pause + rt::Duration(spread), token);
-    delay = std::min(delay * 2, kLongestDelay);
+    target.delay = std::min(target.delay * 2, kLongestDelay);
   }
 }
 
@@ -137,10 +138,9 @@ rt::Duration Peers::retry_after(const Target& target, bool refused, rt::Duration
   return options_.access == AccessMode::party ? kPartyDelay : kRefusedDelay;
 }
 
-/// Until the time for the next attempt, or somebody asks for it.
+/// Until the time for the next attempt, or somebody asks for it, or has asked during the last one.
 rt::Task<void> Peers::wait_retry(Target& target, rt::Duration delay, rt::CancellationToken token) {
   rt::Deadline deadline(control_.executor(), delay, token);
-  target.kick.reset();
   try {
     co_await target.kick.wait(deadline.token());
   } catch (const rt::Cancelled&) {
@@ -171,6 +171,10 @@ rt::Task<Error> Peers::dial_once(Target& target, rt::CancellationToken token) {
     co_await dial->over.wait(token);
     target.dial.reset();
     last = dial->verdict.value_or(dial->reason);
+    if (dial->greeted && !dial->verdict) {
+      target.kick.reset();  // what was asked for during the session has nothing to do with its end
+      if (control_.executor().now() - dial->met > kSettled) target.delay = kFirstDelay;
+    }
     if (dial->greeted) break;  // the other addresses lead to the same peer
   }
   co_return last;

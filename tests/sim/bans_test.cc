@@ -66,10 +66,56 @@ TEST_CASE("ban: the session ends, the peer is no source and gets nothing, over r
 
   CHECK(command<node::UnbanPeer>(two, "nobody").error().code == ErrorCode::invalid);
   REQUIRE(command<node::UnbanPeer>(two, one.id().hex().substr(0, 12)).has_value());
-  REQUIRE(world.run_until([&] { return offers(two) == 1 && offers(one) == 1; }, 10s));
+  REQUIRE(world.run_until([&] { return offers(two) == 1 && offers(one) == 1; }, 2s));
   two.stop();
   two.start(knowing(one.address));
   REQUIRE(world.run_until([&] { return offers(two) == 1; }, 10s));
+}
+
+TEST_CASE("ban: when it is lifted both are connected at once, whichever side dials by itself") {
+  for (const bool banned_dials : {true, false}) {
+    for (const rt::Duration while_banned : {5ms, 20ms, 1000ms, 10'000ms, 120'000ms}) {
+      INFO((banned_dials ? "the banned one dials, " : "the banning one dials, ") << while_banned / 1ms << " ms");
+      SimWorld world(84);
+      SimPeer one(world, "one", "10.0.0.1");
+      SimPeer two(world, "two", "10.0.0.2");
+      one.start(banned_dials ? knowing(two.address) : SimPeer::Options());
+      two.start(banned_dials ? SimPeer::Options() : knowing(one.address));
+      const auto connected = [&] {
+        return one.ask(node::GetStatus{})->peers == 1 && two.ask(node::GetStatus{})->peers == 1;
+      };
+      REQUIRE(world.run_until(connected, 10s));
+      REQUIRE(command<node::BanPeer>(two, "one").has_value());
+      world.executor.advance(while_banned);
+      CHECK_FALSE(connected());
+      REQUIRE(command<node::UnbanPeer>(two, one.id().hex()).has_value());
+      REQUIRE(world.run_until(connected, 2s));
+      CHECK(state_of(one, two.id()) == node::PeerState::connected);
+    }
+  }
+}
+
+TEST_CASE("ban: lifted at any moment of a dial that it makes fail, it leaves nobody waiting for the next one") {
+  SimWorld world(85);
+  LinkConditions conditions;
+  conditions.delay = 200ms;  // a dial takes a second and more
+  world.network.set_conditions(conditions);
+  SimPeer one(world, "one", "10.0.0.1");
+  SimPeer two(world, "two", "10.0.0.2");
+  one.start({});
+  two.start(knowing(one.address));
+  const auto connected = [&] {
+    return one.ask(node::GetStatus{})->peers == 1 && two.ask(node::GetStatus{})->peers == 1;
+  };
+  for (rt::Duration while_banned = 600ms; while_banned < 5s; while_banned += 200ms) {
+    INFO("lifted after " << while_banned / 1ms << " ms");
+    REQUIRE(world.run_until(connected, 20s));
+    REQUIRE(command<node::BanPeer>(two, "one").has_value());
+    world.executor.advance(while_banned);
+    REQUIRE(command<node::UnbanPeer>(two, one.id().hex()).has_value());
+    REQUIRE(world.run_until(connected, 5s));
+    world.executor.advance(10s);
+  }
 }
 
 TEST_CASE("ban: of one that was never met, by its whole id") {

@@ -21,6 +21,10 @@ Result<node::Disconnected> disconnect(SimPeer& peer, const std::string& whom) {
   return peer.ask(node::DisconnectPeer{whom});
 }
 
+bool both_connected(SimPeer& a, SimPeer& b) {
+  return a.ask(node::GetStatus{})->peers == 1 && b.ask(node::GetStatus{})->peers == 1;
+}
+
 }  // namespace
 
 TEST_CASE("a name that cannot be resolved is an error at once, and nothing is dialled from then on") {
@@ -160,7 +164,47 @@ TEST_CASE("a peer of the configuration stays: disconnect ends its session and sa
   CHECK(end->connected);
   CHECK_FALSE(end->dropped);
   CHECK(end->note.find("network.peers") != std::string::npos);
-  REQUIRE(world.run_until([&] { return a.count("PeerConnected") == 2; }, 1min));
+  REQUIRE(world.run_until([&] { return a.count("PeerConnected") == 2; }, 2s));
+}
+
+TEST_CASE("a peer of the configuration is back within seconds, however often it is disconnected, on either side") {
+  for (const bool by_dialler : {true, false}) {
+    for (const rt::Duration between : {0s, 2s, 10s}) {
+      INFO((by_dialler ? "the side that dials disconnects, " : "the other side disconnects, ")
+           << between / 1s << " s after each meeting");
+      SimWorld world(40);
+      SimPeer a(world, "a", "10.0.0.1");
+      SimPeer b(world, "b", "10.0.0.2");
+      a.start(knowing(b.address));
+      world.executor.advance(5min);  // it has waited for long: the attempts are far apart
+      b.start({});
+      REQUIRE(world.run_until([&] { return both_connected(a, b); }, 1min));
+      for (int i = 0; i < 5; ++i) {
+        world.executor.advance(between);
+        const auto end = by_dialler ? disconnect(a, "b") : disconnect(b, "a");
+        REQUIRE(end);
+        world.executor.advance(100ms);
+        CHECK_FALSE(both_connected(a, b));
+        // Who says goodbye at once, again and again, is dialled less often: that is no person.
+        const rt::Duration limit = by_dialler || between > 5s ? 2s : 1min;
+        REQUIRE(world.run_until([&] { return both_connected(a, b); }, limit));
+      }
+    }
+  }
+}
+
+TEST_CASE("a session that has lasted lets the back-off begin anew: its loss is not one more failure") {
+  SimWorld world(41);
+  SimPeer a(world, "a", "10.0.0.1");
+  SimPeer b(world, "b", "10.0.0.2");
+  a.start(knowing(b.address));
+  world.executor.advance(5min);
+  b.start({});
+  REQUIRE(world.run_until([&] { return both_connected(a, b); }, 1min));
+  world.executor.advance(6s);
+  b.stop();
+  b.start({});
+  REQUIRE(world.run_until([&] { return both_connected(a, b); }, 3s));
 }
 
 TEST_CASE("a connect to the daemon itself leaves nothing to dial") {
@@ -204,7 +248,7 @@ TEST_CASE("whatever goes by the id says so of a static peer whose id is not know
   CHECK(a.ask(node::BanPeer{"den"}));
   CHECK(peers_of(a).at(0).state == node::PeerState::banned);
   CHECK(a.ask(node::UnbanPeer{"den"}));
-  REQUIRE(world.run_until([&] { return a.count("PeerConnected") == 2; }, 1min));
+  REQUIRE(world.run_until([&] { return a.count("PeerConnected") == 2; }, 2s));
 }
 
 TEST_CASE("a game that is being downloaded shows where it will be and how many files it has, or nothing") {

@@ -197,4 +197,23 @@ TEST_CASE("what throws inside a request handler closes its connection; the sessi
   trio.check_rest();
 }
 
+TEST_CASE("what throws in a listener of events is told in the log; the runtime goes on, and its stop") {
+  Trio trio(7);
+  REQUIRE(fault::arm("event"));
+  REQUIRE(trio.leech.ask(download_of("game")).has_value());
+  REQUIRE(trio.world.run_until([&] { return fault::armed("event") == 0; }, 30s));
+  CHECK(trio.leech.logged(LogLevel::error, "a listener failed over the event ") == 1);
+  REQUIRE(trio.world.run_until([&] { return terminal_events(trio.leech) == 1; }, 1min));
+  CHECK(trio.leech.count("DownloadGameFilesFinished") == 1);
+  trio.check_sessions_untouched();
+  // The first event of the stop itself.
+  REQUIRE(fault::arm("event"));
+  trio.beside.request_shutdown();
+  REQUIRE(trio.world.run_until([&] { return trio.beside.stopped(); }, 3s));
+  CHECK(fault::armed("event") == 0);
+  CHECK(trio.beside.logged(LogLevel::error, "a listener failed over the event ShuttingDown") == 1);
+  CHECK(trio.beside.exit().overran.empty());
+  CHECK_FALSE(trio.beside.exit().failed);
+}
+
 #endif

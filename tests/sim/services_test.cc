@@ -3,6 +3,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "scenario.h"
+#include "support/peer/stranger.h"
 #include "support/run_task.h"
 
 using namespace peer;
@@ -205,6 +206,64 @@ TEST_CASE("a hang beside a Required failure keeps neither the exit code nor the 
     CHECK(std::ranges::find(overran, "services/" + hanging) != overran.end());
     CHECK(other.count("PeerGoodbye") == 1);
   }
+}
+
+TEST_CASE("once QuicServer is over, new requests get 503 for as long as the stop lasts") {
+  for (const bool by_failure : {true, false}) {
+    INFO((by_failure ? "QuicServer fails" : "a stop is asked for"));
+    SimWorld world(13);
+    SimPeer peer(world, "peer", "10.0.0.1");
+    SimPeer::Options options;
+    options.shutdown_timeout = 20s;
+    peer.start(options);
+    REQUIRE(world.run_until([&] { return peer.count("RuntimeReady") == 1; }, 5s));
+    Stranger stranger(world, "10.0.0.9");
+    net::Link& link = stranger.dial(peer.address);
+    CHECK(stranger.ask(link, "GET", "/v1/peer").status == 200);
+    CHECK(fail_service(peer, "LocalMonitor", node::ServiceFault::hangs));
+    world.executor.advance(100ms);
+    if (by_failure) {
+      CHECK(fail_service(peer, "QuicServer", node::ServiceFault::throws));
+    } else {
+      peer.request_shutdown();
+    }
+    world.executor.advance(10s);
+    CHECK_FALSE(peer.stopped());  // it waits for what hangs
+    CHECK(stranger.ask(link, "GET", "/v1/peer").status == 503);
+    CHECK(stranger.ask(link, "GET", "/v1/library").status == 503);
+  }
+}
+
+TEST_CASE("a stop that hangs takes no more commands") {
+  SimWorld world(14);
+  SimPeer peer(world, "peer", "10.0.0.1");
+  SimPeer::Options options;
+  options.shutdown_timeout = 20s;
+  peer.start(options);
+  REQUIRE(world.run_until([&] { return peer.count("RuntimeReady") == 1; }, 5s));
+  const node::CommandSender sender = peer.handle().sender();
+  CHECK(fail_service(peer, "LocalMonitor", node::ServiceFault::hangs));
+  world.executor.advance(100ms);
+  peer.request_shutdown();
+  world.executor.advance(1s);
+  CHECK_FALSE(peer.stopped());
+  CHECK_FALSE(sender.send(node::GetStatus{}, [](const auto&) { FAIL("no answer comes"); }));
+}
+
+TEST_CASE("what throws where commands are taken in is a failure, and a clean end") {
+  SimWorld world(15);
+  SimPeer failing(world, "failing", "10.0.0.1");
+  SimPeer other(world, "other", "10.0.0.2");
+  failing.start({});
+  other.start(knowing(failing.address));
+  REQUIRE(world.run_until([&] { return failing.count("PeerConnected") == 1; }, 10s));
+  CHECK(fail_service(failing, "commands", node::ServiceFault::throws));
+  check_clean(world, failing);
+  CHECK(failing.exit().failed);
+  CHECK(std::ranges::any_of(world.trace, [](const std::string& line) {
+    return line.contains("failing RuntimeFailed commands: commands: told to fail");
+  }));
+  CHECK(other.count("PeerGoodbye") == 1);
 }
 
 TEST_CASE("an endpoint that throws is QuicServer's failure, and a clean end") {

@@ -40,6 +40,13 @@ rt::Task<void> filters(ControlTest& test, ControlServer& server) {
   answer =
       co_await client.call(R"({"jsonrpc":"2.0","id":3,"method":"events.subscribe","params":{"only":["Nonsense"]}})");
   CHECK(answer["error"]["code"] == -32602);
+  CHECK(answer["error"]["data"]["code"] == "invalid");
+  CHECK(answer["error"]["message"].get<std::string>().starts_with(
+      R"(there is no event "Nonsense"; the events are RuntimeReady, RuntimeFailed, )"));
+  answer = co_await client.call(
+      R"({"jsonrpc":"2.0","id":4,"method":"events.subscribe","params":{"only":["PeerLost","PeerConected"]}})");
+  CHECK(answer["error"]["code"] == -32602);
+  CHECK(answer["error"]["message"] == R"(there is no event "PeerConected": did you mean "PeerConnected"?)");
 }
 
 TEST_CASE("A subscription may be for some events only, and ends") { ControlTest().run(filters); }
@@ -71,6 +78,32 @@ rt::Task<void> overflows(ControlTest& test, ControlServer& server) {
 
 TEST_CASE("A reader that falls behind loses its subscription only, and holds up nobody") {
   ControlTest().run(overflows);
+}
+
+struct Reader final : EventReader {
+  explicit Reader(bool f) : fails(f) {}
+  void on_event(const NumberedEvent& event) override {
+    seen.push_back(event.sequence);
+    if (fails) throw std::runtime_error("no memory");
+  }
+  const bool fails;
+  std::vector<std::uint64_t> seen;
+};
+
+TEST_CASE("A reader that fails is told no more; the others are, and whoever publishes does not notice") {
+  std::vector<std::string> lines;
+  EventHub hub([] { return std::int64_t{0}; }, Log([&](LogLevel, std::string_view, const std::string& line,
+                                                       const LogFields&) { lines.push_back(line); },
+                                                   "control"));
+  Reader before(false), bad(true), after(false);
+  for (Reader* reader : {&before, &bad, &after}) hub.subscribe(*reader, {});
+  CHECK(hub.publish(node::GamesUpdated{}).sequence == 1);
+  CHECK(hub.publish(node::GamesUpdated{}).sequence == 2);
+  CHECK(before.seen == std::vector<std::uint64_t>{1, 2});
+  CHECK(bad.seen == std::vector<std::uint64_t>{1});
+  CHECK(after.seen == std::vector<std::uint64_t>{1, 2});
+  CHECK(lines ==
+        std::vector<std::string>{"a client is told of no more events, it failed over GamesUpdated: no memory"});
 }
 
 TEST_CASE("Times are RFC 3339, also before 1970") {

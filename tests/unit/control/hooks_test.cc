@@ -225,4 +225,15 @@ TEST_CASE("A hook in which something throws ends alone, and takes no place from 
   for (std::size_t i = 0; i < failing; ++i) CHECK_FALSE(alive(bench.read("bad" + std::to_string(i))));
 }
 
+TEST_CASE("What goes wrong before a hook's program is ordered is that hook's failure, told by its name") {
+  Bench bench;
+  HookRunner hooks(bench.shell("peer_joined", ": >$1/ran"), "", bench.log());
+  REQUIRE(fault::arm("hook order"));
+  CHECK_NOTHROW(hooks.on_event(event("PeerConnected", Json::object())));
+  CHECK(fault::armed("hook order") == 0);
+  CHECK(bench.logged("hook peer_joined failed: hook order: told to fail"));
+  hooks.on_event(event("PeerConnected", Json::object()));
+  REQUIRE(eventually([&] { return std::filesystem::exists(bench.path("ran")); }));
+}
+
 #endif
