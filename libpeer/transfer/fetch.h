@@ -115,8 +115,8 @@ struct SourceJob {
   explicit SourceJob(rt::Channel<SourceReport>::Sender out) : reports(std::move(out)) {}
 };
 
-/// Connects and fetches spans until the connection ends or the token is requested. Reports everything but its own end;
-/// returns why it ended.
+/// Connects and fetches spans until the channel closes, the connection ends, or the token is requested. Reports
+/// everything but its own end; returns why it ended.
 rt::Task<SourceEnded> run_source(SourceJob job, rt::CancellationToken token);
 
 struct ManifestJob {
