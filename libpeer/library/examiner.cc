@@ -84,11 +84,12 @@ rt::Task<void> Examiner::look(std::shared_ptr<Entry> entry, bool patient, rt::Ca
       bool superseded = false;
       try {
         again = co_await examine(*entry, stop.token());
+        superseded = stop.token().requested();  // it came to its end first
       } catch (const rt::Cancelled&) {
         if (token.requested() || !stop.token().requested()) throw;
-        superseded = true;  // whoever did it has said when to look again
+        superseded = true;
       }
-      if (!superseded) {
+      if (!superseded) {  // else what superseded it has set the time of the next look
         entry->due.reset();
         if (again) entry->due = executor.now() + *again;
         if (again) parts_.due_changed();

@@ -200,12 +200,22 @@ rt::Task<void> watch_link(net::Link& link, rt::CancellationSource& stop, Error& 
   stop.request();
 }
 
-/// Until `stop` is requested, which the end of the connection does as well, or a lane fails, which stops the others.
 rt::Task<void> run_lanes(const SourceJob& job, net::Link& link, rt::CancellationSource& stop, Error& why) {
-  rt::Scope scope(*job.net, "source " + job.peer.id.brief(), stop.token());
-  for (std::size_t i = 0; i < kLanes; ++i) scope.spawn("lane", run_lane(job, link, scope.token()));
-  scope.spawn("watch", watch_link(link, stop, why, scope.token()));
-  co_await scope.join();
+  rt::Scope lanes(*job.net, "source " + job.peer.id.brief(), stop.token());
+  for (std::size_t i = 0; i < kLanes; ++i) lanes.spawn("lane", run_lane(job, link, lanes.token()));
+  // The lanes end by themselves when the channel is closed: then the watcher is all that is left, and is stopped.
+  rt::CancellationSource watch_stop(lanes.token());
+  rt::Scope watch(*job.net, "source " + job.peer.id.brief(), watch_stop.token());
+  watch.spawn("watch", watch_link(link, stop, why, watch.token()));
+  std::exception_ptr failure;
+  try {
+    co_await lanes.join();
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  watch.request_stop();
+  co_await watch.join();
+  if (failure) std::rethrow_exception(failure);
 }
 
 }  // namespace

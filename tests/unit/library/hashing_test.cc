@@ -1,0 +1,86 @@
+// One stream over files that change, or cannot be read, while it reads them.
+#include "library/hashing.h"
+
+#include <catch2/catch_test_macros.hpp>
+#include <cerrno>
+
+#include "protocol/limits.h"
+#include "protocol/manifest.h"
+#include "support/store/memory_disk.h"
+
+namespace peer::library {
+namespace {
+
+using Verdict = HashedFile::Verdict;
+
+/// Hashes /r/game/f, of three chunks; `at_read` is called before each of its reads, with their number from 1.
+std::vector<HashedFile> hash_file(test::MemoryDisk& disk, const std::function<int(int)>& at_read) {
+  std::int64_t clock = 0;
+  disk.set_clock([&clock] { return ++clock; });
+  disk.write("/r/game/f", std::string(3 * protocol::kChunkSize, 'a'));
+  const auto root = disk.open("/r", false, false);
+  REQUIRE(root.has_value());
+  auto scan = scan_game(**root, "game", 0, nullptr, nullptr, rt::StopFlag());
+  REQUIRE(scan.has_value());
+  HashWork work;
+  work.root = "/r";
+  work.game = "game";
+  work.scan = std::make_shared<const ScannedGame>(std::move(*scan));
+  work.files = {0};
+  int reads = 0;
+  disk.on_call([&](std::string_view operation, const std::string&, std::uint64_t) {
+    return operation == "read_at" ? at_read(++reads) : 0;
+  });
+  std::atomic<std::uint64_t> bytes_read = 0;
+  std::vector<HashedFile> files;
+  {
+    HashStream stream(disk, work, bytes_read);
+    HashSlice slice = stream.run(0, rt::StopFlag());
+    REQUIRE(slice.done);
+    files = std::move(slice.files);
+  }
+  disk.on_call({});
+  disk.set_clock([] { return 0; });
+  CHECK(disk.open_files() == 0);
+  return files;
+}
+
+}  // namespace
+
+TEST_CASE("hashing: a file that rests is hashed chunk by chunk") {
+  test::MemoryDisk disk;
+  const auto files = hash_file(disk, [](int) { return 0; });
+  REQUIRE(files.size() == 1);
+  CHECK(files[0].verdict == Verdict::hashed);
+  const std::vector<std::uint8_t> chunk(protocol::kChunkSize, 'a');
+  CHECK(files[0].chunks == std::vector<Digest>(3, protocol::hash(chunk)));
+}
+
+TEST_CASE("hashing: a file that is written while it is read counts as changed, whichever chunk it was") {
+  for (int when = 1; when <= 3; ++when) {
+    INFO("written before read " << when);
+    test::MemoryDisk disk;
+    const auto files = hash_file(disk, [&](int read) {
+      if (read == when) disk.write("/r/game/f", std::string(3 * protocol::kChunkSize, 'b'));
+      return 0;
+    });
+    REQUIRE(files.size() == 1);
+    CHECK(files[0].verdict == Verdict::changed);
+  }
+}
+
+TEST_CASE("hashing: a file that shrinks while it is read counts as changed, one that fails as unreadable") {
+  test::MemoryDisk disk;
+  const auto shrunk = hash_file(disk, [&](int read) {
+    if (read == 2) disk.write("/r/game/f", "short");
+    return 0;
+  });
+  REQUIRE(shrunk.size() == 1);
+  CHECK(shrunk[0].verdict == Verdict::changed);
+  const auto failed = hash_file(disk, [](int read) { return read == 2 ? EIO : 0; });
+  REQUIRE(failed.size() == 1);
+  CHECK(failed[0].verdict == Verdict::unreadable);
+  CHECK_FALSE(failed[0].reason.empty());
+}
+
+}  // namespace peer::library

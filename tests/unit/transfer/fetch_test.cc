@@ -1,0 +1,295 @@
+// What ends a source's task, and when a download gives up a source, over links that answer as the test says.
+#include "transfer/fetch.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "protocol/routes.h"
+#include "runtime/sleep.h"
+#include "sample_game.h"
+#include "support/run_task.h"
+#include "transfer/download.h"
+
+using namespace peer;
+using namespace std::chrono_literals;
+using test::SampleGame;
+
+namespace {
+
+/// What the links of one address do, and what was done with them.
+struct Behaviour {
+  enum class Answer { right, wrong, refuse, silence, throws } answer = Answer::right;
+  rt::Duration lag{};  ///< from the end of a link, or its cancellation, until that is told
+  int dials = 0;
+  int alive = 0;
+  int requests = 0;
+  rt::Event ended;
+};
+
+class Body final : public net::BodyReader {
+ public:
+  explicit Body(std::vector<std::uint8_t> bytes) : bytes_(std::move(bytes)) {}
+  rt::Task<Result<std::size_t>> read(std::span<std::uint8_t> into, rt::CancellationToken token) override {
+    token.throw_if_requested();
+    const std::size_t count = std::min(into.size(), bytes_.size() - at_);
+    std::copy_n(bytes_.begin() + static_cast<std::ptrdiff_t>(at_), count, into.begin());
+    at_ += count;
+    co_return count;
+  }
+  void release(std::size_t) override {}
+
+ private:
+  std::vector<std::uint8_t> bytes_;
+  std::size_t at_ = 0;
+};
+
+class Stream final : public net::ClientStream {
+ public:
+  Stream(int status, bool silent, std::vector<std::uint8_t> body) : silent_(silent), body_(std::move(body)) {
+    head_.status = status;
+  }
+  rt::Task<Result<net::ResponseHead>> response(rt::CancellationToken token) override {
+    rt::Event never;
+    if (silent_) co_await never.wait(token);
+    co_return head_;
+  }
+  net::BodyReader& reader() override { return body_; }
+  net::BodyWriter& writer() override { std::abort(); }
+
+ private:
+  const bool silent_;
+  net::ResponseHead head_;
+  Body body_;
+};
+
+class Link final : public net::Link {
+ public:
+  Link(rt::Executor& executor, const SampleGame& game, Behaviour& behaviour)
+      : executor_(executor), game_(game), behaviour_(behaviour) {
+    ++behaviour_.alive;
+  }
+  ~Link() override { --behaviour_.alive; }
+  const std::optional<PeerId>& peer() const override { return id_; }
+  net::SocketAddress remote_address() const override { return net::SocketAddress::loopback(1); }
+  const net::ChannelBinding& channel_binding() const override { return binding_; }
+  rt::Task<Result<std::unique_ptr<net::ClientStream>>> request(const net::RequestHead& head, bool,
+                                                               rt::CancellationToken token) override {
+    using Answer = Behaviour::Answer;
+    co_await rt::sleep_for(executor_, 1ms, token);
+    ++behaviour_.requests;
+    if (behaviour_.answer == Answer::throws) throw std::runtime_error("out of luck");
+    const auto route = protocol::parse_route(head.method, head.path);
+    const auto& chunks = std::get<protocol::ChunksRoute>(*route);
+    std::vector<std::uint8_t> body = game_.bytes(chunks.first, chunks.count);
+    if (behaviour_.answer == Answer::wrong) body[0] ^= 1;
+    const int status = behaviour_.answer == Answer::refuse ? 503 : 200;
+    co_return std::make_unique<Stream>(status, behaviour_.answer == Answer::silence, std::move(body));
+  }
+  void close(std::string_view) override {}
+  rt::Task<Error> ended(rt::CancellationToken token) override {
+    std::exception_ptr cancelled;
+    try {
+      co_await behaviour_.ended.wait(token);
+    } catch (...) {
+      cancelled = std::current_exception();
+    }
+    if (behaviour_.lag > 0ns) co_await rt::sleep_for(executor_, behaviour_.lag, rt::CancellationToken());
+    if (cancelled) std::rethrow_exception(cancelled);
+    co_return Error{ErrorCode::unreachable, "pulled out", 0};
+  }
+  net::LinkStats stats() const override { return {}; }
+
+ private:
+  rt::Executor& executor_;
+  const SampleGame& game_;
+  Behaviour& behaviour_;
+  std::optional<PeerId> id_ = PeerId{};
+  net::ChannelBinding binding_;
+};
+
+class Transport final : public net::Transport {
+ public:
+  Transport(rt::Executor& executor, const SampleGame& game) : executor_(executor), game_(game) {}
+  net::SocketAddress local_address() const override { return net::SocketAddress::loopback(1); }
+  rt::Task<Result<std::unique_ptr<net::Link>>> dial(net::SocketAddress address, std::optional<PeerId>,
+                                                    rt::CancellationToken) override {
+    Behaviour& behaviour = behaviours[address];
+    ++behaviour.dials;
+    co_return std::make_unique<Link>(executor_, game_, behaviour);
+  }
+  rt::Task<void> serve(net::RequestHandler, rt::CancellationToken) override { co_return; }
+  std::map<net::SocketAddress, Behaviour> behaviours;
+
+ private:
+  rt::Executor& executor_;
+  const SampleGame& game_;
+};
+
+transfer::SourcePeer source_peer(unsigned n) {
+  transfer::SourcePeer peer;
+  peer.id.bytes.fill(static_cast<std::uint8_t>(n));
+  peer.name = "peer" + std::to_string(n);
+  peer.addresses = {net::SocketAddress::loopback(static_cast<std::uint16_t>(n))};
+  return peer;
+}
+
+struct Listed final : transfer::SourceList {
+  std::vector<transfer::SourcePeer> sources(const std::string&, const Digest&) const override { return peers; }
+  std::vector<transfer::SourcePeer> peers;
+};
+
+struct Fixture {
+  SampleGame game = test::make_game({{"big", 40 * protocol::kChunkSize}}, 1);
+  rt::ManualExecutor executor;
+  rt::ManualWorkers workers{executor, 1, 1ms};
+  test::MemoryDisk disk;
+  Transport transport{executor, game};
+  rt::Scope scope{executor, "test", rt::CancellationToken()};
+  Fixture() { disk.make_directories("/lib"); }
+  /// Before what the tasks use goes.
+  void stop() {
+    scope.request_stop();
+    test::run_sync(executor, scope.join());
+  }
+  Behaviour& at(unsigned n) { return transport.behaviours[source_peer(n).addresses[0]]; }
+};
+
+struct Source : Fixture {
+  ~Source() { stop(); }
+  rt::Channel<transfer::SourceReport> reports{executor, 1 << 10};
+  std::shared_ptr<rt::Channel<transfer::Assignment>> spans =
+      std::make_shared<rt::Channel<transfer::Assignment>>(executor, 64);
+  std::optional<transfer::SourceEnded> ended;
+  std::string failure;
+
+  void start() {
+    auto staging = transfer::Staging::open(disk, "/lib", "game", game.version, game.document, rt::StopFlag());
+    REQUIRE(staging.has_value());
+    transfer::SourceJob job(reports.sender());
+    job.transport = &transport;
+    job.net = &scope;
+    job.workers = &workers;
+    job.peer = source_peer(1);
+    job.game = "game";
+    job.version = game.version;
+    job.document = game.document;
+    job.staging = std::move(*staging);
+    job.spans = spans;
+    job.meters = std::make_shared<transfer::SourceMeters>();
+    scope.spawn("source", run(*this, std::move(job), scope.token()));
+    executor.advance(1s);
+  }
+  static rt::Task<void> run(Source& self, transfer::SourceJob job, rt::CancellationToken token) {
+    try {
+      self.ended = co_await transfer::run_source(std::move(job), std::move(token));
+    } catch (const std::runtime_error& e) {
+      self.failure = e.what();
+    }
+  }
+};
+
+struct Getting : Fixture {
+  ~Getting() { stop(); }
+  Listed listed;
+  std::unique_ptr<Random> random = seeded_random(1);
+  int wrong = 0;
+  std::unique_ptr<transfer::Download> download;
+  std::optional<transfer::DownloadOutcome> outcome;
+
+  void start() {
+    const auto bytes = protocol::encode(*game.document);
+    disk.write("/lib/.peerd/staging/game/document", {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+    transfer::DownloadContext context;
+    context.control = &executor;
+    context.net = &scope;
+    context.workers = &workers;
+    context.transport = &transport;
+    context.disk = &disk;
+    context.sources = &listed;
+    context.random = random.get();
+    context.on_wrong_chunk = [this](const PeerId&) { ++wrong; };
+    context.root = "/lib";
+    download = std::make_unique<transfer::Download>(scope, context, "game", game.version, nullptr);
+    scope.spawn("download", run(*this, scope.token()));
+    executor.advance(100ms);
+  }
+  static rt::Task<void> run(Getting& self, rt::CancellationToken token) {
+    self.outcome = co_await self.download->run(std::move(token));
+  }
+};
+
+}  // namespace
+
+TEST_CASE("fetch: a source ends when its spans do, although the connection would go on", "[fetch]") {
+  Source source;
+  source.start();
+  CHECK_FALSE(source.ended);
+  CHECK(source.at(1).alive == 1);
+  source.spans->close();
+  source.executor.advance(1s);
+  REQUIRE(source.ended);
+  CHECK(source.at(1).alive == 0);
+}
+
+TEST_CASE("fetch: a source ends when its connection does, although it waits for spans alone", "[fetch]") {
+  Source source;
+  source.start();
+  source.at(1).ended.set();
+  source.executor.advance(1s);
+  REQUIRE(source.ended);
+  CHECK(source.ended->error.message == "pulled out");
+}
+
+TEST_CASE("fetch: what a lane throws is told after all that the connection is used by has ended", "[fetch]") {
+  Source source;
+  source.at(1).answer = Behaviour::Answer::throws;
+  source.at(1).lag = 10ms;
+  transfer::Assignment assignment;
+  assignment.span = {0, 1, protocol::kChunkSize};
+  source.spans->sender().try_send(std::move(assignment));
+  source.start();
+  CHECK(source.failure == "out of luck");
+  CHECK(source.at(1).alive == 0);
+}
+
+TEST_CASE("download: a source that is no longer listed is given up at once, however silent it is", "[fetch]") {
+  Getting getting;
+  getting.at(1).answer = Behaviour::Answer::silence;
+  getting.listed.peers = {source_peer(1)};
+  getting.start();
+  REQUIRE(getting.at(1).alive == 1);
+  getting.listed.peers.clear();
+  getting.download->sources_changed();
+  getting.executor.advance(100ms);
+  CHECK(getting.at(1).alive == 0);
+  REQUIRE(getting.outcome);
+  CHECK(getting.outcome->kind == transfer::DownloadOutcome::Kind::peers_gone);
+}
+
+TEST_CASE("download: one that sends wrong bytes is not left with what else it was asked for", "[fetch]") {
+  Getting getting;
+  getting.at(1).answer = Behaviour::Answer::wrong;
+  getting.at(2).answer = Behaviour::Answer::silence;  // so that the download goes on
+  getting.listed.peers = {source_peer(1), source_peer(2)};
+  getting.start();
+  getting.executor.advance(1s);
+  CHECK(getting.wrong >= 1);
+  CHECK(getting.at(1).alive == 0);
+  CHECK_FALSE(getting.outcome);
+}
+
+TEST_CASE("download: the connection to one that refuses three spans in a row is given up, and tried again later",
+          "[fetch]") {
+  Getting getting;
+  getting.at(1).answer = Behaviour::Answer::refuse;
+  getting.listed.peers = {source_peer(1)};
+  getting.start();
+  CHECK(getting.at(1).alive == 0);
+  CHECK(getting.at(1).dials == 1);
+  CHECK(getting.at(1).requests < 20);
+  getting.at(1).answer = Behaviour::Answer::right;
+  getting.executor.advance(5s);
+  CHECK(getting.at(1).dials == 2);
+  REQUIRE(getting.outcome);
+  CHECK(getting.outcome->kind == transfer::DownloadOutcome::Kind::finished);
+  CHECK(getting.game.is_at(getting.disk, "/lib/game"));
+}
