@@ -200,3 +200,32 @@ TEST_CASE("doctor: a socket with large buffers is right, unless the kernel canno
   CHECK(socket().verdict == Judgement::warning);
   CHECK(socket().fix.contains("Linux kernel"));
 }
+
+TEST_CASE("a paused download that is resumed and cancelled in one turn is cancelled, even if the game is here by now") {
+  SimWorld world(408);
+  SimPeer seed(world, "seed", "10.0.0.1");
+  SimPeer leech(world, "leech", "10.0.0.2");
+  world.network.set_conditions(slow_link());
+  make_dated_game(seed.disk, "/library/game", 6'000'000);
+  seed.start({});
+  leech.start(knowing(seed.address));
+  REQUIRE(sees(world, leech, 1));
+  REQUIRE(leech.ask(download_of("game")).has_value());
+  world.executor.advance(500ms);
+  node::PauseDownload pause;
+  pause.game = "game";
+  REQUIRE(leech.ask(pause).has_value());
+  make_dated_game(leech.disk, "/library/game", 6'000'000);
+  REQUIRE(leech.ask(node::Rescan{"game"}).has_value());
+  REQUIRE(leech.ask(node::ListGames{})->at(0).local->offered != nullptr);
+  node::ResumeDownload resume;
+  resume.game = "game";
+  node::CancelDownload cancel;
+  cancel.game = "game";
+  leech.handle().sender().send(resume, [](const Result<node::ResumeDownload::Reply>&) {});
+  leech.handle().sender().send(cancel, [](const Result<node::CancelDownload::Reply>&) {});
+  REQUIRE(world.run_until([&] { return terminal_events(leech) == 1; }, 1min));
+  CHECK(leech.count("DownloadGameFilesCancelled") == 1);
+  CHECK_FALSE(leech.disk.exists("/library/.peerd/staging/game"));
+  CHECK(leech.disk.exists("/library/game/big.pak"));
+}
