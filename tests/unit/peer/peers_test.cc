@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
+#include <stdexcept>
 
 #include "base/fault.h"
+#include "support/net/table_resolver.h"
 #include "support/run_task.h"
 
 using namespace peer;
@@ -34,6 +36,23 @@ protocol::GameSummary game_of(const std::string& id) {
   return game;
 }
 
+/// Its dials throw: what no dial of a real endpoint does.
+class ThrowingTransport final : public net::Transport {
+ public:
+  bool stray_cancellation = false;
+  std::size_t dials = 0;
+
+  net::SocketAddress local_address() const override { return *net::SocketAddress::parse("10.0.0.1:24747"); }
+  rt::Task<Result<std::unique_ptr<net::Link>>> dial(net::SocketAddress, std::optional<PeerId>,
+                                                    rt::CancellationToken) override {
+    ++dials;
+    if (stray_cancellation) throw rt::Cancelled{};
+    throw std::runtime_error("told to fail");
+    co_return fail(ErrorCode::unreachable, "");
+  }
+  rt::Task<void> serve(net::RequestHandler, rt::CancellationToken) override { co_return; }
+};
+
 /// The control loop's side of Peers, with sessions that exist only as far as it can tell.
 struct Desk {
   struct Session {
@@ -49,6 +68,8 @@ struct Desk {
   rt::Scope control{executor, "control", stop.token()};
   rt::Scope net{executor, "net", stop.token()};
   std::size_t lost = 0;
+  TableResolver resolver{executor};
+  ThrowingTransport transport;
   node::Peers peers{control, net, options()};
   node::SessionContext context = peers.session_context();
   std::vector<std::unique_ptr<Session>> sessions;
@@ -56,6 +77,7 @@ struct Desk {
 
   Desk() {
     control.spawn("inbox", peers.run_inbox(stop.token()));
+    control.spawn("static", peers.run_static(stop.token()));
     executor.run_ready();
   }
   ~Desk() {
@@ -74,6 +96,8 @@ struct Desk {
     options.name = "here";
     options.instance = "1";
     options.random = random.get();
+    options.resolver = &resolver;
+    options.transport = &transport;
     options.on_event = [this](const node::Event& event) {
       const auto* told = std::get_if<node::PeerEvent>(&event);
       if (told != nullptr && told->kind == node::PeerEvent::Kind::lost) ++lost;
@@ -205,6 +229,26 @@ TEST_CASE("a download that begins right after another of the game ends that one 
   desk.peers.holdings_grow("game", kChunks, 1);  // of the new one, which has so many
   desk.executor.advance(2s);
   CHECK(Desk::take<protocol::Holdings>(session).empty());  // it follows the old one, no longer this one
+}
+
+TEST_CASE("a dial that throws, or is cancelled by whom it does not concern, is that dial's failure, and no session's") {
+  for (const bool stray : {false, true}) {
+    INFO(stray);
+    Desk desk;
+    desk.transport.stray_cancellation = stray;
+    Desk::Session& session = desk.greet(id_of(9));
+    static_cast<void>(Desk::take<protocol::Pong>(session));
+    const auto connected = run_sync(desk.executor, desk.peers.connect("10.0.0.7:24747", desk.stop.token()));
+    CHECK(desk.transport.dials >= 1);
+    REQUIRE_FALSE(connected.has_value());
+    CHECK(connected.error().message.contains(stray ? "the session failed" : "the session failed: told to fail"));
+    desk.receive(session, protocol::Ping{1});
+    CHECK(Desk::take<protocol::Pong>(session).size() == 1);
+    // It is dialled again.
+    const std::size_t dials = desk.transport.dials;
+    desk.executor.advance(5min);
+    CHECK(desk.transport.dials > dials);
+  }
 }
 
 #if PEERD_TEST_HOOKS
