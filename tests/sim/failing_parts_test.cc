@@ -229,3 +229,28 @@ TEST_CASE("a paused download that is resumed and cancelled in one turn is cancel
   CHECK_FALSE(leech.disk.exists("/library/.peerd/staging/game"));
   CHECK(leech.disk.exists("/library/game/big.pak"));
 }
+
+TEST_CASE("what is asked in the turn in which the runtime is told to stop, or while it stops, is answered") {
+  SimWorld world(409);
+  SimPeer peer(world, "peer", "10.0.0.1");
+  SimPeer other(world, "other", "10.0.0.2");
+  peer.start({});
+  other.start(knowing(peer.address));
+  REQUIRE(world.run_until([&] { return can_connect(peer); }, 10s));
+  world.network.cut(*net::SocketAddress::parse(other.address));  // the goodbye takes a while
+  const node::CommandSender sender = peer.handle().sender();
+  std::vector<ErrorCode> answers;
+  const auto ask = [&] {
+    return sender.send(node::GetStatus{}, [&](const Result<node::Status>& status) {
+      answers.push_back(status ? ErrorCode::internal : status.error().code);
+    });
+  };
+  peer.request_shutdown();
+  const bool taken = ask();
+  world.executor.advance(10ms);
+  CHECK_FALSE(peer.stopped());
+  CHECK(answers == std::vector<ErrorCode>(taken ? 1 : 0, ErrorCode::cancelled));
+  CHECK_FALSE(ask());
+  REQUIRE(world.run_until([&] { return peer.stopped(); }, 3s));
+  CHECK(answers.size() == (taken ? 1 : 0));
+}
