@@ -96,11 +96,7 @@ rt::Task<void> read_loop(Session& session, rt::CancellationToken token) {
 }
 
 rt::Task<void> read_until_end(Session& session, rt::Scope& scope) {
-  try {
-    co_await read_loop(session, scope.token());
-  } catch (const rt::Cancelled&) {
-    if (!scope.token().requested()) throw;
-  }
+  co_await read_loop(session, scope.token());
   session.reader_ended.set();
   scope.request_stop();
 }

@@ -64,7 +64,8 @@ SendStatus SimSocket::send(const SocketAddress&, const SocketAddress& remote, ne
 
 net::DatagramSocket::Stats SimSocket::stats() const {
   Stats result = stats_;
-  result.gso = max_segments() > 1;
+  result.gso = result.gro = max_segments() > 1;
+  result.receive_buffer = result.send_buffer = 4 << 20;
   return result;
 }
 

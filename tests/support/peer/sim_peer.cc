@@ -68,6 +68,7 @@ SimPeer::SimPeer(SimWorld& world, std::string peer_name, const std::string& ip)
   workers_ = std::make_unique<rt::ManualWorkers>(world.executor, mix(seed_, "workers"), 2ms);
   store_thread_ = std::make_unique<rt::ManualWorkers>(world.executor, mix(seed_, "store"), 0s);
   store_ = std::move(*store::open_sqlite_store(":memory:", Log()));
+  failing_store_ = std::make_unique<FailingStore>(*store_);
 }
 
 SimPeer::~SimPeer() { stop(); }
@@ -104,7 +105,7 @@ void SimPeer::start(Options options) {
   peer.environment.workers = workers_.get();
   peer.environment.store_thread = store_thread_.get();
   peer.environment.disk = options.disk != nullptr ? options.disk : &disk;
-  peer.environment.store = store_.get();
+  peer.environment.store = failing_store_.get();
   peer.environment.random = random_.get();
   peer.environment.net_random = random_.get();
   peer.environment.resolver = &resolver;
@@ -117,6 +118,7 @@ void SimPeer::start(Options options) {
                         const LogFields&) { log_.emplace_back(level, line); },
                  "sim");
   peer.socket = world_.network.bind(*net::SocketAddress::parse(address));
+  peer.make_network = options.make_network;
   peer.name = name;
   peer.instance = std::to_string(++starts_);
   peer.roots = options.roots;

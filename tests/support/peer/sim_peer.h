@@ -13,6 +13,7 @@
 #include "store/store.h"
 #include "support/net/sim_network.h"
 #include "support/net/table_resolver.h"
+#include "support/store/failing_store.h"
 #include "support/store/memory_disk.h"
 
 namespace peer::test {
@@ -52,6 +53,8 @@ class SimPeer {
     std::vector<std::string> automatic;
     node::Access access;
     store::Disk* disk = nullptr;  ///< in front of its own; must outlive the run
+    /// Instead of an endpoint on the simulated network.
+    std::function<std::unique_ptr<node::Network>(rt::Scope& net)> make_network;
     Options() = default;
   };
 
@@ -85,6 +88,8 @@ class SimPeer {
 
   MemoryDisk disk;
   TableResolver resolver;  ///< knows no name
+  /// From now on nothing can be written to its store, or again.
+  void fail_store(bool failing) { failing_store_->failing = failing; }
   const std::string name;
   const std::string address;
 
@@ -106,6 +111,7 @@ class SimPeer {
   std::unique_ptr<rt::ManualWorkers> workers_;
   std::unique_ptr<rt::ManualWorkers> store_thread_;
   std::unique_ptr<store::Store> store_;
+  std::unique_ptr<FailingStore> failing_store_;
   std::unique_ptr<rt::CancellationSource> never_;
   std::unique_ptr<rt::Scope> scope_;
   std::optional<node::PeerRuntimeHandle> handle_;
