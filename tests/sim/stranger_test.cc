@@ -274,6 +274,7 @@ TEST_CASE(
   CHECK(lives({unknown_message(protocol::kMaxFrameBytesBeforeHello), "hello"}));
   CHECK_FALSE(lives({unknown_message(protocol::kMaxFrameBytesBeforeHello + 1), "hello"}));
   CHECK_FALSE(lives({unknown_message(240'000)}));
+  CHECK_FALSE(lives({"hello", ""}));  // a frame without a payload
   CHECK(lives({"hello", unknown_message(80'000)}));
   CHECK(lives({"hello", unknown_message(protocol::kMaxFrameBytes, '"' + std::string(1000, 'x') + '"')}));
   CHECK_FALSE(lives({"hello", unknown_message(240'000)}));

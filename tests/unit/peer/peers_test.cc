@@ -271,3 +271,16 @@ TEST_CASE("a message that cannot be handled ends its session, and no other peer'
 }
 
 #endif
+
+TEST_CASE("strangers that are turned away are listed up to a limit") {
+  constexpr std::size_t kListed = 256;
+  Desk desk;
+  for (std::size_t i = 0; i < kListed + 10; ++i) {
+    PeerId id = id_of(2);
+    id.bytes[1] = static_cast<std::uint8_t>(i);
+    id.bytes[2] = static_cast<std::uint8_t>(i >> 8);
+    desk.context.reports.send_urgent(node::SessionDenied{0, id, *net::SocketAddress::parse("10.0.0.9:24747")});
+    desk.executor.run_ready();
+  }
+  CHECK(desk.peers.list().size() == kListed);
+}

@@ -1,0 +1,31 @@
+// What `show` says of a game.
+#include <catch2/catch_test_macros.hpp>
+
+#include "scenario.h"
+
+using namespace peer;
+using namespace peer::test;
+using namespace std::chrono_literals;
+
+TEST_CASE("show: a game that is still being written is found, without files; a version that nobody has is not") {
+  SimWorld world(86);
+  SimPeer peer(world, "peer", "10.0.0.1");
+  peer.start({});
+  make_small_game(peer.disk, "/library/game", 10'000);
+  const auto is_found = [&] { return !peer.ask(node::ListGames{})->empty(); };
+  static_cast<void>(peer.ask(node::ListGames{}));
+  peer.handle().sender().send(node::Rescan{}, [](const Result<node::Rescan::Reply>&) {});
+  REQUIRE(world.run_until(is_found, 3s));
+  node::ShowGame show;
+  show.game = "game";
+  const auto settling = peer.ask(show);
+  REQUIRE(settling.has_value());
+  CHECK(settling->files.empty());
+  CHECK(settling->game.local->offered == nullptr);
+  show.version = "0123456789";
+  const auto missing = peer.ask(show);
+  REQUIRE_FALSE(missing.has_value());
+  CHECK(missing.error().code == ErrorCode::no_peer_has_it);
+  show.version.reset();
+  REQUIRE(world.run_until([&] { return peer.ask(show)->files_total == 6; }, 30s));
+}
