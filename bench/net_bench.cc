@@ -11,12 +11,12 @@
 #include <memory>
 #include <thread>
 
-#include "base/check.h"
-#include "base/random.h"
-#include "net/endpoint.h"
-#include "net/udp_socket.h"
-#include "runtime/call_on.h"
-#include "runtime/uv_executor.h"
+#include "libpeer/base/check.h"
+#include "libpeer/base/random.h"
+#include "libpeer/net/endpoint.h"
+#include "libpeer/net/udp_socket.h"
+#include "libpeer/runtime/call_on.h"
+#include "libpeer/runtime/uv_executor.h"
 
 using namespace peer;
 

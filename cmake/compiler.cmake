@@ -23,7 +23,7 @@ endif()
 add_library(peer_options INTERFACE)
 target_compile_options(peer_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wconversion
   -Wno-sign-conversion -Wno-missing-field-initializers)
-target_include_directories(peer_options INTERFACE ${CMAKE_SOURCE_DIR}/libpeer)
+target_include_directories(peer_options INTERFACE ${CMAKE_SOURCE_DIR})
 if(PEERD_SANITIZE)
   target_compile_options(peer_options INTERFACE -fsanitize=${PEERD_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(peer_options INTERFACE -fsanitize=${PEERD_SANITIZE})

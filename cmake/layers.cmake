@@ -42,18 +42,16 @@ function(peer_library name)
     set(scope INTERFACE)
   endif()
   target_link_libraries(peer_${name} ${scope} ${arg_LINK})
-  target_sources(peer_${name} ${scope} FILE_SET HEADERS BASE_DIRS ${CMAKE_SOURCE_DIR}/libpeer FILES ${arg_HEADERS})
-  target_include_directories(peer_${name} ${scope} ${CMAKE_SOURCE_DIR}/libpeer)
+  target_sources(peer_${name} ${scope} FILE_SET HEADERS BASE_DIRS ${CMAKE_SOURCE_DIR} FILES ${arg_HEADERS})
+  target_include_directories(peer_${name} ${scope} ${CMAKE_SOURCE_DIR})
   add_library(peer::${name} ALIAS peer_${name})
 endfunction()
 
-# peer_part(NAME DIR program/part LINK ...): a directory of a program as a static library; included as "part/x.h".
+# peer_part(NAME DIR program/part LINK ...): a directory of a program as a static library.
 function(peer_part name)
   cmake_parse_arguments(arg "" "DIR" "LINK" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${arg_DIR}/*.cc)
   peer_library(${name} SOURCES ${sources} LINK ${arg_LINK})
-  cmake_path(GET arg_DIR PARENT_PATH program)
-  target_include_directories(peer_${name} PUBLIC ${CMAKE_SOURCE_DIR}/${program})
 endfunction()
 
 # peer_program(NAME SOURCES dir LINK ...): every .cc in dir as the executable NAME.
@@ -65,6 +63,5 @@ function(peer_program name)
   endif()
   add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE ${arg_LINK} peer_options)
-  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
   target_compile_definitions(${name} PRIVATE PEERD_VERSION="${PROJECT_VERSION}")
 endfunction()

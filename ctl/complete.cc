@@ -4,9 +4,9 @@
 #include <csignal>
 #include <map>
 
-#include "control/client_events.h"
-#include "session.h"
-#include "text/format.h"
+#include "ctl/session.h"
+#include "ctl/text/format.h"
+#include "libpeer/control/client_events.h"
 
 namespace peer::ctl {
 namespace {

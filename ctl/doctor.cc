@@ -1,6 +1,6 @@
-#include "session.h"
-#include "text/columns.h"
-#include "text/format.h"
+#include "ctl/session.h"
+#include "ctl/text/columns.h"
+#include "ctl/text/format.h"
 
 namespace peer::ctl {
 namespace {

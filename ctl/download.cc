@@ -4,9 +4,9 @@
 #include <chrono>
 #include <cstdio>
 
-#include "session.h"
-#include "terminal.h"
-#include "text/format.h"
+#include "ctl/session.h"
+#include "ctl/terminal.h"
+#include "ctl/text/format.h"
 
 namespace peer::ctl {
 namespace {

@@ -5,8 +5,8 @@
 #include <chrono>
 #include <cstdio>
 
-#include "session.h"
-#include "text/format.h"
+#include "ctl/session.h"
+#include "ctl/text/format.h"
 
 namespace peer::ctl {
 namespace {

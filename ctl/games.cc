@@ -5,9 +5,9 @@
 #include <cstdio>
 #include <map>
 
-#include "session.h"
-#include "terminal.h"
-#include "text/format.h"
+#include "ctl/session.h"
+#include "ctl/terminal.h"
+#include "ctl/text/format.h"
 
 namespace peer::ctl {
 namespace {

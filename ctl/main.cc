@@ -4,8 +4,8 @@
 #include <exception>
 #include <string_view>
 
-#include "arguments/arguments.h"
-#include "session.h"
+#include "ctl/arguments/arguments.h"
+#include "ctl/session.h"
 
 namespace {
 

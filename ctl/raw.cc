@@ -1,7 +1,7 @@
 // call and shutdown.
 #include <chrono>
 
-#include "session.h"
+#include "ctl/session.h"
 
 namespace peer::ctl {
 

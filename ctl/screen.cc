@@ -1,4 +1,4 @@
-#include "screen.h"
+#include "ctl/screen.h"
 
 #include <langinfo.h>
 #include <sys/ioctl.h>

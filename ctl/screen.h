@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "text/table.h"
+#include "ctl/text/table.h"
 
 struct screen;  // ncurses's
 

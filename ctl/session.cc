@@ -1,4 +1,4 @@
-#include "session.h"
+#include "ctl/session.h"
 
 #include <poll.h>
 #include <unistd.h>
@@ -10,9 +10,9 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "control/client_presence.h"
-#include "terminal.h"
-#include "text/format.h"
+#include "ctl/terminal.h"
+#include "ctl/text/format.h"
+#include "libpeer/control/client_presence.h"
 
 namespace peer::ctl {
 namespace {

@@ -7,10 +7,10 @@
 #include <string>
 #include <string_view>
 
-#include "arguments/arguments.h"
-#include "control/client.h"
-#include "text/format.h"
-#include "text/table.h"
+#include "ctl/arguments/arguments.h"
+#include "ctl/text/format.h"
+#include "ctl/text/table.h"
+#include "libpeer/control/client.h"
 
 namespace peer::ctl {
 

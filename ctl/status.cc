@@ -1,5 +1,5 @@
-#include "session.h"
-#include "text/format.h"
+#include "ctl/session.h"
+#include "ctl/text/format.h"
 
 namespace peer::ctl {
 namespace {

@@ -1,7 +1,7 @@
 // What a descriptor writes to: a terminal of some width, with or without colour, or something else.
 #pragma once
 
-#include "text/table.h"
+#include "ctl/text/table.h"
 
 namespace peer::ctl {
 

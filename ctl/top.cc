@@ -1,6 +1,6 @@
 // top: a thread asks the daemon, the main thread draws and takes keys, so that a daemon that hangs keeps nobody from
 // leaving.
-#include "text/top.h"
+#include "ctl/text/top.h"
 
 #include <poll.h>
 #include <unistd.h>
@@ -12,8 +12,8 @@
 #include <thread>
 #include <utility>
 
-#include "screen.h"
-#include "session.h"
+#include "ctl/screen.h"
+#include "ctl/session.h"
 
 namespace peer::ctl {
 namespace {

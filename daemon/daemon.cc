@@ -1,4 +1,4 @@
-#include "daemon.h"
+#include "daemon/daemon.h"
 
 #include <fmt/format.h>
 #include <systemd/sd-daemon.h>
@@ -14,25 +14,25 @@
 #include <optional>
 #include <span>
 
-#include "control/hooks.h"
-#include "control/server.h"
-#include "discovery/avahi_discovery.h"
-#include "library/inotify_watcher.h"
-#include "net/interfaces.h"
-#include "net/local_network.h"
-#include "net/resolver.h"
-#include "net/udp_socket.h"
-#include "peer/runtime.h"
-#include "reload.h"
-#include "runtime/call_on.h"
-#include "runtime/thread_workers.h"
-#include "runtime/uv_executor.h"
-#include "service/heartbeat.h"
-#include "service/notify.h"
-#include "signals.h"
-#include "state.h"
-#include "store/disk.h"
-#include "store/store.h"
+#include "daemon/reload.h"
+#include "daemon/service/heartbeat.h"
+#include "daemon/service/notify.h"
+#include "daemon/signals.h"
+#include "daemon/state.h"
+#include "libpeer/api/peer.h"
+#include "libpeer/control/hooks.h"
+#include "libpeer/control/server.h"
+#include "libpeer/discovery/avahi_discovery.h"
+#include "libpeer/library/inotify_watcher.h"
+#include "libpeer/net/interfaces.h"
+#include "libpeer/net/local_network.h"
+#include "libpeer/net/resolver.h"
+#include "libpeer/net/udp_socket.h"
+#include "libpeer/runtime/call_on.h"
+#include "libpeer/runtime/thread_workers.h"
+#include "libpeer/runtime/uv_executor.h"
+#include "libpeer/store/disk.h"
+#include "libpeer/store/store.h"
 
 namespace peer::daemon {
 namespace {

@@ -3,9 +3,9 @@
 
 #include <string>
 
-#include "base/log.h"
-#include "base/result.h"
-#include "config/config.h"
+#include "daemon/config/config.h"
+#include "libpeer/base/log.h"
+#include "libpeer/base/result.h"
 
 namespace peer::daemon {
 

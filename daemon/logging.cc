@@ -1,4 +1,4 @@
-#include "logging.h"
+#include "daemon/logging.h"
 
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "protocol/path.h"
+#include "libpeer/protocol/path.h"
 
 namespace peer::daemon {
 namespace {

@@ -1,7 +1,7 @@
 // The program's log: lines on stderr, or entries with fields (GAME, PEER, SERVICE) when stderr is the journal.
 #pragma once
 
-#include "base/log.h"
+#include "libpeer/base/log.h"
 
 namespace peer::daemon {
 

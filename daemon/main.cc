@@ -5,11 +5,11 @@
 #include <exception>
 #include <filesystem>
 
-#include "daemon.h"
-#include "logging.h"
-#include "protocol/path.h"
-#include "service/activation.h"
-#include "signals.h"
+#include "daemon/daemon.h"
+#include "daemon/logging.h"
+#include "daemon/service/activation.h"
+#include "daemon/signals.h"
+#include "libpeer/protocol/path.h"
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "reload.h"
+#include "daemon/reload.h"
 
 #include <sys/timex.h>
 #include <unistd.h>
@@ -7,7 +7,7 @@
 #include <iterator>
 #include <utility>
 
-#include "config/keys.h"
+#include "daemon/config/keys.h"
 
 namespace peer::daemon {
 namespace {

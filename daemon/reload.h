@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "control/hooks.h"
-#include "daemon.h"
-#include "peer/runtime.h"
+#include "daemon/daemon.h"
+#include "libpeer/api/peer.h"
+#include "libpeer/control/hooks.h"
 
 namespace peer::daemon {
 

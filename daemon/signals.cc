@@ -1,4 +1,4 @@
-#include "signals.h"
+#include "daemon/signals.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -10,7 +10,7 @@
 #include <csignal>
 #include <cstring>
 
-#include "base/check.h"
+#include "libpeer/base/check.h"
 
 namespace peer::daemon {
 namespace {

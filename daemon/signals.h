@@ -10,7 +10,7 @@
 #include <functional>
 #include <thread>
 
-#include "base/log.h"
+#include "libpeer/base/log.h"
 
 namespace peer::daemon {
 

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "base/log.h"
-#include "base/result.h"
-#include "net/identity.h"
+#include "libpeer/base/log.h"
+#include "libpeer/base/result.h"
+#include "libpeer/net/identity.h"
 
 namespace peer::daemon {
 

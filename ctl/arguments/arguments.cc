@@ -1,4 +1,4 @@
-#include "arguments/arguments.h"
+#include "ctl/arguments/arguments.h"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <span>
 
-#include "base/units.h"
-#include "base/version_prefix.h"
+#include "libpeer/base/units.h"
+#include "libpeer/base/version_prefix.h"
 
 namespace peer::ctl {
 namespace {

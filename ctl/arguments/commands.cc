@@ -2,7 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <array>
 
-#include "arguments/arguments.h"
+#include "ctl/arguments/arguments.h"
 
 namespace peer::ctl {
 namespace {

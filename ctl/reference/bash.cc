@@ -1,5 +1,5 @@
 // Completion for bash; needs nothing beside bash 4.
-#include "reference/program.h"
+#include "ctl/reference/program.h"
 
 namespace peer::reference {
 namespace {

@@ -1,5 +1,5 @@
 // Completion for fish.
-#include "reference/program.h"
+#include "ctl/reference/program.h"
 
 namespace peer::reference {
 namespace {

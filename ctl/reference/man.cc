@@ -1,7 +1,7 @@
 // Manual pages in man(7).
 #include <algorithm>
 
-#include "reference/program.h"
+#include "ctl/reference/program.h"
 
 namespace peer::reference {
 namespace {

@@ -1,4 +1,4 @@
-#include "reference/program.h"
+#include "ctl/reference/program.h"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>

@@ -1,5 +1,5 @@
 // Completion for zsh.
-#include "reference/program.h"
+#include "ctl/reference/program.h"
 
 namespace peer::reference {
 namespace {

@@ -1,4 +1,4 @@
-#include "text/columns.h"
+#include "ctl/text/columns.h"
 
 #include <algorithm>
 #include <array>

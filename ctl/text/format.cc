@@ -1,4 +1,4 @@
-#include "text/format.h"
+#include "ctl/text/format.h"
 
 #include <algorithm>
 #include <array>
@@ -6,8 +6,8 @@
 #include <cstdio>
 #include <vector>
 
-#include "protocol/path.h"
-#include "text/columns.h"
+#include "ctl/text/columns.h"
+#include "libpeer/protocol/path.h"
 
 namespace peer::ctl {
 namespace {

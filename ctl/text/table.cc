@@ -1,11 +1,11 @@
-#include "text/table.h"
+#include "ctl/text/table.h"
 
 #include <algorithm>
 #include <array>
 #include <string_view>
 
-#include "text/columns.h"
-#include "text/format.h"
+#include "ctl/text/columns.h"
+#include "ctl/text/format.h"
 
 namespace peer::ctl {
 namespace {

@@ -1,10 +1,10 @@
-#include "text/top.h"
+#include "ctl/text/top.h"
 
 #include <algorithm>
 #include <array>
 #include <tuple>
 
-#include "text/columns.h"
+#include "ctl/text/columns.h"
 
 namespace peer::ctl {
 namespace {

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "text/format.h"
-#include "text/table.h"
+#include "ctl/text/format.h"
+#include "ctl/text/table.h"
 
 namespace peer::ctl {
 

@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <map>
 
-#include "config/config.h"
+#include "daemon/config/config.h"
 
 namespace peer::daemon {
 

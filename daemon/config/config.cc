@@ -1,4 +1,4 @@
-#include "config/config.h"
+#include "daemon/config/config.h"
 
 #include <toml++/toml.h>
 
@@ -7,12 +7,12 @@
 #include <iterator>
 #include <sstream>
 
-#include "base/nearest.h"
-#include "config/keys.h"
-#include "net/address.h"
-#include "net/resolver.h"
-#include "protocol/limits.h"
-#include "protocol/path.h"
+#include "daemon/config/keys.h"
+#include "libpeer/base/nearest.h"
+#include "libpeer/net/address.h"
+#include "libpeer/net/resolver.h"
+#include "libpeer/protocol/limits.h"
+#include "libpeer/protocol/path.h"
 
 namespace peer::daemon {
 namespace {

@@ -9,9 +9,9 @@
 #include <string_view>
 #include <vector>
 
-#include "base/log.h"
-#include "base/result.h"
-#include "net/party.h"
+#include "libpeer/access/party.h"
+#include "libpeer/base/log.h"
+#include "libpeer/base/result.h"
 
 namespace CLI {
 class App;

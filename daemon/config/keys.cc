@@ -1,9 +1,9 @@
-#include "config/keys.h"
+#include "daemon/config/keys.h"
 
 #include <algorithm>
 #include <array>
 
-#include "base/units.h"
+#include "libpeer/base/units.h"
 
 namespace peer::daemon {
 namespace {

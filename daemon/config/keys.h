@@ -10,7 +10,7 @@
 #include <variant>
 #include <vector>
 
-#include "config/config.h"
+#include "daemon/config/config.h"
 
 namespace peer::daemon {
 

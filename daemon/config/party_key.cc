@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <string_view>
 
-#include "config/config.h"
+#include "daemon/config/config.h"
 
 namespace peer::daemon {
 namespace {

@@ -1,6 +1,6 @@
 #include <cstdlib>
 
-#include "config/config.h"
+#include "daemon/config/config.h"
 
 namespace peer::daemon {
 namespace {

@@ -1,4 +1,4 @@
-#include "service/activation.h"
+#include "daemon/service/activation.h"
 
 #include <sys/socket.h>
 #include <sys/un.h>

@@ -4,8 +4,8 @@
 #include <optional>
 #include <string>
 
-#include "base/log.h"
-#include "base/result.h"
+#include "libpeer/base/log.h"
+#include "libpeer/base/result.h"
 
 namespace peer::daemon {
 

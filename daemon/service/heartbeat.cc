@@ -1,10 +1,10 @@
-#include "service/heartbeat.h"
+#include "daemon/service/heartbeat.h"
 
 #include <atomic>
 #include <memory>
 #include <utility>
 
-#include "runtime/sleep.h"
+#include "libpeer/runtime/sleep.h"
 
 namespace peer::daemon {
 

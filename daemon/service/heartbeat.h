@@ -8,10 +8,10 @@
 #include <cstdint>
 #include <functional>
 
-#include "base/log.h"
-#include "runtime/executor.h"
-#include "runtime/task.h"
-#include "runtime/workers.h"
+#include "libpeer/base/log.h"
+#include "libpeer/runtime/executor.h"
+#include "libpeer/runtime/task.h"
+#include "libpeer/runtime/workers.h"
 
 namespace peer::daemon {
 

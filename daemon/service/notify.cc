@@ -1,4 +1,4 @@
-#include "service/notify.h"
+#include "daemon/service/notify.h"
 
 #include <systemd/sd-daemon.h>
 

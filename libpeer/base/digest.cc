@@ -1,6 +1,6 @@
-#include "base/digest.h"
+#include "libpeer/base/digest.h"
 
-#include "base/hex.h"
+#include "libpeer/base/hex.h"
 
 namespace peer {
 

@@ -1,4 +1,4 @@
-#include "base/fault.h"
+#include "libpeer/base/fault.h"
 
 #if PEERD_TEST_HOOKS
 

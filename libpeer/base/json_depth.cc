@@ -1,4 +1,4 @@
-#include "base/json_depth.h"
+#include "libpeer/base/json_depth.h"
 
 #include <algorithm>
 

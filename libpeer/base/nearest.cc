@@ -1,4 +1,4 @@
-#include "base/nearest.h"
+#include "libpeer/base/nearest.h"
 
 #include <algorithm>
 #include <numeric>

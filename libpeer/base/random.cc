@@ -1,4 +1,4 @@
-#include "base/random.h"
+#include "libpeer/base/random.h"
 
 #include <sys/random.h>
 
@@ -6,7 +6,7 @@
 #include <limits>
 #include <random>
 
-#include "base/check.h"
+#include "libpeer/base/check.h"
 
 namespace peer {
 

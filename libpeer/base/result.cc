@@ -1,4 +1,4 @@
-#include "base/result.h"
+#include "libpeer/base/result.h"
 
 #include <cerrno>
 #include <system_error>

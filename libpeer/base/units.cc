@@ -1,4 +1,4 @@
-#include "base/units.h"
+#include "libpeer/base/units.h"
 
 #include <charconv>
 #include <cmath>

@@ -1,8 +1,8 @@
-#include "base/version_prefix.h"
+#include "libpeer/base/version_prefix.h"
 
 #include <cstddef>
 
-#include "base/hex.h"
+#include "libpeer/base/hex.h"
 
 namespace peer {
 

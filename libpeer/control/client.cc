@@ -1,4 +1,4 @@
-#include "control/client.h"
+#include "libpeer/control/client.h"
 
 #include <grp.h>
 #include <poll.h>
@@ -12,7 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "control/client_events.h"
+#include "libpeer/control/client_events.h"
 
 namespace peer::control {
 namespace {

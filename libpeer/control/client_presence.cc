@@ -1,4 +1,4 @@
-#include "control/client_presence.h"
+#include "libpeer/control/client_presence.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -8,7 +8,7 @@
 
 #include <string>
 
-#include "base/result.h"
+#include "libpeer/base/result.h"
 
 namespace peer::control {
 

@@ -1,11 +1,11 @@
-#include "control/connection.h"
+#include "libpeer/control/connection.h"
 
 #include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 
-#include "base/json_depth.h"
+#include "libpeer/base/json_depth.h"
 
 namespace peer::control {
 

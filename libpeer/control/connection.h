@@ -14,11 +14,11 @@
 #include <string>
 #include <vector>
 
-#include "control/events.h"
-#include "control/methods.h"
-#include "runtime/event.h"
-#include "runtime/sleep.h"
-#include "runtime/uv_executor.h"
+#include "libpeer/control/events.h"
+#include "libpeer/control/methods.h"
+#include "libpeer/runtime/event.h"
+#include "libpeer/runtime/sleep.h"
+#include "libpeer/runtime/uv_executor.h"
 
 namespace peer::control {
 

@@ -1,10 +1,10 @@
-#include "control/events.h"
+#include "libpeer/control/events.h"
 
 #include <algorithm>
 
-#include "control/client_events.h"
-#include "control/json.h"
-#include "control/rpc.h"
+#include "libpeer/control/client_events.h"
+#include "libpeer/control/json.h"
+#include "libpeer/control/rpc.h"
 
 namespace peer::control {
 namespace {

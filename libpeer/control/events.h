@@ -12,8 +12,8 @@
 #include <string_view>
 #include <vector>
 
-#include "base/log.h"
-#include "peer/events.h"
+#include "libpeer/api/events.h"
+#include "libpeer/base/log.h"
 
 namespace peer::control {
 

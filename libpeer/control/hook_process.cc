@@ -1,4 +1,4 @@
-#include "control/hook_process.h"
+#include "libpeer/control/hook_process.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -6,7 +6,7 @@
 #include <array>
 #include <csignal>
 
-#include "base/check.h"
+#include "libpeer/base/check.h"
 
 namespace peer::control {
 namespace {

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "base/result.h"
-#include "runtime/event.h"
-#include "runtime/uv_executor.h"
+#include "libpeer/base/result.h"
+#include "libpeer/runtime/event.h"
+#include "libpeer/runtime/uv_executor.h"
 
 namespace peer::control {
 

@@ -1,4 +1,4 @@
-#include "control/hooks.h"
+#include "libpeer/control/hooks.h"
 
 #include <unistd.h>
 
@@ -6,12 +6,12 @@
 #include <cctype>
 #include <csignal>
 
-#include "base/fault.h"
-#include "control/hook_process.h"
-#include "control/rpc.h"
-#include "protocol/path.h"
-#include "runtime/channel.h"
-#include "runtime/sleep.h"
+#include "libpeer/base/fault.h"
+#include "libpeer/control/hook_process.h"
+#include "libpeer/control/rpc.h"
+#include "libpeer/protocol/path.h"
+#include "libpeer/runtime/channel.h"
+#include "libpeer/runtime/sleep.h"
 
 namespace peer::control {
 namespace {

@@ -15,9 +15,9 @@
 #include <string_view>
 #include <vector>
 
-#include "base/log.h"
-#include "control/events.h"
-#include "control/rpc.h"
+#include "libpeer/base/log.h"
+#include "libpeer/control/events.h"
+#include "libpeer/control/rpc.h"
 
 namespace peer::control {
 

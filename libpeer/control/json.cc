@@ -1,4 +1,4 @@
-#include "control/json.h"
+#include "libpeer/control/json.h"
 
 #include <unistd.h>
 

@@ -5,8 +5,8 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
-#include "peer/api.h"
-#include "peer/events.h"
+#include "libpeer/api/commands.h"
+#include "libpeer/api/events.h"
 
 namespace peer::control {
 

@@ -3,8 +3,8 @@
 
 #include <vector>
 
-#include "control/methods.h"
-#include "control/params.h"
+#include "libpeer/control/methods.h"
+#include "libpeer/control/params.h"
 
 namespace peer::control {
 

@@ -1,13 +1,13 @@
-#include "control/methods.h"
+#include "libpeer/control/methods.h"
 
 #include <algorithm>
 #include <chrono>
 
-#include "base/nearest.h"
-#include "control/client_events.h"
-#include "control/events.h"
-#include "control/json.h"
-#include "control/method_table.h"
+#include "libpeer/base/nearest.h"
+#include "libpeer/control/client_events.h"
+#include "libpeer/control/events.h"
+#include "libpeer/control/json.h"
+#include "libpeer/control/method_table.h"
 
 namespace peer::control {
 namespace {

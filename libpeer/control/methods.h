@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "control/rpc.h"
-#include "peer/api.h"
+#include "libpeer/api/commands.h"
+#include "libpeer/control/rpc.h"
 
 namespace peer::control {
 

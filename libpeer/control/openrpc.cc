@@ -1,5 +1,5 @@
 // The OpenRPC document: the methods as the table has them, what they answer and what events look like as JSON Schema.
-#include "control/method_table.h"
+#include "libpeer/control/method_table.h"
 
 namespace peer::control {
 namespace {

@@ -1,9 +1,9 @@
-#include "control/params.h"
+#include "libpeer/control/params.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "base/version_prefix.h"
+#include "libpeer/base/version_prefix.h"
 
 namespace peer::control {
 namespace {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "control/rpc.h"
+#include "libpeer/control/rpc.h"
 
 namespace peer::control {
 

@@ -1,8 +1,8 @@
-#include "control/rpc.h"
+#include "libpeer/control/rpc.h"
 
 #include <algorithm>
 
-#include "base/json_depth.h"
+#include "libpeer/base/json_depth.h"
 
 namespace peer::control {
 namespace {

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/result.h"
+#include "libpeer/base/result.h"
 
 namespace peer::control {
 

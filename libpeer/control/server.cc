@@ -1,15 +1,15 @@
-#include "control/server.h"
+#include "libpeer/control/server.h"
 
 #include <uv.h>
 
 #include <optional>
 #include <variant>
 
-#include "control/client_events.h"
-#include "control/client_presence.h"
-#include "control/connection.h"
-#include "control/events.h"
-#include "control/socket.h"
+#include "libpeer/control/client_events.h"
+#include "libpeer/control/client_presence.h"
+#include "libpeer/control/connection.h"
+#include "libpeer/control/events.h"
+#include "libpeer/control/socket.h"
 
 namespace peer::control {
 namespace {

@@ -9,13 +9,13 @@
 #include <memory>
 #include <string>
 
-#include "base/log.h"
-#include "base/result.h"
-#include "control/events.h"
-#include "peer/api.h"
-#include "peer/events.h"
-#include "runtime/scope.h"
-#include "runtime/uv_executor.h"
+#include "libpeer/api/commands.h"
+#include "libpeer/api/events.h"
+#include "libpeer/base/log.h"
+#include "libpeer/base/result.h"
+#include "libpeer/control/events.h"
+#include "libpeer/runtime/scope.h"
+#include "libpeer/runtime/uv_executor.h"
 
 namespace peer::control {
 

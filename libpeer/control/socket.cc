@@ -1,4 +1,4 @@
-#include "control/socket.h"
+#include "libpeer/control/socket.h"
 
 #include <sys/socket.h>
 #include <sys/stat.h>

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "base/result.h"
+#include "libpeer/base/result.h"
 
 namespace peer::control {
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "discovery/avahi_session.h"
+#include "libpeer/discovery/avahi_session.h"
 
 namespace peer::discovery {
 

@@ -1,4 +1,4 @@
-#include "discovery/avahi_discovery.h"
+#include "libpeer/discovery/avahi_discovery.h"
 
 #include <pthread.h>
 
@@ -9,11 +9,11 @@
 #include <thread>
 #include <utility>
 
-#include "base/check.h"
-#include "base/random.h"
-#include "discovery/avahi_session.h"
-#include "runtime/sleep.h"
-#include "runtime/uv_executor.h"
+#include "libpeer/base/check.h"
+#include "libpeer/base/random.h"
+#include "libpeer/discovery/avahi_session.h"
+#include "libpeer/runtime/sleep.h"
+#include "libpeer/runtime/uv_executor.h"
 
 namespace peer::discovery {
 

@@ -8,10 +8,10 @@
 
 #include <memory>
 
-#include "base/log.h"
-#include "discovery/discovery.h"
-#include "discovery/interface_filter.h"
-#include "runtime/scope.h"
+#include "libpeer/base/log.h"
+#include "libpeer/discovery/discovery.h"
+#include "libpeer/discovery/interface_filter.h"
+#include "libpeer/runtime/scope.h"
 
 namespace peer::discovery {
 

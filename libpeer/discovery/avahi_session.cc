@@ -1,4 +1,4 @@
-#include "discovery/avahi_session.h"
+#include "libpeer/discovery/avahi_session.h"
 
 #include <avahi-common/alternative.h>
 #include <avahi-common/error.h>
@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "runtime/sleep.h"
+#include "libpeer/runtime/sleep.h"
 
 namespace peer::discovery {
 

@@ -20,11 +20,11 @@
 #include <string>
 #include <vector>
 
-#include "discovery/outbox.h"
-#include "discovery/poll_adapter.h"
-#include "discovery/record_table.h"
-#include "net/interfaces.h"
-#include "runtime/executor.h"
+#include "libpeer/discovery/outbox.h"
+#include "libpeer/discovery/poll_adapter.h"
+#include "libpeer/discovery/record_table.h"
+#include "libpeer/net/interfaces.h"
+#include "libpeer/runtime/executor.h"
 
 namespace peer::discovery {
 

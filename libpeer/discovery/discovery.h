@@ -8,10 +8,10 @@
 #include <variant>
 #include <vector>
 
-#include "discovery/record.h"
-#include "net/address.h"
-#include "runtime/cancellation.h"
-#include "runtime/task.h"
+#include "libpeer/discovery/record.h"
+#include "libpeer/net/address.h"
+#include "libpeer/runtime/cancellation.h"
+#include "libpeer/runtime/task.h"
 
 namespace peer::discovery {
 

@@ -1,4 +1,4 @@
-#include "discovery/interface_filter.h"
+#include "libpeer/discovery/interface_filter.h"
 
 #include <algorithm>
 

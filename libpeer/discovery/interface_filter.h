@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "net/interfaces.h"
+#include "libpeer/net/interfaces.h"
 
 namespace peer::discovery {
 

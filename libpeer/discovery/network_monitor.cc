@@ -1,4 +1,4 @@
-#include "discovery/network_monitor.h"
+#include "libpeer/discovery/network_monitor.h"
 
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
@@ -12,10 +12,10 @@
 #include <utility>
 #include <vector>
 
-#include "base/check.h"
-#include "net/interfaces.h"
-#include "runtime/event.h"
-#include "runtime/sleep.h"
+#include "libpeer/base/check.h"
+#include "libpeer/net/interfaces.h"
+#include "libpeer/runtime/event.h"
+#include "libpeer/runtime/sleep.h"
 
 namespace peer::discovery {
 

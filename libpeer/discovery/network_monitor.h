@@ -4,10 +4,10 @@
 #include <functional>
 #include <memory>
 
-#include "base/log.h"
-#include "runtime/cancellation.h"
-#include "runtime/task.h"
-#include "runtime/uv_executor.h"
+#include "libpeer/base/log.h"
+#include "libpeer/runtime/cancellation.h"
+#include "libpeer/runtime/task.h"
+#include "libpeer/runtime/uv_executor.h"
 
 namespace peer::discovery {
 

@@ -1,4 +1,4 @@
-#include "discovery/outbox.h"
+#include "libpeer/discovery/outbox.h"
 
 #include <utility>
 

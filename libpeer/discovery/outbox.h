@@ -12,9 +12,9 @@
 #include <string>
 #include <vector>
 
-#include "discovery/discovery.h"
-#include "runtime/event.h"
-#include "runtime/executor.h"
+#include "libpeer/discovery/discovery.h"
+#include "libpeer/runtime/event.h"
+#include "libpeer/runtime/executor.h"
 
 namespace peer::discovery {
 

@@ -1,4 +1,4 @@
-#include "discovery/poll_adapter.h"
+#include "libpeer/discovery/poll_adapter.h"
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "base/check.h"
+#include "libpeer/base/check.h"
 
 namespace {
 

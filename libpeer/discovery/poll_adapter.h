@@ -14,7 +14,7 @@
 #include <memory>
 #include <mutex>
 
-#include "runtime/event.h"
+#include "libpeer/runtime/event.h"
 
 namespace peer::discovery {
 

@@ -1,11 +1,11 @@
-#include "discovery/record.h"
+#include "libpeer/discovery/record.h"
 
 #include <algorithm>
 #include <charconv>
 #include <optional>
 
-#include "protocol/limits.h"
-#include "protocol/path.h"
+#include "libpeer/protocol/limits.h"
+#include "libpeer/protocol/path.h"
 
 namespace peer::discovery {
 

@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
-#include "base/digest.h"
-#include "base/result.h"
+#include "libpeer/base/digest.h"
+#include "libpeer/base/result.h"
 
 namespace peer::discovery {
 

@@ -1,4 +1,4 @@
-#include "discovery/record_table.h"
+#include "libpeer/discovery/record_table.h"
 
 #include <algorithm>
 #include <climits>

@@ -16,7 +16,7 @@
 #include <string>
 #include <utility>
 
-#include "discovery/discovery.h"
+#include "libpeer/discovery/discovery.h"
 
 namespace peer::discovery {
 

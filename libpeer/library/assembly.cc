@@ -1,8 +1,8 @@
-#include "library/assembly.h"
+#include "libpeer/library/assembly.h"
 
 #include <algorithm>
 
-#include "library/directory_cursor.h"
+#include "libpeer/library/directory_cursor.h"
 
 namespace peer::library {
 

@@ -6,11 +6,11 @@
 #include <string>
 #include <vector>
 
-#include "base/result.h"
-#include "library/installed.h"
-#include "library/library.h"
-#include "library/scan.h"
-#include "store/store.h"
+#include "libpeer/base/result.h"
+#include "libpeer/library/installed.h"
+#include "libpeer/library/library.h"
+#include "libpeer/library/scan.h"
+#include "libpeer/store/store.h"
 
 namespace peer::library {
 

@@ -1,4 +1,4 @@
-#include "library/bounds.h"
+#include "libpeer/library/bounds.h"
 
 #include <algorithm>
 #include <array>

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "base/result.h"
-#include "store/disk.h"
+#include "libpeer/base/result.h"
+#include "libpeer/store/disk.h"
 
 namespace peer::library {
 

@@ -1,4 +1,4 @@
-#include "library/catalogue.h"
+#include "libpeer/library/catalogue.h"
 
 #include <algorithm>
 #include <utility>

@@ -10,8 +10,8 @@
 #include <optional>
 #include <string>
 
-#include "library/library.h"
-#include "runtime/executor.h"
+#include "libpeer/library/library.h"
+#include "libpeer/runtime/executor.h"
 
 namespace peer::library {
 

@@ -1,4 +1,4 @@
-#include "library/directory_cursor.h"
+#include "libpeer/library/directory_cursor.h"
 
 namespace peer::library {
 

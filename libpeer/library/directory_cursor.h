@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "base/result.h"
-#include "library/bounds.h"
-#include "store/disk.h"
+#include "libpeer/base/result.h"
+#include "libpeer/library/bounds.h"
+#include "libpeer/store/disk.h"
 
 namespace peer::library {
 

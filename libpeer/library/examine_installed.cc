@@ -1,6 +1,6 @@
 // The look at a game that a download installed: whatever has become of its files, its version stays what was installed,
 // and is offered less the chunks that are no longer intact.
-#include "library/hash_run.h"
+#include "libpeer/library/hash_run.h"
 
 namespace peer::library {
 

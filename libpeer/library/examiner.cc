@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "library/hash_run.h"
-#include "protocol/path.h"
-#include "runtime/sleep.h"
+#include "libpeer/library/hash_run.h"
+#include "libpeer/protocol/path.h"
+#include "libpeer/runtime/sleep.h"
 
 namespace peer::library {
 

@@ -14,10 +14,10 @@
 #include <string>
 #include <vector>
 
-#include "library/assembly.h"
-#include "library/catalogue.h"
-#include "library/hashing.h"
-#include "library/permits.h"
+#include "libpeer/library/assembly.h"
+#include "libpeer/library/catalogue.h"
+#include "libpeer/library/hashing.h"
+#include "libpeer/library/permits.h"
 
 namespace peer::library {
 

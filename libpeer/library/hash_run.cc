@@ -1,8 +1,8 @@
-#include "library/hash_run.h"
+#include "libpeer/library/hash_run.h"
 
 #include <algorithm>
 
-#include "protocol/path.h"
+#include "libpeer/protocol/path.h"
 
 namespace peer::library {
 

@@ -1,7 +1,7 @@
 // The hashing of one game as the library's loop sees it.
 #pragma once
 
-#include "library/examiner.h"
+#include "libpeer/library/examiner.h"
 
 namespace peer::library {
 

@@ -1,10 +1,10 @@
-#include "library/hashing.h"
+#include "libpeer/library/hashing.h"
 
 #include <algorithm>
 #include <cerrno>
 
-#include "protocol/limits.h"
-#include "protocol/manifest.h"
+#include "libpeer/protocol/limits.h"
+#include "libpeer/protocol/manifest.h"
 
 namespace peer::library {
 

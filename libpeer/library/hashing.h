@@ -8,11 +8,11 @@
 #include <string>
 #include <vector>
 
-#include "base/digest.h"
-#include "library/directory_cursor.h"
-#include "library/scan.h"
-#include "runtime/workers.h"
-#include "store/disk.h"
+#include "libpeer/base/digest.h"
+#include "libpeer/library/directory_cursor.h"
+#include "libpeer/library/scan.h"
+#include "libpeer/runtime/workers.h"
+#include "libpeer/store/disk.h"
 
 namespace peer::library {
 

@@ -1,4 +1,4 @@
-#include "library/ignore.h"
+#include "libpeer/library/ignore.h"
 
 #include <array>
 #include <optional>

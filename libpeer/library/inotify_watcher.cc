@@ -1,4 +1,4 @@
-#include "library/inotify_watcher.h"
+#include "libpeer/library/inotify_watcher.h"
 
 #include <sys/inotify.h>
 #include <unistd.h>
@@ -13,10 +13,10 @@
 #include <utility>
 #include <vector>
 
-#include "base/check.h"
-#include "library/watch_table.h"
-#include "runtime/event.h"
-#include "runtime/sleep.h"
+#include "libpeer/base/check.h"
+#include "libpeer/library/watch_table.h"
+#include "libpeer/runtime/event.h"
+#include "libpeer/runtime/sleep.h"
 
 namespace peer::library {
 

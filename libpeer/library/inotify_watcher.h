@@ -11,9 +11,9 @@
 #include <memory>
 #include <string>
 
-#include "base/log.h"
-#include "library/watcher.h"
-#include "runtime/uv_executor.h"
+#include "libpeer/base/log.h"
+#include "libpeer/library/watcher.h"
+#include "libpeer/runtime/uv_executor.h"
 
 namespace peer::library {
 

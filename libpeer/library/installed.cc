@@ -1,8 +1,8 @@
-#include "library/installed.h"
+#include "libpeer/library/installed.h"
 
 #include <cerrno>
 
-#include "library/scan.h"
+#include "libpeer/library/scan.h"
 
 namespace peer::library {
 

@@ -8,10 +8,10 @@
 #include <string>
 #include <string_view>
 
-#include "base/result.h"
-#include "protocol/manifest.h"
-#include "store/disk.h"
-#include "store/store.h"
+#include "libpeer/base/result.h"
+#include "libpeer/protocol/manifest.h"
+#include "libpeer/store/disk.h"
+#include "libpeer/store/store.h"
 
 namespace peer::library {
 

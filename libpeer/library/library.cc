@@ -1,15 +1,15 @@
-#include "library/library.h"
+#include "libpeer/library/library.h"
 
 #include <algorithm>
 #include <cerrno>
 #include <set>
 
-#include "library/bounds.h"
-#include "library/examiner.h"
-#include "library/scan.h"
-#include "library/watcher.h"
-#include "protocol/path.h"
-#include "runtime/sleep.h"
+#include "libpeer/library/bounds.h"
+#include "libpeer/library/examiner.h"
+#include "libpeer/library/scan.h"
+#include "libpeer/library/watcher.h"
+#include "libpeer/protocol/path.h"
+#include "libpeer/runtime/sleep.h"
 
 namespace peer::library {
 

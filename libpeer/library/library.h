@@ -12,15 +12,15 @@
 #include <string>
 #include <vector>
 
-#include "base/log.h"
-#include "base/result.h"
-#include "protocol/manifest.h"
-#include "protocol/messages.h"
-#include "runtime/event.h"
-#include "runtime/scope.h"
-#include "runtime/workers.h"
-#include "store/disk.h"
-#include "store/store.h"
+#include "libpeer/base/log.h"
+#include "libpeer/base/result.h"
+#include "libpeer/protocol/manifest.h"
+#include "libpeer/protocol/messages.h"
+#include "libpeer/runtime/event.h"
+#include "libpeer/runtime/scope.h"
+#include "libpeer/runtime/workers.h"
+#include "libpeer/store/disk.h"
+#include "libpeer/store/store.h"
 
 namespace peer::library {
 

@@ -6,8 +6,8 @@
 #include <deque>
 #include <utility>
 
-#include "base/check.h"
-#include "runtime/event.h"
+#include "libpeer/base/check.h"
+#include "libpeer/runtime/event.h"
 
 namespace peer::library {
 

@@ -1,11 +1,11 @@
-#include "library/scan.h"
+#include "libpeer/library/scan.h"
 
 #include <algorithm>
 #include <cerrno>
 #include <map>
 
-#include "library/ignore.h"
-#include "protocol/path.h"
+#include "libpeer/library/ignore.h"
+#include "libpeer/protocol/path.h"
 
 namespace peer::library {
 

@@ -6,13 +6,13 @@
 #include <string>
 #include <vector>
 
-#include "base/result.h"
-#include "library/bounds.h"
-#include "library/library.h"
-#include "library/watcher.h"
-#include "protocol/manifest.h"
-#include "runtime/workers.h"
-#include "store/disk.h"
+#include "libpeer/base/result.h"
+#include "libpeer/library/bounds.h"
+#include "libpeer/library/library.h"
+#include "libpeer/library/watcher.h"
+#include "libpeer/protocol/manifest.h"
+#include "libpeer/runtime/workers.h"
+#include "libpeer/store/disk.h"
 
 namespace peer::library {
 

@@ -1,4 +1,4 @@
-#include "library/watch_table.h"
+#include "libpeer/library/watch_table.h"
 
 #include <algorithm>
 #include <cerrno>

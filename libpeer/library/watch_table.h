@@ -17,7 +17,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "library/watcher.h"
+#include "libpeer/library/watcher.h"
 
 namespace peer::library {
 

@@ -9,8 +9,8 @@
 #include <memory>
 #include <string>
 
-#include "runtime/cancellation.h"
-#include "runtime/task.h"
+#include "libpeer/runtime/cancellation.h"
+#include "libpeer/runtime/task.h"
 
 namespace peer::library {
 

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <array>
 
-#include "net/connection.h"
-#include "net/core.h"
+#include "libpeer/net/connection.h"
+#include "libpeer/net/core.h"
 
 namespace peer::net {
 namespace {

@@ -1,12 +1,12 @@
-#include "net/connection.h"
+#include "libpeer/net/connection.h"
 
 #include <ngtcp2/ngtcp2_crypto.h>
 
 #include <algorithm>
 #include <utility>
 
-#include "base/check.h"
-#include "net/limits.h"
+#include "libpeer/base/check.h"
+#include "libpeer/net/limits.h"
 
 namespace peer::net {
 namespace {

@@ -19,12 +19,12 @@
 #include <string_view>
 #include <vector>
 
-#include "net/core.h"
-#include "net/http3.h"
-#include "net/link.h"
-#include "net/tls.h"
-#include "runtime/event.h"
-#include "runtime/scope.h"
+#include "libpeer/net/core.h"
+#include "libpeer/net/http3.h"
+#include "libpeer/net/link.h"
+#include "libpeer/net/tls.h"
+#include "libpeer/runtime/event.h"
+#include "libpeer/runtime/scope.h"
 
 namespace peer::net {
 

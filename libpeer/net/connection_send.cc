@@ -3,9 +3,9 @@
 #include <cstring>
 #include <utility>
 
-#include "base/check.h"
-#include "net/connection.h"
-#include "net/limits.h"
+#include "libpeer/base/check.h"
+#include "libpeer/net/connection.h"
+#include "libpeer/net/limits.h"
 
 namespace peer::net {
 namespace {

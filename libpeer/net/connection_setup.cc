@@ -5,9 +5,9 @@
 #include <array>
 #include <new>
 
-#include "base/check.h"
-#include "net/connection.h"
-#include "net/limits.h"
+#include "libpeer/base/check.h"
+#include "libpeer/net/connection.h"
+#include "libpeer/net/limits.h"
 
 namespace peer::net {
 namespace {

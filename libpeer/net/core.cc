@@ -1,4 +1,4 @@
-#include "net/core.h"
+#include "libpeer/net/core.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -8,10 +8,10 @@
 #include <stdexcept>
 #include <utility>
 
-#include "base/check.h"
-#include "base/fault.h"
-#include "net/connection.h"
-#include "runtime/sleep.h"
+#include "libpeer/base/check.h"
+#include "libpeer/base/fault.h"
+#include "libpeer/net/connection.h"
+#include "libpeer/runtime/sleep.h"
 
 namespace peer::net {
 namespace {

@@ -16,11 +16,11 @@
 #include <unordered_map>
 #include <vector>
 
-#include "net/endpoint.h"
-#include "net/limits.h"
-#include "net/tls.h"
-#include "runtime/event.h"
-#include "runtime/scope.h"
+#include "libpeer/net/endpoint.h"
+#include "libpeer/net/limits.h"
+#include "libpeer/net/tls.h"
+#include "libpeer/runtime/event.h"
+#include "libpeer/runtime/scope.h"
 
 namespace peer::net {
 

@@ -7,9 +7,9 @@
 #include <memory>
 #include <span>
 
-#include "base/result.h"
-#include "net/address.h"
-#include "runtime/task.h"
+#include "libpeer/base/result.h"
+#include "libpeer/net/address.h"
+#include "libpeer/runtime/task.h"
 
 namespace peer::net {
 

@@ -1,8 +1,8 @@
-#include "net/endpoint.h"
+#include "libpeer/net/endpoint.h"
 
 #include <utility>
 
-#include "net/core.h"
+#include "libpeer/net/core.h"
 
 namespace peer::net {
 

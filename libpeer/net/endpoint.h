@@ -7,12 +7,12 @@
 #include <functional>
 #include <memory>
 
-#include "base/log.h"
-#include "base/random.h"
-#include "net/datagram_socket.h"
-#include "net/identity.h"
-#include "net/link.h"
-#include "runtime/scope.h"
+#include "libpeer/base/log.h"
+#include "libpeer/base/random.h"
+#include "libpeer/net/datagram_socket.h"
+#include "libpeer/net/identity.h"
+#include "libpeer/net/link.h"
+#include "libpeer/runtime/scope.h"
 
 namespace peer::net {
 

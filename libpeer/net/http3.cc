@@ -1,4 +1,4 @@
-#include "net/http3.h"
+#include "libpeer/net/http3.h"
 
 #include <charconv>
 #include <new>
@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
-#include "base/check.h"
-#include "net/connection.h"
-#include "net/limits.h"
+#include "libpeer/base/check.h"
+#include "libpeer/net/connection.h"
+#include "libpeer/net/limits.h"
 
 namespace peer::net {
 namespace {

@@ -11,7 +11,7 @@
 #include <memory>
 #include <span>
 
-#include "net/stream.h"
+#include "libpeer/net/stream.h"
 
 namespace peer::net {
 

@@ -1,4 +1,4 @@
-#include "net/identity.h"
+#include "libpeer/net/identity.h"
 
 #include <openssl/asn1.h>
 #include <openssl/bio.h>
@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <utility>
 
-#include "base/check.h"
+#include "libpeer/base/check.h"
 
 namespace peer::net {
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "base/digest.h"
-#include "base/result.h"
+#include "libpeer/base/digest.h"
+#include "libpeer/base/result.h"
 
 // OpenSSL's own names.
 struct evp_pkey_st;

@@ -1,4 +1,4 @@
-#include "net/interfaces.h"
+#include "libpeer/net/interfaces.h"
 
 #include <ifaddrs.h>
 #include <net/if.h>

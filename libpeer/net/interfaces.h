@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "base/result.h"
-#include "net/address.h"
+#include "libpeer/base/result.h"
+#include "libpeer/net/address.h"
 
 namespace peer::net {
 

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "runtime/executor.h"
+#include "libpeer/runtime/executor.h"
 
 namespace peer::net::limits {
 

@@ -18,16 +18,16 @@
 #include <string>
 #include <vector>
 
-#include "base/digest.h"
-#include "base/result.h"
-#include "net/address.h"
-#include "runtime/cancellation.h"
-#include "runtime/task.h"
+#include "libpeer/base/digest.h"
+#include "libpeer/base/result.h"
+#include "libpeer/net/address.h"
+#include "libpeer/runtime/cancellation.h"
+#include "libpeer/runtime/task.h"
 
 namespace peer::net {
 
 /// A secret that both ends of one connection know, that nobody else knows, and that no other connection has: what is
-/// proven over it (net/party.h) is proven for this connection alone. TLS's exporter (RFC 8446, 7.5) in HTTP/3.
+/// proven over it (access/party.h) is proven for this connection alone. TLS's exporter (RFC 8446, 7.5) in HTTP/3.
 struct ChannelBindingTag;
 using ChannelBinding = Bytes32<ChannelBindingTag>;
 

@@ -1,4 +1,4 @@
-#include "net/local_network.h"
+#include "libpeer/net/local_network.h"
 
 namespace peer::net {
 

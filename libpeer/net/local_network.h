@@ -4,8 +4,8 @@
 #include <functional>
 #include <vector>
 
-#include "net/interfaces.h"
-#include "runtime/executor.h"
+#include "libpeer/net/interfaces.h"
+#include "libpeer/runtime/executor.h"
 
 namespace peer::net {
 

@@ -1,4 +1,4 @@
-#include "net/resolver.h"
+#include "libpeer/net/resolver.h"
 
 #include <netdb.h>
 
@@ -8,7 +8,7 @@
 #include <system_error>
 #include <utility>
 
-#include "runtime/offload_abandonable.h"
+#include "libpeer/runtime/offload_abandonable.h"
 
 namespace peer::net {
 

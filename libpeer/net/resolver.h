@@ -8,11 +8,11 @@
 #include <string_view>
 #include <vector>
 
-#include "base/result.h"
-#include "net/address.h"
-#include "runtime/cancellation.h"
-#include "runtime/task.h"
-#include "runtime/workers.h"
+#include "libpeer/base/result.h"
+#include "libpeer/net/address.h"
+#include "libpeer/runtime/cancellation.h"
+#include "libpeer/runtime/task.h"
+#include "libpeer/runtime/workers.h"
 
 namespace peer::net {
 

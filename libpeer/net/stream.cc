@@ -1,11 +1,11 @@
-#include "net/stream.h"
+#include "libpeer/net/stream.h"
 
 #include <algorithm>
 #include <cstring>
 #include <utility>
 
-#include "base/check.h"
-#include "net/connection.h"
+#include "libpeer/base/check.h"
+#include "libpeer/net/connection.h"
 
 namespace peer::net {
 namespace {

@@ -11,9 +11,9 @@
 #include <span>
 #include <vector>
 
-#include "net/link.h"
-#include "runtime/cancellation.h"
-#include "runtime/event.h"
+#include "libpeer/net/link.h"
+#include "libpeer/runtime/cancellation.h"
+#include "libpeer/runtime/event.h"
 
 namespace peer::net {
 

@@ -1,4 +1,4 @@
-#include "net/tls.h"
+#include "libpeer/net/tls.h"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "base/check.h"
+#include "libpeer/base/check.h"
 
 namespace peer::net {
 namespace {

@@ -8,9 +8,9 @@
 #include <memory>
 #include <optional>
 
-#include "base/result.h"
-#include "net/identity.h"
-#include "net/link.h"
+#include "libpeer/base/result.h"
+#include "libpeer/net/identity.h"
+#include "libpeer/net/link.h"
 
 namespace peer::net {
 

@@ -1,4 +1,4 @@
-#include "net/udp_descriptor.h"
+#include "libpeer/net/udp_descriptor.h"
 
 #include <netinet/udp.h>
 #include <sys/socket.h>

@@ -3,10 +3,10 @@
 
 #include <cstdint>
 
-#include "base/log.h"
-#include "base/result.h"
-#include "net/address.h"
-#include "net/udp_socket.h"
+#include "libpeer/base/log.h"
+#include "libpeer/base/result.h"
+#include "libpeer/net/address.h"
+#include "libpeer/net/udp_socket.h"
 
 namespace peer::net {
 

@@ -1,4 +1,4 @@
-#include "net/udp_message.h"
+#include "libpeer/net/udp_message.h"
 
 #include <netinet/ip.h>
 #include <netinet/udp.h>
@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "base/check.h"
+#include "libpeer/base/check.h"
 
 namespace peer::net {
 

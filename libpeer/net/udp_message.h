@@ -8,8 +8,8 @@
 #include <optional>
 #include <span>
 
-#include "net/address.h"
-#include "net/datagram_socket.h"
+#include "libpeer/net/address.h"
+#include "libpeer/net/datagram_socket.h"
 
 namespace peer::net {
 

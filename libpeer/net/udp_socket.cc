@@ -1,4 +1,4 @@
-#include "net/udp_socket.h"
+#include "libpeer/net/udp_socket.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -10,10 +10,10 @@
 #include <system_error>
 #include <vector>
 
-#include "base/check.h"
-#include "net/udp_descriptor.h"
-#include "net/udp_message.h"
-#include "runtime/event.h"
+#include "libpeer/base/check.h"
+#include "libpeer/net/udp_descriptor.h"
+#include "libpeer/net/udp_message.h"
+#include "libpeer/runtime/event.h"
 
 namespace peer::net {
 

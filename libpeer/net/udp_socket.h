@@ -11,9 +11,9 @@
 #include <cstdint>
 #include <memory>
 
-#include "base/log.h"
-#include "net/datagram_socket.h"
-#include "runtime/uv_executor.h"
+#include "libpeer/base/log.h"
+#include "libpeer/net/datagram_socket.h"
+#include "libpeer/runtime/uv_executor.h"
 
 namespace peer::net {
 

@@ -1,4 +1,4 @@
-#include "protocol/bounded_json.h"
+#include "libpeer/protocol/bounded_json.h"
 
 #include <nlohmann/json.hpp>
 #include <string>

@@ -9,8 +9,8 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string_view>
 
-#include "base/result.h"
-#include "protocol/limits.h"
+#include "libpeer/base/result.h"
+#include "libpeer/protocol/limits.h"
 
 namespace peer::protocol {
 

@@ -1,6 +1,6 @@
 #include <blake3.h>
 
-#include "protocol/manifest.h"
+#include "libpeer/protocol/manifest.h"
 
 namespace peer::protocol {
 

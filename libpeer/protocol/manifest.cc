@@ -1,9 +1,9 @@
-#include "protocol/manifest.h"
+#include "libpeer/protocol/manifest.h"
 
 #include <algorithm>
 
-#include "base/check.h"
-#include "protocol/manifest_entries.h"
+#include "libpeer/base/check.h"
+#include "libpeer/protocol/manifest_entries.h"
 
 namespace peer::protocol {
 

@@ -10,9 +10,9 @@
 #include <string_view>
 #include <vector>
 
-#include "base/digest.h"
-#include "base/result.h"
-#include "protocol/limits.h"
+#include "libpeer/base/digest.h"
+#include "libpeer/base/result.h"
+#include "libpeer/protocol/limits.h"
 
 namespace peer::protocol {
 

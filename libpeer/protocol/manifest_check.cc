@@ -1,10 +1,10 @@
-#include "protocol/manifest_check.h"
+#include "libpeer/protocol/manifest_check.h"
 
 #include <algorithm>
 
-#include "protocol/limits.h"
-#include "protocol/path.h"
-#include "protocol/varint.h"
+#include "libpeer/protocol/limits.h"
+#include "libpeer/protocol/path.h"
+#include "libpeer/protocol/varint.h"
 
 namespace peer::protocol {
 

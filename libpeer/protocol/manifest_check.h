@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/result.h"
+#include "libpeer/base/result.h"
 
 namespace peer::protocol {
 

@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <string_view>
 
-#include "base/check.h"
-#include "protocol/manifest.h"
-#include "protocol/manifest_entries.h"
-#include "protocol/varint.h"
+#include "libpeer/base/check.h"
+#include "libpeer/protocol/manifest.h"
+#include "libpeer/protocol/manifest_entries.h"
+#include "libpeer/protocol/varint.h"
 
 namespace peer::protocol {
 

@@ -3,8 +3,8 @@
 
 #include <string_view>
 
-#include "protocol/manifest.h"
-#include "protocol/manifest_check.h"
+#include "libpeer/protocol/manifest.h"
+#include "libpeer/protocol/manifest_check.h"
 
 namespace peer::protocol {
 

@@ -1,11 +1,11 @@
-#include "protocol/messages.h"
+#include "libpeer/protocol/messages.h"
 
 #include <nlohmann/json.hpp>
 
-#include "protocol/limits.h"
-#include "protocol/manifest.h"
-#include "protocol/path.h"
-#include "protocol/varint.h"
+#include "libpeer/protocol/limits.h"
+#include "libpeer/protocol/manifest.h"
+#include "libpeer/protocol/path.h"
+#include "libpeer/protocol/varint.h"
 
 namespace peer::protocol {
 

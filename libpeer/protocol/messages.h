@@ -12,8 +12,8 @@
 #include <variant>
 #include <vector>
 
-#include "base/digest.h"
-#include "base/result.h"
+#include "libpeer/base/digest.h"
+#include "libpeer/base/result.h"
 
 namespace peer::protocol {
 

@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "protocol/bounded_json.h"
-#include "protocol/limits.h"
-#include "protocol/messages.h"
-#include "protocol/path.h"
+#include "libpeer/protocol/bounded_json.h"
+#include "libpeer/protocol/limits.h"
+#include "libpeer/protocol/messages.h"
+#include "libpeer/protocol/path.h"
 
 namespace peer::protocol {
 

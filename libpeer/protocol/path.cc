@@ -1,8 +1,8 @@
-#include "protocol/path.h"
+#include "libpeer/protocol/path.h"
 
 #include <cstdint>
 
-#include "protocol/limits.h"
+#include "libpeer/protocol/limits.h"
 
 namespace peer::protocol {
 

@@ -1,12 +1,12 @@
-#include "protocol/routes.h"
+#include "libpeer/protocol/routes.h"
 
 #include <algorithm>
 #include <charconv>
 #include <vector>
 
-#include "base/hex.h"
-#include "protocol/limits.h"
-#include "protocol/path.h"
+#include "libpeer/base/hex.h"
+#include "libpeer/protocol/limits.h"
+#include "libpeer/protocol/path.h"
 
 namespace peer::protocol {
 

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <variant>
 
-#include "base/digest.h"
-#include "base/result.h"
+#include "libpeer/base/digest.h"
+#include "libpeer/base/result.h"
 
 namespace peer::protocol {
 

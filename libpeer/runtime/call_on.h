@@ -12,7 +12,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "runtime/scope.h"
+#include "libpeer/runtime/scope.h"
 
 namespace peer::rt {
 

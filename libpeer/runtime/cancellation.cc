@@ -1,4 +1,4 @@
-#include "runtime/cancellation.h"
+#include "libpeer/runtime/cancellation.h"
 
 #include <utility>
 

@@ -13,8 +13,8 @@
 #include <optional>
 #include <utility>
 
-#include "base/check.h"
-#include "runtime/event.h"
+#include "libpeer/base/check.h"
+#include "libpeer/runtime/event.h"
 
 namespace peer::rt {
 

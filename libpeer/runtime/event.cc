@@ -1,8 +1,8 @@
-#include "runtime/event.h"
+#include "libpeer/runtime/event.h"
 
 #include <utility>
 
-#include "base/check.h"
+#include "libpeer/base/check.h"
 
 namespace peer::rt {
 

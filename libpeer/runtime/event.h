@@ -1,8 +1,8 @@
 // Event: a flag that coroutines of one loop wait for. It stays set until reset().
 #pragma once
 
-#include "runtime/cancellation.h"
-#include "runtime/task.h"
+#include "libpeer/runtime/cancellation.h"
+#include "libpeer/runtime/task.h"
 
 namespace peer::rt {
 

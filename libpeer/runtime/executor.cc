@@ -1,4 +1,4 @@
-#include "runtime/executor.h"
+#include "libpeer/runtime/executor.h"
 
 #include <cstdio>
 #include <cstdlib>

@@ -6,9 +6,9 @@
 #include <thread>
 #include <utility>
 
-#include "base/check.h"
-#include "runtime/event.h"
-#include "runtime/uv_executor.h"
+#include "libpeer/base/check.h"
+#include "libpeer/runtime/event.h"
+#include "libpeer/runtime/uv_executor.h"
 
 namespace peer::rt {
 

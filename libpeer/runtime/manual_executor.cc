@@ -1,9 +1,9 @@
-#include "runtime/manual_executor.h"
+#include "libpeer/runtime/manual_executor.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "base/check.h"
+#include "libpeer/base/check.h"
 
 namespace peer::rt {
 

@@ -8,9 +8,9 @@
 #include <memory>
 #include <mutex>
 
-#include "base/random.h"
-#include "runtime/executor.h"
-#include "runtime/workers.h"
+#include "libpeer/base/random.h"
+#include "libpeer/runtime/executor.h"
+#include "libpeer/runtime/workers.h"
 
 namespace peer::rt {
 

@@ -12,7 +12,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "runtime/workers.h"
+#include "libpeer/runtime/workers.h"
 
 namespace peer::rt {
 

@@ -1,4 +1,4 @@
-#include "runtime/scope.h"
+#include "libpeer/runtime/scope.h"
 
 #include <algorithm>
 #include <utility>

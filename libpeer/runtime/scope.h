@@ -18,8 +18,8 @@
 #include <string>
 #include <vector>
 
-#include "runtime/cancellation.h"
-#include "runtime/task.h"
+#include "libpeer/runtime/cancellation.h"
+#include "libpeer/runtime/task.h"
 
 namespace peer::rt {
 

@@ -1,4 +1,4 @@
-#include "runtime/sleep.h"
+#include "libpeer/runtime/sleep.h"
 
 namespace peer::rt {
 

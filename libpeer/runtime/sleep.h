@@ -6,8 +6,8 @@
 #include <type_traits>
 #include <utility>
 
-#include "runtime/cancellation.h"
-#include "runtime/task.h"
+#include "libpeer/runtime/cancellation.h"
+#include "libpeer/runtime/task.h"
 
 namespace peer::rt {
 

@@ -1,10 +1,10 @@
-#include "runtime/supervisor.h"
+#include "libpeer/runtime/supervisor.h"
 
 #include <algorithm>
 #include <stdexcept>
 #include <utility>
 
-#include "runtime/sleep.h"
+#include "libpeer/runtime/sleep.h"
 
 namespace peer::rt {
 

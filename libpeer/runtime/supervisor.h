@@ -14,7 +14,7 @@
 #include <string>
 #include <variant>
 
-#include "runtime/scope.h"
+#include "libpeer/runtime/scope.h"
 
 namespace peer::rt {
 

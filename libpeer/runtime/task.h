@@ -12,8 +12,8 @@
 #include <type_traits>
 #include <utility>
 
-#include "base/check.h"
-#include "runtime/executor.h"
+#include "libpeer/base/check.h"
+#include "libpeer/runtime/executor.h"
 
 namespace peer::rt {
 

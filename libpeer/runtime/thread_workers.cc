@@ -1,12 +1,12 @@
-#include "runtime/thread_workers.h"
+#include "libpeer/runtime/thread_workers.h"
 
 #include <pthread.h>
 
 #include <algorithm>
 #include <utility>
 
-#include "base/check.h"
-#include "runtime/executor.h"
+#include "libpeer/base/check.h"
+#include "libpeer/runtime/executor.h"
 
 namespace peer::rt {
 

@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "runtime/workers.h"
+#include "libpeer/runtime/workers.h"
 
 namespace peer::rt {
 

@@ -1,4 +1,4 @@
-#include "runtime/uv_executor.h"
+#include "libpeer/runtime/uv_executor.h"
 
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/check.h"
+#include "libpeer/base/check.h"
 
 namespace peer::rt {
 

@@ -6,8 +6,8 @@
 #include <memory>
 #include <string>
 
-#include "runtime/executor.h"
-#include "runtime/scope.h"
+#include "libpeer/runtime/executor.h"
+#include "libpeer/runtime/scope.h"
 
 namespace peer::rt {
 

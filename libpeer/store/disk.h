@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/result.h"
+#include "libpeer/base/result.h"
 
 namespace peer::store {
 

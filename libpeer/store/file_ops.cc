@@ -1,6 +1,6 @@
 #include <cerrno>
 
-#include "store/disk.h"
+#include "libpeer/store/disk.h"
 
 namespace peer::store {
 

@@ -9,8 +9,8 @@
 #include <cstdio>
 #include <cstring>
 
-#include "base/check.h"
-#include "store/posix_fd.h"
+#include "libpeer/base/check.h"
+#include "libpeer/store/posix_fd.h"
 
 namespace peer::store {
 

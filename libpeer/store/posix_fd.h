@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-#include "store/disk.h"
+#include "libpeer/store/disk.h"
 
 namespace peer::store {
 

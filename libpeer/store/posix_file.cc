@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <limits>
 
-#include "store/posix_fd.h"
+#include "libpeer/store/posix_fd.h"
 
 namespace peer::store {
 

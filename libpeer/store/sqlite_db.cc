@@ -1,4 +1,4 @@
-#include "store/sqlite_db.h"
+#include "libpeer/store/sqlite_db.h"
 
 namespace peer::store {
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "base/result.h"
+#include "libpeer/base/result.h"
 
 namespace peer::store {
 

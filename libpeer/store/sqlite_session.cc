@@ -1,4 +1,4 @@
-#include "store/sqlite_session.h"
+#include "libpeer/store/sqlite_session.h"
 
 #include <sys/stat.h>
 

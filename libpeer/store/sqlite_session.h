@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "base/log.h"
-#include "store/sqlite_db.h"
+#include "libpeer/base/log.h"
+#include "libpeer/store/sqlite_db.h"
 
 namespace peer::store {
 

@@ -2,8 +2,8 @@
 #include <cstring>
 #include <optional>
 
-#include "store/sqlite_session.h"
-#include "store/store.h"
+#include "libpeer/store/sqlite_session.h"
+#include "libpeer/store/store.h"
 
 namespace peer::store {
 

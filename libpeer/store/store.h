@@ -10,9 +10,9 @@
 #include <string_view>
 #include <vector>
 
-#include "base/digest.h"
-#include "base/log.h"
-#include "base/result.h"
+#include "libpeer/base/digest.h"
+#include "libpeer/base/log.h"
+#include "libpeer/base/result.h"
 
 namespace peer::store {
 

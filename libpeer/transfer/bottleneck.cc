@@ -1,4 +1,4 @@
-#include "transfer/bottleneck.h"
+#include "libpeer/transfer/bottleneck.h"
 
 namespace peer::transfer {
 

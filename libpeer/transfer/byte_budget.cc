@@ -1,6 +1,6 @@
-#include "transfer/byte_budget.h"
+#include "libpeer/transfer/byte_budget.h"
 
-#include "base/check.h"
+#include "libpeer/base/check.h"
 
 namespace peer::transfer {
 

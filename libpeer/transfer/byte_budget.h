@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <list>
 
-#include "runtime/event.h"
+#include "libpeer/runtime/event.h"
 
 namespace peer::transfer {
 

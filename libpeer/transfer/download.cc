@@ -1,12 +1,12 @@
-#include "transfer/download.h"
+#include "libpeer/transfer/download.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "base/units.h"
-#include "runtime/call_on.h"
-#include "runtime/offload_abandonable.h"
-#include "transfer/reuse.h"
+#include "libpeer/base/units.h"
+#include "libpeer/runtime/call_on.h"
+#include "libpeer/runtime/offload_abandonable.h"
+#include "libpeer/staging/local_chunks.h"
 
 namespace peer::transfer {
 

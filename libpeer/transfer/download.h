@@ -13,21 +13,21 @@
 #include <string>
 #include <vector>
 
-#include "base/log.h"
-#include "base/random.h"
-#include "library/library.h"
-#include "net/link.h"
-#include "runtime/channel.h"
-#include "runtime/scope.h"
-#include "runtime/sleep.h"
-#include "runtime/workers.h"
-#include "store/disk.h"
-#include "transfer/bottleneck.h"
-#include "transfer/fetch.h"
-#include "transfer/pace.h"
-#include "transfer/partial_games.h"
-#include "transfer/plan.h"
-#include "transfer/staging.h"
+#include "libpeer/base/log.h"
+#include "libpeer/base/random.h"
+#include "libpeer/library/library.h"
+#include "libpeer/net/link.h"
+#include "libpeer/runtime/channel.h"
+#include "libpeer/runtime/scope.h"
+#include "libpeer/runtime/sleep.h"
+#include "libpeer/runtime/workers.h"
+#include "libpeer/staging/staging.h"
+#include "libpeer/store/disk.h"
+#include "libpeer/transfer/bottleneck.h"
+#include "libpeer/transfer/fetch.h"
+#include "libpeer/transfer/pace.h"
+#include "libpeer/transfer/partial_games.h"
+#include "libpeer/transfer/plan.h"
 
 namespace peer::transfer {
 

@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/fault.h"
-#include "runtime/call_on.h"
-#include "transfer/download.h"
+#include "libpeer/base/fault.h"
+#include "libpeer/runtime/call_on.h"
+#include "libpeer/transfer/download.h"
 
 namespace peer::transfer {
 

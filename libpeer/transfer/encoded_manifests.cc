@@ -1,4 +1,4 @@
-#include "transfer/encoded_manifests.h"
+#include "libpeer/transfer/encoded_manifests.h"
 
 #include <utility>
 

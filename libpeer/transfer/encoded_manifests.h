@@ -5,9 +5,9 @@
 #include <list>
 #include <memory>
 
-#include "library/library.h"
-#include "net/link.h"
-#include "runtime/workers.h"
+#include "libpeer/library/library.h"
+#include "libpeer/net/link.h"
+#include "libpeer/runtime/workers.h"
 
 namespace peer::transfer {
 

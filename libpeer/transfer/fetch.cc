@@ -1,10 +1,10 @@
-#include "transfer/fetch.h"
+#include "libpeer/transfer/fetch.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "base/fault.h"
-#include "protocol/routes.h"
+#include "libpeer/base/fault.h"
+#include "libpeer/protocol/routes.h"
 
 namespace peer::transfer {
 

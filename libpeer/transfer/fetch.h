@@ -10,14 +10,14 @@
 #include <variant>
 #include <vector>
 
-#include "net/link.h"
-#include "protocol/manifest.h"
-#include "runtime/channel.h"
-#include "runtime/scope.h"
-#include "runtime/workers.h"
-#include "transfer/plan.h"
-#include "transfer/rate_limit.h"
-#include "transfer/staging.h"
+#include "libpeer/net/link.h"
+#include "libpeer/protocol/manifest.h"
+#include "libpeer/runtime/channel.h"
+#include "libpeer/runtime/scope.h"
+#include "libpeer/runtime/workers.h"
+#include "libpeer/staging/staging.h"
+#include "libpeer/transfer/plan.h"
+#include "libpeer/transfer/rate_limit.h"
 
 namespace peer::transfer {
 

@@ -1,4 +1,4 @@
-#include "transfer/pace.h"
+#include "libpeer/transfer/pace.h"
 
 #include <algorithm>
 

@@ -9,8 +9,8 @@
 #include <deque>
 #include <optional>
 
-#include "runtime/executor.h"
-#include "transfer/plan.h"
+#include "libpeer/runtime/executor.h"
+#include "libpeer/transfer/plan.h"
 
 namespace peer::transfer {
 

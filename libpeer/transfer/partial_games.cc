@@ -1,9 +1,9 @@
-#include "transfer/partial_games.h"
+#include "libpeer/transfer/partial_games.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "base/check.h"
+#include "libpeer/base/check.h"
 
 namespace peer::transfer {
 

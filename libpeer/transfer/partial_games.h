@@ -11,10 +11,10 @@
 #include <mutex>
 #include <string>
 
-#include "base/digest.h"
-#include "library/library.h"
-#include "transfer/game_reader.h"
-#include "transfer/staging.h"
+#include "libpeer/base/digest.h"
+#include "libpeer/library/game_reader.h"
+#include "libpeer/library/library.h"
+#include "libpeer/staging/staging.h"
 
 namespace peer::transfer {
 

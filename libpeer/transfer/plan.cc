@@ -1,9 +1,9 @@
-#include "transfer/plan.h"
+#include "libpeer/transfer/plan.h"
 
 #include <algorithm>
 #include <iterator>
 
-#include "base/check.h"
+#include "libpeer/base/check.h"
 
 namespace peer::transfer {
 

@@ -16,9 +16,9 @@
 #include <optional>
 #include <vector>
 
-#include "base/digest.h"
-#include "base/random.h"
-#include "protocol/manifest.h"
+#include "libpeer/base/digest.h"
+#include "libpeer/base/random.h"
+#include "libpeer/protocol/manifest.h"
 
 namespace peer::transfer {
 

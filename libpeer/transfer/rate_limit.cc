@@ -1,9 +1,9 @@
-#include "transfer/rate_limit.h"
+#include "libpeer/transfer/rate_limit.h"
 
 #include <algorithm>
 #include <chrono>
 
-#include "runtime/sleep.h"
+#include "libpeer/runtime/sleep.h"
 
 namespace peer::transfer {
 

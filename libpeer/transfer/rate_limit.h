@@ -8,8 +8,8 @@
 #include <cstdint>
 #include <list>
 
-#include "runtime/event.h"
-#include "runtime/executor.h"
+#include "libpeer/runtime/event.h"
+#include "libpeer/runtime/executor.h"
 
 namespace peer::transfer {
 

@@ -1,10 +1,10 @@
-#include "transfer/seeder.h"
+#include "libpeer/transfer/seeder.h"
 
 #include <algorithm>
 #include <string_view>
 #include <utility>
 
-#include "protocol/path.h"
+#include "libpeer/protocol/path.h"
 
 namespace peer::transfer {
 

@@ -15,17 +15,17 @@
 #include <span>
 #include <string>
 
-#include "base/log.h"
-#include "library/library.h"
-#include "net/link.h"
-#include "protocol/routes.h"
-#include "runtime/workers.h"
-#include "store/disk.h"
-#include "transfer/encoded_manifests.h"
-#include "transfer/game_reader.h"
-#include "transfer/partial_games.h"
-#include "transfer/rate_limit.h"
-#include "transfer/send_buffers.h"
+#include "libpeer/base/log.h"
+#include "libpeer/library/game_reader.h"
+#include "libpeer/library/library.h"
+#include "libpeer/net/link.h"
+#include "libpeer/protocol/routes.h"
+#include "libpeer/runtime/workers.h"
+#include "libpeer/store/disk.h"
+#include "libpeer/transfer/encoded_manifests.h"
+#include "libpeer/transfer/partial_games.h"
+#include "libpeer/transfer/rate_limit.h"
+#include "libpeer/transfer/send_buffers.h"
 
 namespace peer::transfer {
 

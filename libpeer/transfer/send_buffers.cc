@@ -1,4 +1,4 @@
-#include "transfer/send_buffers.h"
+#include "libpeer/transfer/send_buffers.h"
 
 #include <utility>
 

@@ -6,8 +6,8 @@
 #include <memory>
 #include <vector>
 
-#include "net/link.h"
-#include "transfer/byte_budget.h"
+#include "libpeer/net/link.h"
+#include "libpeer/transfer/byte_budget.h"
 
 namespace peer::transfer {
 

@@ -17,8 +17,8 @@ import zlib
 
 from . import sites as finding
 
-DIRECTORIES = ("runtime", "transfer", "peer", "library")
-SUITES = ("unit_runtime", "contract_runtime", "unit_library", "unit_transfer", "unit_peer", "contract_store", "contract_net", "property_protocol",
+DIRECTORIES = ("runtime", "library", "staging", "access", "transfer", "sessions", "downloads", "node")
+SUITES = ("unit_runtime", "contract_runtime", "unit_library", "unit_staging", "unit_access", "unit_transfer", "unit_sessions", "unit_downloads", "unit_node", "contract_store", "contract_net", "property_protocol",
           "property", "sim")
 ERROR = re.compile(r"^(?:\S*/)?libpeer/(\S+?):(\d+):\d+:", re.M)
 
@@ -32,7 +32,7 @@ inline bool peer_mutant(int id) noexcept {
   return peer_mutant_reached(id);
 }
 """
-SWITCH = """#include "base/mutant.h"
+SWITCH = """#include "libpeer/base/mutant.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>

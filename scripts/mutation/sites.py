@@ -333,7 +333,7 @@ def instrumented(source, sites):
         out += [source[position:at], text]
         position = at
     out.append(source[position:])
-    return '#include "base/mutant.h"\n#line 1\n' + "".join(out)
+    return '#include "libpeer/base/mutant.h"\n#line 1\n' + "".join(out)
 
 
 @functools.cache

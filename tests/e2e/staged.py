@@ -1,4 +1,4 @@
-"""What a download has staged, held against its progress log (libpeer/transfer/progress_log.h)."""
+"""What a download has staged, held against its progress log (libpeer/staging/progress_log.h)."""
 
 import os
 

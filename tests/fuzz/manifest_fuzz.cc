@@ -1,9 +1,9 @@
 // Any bytes: refused as `invalid`, or the canonical encoding of a manifest whose entries all have places of their own.
 #include <algorithm>
 
-#include "base/check.h"
+#include "libpeer/base/check.h"
+#include "libpeer/protocol/manifest.h"
 #include "oracle.h"
-#include "protocol/manifest.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::span<const std::uint8_t> bytes(data, size);

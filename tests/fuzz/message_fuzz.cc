@@ -1,6 +1,6 @@
 // Any bytes: refused as `invalid`, a later version's message, or one that says the same when it is said again.
-#include "base/check.h"
-#include "protocol/messages.h"
+#include "libpeer/base/check.h"
+#include "libpeer/protocol/messages.h"
 
 namespace {
 

@@ -1,10 +1,10 @@
 // A request's path, or a Range header behind a line feed: what is accepted is legal and comes back from its own text.
 #include <string_view>
 
-#include "base/check.h"
-#include "protocol/limits.h"
-#include "protocol/path.h"
-#include "protocol/routes.h"
+#include "libpeer/base/check.h"
+#include "libpeer/protocol/limits.h"
+#include "libpeer/protocol/path.h"
+#include "libpeer/protocol/routes.h"
 
 using namespace peer::protocol;
 

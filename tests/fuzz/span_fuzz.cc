@@ -5,12 +5,12 @@
 #include <string>
 #include <vector>
 
-#include "base/check.h"
-#include "base/random.h"
-#include "protocol/routes.h"
-#include "runtime/manual_executor.h"
+#include "libpeer/base/check.h"
+#include "libpeer/base/random.h"
+#include "libpeer/protocol/routes.h"
+#include "libpeer/runtime/manual_executor.h"
+#include "libpeer/transfer/fetch.h"
 #include "support/store/memory_disk.h"
-#include "transfer/fetch.h"
 
 namespace {
 

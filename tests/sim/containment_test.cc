@@ -1,6 +1,6 @@
 // What throws inside a download, a lane, a command, a session or a request ends that one thing, with the right event
 // and the tables cleared; everything else goes on untouched.
-#include "base/fault.h"
+#include "libpeer/base/fault.h"
 
 #if PEERD_TEST_HOOKS
 
@@ -8,8 +8,8 @@
 #include <array>
 #include <catch2/catch_test_macros.hpp>
 
+#include "libpeer/staging/progress_log.h"
 #include "scenario.h"
-#include "transfer/progress_log.h"
 
 using namespace peer;
 using namespace peer::test;

@@ -8,12 +8,12 @@
 #include <catch2/catch_test_macros.hpp>
 #include <cstdio>
 
-#include "base/random.h"
-#include "runtime/manual_executor.h"
-#include "runtime/sleep.h"
+#include "libpeer/base/random.h"
+#include "libpeer/runtime/manual_executor.h"
+#include "libpeer/runtime/sleep.h"
 #include "scenario.h"
 #include "support/net/memory_network.h"
-#include "support/peer/seeded_identity.h"
+#include "support/node/seeded_identity.h"
 #include "support/run_task.h"
 
 using namespace peer;

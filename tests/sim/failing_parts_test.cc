@@ -4,10 +4,10 @@
 #include <cerrno>
 #include <stdexcept>
 
-#include "base/fault.h"
-#include "protocol/routes.h"
+#include "libpeer/base/fault.h"
+#include "libpeer/protocol/routes.h"
 #include "scenario.h"
-#include "support/peer/stranger.h"
+#include "support/node/stranger.h"
 
 using namespace peer;
 using namespace peer::test;

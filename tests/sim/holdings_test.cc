@@ -2,7 +2,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "scenario.h"
-#include "support/peer/raw_peer.h"
+#include "support/node/raw_peer.h"
 
 using namespace peer;
 using namespace peer::test;

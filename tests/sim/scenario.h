@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "support/peer/sim_peer.h"
+#include "support/node/sim_peer.h"
 
 namespace peer::test {
 

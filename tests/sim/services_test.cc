@@ -3,7 +3,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "scenario.h"
-#include "support/peer/stranger.h"
+#include "support/node/stranger.h"
 #include "support/run_task.h"
 
 using namespace peer;

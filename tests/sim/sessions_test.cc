@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
-#include "protocol/limits.h"
+#include "libpeer/protocol/limits.h"
 #include "scenario.h"
-#include "support/peer/raw_peer.h"
+#include "support/node/raw_peer.h"
 
 using namespace peer;
 using namespace peer::test;

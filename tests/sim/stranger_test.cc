@@ -1,13 +1,13 @@
 // What strangers learn of a peer that is not open, and what they cannot do with others' proofs.
-#include "support/peer/stranger.h"
+#include "support/node/stranger.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
-#include "protocol/limits.h"
-#include "protocol/messages.h"
-#include "protocol/routes.h"
-#include "runtime/sleep.h"
+#include "libpeer/protocol/limits.h"
+#include "libpeer/protocol/messages.h"
+#include "libpeer/protocol/routes.h"
+#include "libpeer/runtime/sleep.h"
 #include "scenario.h"
 #include "support/discovery/fake_discovery.h"
 

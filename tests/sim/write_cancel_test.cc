@@ -7,10 +7,10 @@
 #include <map>
 #include <set>
 
+#include "libpeer/staging/staging.h"
 #include "scenario.h"
 #include "support/run_task.h"
 #include "support/store/recording_disk.h"
-#include "transfer/staging.h"
 
 using namespace peer;
 using namespace peer::test;

@@ -10,9 +10,9 @@
 #include <type_traits>
 #include <utility>
 
-#include "runtime/manual_executor.h"
-#include "runtime/task.h"
-#include "runtime/uv_executor.h"
+#include "libpeer/runtime/manual_executor.h"
+#include "libpeer/runtime/task.h"
+#include "libpeer/runtime/uv_executor.h"
 
 namespace peer::test {
 

@@ -6,10 +6,10 @@
 #include <fstream>
 #include <sstream>
 
-#include "arguments/arguments.h"
-#include "config/config.h"
-#include "config/keys.h"
-#include "reference/program.h"
+#include "ctl/arguments/arguments.h"
+#include "ctl/reference/program.h"
+#include "daemon/config/config.h"
+#include "daemon/config/keys.h"
 
 namespace {
 

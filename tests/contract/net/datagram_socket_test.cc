@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "net/udp_socket.h"
+#include "libpeer/net/udp_socket.h"
 #include "support/net/has_ipv6.h"
 #include "support/net/recorder.h"
 #include "support/net/sim_network.h"

@@ -3,12 +3,12 @@
 #include <stdexcept>
 
 #include "contract/runtime/loops.h"
-#include "runtime/call_on.h"
-#include "runtime/channel.h"
-#include "runtime/offload_abandonable.h"
-#include "runtime/queue.h"
-#include "runtime/sleep.h"
-#include "runtime/supervisor.h"
+#include "libpeer/runtime/call_on.h"
+#include "libpeer/runtime/channel.h"
+#include "libpeer/runtime/offload_abandonable.h"
+#include "libpeer/runtime/queue.h"
+#include "libpeer/runtime/sleep.h"
+#include "libpeer/runtime/supervisor.h"
 
 using namespace peer::rt;
 using namespace std::chrono_literals;

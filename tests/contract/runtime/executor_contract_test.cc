@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "contract/runtime/loops.h"
-#include "runtime/event.h"
-#include "runtime/scope.h"
-#include "runtime/sleep.h"
+#include "libpeer/runtime/event.h"
+#include "libpeer/runtime/scope.h"
+#include "libpeer/runtime/sleep.h"
 
 using namespace peer::rt;
 using namespace std::chrono_literals;

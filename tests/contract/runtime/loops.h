@@ -3,9 +3,9 @@
 
 #include <chrono>
 
-#include "runtime/manual_executor.h"
-#include "runtime/thread_workers.h"
-#include "runtime/uv_executor.h"
+#include "libpeer/runtime/manual_executor.h"
+#include "libpeer/runtime/thread_workers.h"
+#include "libpeer/runtime/uv_executor.h"
 #include "support/run_task.h"
 
 namespace peer::test {

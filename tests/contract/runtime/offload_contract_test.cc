@@ -6,11 +6,11 @@
 #include <thread>
 
 #include "contract/runtime/loops.h"
-#include "runtime/channel.h"
-#include "runtime/offload_abandonable.h"
-#include "runtime/scope.h"
-#include "runtime/sleep.h"
-#include "runtime/workers.h"
+#include "libpeer/runtime/channel.h"
+#include "libpeer/runtime/offload_abandonable.h"
+#include "libpeer/runtime/scope.h"
+#include "libpeer/runtime/sleep.h"
+#include "libpeer/runtime/workers.h"
 
 using namespace peer::rt;
 using namespace std::chrono_literals;

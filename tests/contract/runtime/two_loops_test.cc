@@ -3,9 +3,9 @@
 #include <latch>
 #include <thread>
 
-#include "runtime/call_on.h"
-#include "runtime/sleep.h"
-#include "runtime/uv_executor.h"
+#include "libpeer/runtime/call_on.h"
+#include "libpeer/runtime/sleep.h"
+#include "libpeer/runtime/uv_executor.h"
 
 using namespace peer::rt;
 using namespace std::chrono_literals;

@@ -4,7 +4,7 @@
 #include <cerrno>
 #include <set>
 
-#include "store/disk.h"
+#include "libpeer/store/disk.h"
 #include "support/store/memory_disk.h"
 #include "support/store/temp_directory.h"
 

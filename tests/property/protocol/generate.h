@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "base/random.h"
-#include "protocol/manifest.h"
-#include "protocol/messages.h"
+#include "libpeer/base/random.h"
+#include "libpeer/protocol/manifest.h"
+#include "libpeer/protocol/messages.h"
 
 namespace peer::test {
 

@@ -1,4 +1,4 @@
-#include "protocol/manifest.h"
+#include "libpeer/protocol/manifest.h"
 
 #include <catch2/catch_test_macros.hpp>
 

@@ -1,10 +1,10 @@
-#include "protocol/messages.h"
+#include "libpeer/protocol/messages.h"
 
 #include <catch2/catch_test_macros.hpp>
 
 #include "generate.h"
-#include "protocol/path.h"
-#include "protocol/routes.h"
+#include "libpeer/protocol/path.h"
+#include "libpeer/protocol/routes.h"
 
 using namespace peer;
 using namespace peer::protocol;

@@ -4,8 +4,8 @@
 #include <set>
 #include <string>
 
-#include "protocol/manifest.h"
-#include "protocol/path.h"
+#include "libpeer/protocol/manifest.h"
+#include "libpeer/protocol/path.h"
 
 namespace peer::test {
 

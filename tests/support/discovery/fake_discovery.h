@@ -6,8 +6,8 @@
 #include <set>
 #include <utility>
 
-#include "discovery/discovery.h"
-#include "runtime/event.h"
+#include "libpeer/discovery/discovery.h"
+#include "libpeer/runtime/event.h"
 
 namespace peer::test {
 

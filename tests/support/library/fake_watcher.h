@@ -8,8 +8,8 @@
 #include <set>
 #include <string>
 
-#include "library/watcher.h"
-#include "runtime/event.h"
+#include "libpeer/library/watcher.h"
+#include "libpeer/runtime/event.h"
 
 namespace peer::test {
 

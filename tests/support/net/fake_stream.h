@@ -6,9 +6,9 @@
 #include <utility>
 #include <vector>
 
-#include "base/check.h"
-#include "net/link.h"
-#include "runtime/event.h"
+#include "libpeer/base/check.h"
+#include "libpeer/net/link.h"
+#include "libpeer/runtime/event.h"
 
 namespace peer::test {
 

@@ -5,9 +5,9 @@
 #include <set>
 #include <utility>
 
-#include "base/check.h"
-#include "base/random.h"
-#include "runtime/sleep.h"
+#include "libpeer/base/check.h"
+#include "libpeer/base/random.h"
+#include "libpeer/runtime/sleep.h"
 
 namespace peer::test {
 

@@ -7,9 +7,9 @@
 #include <memory>
 #include <optional>
 
-#include "net/link.h"
-#include "runtime/event.h"
-#include "runtime/scope.h"
+#include "libpeer/net/link.h"
+#include "libpeer/runtime/event.h"
+#include "libpeer/runtime/scope.h"
 
 namespace peer::test {
 

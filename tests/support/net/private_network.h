@@ -12,7 +12,7 @@
 #include <cstring>
 #include <string>
 
-#include "base/check.h"
+#include "libpeer/base/check.h"
 
 namespace peer::test {
 

@@ -9,9 +9,9 @@
 #include <utility>
 #include <vector>
 
-#include "net/datagram_socket.h"
-#include "runtime/event.h"
-#include "runtime/sleep.h"
+#include "libpeer/net/datagram_socket.h"
+#include "libpeer/runtime/event.h"
+#include "libpeer/runtime/sleep.h"
 
 namespace peer::test {
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/check.h"
+#include "libpeer/base/check.h"
 #include "support/net/sim_socket.h"
 
 namespace peer::test {

@@ -15,9 +15,9 @@
 #include <utility>
 #include <vector>
 
-#include "base/random.h"
-#include "net/datagram_socket.h"
-#include "runtime/manual_executor.h"
+#include "libpeer/base/random.h"
+#include "libpeer/net/datagram_socket.h"
+#include "libpeer/runtime/manual_executor.h"
 
 namespace peer::test {
 

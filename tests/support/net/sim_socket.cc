@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <coroutine>
 
-#include "base/check.h"
+#include "libpeer/base/check.h"
 
 namespace peer::test {
 

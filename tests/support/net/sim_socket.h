@@ -7,7 +7,7 @@
 #include <set>
 #include <vector>
 
-#include "net/datagram_socket.h"
+#include "libpeer/net/datagram_socket.h"
 #include "support/net/sim_network.h"
 
 namespace peer::test {

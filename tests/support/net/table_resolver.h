@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
-#include "net/resolver.h"
-#include "runtime/executor.h"
-#include "runtime/sleep.h"
+#include "libpeer/net/resolver.h"
+#include "libpeer/runtime/executor.h"
+#include "libpeer/runtime/sleep.h"
 
 namespace peer::test {
 

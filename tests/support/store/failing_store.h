@@ -1,7 +1,7 @@
 // FailingStore: another store, of which the writes fail while the test wants it.
 #pragma once
 
-#include "store/store.h"
+#include "libpeer/store/store.h"
 
 namespace peer::test {
 

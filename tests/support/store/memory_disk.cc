@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "base/check.h"
+#include "libpeer/base/check.h"
 #include "support/store/memory_tree.h"
 
 namespace peer::test {

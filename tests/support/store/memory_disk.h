@@ -19,7 +19,7 @@
 #include <string_view>
 #include <vector>
 
-#include "store/disk.h"
+#include "libpeer/store/disk.h"
 
 namespace peer::test {
 

@@ -1,7 +1,7 @@
 // MemoryDisk's settings, counters and the user at the same machine.
 #include <algorithm>
 
-#include "base/check.h"
+#include "libpeer/base/check.h"
 #include "support/store/memory_disk.h"
 #include "support/store/memory_tree.h"
 

@@ -4,7 +4,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "base/random.h"
+#include "libpeer/base/random.h"
 
 namespace peer::test::memory {
 

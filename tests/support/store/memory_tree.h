@@ -14,7 +14,7 @@
 #include <string_view>
 #include <vector>
 
-#include "store/disk.h"
+#include "libpeer/store/disk.h"
 
 namespace peer::test::memory {
 

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "base/check.h"
+#include "libpeer/base/check.h"
 
 namespace peer::test {
 

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "store/disk.h"
+#include "libpeer/store/disk.h"
 
 namespace peer::test {
 

@@ -1,4 +1,4 @@
-#include "base/nearest.h"
+#include "libpeer/base/nearest.h"
 
 #include <array>
 #include <catch2/catch_test_macros.hpp>

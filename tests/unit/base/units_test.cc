@@ -1,4 +1,4 @@
-#include "base/units.h"
+#include "libpeer/base/units.h"
 
 #include <catch2/catch_test_macros.hpp>
 

@@ -1,4 +1,4 @@
-#include "control/client.h"
+#include "libpeer/control/client.h"
 
 #include <thread>
 

@@ -14,8 +14,8 @@
 #include <string>
 #include <vector>
 
-#include "control/server.h"
-#include "runtime/sleep.h"
+#include "libpeer/control/server.h"
+#include "libpeer/runtime/sleep.h"
 
 namespace peer::control {
 

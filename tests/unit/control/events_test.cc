@@ -1,7 +1,7 @@
-#include "control/events.h"
+#include "libpeer/control/events.h"
 
-#include "control/json.h"
 #include "control_fixture.h"
+#include "libpeer/control/json.h"
 
 namespace peer::control {
 namespace {

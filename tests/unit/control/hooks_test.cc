@@ -1,4 +1,4 @@
-#include "control/hooks.h"
+#include "libpeer/control/hooks.h"
 
 #include <signal.h>
 
@@ -12,7 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "base/fault.h"
+#include "libpeer/base/fault.h"
 #include "support/store/temp_directory.h"
 
 using namespace peer;

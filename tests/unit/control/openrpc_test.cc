@@ -2,8 +2,8 @@
 #include <string>
 #include <vector>
 
-#include "control/client_events.h"
-#include "control/methods.h"
+#include "libpeer/control/client_events.h"
+#include "libpeer/control/methods.h"
 
 using namespace peer::control;
 

@@ -1,8 +1,8 @@
-#include "control/rpc.h"
+#include "libpeer/control/rpc.h"
 
 #include <catch2/catch_test_macros.hpp>
 
-#include "base/json_depth.h"
+#include "libpeer/base/json_depth.h"
 
 namespace peer::control {
 namespace {

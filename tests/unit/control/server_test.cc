@@ -1,4 +1,4 @@
-#include "control/server.h"
+#include "libpeer/control/server.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -1,8 +1,8 @@
-#include "text/format.h"
+#include "ctl/text/format.h"
 
 #include <catch2/catch_test_macros.hpp>
 
-#include "text/columns.h"
+#include "ctl/text/columns.h"
 
 namespace peer::ctl {
 namespace {

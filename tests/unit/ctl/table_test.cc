@@ -1,9 +1,9 @@
-#include "text/table.h"
+#include "ctl/text/table.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <sstream>
 
-#include "text/columns.h"
+#include "ctl/text/columns.h"
 
 namespace peer::ctl {
 namespace {

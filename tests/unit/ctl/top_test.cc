@@ -1,8 +1,8 @@
-#include "text/top.h"
+#include "ctl/text/top.h"
 
 #include <catch2/catch_test_macros.hpp>
 
-#include "text/columns.h"
+#include "ctl/text/columns.h"
 
 namespace peer::ctl {
 namespace {

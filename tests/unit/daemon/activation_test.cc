@@ -1,4 +1,4 @@
-#include "service/activation.h"
+#include "daemon/service/activation.h"
 
 #include <fcntl.h>
 #include <sys/socket.h>

@@ -1,4 +1,4 @@
-#include "config/config.h"
+#include "daemon/config/config.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>

@@ -1,4 +1,4 @@
-#include "service/heartbeat.h"
+#include "daemon/service/heartbeat.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <chrono>
@@ -9,9 +9,9 @@
 #include <thread>
 #include <vector>
 
-#include "runtime/manual_executor.h"
-#include "runtime/scope.h"
-#include "runtime/thread_workers.h"
+#include "libpeer/runtime/manual_executor.h"
+#include "libpeer/runtime/scope.h"
+#include "libpeer/runtime/thread_workers.h"
 
 namespace peer::daemon {
 namespace {

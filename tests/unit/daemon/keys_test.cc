@@ -1,4 +1,4 @@
-#include "config/keys.h"
+#include "daemon/config/keys.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <regex>

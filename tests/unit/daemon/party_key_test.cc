@@ -4,7 +4,7 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <fstream>
 
-#include "config/config.h"
+#include "daemon/config/config.h"
 #include "support/store/temp_directory.h"
 
 using namespace peer;

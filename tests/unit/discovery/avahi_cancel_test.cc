@@ -6,12 +6,12 @@
 #include <optional>
 #include <thread>
 
-#include "discovery/avahi_discovery.h"
 #include "fake_bus.h"
-#include "net/interfaces.h"
-#include "runtime/manual_executor.h"
-#include "runtime/scope.h"
-#include "runtime/sleep.h"
+#include "libpeer/discovery/avahi_discovery.h"
+#include "libpeer/net/interfaces.h"
+#include "libpeer/runtime/manual_executor.h"
+#include "libpeer/runtime/scope.h"
+#include "libpeer/runtime/sleep.h"
 #include "support/run_task.h"
 #include "support/store/temp_directory.h"
 

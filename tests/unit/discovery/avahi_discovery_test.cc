@@ -1,5 +1,5 @@
 // Without a D-Bus that works: what a real avahi-daemon does is tested end to end.
-#include "discovery/avahi_discovery.h"
+#include "libpeer/discovery/avahi_discovery.h"
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -11,9 +11,9 @@
 #include <optional>
 #include <string>
 
-#include "runtime/event.h"
-#include "runtime/scope.h"
-#include "runtime/sleep.h"
+#include "libpeer/runtime/event.h"
+#include "libpeer/runtime/scope.h"
+#include "libpeer/runtime/sleep.h"
 #include "support/run_task.h"
 #include "support/store/temp_directory.h"
 

@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include "discovery/record.h"
+#include "libpeer/discovery/record.h"
 
 namespace peer::test {
 

@@ -1,4 +1,4 @@
-#include "discovery/interface_filter.h"
+#include "libpeer/discovery/interface_filter.h"
 
 #include <catch2/catch_test_macros.hpp>
 

@@ -1,4 +1,4 @@
-#include "discovery/poll_adapter.h"
+#include "libpeer/discovery/poll_adapter.h"
 
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -9,7 +9,7 @@
 #include <functional>
 #include <vector>
 
-#include "runtime/event.h"
+#include "libpeer/runtime/event.h"
 #include "support/run_task.h"
 
 using namespace peer;

@@ -1,9 +1,9 @@
-#include "discovery/record_table.h"
+#include "libpeer/discovery/record_table.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <map>
 
-#include "base/random.h"
+#include "libpeer/base/random.h"
 
 using namespace peer;
 using namespace std::chrono_literals;

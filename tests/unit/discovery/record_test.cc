@@ -1,11 +1,11 @@
-#include "discovery/record.h"
+#include "libpeer/discovery/record.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <string_view>
 #include <vector>
 
-#include "base/random.h"
-#include "protocol/limits.h"
+#include "libpeer/base/random.h"
+#include "libpeer/protocol/limits.h"
 
 using namespace peer;
 using discovery::decode_txt;

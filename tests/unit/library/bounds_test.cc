@@ -1,8 +1,8 @@
-#include "library/bounds.h"
+#include "libpeer/library/bounds.h"
 
 #include <catch2/catch_test_macros.hpp>
 
-#include "library/scan.h"
+#include "libpeer/library/scan.h"
 #include "support/store/memory_disk.h"
 
 namespace peer::library {

@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "library/library.h"
-#include "library/watcher.h"
-#include "runtime/manual_executor.h"
-#include "runtime/sleep.h"
+#include "libpeer/library/library.h"
+#include "libpeer/library/watcher.h"
+#include "libpeer/runtime/manual_executor.h"
+#include "libpeer/runtime/sleep.h"
 #include "support/run_task.h"
 #include "support/store/memory_disk.h"
 

@@ -1,11 +1,11 @@
 // One stream over files that change, or cannot be read, while it reads them.
-#include "library/hashing.h"
+#include "libpeer/library/hashing.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <cerrno>
 
-#include "protocol/limits.h"
-#include "protocol/manifest.h"
+#include "libpeer/protocol/limits.h"
+#include "libpeer/protocol/manifest.h"
 #include "support/store/memory_disk.h"
 
 namespace peer::library {

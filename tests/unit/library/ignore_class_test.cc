@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-#include "library/ignore.h"
+#include "libpeer/library/ignore.h"
 
 namespace peer::library {
 

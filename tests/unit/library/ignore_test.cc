@@ -1,4 +1,4 @@
-#include "library/ignore.h"
+#include "libpeer/library/ignore.h"
 
 #include <catch2/catch_test_macros.hpp>
 

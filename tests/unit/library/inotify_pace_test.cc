@@ -3,8 +3,8 @@
 #include <filesystem>
 #include <fstream>
 
-#include "library/inotify_watcher.h"
-#include "runtime/sleep.h"
+#include "libpeer/library/inotify_watcher.h"
+#include "libpeer/runtime/sleep.h"
 #include "support/run_task.h"
 #include "support/store/temp_directory.h"
 

@@ -1,5 +1,5 @@
 // The kernel's watches on real directories, alone and under a library. Conditions are waited for, never times.
-#include "library/inotify_watcher.h"
+#include "libpeer/library/inotify_watcher.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <cerrno>
@@ -9,10 +9,10 @@
 #include <mutex>
 #include <set>
 
-#include "library/library.h"
-#include "library/watch_table.h"
-#include "runtime/sleep.h"
-#include "runtime/thread_workers.h"
+#include "libpeer/library/library.h"
+#include "libpeer/library/watch_table.h"
+#include "libpeer/runtime/sleep.h"
+#include "libpeer/runtime/thread_workers.h"
 #include "support/run_task.h"
 #include "support/store/temp_directory.h"
 

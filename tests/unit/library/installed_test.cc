@@ -1,4 +1,4 @@
-#include "library/installed.h"
+#include "libpeer/library/installed.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <cerrno>

@@ -4,10 +4,10 @@
 #include <filesystem>
 #include <fstream>
 
-#include "library/inotify_watcher.h"
-#include "library/library.h"
-#include "runtime/event.h"
-#include "runtime/thread_workers.h"
+#include "libpeer/library/inotify_watcher.h"
+#include "libpeer/library/library.h"
+#include "libpeer/runtime/event.h"
+#include "libpeer/runtime/thread_workers.h"
 #include "support/run_task.h"
 #include "support/store/temp_directory.h"
 

@@ -4,9 +4,9 @@
 #include <filesystem>
 #include <fstream>
 
-#include "library/library.h"
-#include "runtime/sleep.h"
-#include "runtime/thread_workers.h"
+#include "libpeer/library/library.h"
+#include "libpeer/runtime/sleep.h"
+#include "libpeer/runtime/thread_workers.h"
 #include "support/run_task.h"
 #include "support/store/temp_directory.h"
 

@@ -1,4 +1,4 @@
-#include "library/library.h"
+#include "libpeer/library/library.h"
 
 #include <cerrno>
 

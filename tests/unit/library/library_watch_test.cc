@@ -2,7 +2,7 @@
 #include <cerrno>
 
 #include "fixture.h"
-#include "library/examiner.h"
+#include "libpeer/library/examiner.h"
 #include "support/library/fake_watcher.h"
 
 namespace peer::library {

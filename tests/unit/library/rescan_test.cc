@@ -3,7 +3,7 @@
 #include <cerrno>
 
 #include "fixture.h"
-#include "library/scan.h"
+#include "libpeer/library/scan.h"
 
 namespace peer::library {
 namespace {

@@ -1,4 +1,4 @@
-#include "library/scan.h"
+#include "libpeer/library/scan.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <cerrno>

@@ -1,4 +1,4 @@
-#include "library/watch_table.h"
+#include "libpeer/library/watch_table.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <cerrno>

@@ -1,4 +1,4 @@
-#include "net/identity.h"
+#include "libpeer/net/identity.h"
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>

@@ -1,4 +1,4 @@
-#include "net/interfaces.h"
+#include "libpeer/net/interfaces.h"
 
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>

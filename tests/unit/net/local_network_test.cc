@@ -1,4 +1,4 @@
-#include "net/local_network.h"
+#include "libpeer/net/local_network.h"
 
 #include <catch2/catch_test_macros.hpp>
 

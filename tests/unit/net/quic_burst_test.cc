@@ -1,7 +1,7 @@
 // A burst takes time: its datagrams share one time of arrival, while connections are accepted in the middle of it.
 #include <catch2/catch_test_macros.hpp>
 
-#include "net/datagram_socket.h"
+#include "libpeer/net/datagram_socket.h"
 #include "quic_pair.h"
 
 using namespace peer;

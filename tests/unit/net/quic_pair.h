@@ -9,12 +9,12 @@
 #include <utility>
 #include <vector>
 
-#include "base/random.h"
-#include "net/endpoint.h"
-#include "net/udp_socket.h"
-#include "runtime/event.h"
-#include "runtime/scope.h"
-#include "runtime/sleep.h"
+#include "libpeer/base/random.h"
+#include "libpeer/net/endpoint.h"
+#include "libpeer/net/udp_socket.h"
+#include "libpeer/runtime/event.h"
+#include "libpeer/runtime/scope.h"
+#include "libpeer/runtime/sleep.h"
 #include "support/net/sim_network.h"
 #include "support/run_task.h"
 

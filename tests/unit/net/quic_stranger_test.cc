@@ -1,7 +1,7 @@
 // Datagrams that belong to no connection, or to none any more.
 #include <catch2/catch_test_macros.hpp>
 
-#include "net/datagram_socket.h"
+#include "libpeer/net/datagram_socket.h"
 #include "quic_pair.h"
 #include "support/net/recorder.h"
 

@@ -1,4 +1,4 @@
-#include "net/resolver.h"
+#include "libpeer/net/resolver.h"
 
 #include <netdb.h>
 
@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime/thread_workers.h"
+#include "libpeer/runtime/thread_workers.h"
 #include "support/net/table_resolver.h"
 #include "support/run_task.h"
 

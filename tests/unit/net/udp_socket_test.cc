@@ -1,5 +1,5 @@
 // What the real socket alone can show; what it has in common with the simulated one stands in tests/contract/net.
-#include "net/udp_socket.h"
+#include "libpeer/net/udp_socket.h"
 
 #include <fcntl.h>
 #include <sys/socket.h>

@@ -1,4 +1,4 @@
-#include "protocol/bounded_json.h"
+#include "libpeer/protocol/bounded_json.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>

@@ -1,11 +1,11 @@
-#include "protocol/manifest.h"
+#include "libpeer/protocol/manifest.h"
 
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <cstring>
 
-#include "protocol/varint.h"
+#include "libpeer/protocol/varint.h"
 
 using namespace peer;
 using namespace peer::protocol;

@@ -1,9 +1,9 @@
-#include "protocol/messages.h"
+#include "libpeer/protocol/messages.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
-#include "protocol/limits.h"
+#include "libpeer/protocol/limits.h"
 
 using namespace peer;
 using namespace peer::protocol;

@@ -1,8 +1,8 @@
-#include "protocol/path.h"
+#include "libpeer/protocol/path.h"
 
 #include <catch2/catch_test_macros.hpp>
 
-#include "protocol/limits.h"
+#include "libpeer/protocol/limits.h"
 
 using namespace peer::protocol;
 

@@ -1,8 +1,8 @@
-#include "protocol/routes.h"
+#include "libpeer/protocol/routes.h"
 
 #include <catch2/catch_test_macros.hpp>
 
-#include "protocol/limits.h"
+#include "libpeer/protocol/limits.h"
 
 using namespace peer;
 using namespace peer::protocol;

@@ -2,9 +2,9 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
-#include "arguments/arguments.h"
-#include "config/config.h"
-#include "reference/program.h"
+#include "ctl/arguments/arguments.h"
+#include "ctl/reference/program.h"
+#include "daemon/config/config.h"
 
 namespace peer::reference {
 namespace {

@@ -1,16 +1,16 @@
-#include "runtime/call_on.h"
+#include "libpeer/runtime/call_on.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <memory>
 #include <stdexcept>
 #include <thread>
 
-#include "runtime/channel.h"
-#include "runtime/offload_abandonable.h"
-#include "runtime/queue.h"
-#include "runtime/sleep.h"
-#include "runtime/thread_workers.h"
-#include "runtime/uv_executor.h"
+#include "libpeer/runtime/channel.h"
+#include "libpeer/runtime/offload_abandonable.h"
+#include "libpeer/runtime/queue.h"
+#include "libpeer/runtime/sleep.h"
+#include "libpeer/runtime/thread_workers.h"
+#include "libpeer/runtime/uv_executor.h"
 #include "support/run_task.h"
 
 using namespace peer::rt;

@@ -1,7 +1,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <stdexcept>
 
-#include "runtime/scope.h"
+#include "libpeer/runtime/scope.h"
 
 using peer::rt::describe;
 

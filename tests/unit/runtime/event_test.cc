@@ -1,10 +1,10 @@
-#include "runtime/event.h"
+#include "libpeer/runtime/event.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <memory>
 #include <vector>
 
-#include "runtime/scope.h"
+#include "libpeer/runtime/scope.h"
 #include "support/aborts.h"
 #include "support/run_task.h"
 

@@ -1,7 +1,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <memory>
 
-#include "runtime/manual_executor.h"
+#include "libpeer/runtime/manual_executor.h"
 
 using namespace peer::rt;
 using namespace std::chrono_literals;

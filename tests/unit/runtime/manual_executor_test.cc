@@ -1,11 +1,11 @@
-#include "runtime/manual_executor.h"
+#include "libpeer/runtime/manual_executor.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <memory>
 #include <stdexcept>
 #include <vector>
 
-#include "runtime/scope.h"
+#include "libpeer/runtime/scope.h"
 #include "support/aborts.h"
 #include "support/run_task.h"
 

@@ -1,12 +1,12 @@
-#include "runtime/offload_abandonable.h"
+#include "libpeer/runtime/offload_abandonable.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <latch>
 #include <memory>
 #include <stdexcept>
 
-#include "runtime/scope.h"
-#include "runtime/thread_workers.h"
+#include "libpeer/runtime/scope.h"
+#include "libpeer/runtime/thread_workers.h"
 #include "support/run_task.h"
 
 using namespace peer::rt;

@@ -1,10 +1,10 @@
-#include "runtime/queue.h"
+#include "libpeer/runtime/queue.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <memory>
 #include <vector>
 
-#include "runtime/scope.h"
+#include "libpeer/runtime/scope.h"
 #include "support/run_task.h"
 
 using namespace peer::rt;

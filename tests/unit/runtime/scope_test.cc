@@ -1,10 +1,10 @@
-#include "runtime/scope.h"
+#include "libpeer/runtime/scope.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <stdexcept>
 #include <vector>
 
-#include "runtime/sleep.h"
+#include "libpeer/runtime/sleep.h"
 #include "support/aborts.h"
 #include "support/run_task.h"
 

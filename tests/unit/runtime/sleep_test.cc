@@ -1,9 +1,9 @@
-#include "runtime/sleep.h"
+#include "libpeer/runtime/sleep.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <stdexcept>
 
-#include "runtime/scope.h"
+#include "libpeer/runtime/scope.h"
 #include "support/run_task.h"
 
 using namespace peer::rt;

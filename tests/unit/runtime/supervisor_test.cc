@@ -1,10 +1,10 @@
-#include "runtime/supervisor.h"
+#include "libpeer/runtime/supervisor.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <stdexcept>
 #include <vector>
 
-#include "runtime/sleep.h"
+#include "libpeer/runtime/sleep.h"
 #include "support/run_task.h"
 
 using namespace peer::rt;

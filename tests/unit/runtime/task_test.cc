@@ -1,11 +1,11 @@
-#include "runtime/task.h"
+#include "libpeer/runtime/task.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <memory>
 #include <stdexcept>
 
-#include "base/result.h"
-#include "runtime/event.h"
+#include "libpeer/base/result.h"
+#include "libpeer/runtime/event.h"
 #include "support/aborts.h"
 #include "support/run_task.h"
 

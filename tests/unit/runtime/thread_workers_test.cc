@@ -1,4 +1,4 @@
-#include "runtime/thread_workers.h"
+#include "libpeer/runtime/thread_workers.h"
 
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>

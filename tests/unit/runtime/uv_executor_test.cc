@@ -1,12 +1,12 @@
-#include "runtime/uv_executor.h"
+#include "libpeer/runtime/uv_executor.h"
 
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <stdexcept>
 #include <thread>
 
-#include "runtime/event.h"
-#include "runtime/sleep.h"
+#include "libpeer/runtime/event.h"
+#include "libpeer/runtime/sleep.h"
 #include "support/aborts.h"
 #include "support/run_task.h"
 

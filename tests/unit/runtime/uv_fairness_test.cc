@@ -2,8 +2,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <string>
 
-#include "runtime/event.h"
-#include "runtime/uv_executor.h"
+#include "libpeer/runtime/event.h"
+#include "libpeer/runtime/uv_executor.h"
 #include "support/run_task.h"
 
 using namespace peer::rt;

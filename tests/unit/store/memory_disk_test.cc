@@ -5,7 +5,7 @@
 #include <cerrno>
 #include <set>
 
-#include "store/disk.h"
+#include "libpeer/store/disk.h"
 
 namespace peer::test {
 namespace {

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "store/store.h"
+#include "libpeer/store/store.h"
 #include "support/store/temp_directory.h"
 
 namespace peer::store {

@@ -1,4 +1,4 @@
-#include "transfer/bottleneck.h"
+#include "libpeer/transfer/bottleneck.h"
 
 #include <catch2/catch_test_macros.hpp>
 

@@ -1,12 +1,12 @@
-#include "transfer/byte_budget.h"
+#include "libpeer/transfer/byte_budget.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <string>
 
-#include "runtime/manual_executor.h"
-#include "runtime/scope.h"
+#include "libpeer/runtime/manual_executor.h"
+#include "libpeer/runtime/scope.h"
+#include "libpeer/transfer/send_buffers.h"
 #include "support/run_task.h"
-#include "transfer/send_buffers.h"
 
 using namespace peer;
 using transfer::ByteBudget;

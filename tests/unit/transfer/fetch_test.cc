@@ -1,13 +1,13 @@
 // What ends a source's task, and when a download gives up a source, over links that answer as the test says.
-#include "transfer/fetch.h"
+#include "libpeer/transfer/fetch.h"
 
 #include <catch2/catch_test_macros.hpp>
 
-#include "protocol/routes.h"
-#include "runtime/sleep.h"
-#include "sample_game.h"
+#include "libpeer/protocol/routes.h"
+#include "libpeer/runtime/sleep.h"
+#include "libpeer/transfer/download.h"
+#include "support/library/sample_game.h"
 #include "support/run_task.h"
-#include "transfer/download.h"
 
 using namespace peer;
 using namespace std::chrono_literals;

@@ -1,12 +1,12 @@
-#include "transfer/partial_games.h"
+#include "libpeer/transfer/partial_games.h"
 
 #include <catch2/catch_test_macros.hpp>
 
-#include "runtime/manual_executor.h"
-#include "sample_game.h"
+#include "libpeer/runtime/manual_executor.h"
+#include "libpeer/transfer/seeder.h"
+#include "support/library/sample_game.h"
 #include "support/net/fake_stream.h"
 #include "support/run_task.h"
-#include "transfer/seeder.h"
 
 using namespace peer;
 using protocol::kChunkSize;

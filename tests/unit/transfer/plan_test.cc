@@ -1,10 +1,10 @@
-#include "transfer/plan.h"
+#include "libpeer/transfer/plan.h"
 
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <set>
 
-#include "base/random.h"
+#include "libpeer/base/random.h"
 
 using peer::PeerId;
 using peer::protocol::kChunkSize;

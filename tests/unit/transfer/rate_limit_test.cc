@@ -1,12 +1,12 @@
-#include "transfer/rate_limit.h"
+#include "libpeer/transfer/rate_limit.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <chrono>
 #include <deque>
 
-#include "runtime/manual_executor.h"
-#include "runtime/scope.h"
+#include "libpeer/runtime/manual_executor.h"
+#include "libpeer/runtime/scope.h"
 #include "support/run_task.h"
 
 namespace peer::transfer {

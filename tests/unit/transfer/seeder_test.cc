@@ -1,11 +1,11 @@
-#include "transfer/seeder.h"
+#include "libpeer/transfer/seeder.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <cerrno>
 
-#include "runtime/manual_executor.h"
-#include "runtime/scope.h"
-#include "sample_game.h"
+#include "libpeer/runtime/manual_executor.h"
+#include "libpeer/runtime/scope.h"
+#include "support/library/sample_game.h"
 #include "support/net/fake_stream.h"
 #include "support/run_task.h"
 

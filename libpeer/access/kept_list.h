@@ -1,0 +1,93 @@
+// KeptList: a list of peers that the store keeps, written as far as it has changed.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <ranges>
+#include <set>
+#include <utility>
+
+#include "libpeer/base/digest.h"
+#include "libpeer/base/result.h"
+#include "libpeer/runtime/workers.h"
+#include "libpeer/store/store.h"
+
+namespace peer::node {
+
+template <class Value>
+std::set<PeerId> ids_of(const std::map<PeerId, Value>& list) {
+  const auto ids = list | std::views::keys;
+  return {ids.begin(), ids.end()};
+}
+
+/// Loop: control.
+template <class Value>
+class KeptList {
+ public:
+  /// On the store's thread.
+  using Put = Result<void> (*)(store::Store& store, const PeerId& peer, const Value& value);
+  using Remove = Result<void> (*)(store::Store& store, const PeerId& peer);
+
+  KeptList(store::Store& store, rt::Workers& store_thread, Put put, Remove remove)
+      : store_(store), thread_(store_thread), put_(put), remove_(remove) {}
+
+  /// What the store has.
+  void restore(std::map<PeerId, Value> saved) { saved_ = std::move(saved); }
+
+  /// Makes the store's list `now`, also while an earlier save() runs. Fails: disk_error; the next save() tries again.
+  rt::Task<Result<void>> save(std::map<PeerId, Value> now) {
+    const std::uint64_t number = ++saves_;
+    const Changes changes = changes_to(now);
+    if (changes.empty()) co_return Result<void>{};
+    for (const auto& [peer, value] : changes) unsure_[peer] = number;
+    auto write = [changes, &store = store_, put = put_, remove = remove_](const rt::StopFlag&) -> Result<void> {
+      for (const auto& [peer, value] : changes) {
+        if (Result<void> done = value ? put(store, peer, *value) : remove(store, peer); !done) return done;
+      }
+      return {};
+    };
+    const Result<void> written = co_await rt::offload(thread_, std::move(write), rt::CancellationToken());
+    if (!written) {
+      co_return fail(ErrorCode::disk_error, "it holds now, but could not be saved; after a restart it is as before: " +
+                                                written.error().message);
+    }
+    for (const auto& [peer, value] : changes) {
+      const auto unsure = unsure_.find(peer);
+      if (unsure == unsure_.end() || unsure->second != number) continue;
+      unsure_.erase(unsure);
+      saved_.erase(peer);
+      if (value) saved_.emplace(peer, *value);
+    }
+    co_return Result<void>{};
+  }
+
+ private:
+  using Changes = std::map<PeerId, std::optional<Value>>;  ///< none: to be removed
+
+  Changes changes_to(const std::map<PeerId, Value>& now) const {
+    Changes changes;
+    for (const auto& [peer, value] : now) {
+      const auto saved = saved_.find(peer);
+      if (unsure_.contains(peer) || saved == saved_.end() || saved->second != value) changes.emplace(peer, value);
+    }
+    for (const auto& [peer, value] : saved_) {
+      if (!now.contains(peer)) changes.emplace(peer, std::nullopt);
+    }
+    for (const auto& [peer, number] : unsure_) {
+      if (!now.contains(peer)) changes.emplace(peer, std::nullopt);
+    }
+    return changes;
+  }
+
+  store::Store& store_;
+  rt::Workers& thread_;
+  const Put put_;
+  const Remove remove_;
+  std::map<PeerId, Value> saved_;
+  /// What the store has of these is not known: the save() of that number, their last, has not ended or has failed.
+  std::map<PeerId, std::uint64_t> unsure_;
+  std::uint64_t saves_ = 0;
+};
+
+}  // namespace peer::node

@@ -1,0 +1,29 @@
+// What a download would take, found out without touching anything.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "libpeer/base/result.h"
+#include "libpeer/library/library.h"
+#include "libpeer/protocol/manifest.h"
+#include "libpeer/runtime/workers.h"
+#include "libpeer/store/disk.h"
+
+namespace peer::transfer {
+
+struct Estimate {
+  std::uint64_t total = 0;
+  std::uint64_t staged = 0;    ///< received by an earlier attempt
+  std::uint64_t reused = 0;    ///< lies in the library already
+  std::uint64_t received = 0;  ///< what would travel
+  std::uint64_t needed = 0;    ///< bytes on the disk
+  std::uint64_t available = 0;
+};
+
+/// Blocks: on a worker. Fails: disk errors of the library root.
+Result<Estimate> estimate_download(store::Disk& disk, const std::string& root, const std::string& game,
+                                   const Digest& version, const protocol::Manifest& manifest,
+                                   const library::Snapshot& snapshot, const rt::StopFlag& stop);
+
+}  // namespace peer::transfer

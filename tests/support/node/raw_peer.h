@@ -1,0 +1,56 @@
+// RawPeer: a peer that only has an endpoint and a session, and says in it what the test wants, sense or not.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "libpeer/net/endpoint.h"
+#include "libpeer/protocol/messages.h"
+#include "libpeer/sessions/session.h"
+#include "support/node/sim_peer.h"
+
+namespace peer::test {
+
+class RawPeer {
+ public:
+  /// Dials `target` from `ip` and opens a session. `who`: the same word, the same identity; by default its address is.
+  RawPeer(SimWorld& world, const std::string& ip, const std::string& target, const std::string& who = "");
+  ~RawPeer();
+
+  /// Waits until the session is open.
+  bool open();
+  void send(protocol::SessionMessage message) { out_->send_urgent(std::move(message)); }
+  /// One that will be accepted; change it at will.
+  protocol::Hello hello() const;
+  /// Messages of that type so far.
+  template <class M>
+  std::size_t count() const {
+    std::size_t found = 0;
+    for (const auto& message : received) found += std::holds_alternative<M>(message) ? 1 : 0;
+    return found;
+  }
+  bool over() const noexcept { return over_; }
+
+  std::vector<protocol::SessionMessage> received;
+
+ private:
+  rt::Task<void> run_session(net::SocketAddress target);
+  rt::Task<void> collect();
+
+  SimWorld& world_;
+  net::Identity identity_;
+  std::unique_ptr<Random> random_;
+  rt::CancellationSource stop_;
+  rt::CancellationSource endpoint_stop_;
+  rt::Scope tasks_;
+  rt::Scope endpoint_task_;
+  rt::Scope net_;
+  net::Endpoint endpoint_;
+  rt::Channel<node::SessionReport> reports_;
+  std::optional<rt::Channel<protocol::SessionMessage>::Sender> out_;
+  std::shared_ptr<std::atomic<std::size_t>> backlog_;
+  bool over_ = false;
+};
+
+}  // namespace peer::test

@@ -1,0 +1,13 @@
+// Identities from a seed, so that ids, and with them who keeps which session, repeat.
+#pragma once
+
+#include <cstdint>
+
+#include "libpeer/net/identity.h"
+
+namespace peer::test {
+
+/// The same seed gives the same key and peer id.
+net::Identity seeded_identity(std::uint64_t seed);
+
+}  // namespace peer::test

@@ -1,0 +1,168 @@
+#include "support/node/sim_peer.h"
+
+#include <algorithm>
+
+#include "support/node/seeded_identity.h"
+#include "support/run_task.h"
+
+namespace peer::test {
+
+using namespace std::chrono_literals;
+
+namespace {
+constexpr std::int64_t kFirstDay = 1'800'000'000'000'000'000;  // in 2027
+
+/// One seed for each use, so that no two streams of randomness are the same.
+std::uint64_t mix(std::uint64_t seed, std::string_view use) {
+  return seed * 0x9e3779b97f4a7c15ULL ^ std::hash<std::string_view>{}(use);
+}
+
+struct Details {
+  std::string operator()(const node::RuntimeFailed& event) const { return event.component + ": " + event.error; }
+  std::string operator()(const node::ServiceRestarted& event) const { return event.component; }
+  std::string operator()(const node::PeerEvent& event) const { return event.name; }
+  std::string operator()(const node::DownloadEvent& event) const {
+    return event.download.game + " " + std::to_string(event.download.bytes_done) + "/" +
+           std::to_string(event.download.bytes_total) +
+           (event.download.error ? " " + event.download.error->message : "");
+  }
+  template <class E>
+  std::string operator()(const E&) const {
+    return {};
+  }
+};
+
+rt::Task<void> watch(rt::Task<node::RuntimeExit> end, node::RuntimeExit& exit, bool& stopped) {
+  exit = co_await end;
+  stopped = true;
+}
+}  // namespace
+
+SimWorld::SimWorld(std::uint64_t s) : network(executor, mix(s, "network")), seed(s) {}
+SimWorld::~SimWorld() = default;
+
+std::int64_t SimWorld::wall_clock() const {
+  return kFirstDay + std::chrono::duration_cast<std::chrono::nanoseconds>(executor.now().time_since_epoch()).count();
+}
+
+bool SimWorld::run_until(const std::function<bool()>& done, rt::Duration limit) {
+  const rt::TimePoint end = executor.now() + limit;
+  executor.run_ready();
+  while (!done()) {
+    if (executor.now() >= end) return false;
+    executor.advance(1ms);
+  }
+  return true;
+}
+
+SimPeer::SimPeer(SimWorld& world, std::string peer_name, const std::string& ip)
+    : resolver(world.executor),
+      name(std::move(peer_name)),
+      address(ip + ":" + std::to_string(net::kDefaultPort)),
+      world_(world),
+      seed_(mix(world.seed, name)),
+      identity_(seeded_identity(mix(seed_, "identity"))),
+      random_(seeded_random(mix(seed_, "random"))) {
+  disk.set_clock([&world] { return world.wall_clock(); });
+  disk.make_directories("/library");
+  workers_ = std::make_unique<rt::ManualWorkers>(world.executor, mix(seed_, "workers"), 2ms);
+  store_thread_ = std::make_unique<rt::ManualWorkers>(world.executor, mix(seed_, "store"), 0s);
+  store_ = std::move(*store::open_sqlite_store(":memory:", Log()));
+  failing_store_ = std::make_unique<FailingStore>(*store_);
+}
+
+SimPeer::~SimPeer() { stop(); }
+
+void SimPeer::crash(std::uint64_t seed) {
+  const auto host = *net::SocketAddress::parse(address);
+  world_.network.cut(host);
+  disk.power_cut(seed);
+  stop();
+  events_.clear();
+  world_.network.restore(host);
+}
+
+void SimPeer::stop() {
+  if (!stopped_) {
+    if (handle_) request_shutdown();
+    world_.run_until([this] { return stopped_; }, 10s);
+  }
+  if (!scope_) return;
+  // Whatever overran its shutdown still ends before the test does.
+  end_of_hang_.set();
+  world_.run_until([this] { return scope_->empty(); }, 1min);
+  run_sync(world_.executor, scope_->join());
+  handle_.reset();
+  scope_.reset();
+}
+
+void SimPeer::start(Options options) {
+  never_ = std::make_unique<rt::CancellationSource>();
+  scope_ = std::make_unique<rt::Scope>(world_.executor, name, never_->token());
+  node::PeerOptions peer(identity_);
+  peer.environment.control = scope_.get();
+  peer.environment.net = scope_.get();
+  peer.environment.workers = workers_.get();
+  peer.environment.store_thread = store_thread_.get();
+  peer.environment.disk = options.disk != nullptr ? options.disk : &disk;
+  peer.environment.store = failing_store_.get();
+  peer.environment.random = random_.get();
+  peer.environment.net_random = random_.get();
+  peer.environment.resolver = &resolver;
+  peer.environment.wall_clock = [this] { return world_.wall_clock(); };
+  peer.environment.discovery = options.discovery;
+  peer.environment.network = options.network;
+  peer.list_interfaces = options.list_interfaces;
+  peer.can_listen = options.can_listen;
+  peer.log = Log([this](LogLevel level, std::string_view, const std::string& line,
+                        const LogFields&) { log_.emplace_back(level, line); },
+                 "sim");
+  peer.socket = world_.network.bind(*net::SocketAddress::parse(address));
+  peer.make_network = options.make_network;
+  peer.name = name;
+  peer.instance = std::to_string(++starts_);
+  peer.roots = options.roots;
+  peer.automatic = options.automatic;
+  peer.access = options.access;
+  peer.settle = options.settle;
+  peer.peers = options.peers;
+  peer.ping = options.ping;
+  peer.lost = options.lost;
+  peer.shutdown_timeout = options.shutdown_timeout;
+  peer.parallel_downloads = options.parallel;
+  peer.reserve = 0;
+#if PEERD_TEST_HOOKS
+  peer.end_of_hang = &end_of_hang_;
+  peer.tamper = options.tamper;
+#endif
+  peer.on_event = [this](const node::Event& event) {
+    const auto now =
+        std::chrono::duration_cast<std::chrono::milliseconds>(world_.executor.now().time_since_epoch()).count();
+    events_.emplace_back(node::event_name(event));
+    world_.trace.push_back(std::to_string(now) + " " + name + " " + events_.back() + " " +
+                           std::visit(Details{}, event));
+  };
+  stopped_ = false;
+  exit_ = {};
+  end_of_hang_.reset();
+  handle_ = node::start_peer(std::move(peer));
+  scope_->spawn("watch", watch(handle_->wait_stopped(never_->token()), exit_, stopped_));
+}
+
+std::size_t SimPeer::logged(LogLevel level, std::string_view text) const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(log_, [&](const auto& each) { return each.first == level && each.second.contains(text); }));
+}
+
+std::size_t SimPeer::count(std::string_view event) const {
+  return static_cast<std::size_t>(std::ranges::count(events_, event));
+}
+
+std::size_t SimPeer::tasks(std::string_view task_name) const {
+  std::size_t count = 0;
+  const auto visit = [&](const std::string& task, const std::string&) { count += task == task_name ? 1 : 0; };
+  if (scope_) scope_->visit(visit);
+  return count;
+}
+
+}  // namespace peer::test

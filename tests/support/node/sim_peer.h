@@ -1,0 +1,126 @@
+// SimWorld and SimPeer: whole peers in one thread under virtual time: simulated network, disks in memory, seeded
+// workers. The same seed gives the same trace of events.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "libpeer/api/peer.h"
+#include "libpeer/net/identity.h"
+#include "libpeer/runtime/manual_executor.h"
+#include "libpeer/store/store.h"
+#include "support/net/sim_network.h"
+#include "support/net/table_resolver.h"
+#include "support/store/failing_store.h"
+#include "support/store/memory_disk.h"
+
+namespace peer::test {
+
+class SimWorld {
+ public:
+  explicit SimWorld(std::uint64_t seed);
+  ~SimWorld();
+
+  rt::ManualExecutor executor;
+  SimNetwork network;
+  std::uint64_t seed;
+  /// What every peer told, in order: "<virtual ms> <peer> <event> <details>".
+  std::vector<std::string> trace;
+
+  /// ns since 1970: a fixed day plus the virtual time.
+  std::int64_t wall_clock() const;
+  /// Advances in small steps until `done`, at most `limit` of virtual time; whether it came true.
+  bool run_until(const std::function<bool()>& done, rt::Duration limit);
+};
+
+class SimPeer {
+ public:
+  struct Options {
+    std::vector<std::string> peers;
+    rt::Duration settle = std::chrono::milliseconds(100);
+    rt::Duration ping = std::chrono::seconds(10);
+    rt::Duration lost = std::chrono::seconds(25);
+    rt::Duration shutdown_timeout = std::chrono::seconds(2);
+    std::size_t parallel = 3;
+    discovery::Discovery* discovery = nullptr;  ///< must outlive the run
+    discovery::NetworkMonitor* network = nullptr;
+    std::function<std::vector<node::LocalInterface>()> list_interfaces;
+    std::function<bool()> can_listen;
+    std::function<void(std::span<std::uint8_t>)> tamper;  ///< spoils what it sends
+    std::vector<std::string> roots = {"/library"};
+    std::vector<std::string> automatic;
+    node::Access access;
+    store::Disk* disk = nullptr;  ///< in front of its own; must outlive the run
+    /// Instead of an endpoint on the simulated network.
+    std::function<std::unique_ptr<node::Network>(rt::Scope& net)> make_network;
+    Options() = default;
+  };
+
+  /// Listens on `ip`:24747.
+  SimPeer(SimWorld& world, std::string name, const std::string& ip);
+  /// Stops it, if it runs.
+  ~SimPeer();
+
+  /// Also again, after it has stopped: disk, store and identity stay.
+  void start(Options options);
+  /// Ends it as a power cut would, for its disk and for the others; events are counted anew.
+  void crash(std::uint64_t seed);
+  /// Shuts down if need be and waits until every task has ended.
+  void stop();
+  void request_shutdown() { handle_->shutdown(); }
+  bool stopped() const noexcept { return stopped_; }
+  const node::RuntimeExit& exit() const noexcept { return exit_; }
+  /// Asks, and advances the world until the answer is there.
+  template <class C>
+  Result<typename C::Reply> ask(C command) {
+    std::optional<Result<typename C::Reply>> answer;
+    handle_->sender().send(std::move(command), [&](Result<typename C::Reply> reply) { answer = std::move(reply); });
+    world_.run_until([&] { return answer.has_value(); }, std::chrono::minutes(2));
+    if (!answer) return fail(ErrorCode::internal, "no answer");
+    return std::move(*answer);
+  }
+  /// Events of that name so far.
+  std::size_t count(std::string_view event) const;
+  /// Lines of its log so far that contain `text`, of that level.
+  std::size_t logged(LogLevel level, std::string_view text) const;
+
+  MemoryDisk disk;
+  TableResolver resolver;  ///< knows no name
+  /// From now on nothing can be written to its store, or again.
+  void fail_store(bool failing) { failing_store_->failing = failing; }
+  const std::string name;
+  const std::string address;
+
+  const PeerId& id() const noexcept { return identity_.id(); }
+  node::PeerRuntimeHandle& handle() { return *handle_; }
+  /// Lets go of the handle and of all it could be asked with.
+  void drop_handle() { handle_.reset(); }
+  /// Tasks that live, of both loops.
+  std::size_t tasks() const { return scope_ ? scope_->size() : 0; }
+  /// Those of that name.
+  std::size_t tasks(std::string_view task_name) const;
+  bool workers_idle() const { return workers_->outstanding() == 0 && store_thread_->outstanding() == 0; }
+
+ private:
+  SimWorld& world_;
+  std::uint64_t seed_;
+  net::Identity identity_;
+  std::unique_ptr<Random> random_;
+  std::unique_ptr<rt::ManualWorkers> workers_;
+  std::unique_ptr<rt::ManualWorkers> store_thread_;
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<FailingStore> failing_store_;
+  std::unique_ptr<rt::CancellationSource> never_;
+  std::unique_ptr<rt::Scope> scope_;
+  std::optional<node::PeerRuntimeHandle> handle_;
+  std::vector<std::string> events_;
+  std::vector<std::pair<LogLevel, std::string>> log_;
+  rt::Event end_of_hang_;
+  node::RuntimeExit exit_;
+  bool stopped_ = true;
+  unsigned starts_ = 0;
+};
+
+}  // namespace peer::test

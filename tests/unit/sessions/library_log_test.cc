@@ -1,0 +1,123 @@
+#include "libpeer/sessions/library_log.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "libpeer/protocol/limits.h"
+#include "libpeer/sessions/peer_table.h"
+
+using namespace peer;
+using namespace peer::node;
+
+namespace {
+protocol::GameSummary game(const std::string& id, std::uint8_t version) {
+  protocol::GameSummary summary;
+  summary.id = id;
+  summary.version.bytes[0] = version;
+  summary.size = version;
+  return summary;
+}
+}  // namespace
+
+TEST_CASE("the revision counts up only when what is offered changes") {
+  LibraryLog log;
+  const std::uint64_t first = log.revision();
+  CHECK_FALSE(log.set({}));
+  CHECK(log.revision() == first);
+  CHECK(log.set({game("a", 1)}));
+  CHECK_FALSE(log.set({game("a", 1)}));
+  CHECK(log.revision() == first + 1);
+}
+
+TEST_CASE("a peer that applies every update holds the same library, whatever it knew before") {
+  LibraryLog log;
+  PeerEntry behind;
+  PeerEntry current;
+  const auto catch_up = [&](PeerEntry& entry) {
+    for (const auto& update : log.updates_since(entry.revision)) {
+      CHECK(PeerTable::apply(entry, update) != PeerTable::Applied::gap);
+    }
+    CHECK(entry.digest == log.digest());
+    CHECK(entry.revision == log.revision());
+  };
+  log.set({game("a", 1), game("b", 1)});
+  catch_up(current);
+  catch_up(behind);
+  log.set({game("a", 2), game("c", 1)});
+  catch_up(current);
+  log.set({game("a", 2), game("b", 3), game("c", 1)});
+  catch_up(current);
+  catch_up(behind);
+  CHECK(behind.games == current.games);
+}
+
+TEST_CASE("the same update applied twice changes nothing") {
+  LibraryLog log;
+  log.set({game("a", 1)});
+  PeerEntry entry;
+  const auto snapshot = log.updates_since(0);
+  CHECK(PeerTable::apply(entry, snapshot[0]) == PeerTable::Applied::changed);
+  log.set({game("a", 2)});
+  const auto delta = log.updates_since(entry.revision);
+  CHECK(PeerTable::apply(entry, delta[0]) == PeerTable::Applied::changed);
+  CHECK(PeerTable::apply(entry, delta[0]) == PeerTable::Applied::unchanged);
+}
+
+TEST_CASE("a delta that builds on what is not known here is a gap") {
+  LibraryLog log;
+  log.set({game("a", 1)});
+  const std::uint64_t known = log.revision();
+  log.set({game("a", 2)});
+  PeerEntry entry;
+  CHECK(PeerTable::apply(entry, log.updates_since(known)[0]) == PeerTable::Applied::gap);
+}
+
+TEST_CASE("a large library goes out in parts, of which nothing counts before the last") {
+  LibraryLog log;
+  std::vector<protocol::GameSummary> games;
+  for (std::size_t i = 0; i < protocol::kMaxGamesPerUpdate * 2 + 5; ++i)
+    games.push_back(game("game" + std::to_string(i), 1));
+  log.set(games);
+  const auto parts = log.updates_since(0);
+  REQUIRE(parts.size() == 3);
+  CHECK(parts[2].last);
+  CHECK_FALSE(parts[1].last);
+  PeerEntry entry;
+  entry.games["old"] = game("old", 1);
+  CHECK(PeerTable::apply(entry, parts[0]) == PeerTable::Applied::unchanged);
+  CHECK(PeerTable::apply(entry, parts[1]) == PeerTable::Applied::unchanged);
+  CHECK(entry.games.contains("old"));
+  CHECK(PeerTable::apply(entry, parts[2]) == PeerTable::Applied::changed);
+  CHECK(entry.games.size() == games.size());
+  CHECK(entry.digest == log.digest());
+}
+
+TEST_CASE("a large delta goes out in parts too, and a part that is missing makes a gap") {
+  LibraryLog log;
+  log.set({game("a", 1)});
+  PeerEntry entry;
+  CHECK(PeerTable::apply(entry, log.updates_since(0)[0]) == PeerTable::Applied::changed);
+  const std::uint64_t known = entry.revision;
+  std::vector<protocol::GameSummary> games = {game("a", 2)};
+  for (std::size_t i = 0; i < protocol::kMaxGamesPerUpdate + 5; ++i) games.push_back(game("b" + std::to_string(i), 1));
+  log.set(games);
+  const auto parts = log.updates_since(known);
+  REQUIRE(parts.size() == 2);
+  CHECK(PeerTable::apply(entry, parts[1]) == PeerTable::Applied::gap);
+  CHECK(entry.games.size() == 1);
+  CHECK(entry.revision == known);
+  CHECK(PeerTable::apply(entry, parts[0]) == PeerTable::Applied::unchanged);
+  CHECK(PeerTable::apply(entry, parts[1]) == PeerTable::Applied::changed);
+  CHECK(entry.digest == log.digest());
+}
+
+TEST_CASE("an update whose digest does not fit is a gap, and what was known stays") {
+  LibraryLog log;
+  log.set({game("a", 1)});
+  PeerEntry entry;
+  PeerTable::apply(entry, log.updates_since(0)[0]);
+  log.set({});
+  auto update = log.updates_since(0)[0];
+  update.digest.bytes[0] ^= 1;
+  CHECK(PeerTable::apply(entry, update) == PeerTable::Applied::gap);
+  CHECK(entry.games.size() == 1);
+}

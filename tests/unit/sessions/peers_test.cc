@@ -1,0 +1,286 @@
+// Peers, told by hand what the sessions report, and what it makes of that: no network, no sessions.
+#include "libpeer/sessions/peers.h"
+
+#include <algorithm>
+#include <catch2/catch_test_macros.hpp>
+#include <stdexcept>
+
+#include "libpeer/base/fault.h"
+#include "support/net/table_resolver.h"
+#include "support/run_task.h"
+
+using namespace peer;
+using namespace peer::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::size_t kChunks = 4;
+
+PeerId id_of(std::uint8_t number) {
+  PeerId id;
+  id.bytes[0] = number;
+  return id;
+}
+Digest version_of(std::uint8_t number) {
+  Digest version;
+  version.bytes[0] = number;
+  return version;
+}
+protocol::GameSummary game_of(const std::string& id) {
+  protocol::GameSummary game;
+  game.id = id;
+  game.version = version_of(1);
+  game.size = 1;
+  game.files = 1;
+  return game;
+}
+
+/// Its dials throw: what no dial of a real endpoint does.
+class ThrowingTransport final : public net::Transport {
+ public:
+  bool stray_cancellation = false;
+  std::size_t dials = 0;
+
+  net::SocketAddress local_address() const override { return *net::SocketAddress::parse("10.0.0.1:24747"); }
+  rt::Task<Result<std::unique_ptr<net::Link>>> dial(net::SocketAddress, std::optional<PeerId>,
+                                                    rt::CancellationToken) override {
+    ++dials;
+    if (stray_cancellation) throw rt::Cancelled{};
+    throw std::runtime_error("told to fail");
+    co_return fail(ErrorCode::unreachable, "");
+  }
+  rt::Task<void> serve(net::RequestHandler, rt::CancellationToken) override { co_return; }
+};
+
+/// The control loop's side of Peers, with sessions that exist only as far as it can tell.
+struct Desk {
+  struct Session {
+    node::SessionId id;
+    rt::Channel<protocol::SessionMessage> sent;
+    std::shared_ptr<std::atomic<std::size_t>> backlog = std::make_shared<std::atomic<std::size_t>>(0);
+    Session(node::SessionId i, rt::Executor& executor) : id(i), sent(executor, 1000) {}
+  };
+
+  rt::ManualExecutor executor;
+  std::unique_ptr<Random> random = seeded_random(1);
+  rt::CancellationSource stop;
+  rt::Scope control{executor, "control", stop.token()};
+  rt::Scope net{executor, "net", stop.token()};
+  std::size_t lost = 0;
+  TableResolver resolver{executor};
+  ThrowingTransport transport;
+  node::Peers peers{control, net, options()};
+  node::SessionContext context = peers.session_context();
+  std::vector<std::unique_ptr<Session>> sessions;
+  std::exception_ptr failure;
+
+  Desk() {
+    control.spawn("inbox", peers.run_inbox(stop.token()));
+    control.spawn("static", peers.run_static(stop.token()));
+    executor.run_ready();
+  }
+  ~Desk() {
+    stop.request();
+    try {
+      run_sync(executor, control.join());
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    run_sync(executor, net.join());
+  }
+
+  node::PeersOptions options() {
+    node::PeersOptions options;
+    options.self = id_of(1);
+    options.name = "here";
+    options.instance = "1";
+    options.random = random.get();
+    options.resolver = &resolver;
+    options.transport = &transport;
+    options.on_event = [this](const node::Event& event) {
+      const auto* told = std::get_if<node::PeerEvent>(&event);
+      if (told != nullptr && told->kind == node::PeerEvent::Kind::lost) ++lost;
+    };
+    options.on_sources_changed = [] {};
+    return options;
+  }
+
+  Session& open(const PeerId& peer) {
+    Session& session = *sessions.emplace_back(std::make_unique<Session>(sessions.size() + 1, executor));
+    context.reports.send_urgent(node::SessionOpened{session.id, peer, true,
+                                                    *net::SocketAddress::parse("10.0.0.9:24747"), session.sent.sender(),
+                                                    0, session.backlog});
+    executor.run_ready();
+    return session;
+  }
+  void receive(Session& session, protocol::SessionMessage message) {
+    session.backlog->fetch_add(1);
+    context.reports.send_urgent(node::SessionReceived{session.id, std::move(message)});
+    executor.run_ready();
+  }
+  Session& greet(const PeerId& peer, std::uint64_t revision = 1) {
+    Session& session = open(peer);
+    protocol::Hello hello;
+    hello.id = peer;
+    hello.name = "there";
+    hello.instance = "1";
+    hello.revision = revision;
+    hello.digest = protocol::library_digest({});
+    receive(session, hello);
+    static_cast<void>(take<protocol::Hello>(session));
+    return session;
+  }
+  /// What was sent of that kind since the last time.
+  template <class M>
+  static std::vector<M> take(Session& session) {
+    std::vector<M> found;
+    while (auto message = session.sent.try_receive()) {
+      if (auto* wanted = std::get_if<M>(&*message)) found.push_back(std::move(*wanted));
+    }
+    return found;
+  }
+  protocol::Holdings holdings(std::uint8_t version, std::vector<protocol::HeldRun> runs) const {
+    return {"game", version_of(version), kChunks, std::move(runs)};
+  }
+  std::size_t held_by_sources(std::uint8_t version) {
+    std::size_t count = 0;
+    for (const auto& source : peers.table().sources("game", version_of(version))) {
+      if (source.holds) count += static_cast<std::size_t>(std::ranges::count(*source.holds, true));
+    }
+    return count;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a peer's new session begins without what it told of its holdings in the old one") {
+  Desk desk;
+  desk.peers.holdings_begin("game", version_of(1), std::vector<bool>(kChunks));
+  Desk::Session& first = desk.greet(id_of(9));
+  desk.receive(first, desk.holdings(1, {{0, 3}}));
+  CHECK(desk.held_by_sources(1) == 3);
+  Desk::Session& second = desk.greet(id_of(9));
+  CHECK(desk.lost == 0);
+  CHECK(desk.peers.table().sources("game", version_of(1)).empty());
+  desk.receive(second, desk.holdings(1, {{3, 1}}));
+  CHECK(desk.held_by_sources(1) == 1);
+}
+
+TEST_CASE("a peer's new session begins without the half of an update that the old one brought") {
+  Desk desk;
+  Desk::Session& first = desk.greet(id_of(9), 3);
+  protocol::LibraryUpdate update;
+  update.base = 3;
+  update.revision = 4;
+  update.games = {game_of("half")};
+  update.last = false;
+  desk.receive(first, update);
+  Desk::Session& second = desk.greet(id_of(9), 3);
+  CHECK(desk.lost == 0);
+  update.games = {game_of("whole")};
+  update.digest = protocol::library_digest(update.games);
+  update.last = true;
+  desk.receive(second, update);
+  CHECK(Desk::take<protocol::LibraryRequest>(second).empty());
+  const auto& games = desk.peers.table().find(id_of(9))->games;
+  CHECK(games.size() == 1);
+  CHECK(games.contains("whole"));
+}
+
+TEST_CASE("a peer that goes over to another version is told no more of ours") {
+  Desk desk;
+  desk.peers.holdings_begin("game", version_of(1), std::vector<bool>(kChunks));
+  Desk::Session& session = desk.greet(id_of(9));
+  desk.receive(session, desk.holdings(1, {{0, 1}}));
+  desk.peers.holdings_grow("game", 0, 1);
+  desk.executor.advance(1s);
+  CHECK_FALSE(Desk::take<protocol::Holdings>(session).empty());
+  desk.receive(session, desk.holdings(2, {{0, 1}}));
+  CHECK(desk.peers.table().sources("game", version_of(1)).empty());
+  desk.peers.holdings_grow("game", 1, 1);
+  desk.executor.advance(2s);
+  CHECK(Desk::take<protocol::Holdings>(session).empty());
+  // And everything again if it comes back.
+  desk.receive(session, desk.holdings(1, {{0, 1}}));
+  const auto told = Desk::take<protocol::Holdings>(session);
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].runs == std::vector<protocol::HeldRun>{{0, 2}});
+}
+
+TEST_CASE("a download that begins right after another of the game ends that one for the others") {
+  Desk desk;
+  Desk::Session& session = desk.greet(id_of(9));
+  desk.peers.holdings_begin("game", version_of(1), std::vector<bool>(kChunks));
+  desk.receive(session, desk.holdings(1, {{0, 2}}));
+  desk.peers.holdings_end("game");
+  static_cast<void>(Desk::take<protocol::Holdings>(session));
+  desk.peers.holdings_begin("game", version_of(2), std::vector<bool>(kChunks + 1));
+  bool ended = false;
+  bool begun = false;
+  while (auto message = session.sent.try_receive()) {
+    if (const auto* end = std::get_if<protocol::HoldingsEnd>(&*message)) ended = end->version == version_of(1);
+    const auto* holdings = std::get_if<protocol::Holdings>(&*message);
+    if (holdings != nullptr) begun = ended && holdings->version == version_of(2) && holdings->chunks == kChunks + 1;
+  }
+  CHECK(ended);
+  CHECK(begun);
+  CHECK(desk.peers.table().sources("game", version_of(1)).empty());
+  desk.peers.holdings_grow("game", kChunks, 1);  // of the new one, which has so many
+  desk.executor.advance(2s);
+  CHECK(Desk::take<protocol::Holdings>(session).empty());  // it follows the old one, no longer this one
+}
+
+TEST_CASE("a dial that throws, or is cancelled by whom it does not concern, is that dial's failure, and no session's") {
+  for (const bool stray : {false, true}) {
+    INFO(stray);
+    Desk desk;
+    desk.transport.stray_cancellation = stray;
+    Desk::Session& session = desk.greet(id_of(9));
+    static_cast<void>(Desk::take<protocol::Pong>(session));
+    const auto connected = run_sync(desk.executor, desk.peers.connect("10.0.0.7:24747", desk.stop.token()));
+    CHECK(desk.transport.dials >= 1);
+    REQUIRE_FALSE(connected.has_value());
+    CHECK(connected.error().message.contains(stray ? "the session failed" : "the session failed: told to fail"));
+    desk.receive(session, protocol::Ping{1});
+    CHECK(Desk::take<protocol::Pong>(session).size() == 1);
+    // It is dialled again.
+    const std::size_t dials = desk.transport.dials;
+    desk.executor.advance(5min);
+    CHECK(desk.transport.dials > dials);
+  }
+}
+
+#if PEERD_TEST_HOOKS
+
+TEST_CASE("a message that cannot be handled ends its session, and no other peer's") {
+  Desk desk;
+  Desk::Session& one = desk.greet(id_of(8));
+  Desk::Session& two = desk.greet(id_of(9));
+  static_cast<void>(Desk::take<protocol::Pong>(two));
+  REQUIRE(fault::arm("session message"));
+  desk.receive(one, protocol::Ping{1});
+  CHECK(fault::armed("session message") == 0);
+  // Closed: nothing it says is answered any more, and its channel takes nothing.
+  CHECK(Desk::take<protocol::Pong>(one).empty());
+  desk.receive(one, protocol::Ping{2});
+  CHECK(Desk::take<protocol::Pong>(one).empty());
+  CHECK_FALSE(one.sent.sender().try_send(protocol::Ping{3}));
+  desk.receive(two, protocol::Ping{4});
+  CHECK(Desk::take<protocol::Pong>(two).size() == 1);
+}
+
+#endif
+
+TEST_CASE("strangers that are turned away are listed up to a limit") {
+  constexpr std::size_t kListed = 256;
+  Desk desk;
+  for (std::size_t i = 0; i < kListed + 10; ++i) {
+    PeerId id = id_of(2);
+    id.bytes[1] = static_cast<std::uint8_t>(i);
+    id.bytes[2] = static_cast<std::uint8_t>(i >> 8);
+    desk.context.reports.send_urgent(node::SessionDenied{0, id, *net::SocketAddress::parse("10.0.0.9:24747")});
+    desk.executor.run_ready();
+  }
+  CHECK(desk.peers.list().size() == kListed);
+}

@@ -1,0 +1,264 @@
+#include "libpeer/staging/user_files.h"
+
+#include <algorithm>
+#include <catch2/catch_test_macros.hpp>
+#include <cerrno>
+
+#include "libpeer/library/installed.h"
+#include "libpeer/staging/staging.h"
+#include "libpeer/staging/trash.h"
+#include "support/library/sample_game.h"
+
+using namespace peer;
+using test::MemoryDisk;
+using test::SampleGame;
+using transfer::Staging;
+using transfer::UserFiles;
+
+namespace {
+
+const std::string kGame = "/lib/game";
+const std::string kKept = "/lib/.peerd/replaced/game/1";
+
+SampleGame old_version() {
+  return test::make_game({{"bin/run.sh", 600},
+                          {"data/big", protocol::kChunkSize + 10},
+                          {"dropped/level", 50},
+                          {"gone", 30},
+                          {"old/settings", 20},
+                          {"readme", 40}},
+                         2, {"empty"}, {{"latest", "readme"}, {"link", "gone"}});
+}
+SampleGame new_version() {
+  return test::make_game({{"bin/run.sh", 700}, {"data/big", protocol::kChunkSize + 99}, {"readme", 10}, {"z.sh", 5000}},
+                         1, {"saves/none"}, {{"latest", "data/big"}});
+}
+
+Result<UserFiles> install(MemoryDisk& disk, const SampleGame& game, const library::OfferedGame* known = nullptr) {
+  auto staging = Staging::open(disk, "/lib", "game", game.version, game.document, rt::StopFlag());
+  if (!staging) return std::unexpected(staging.error());
+  const std::vector<bool> have = (*staging)->have();
+  for (std::size_t i = 0; i < have.size(); ++i) {
+    std::uint64_t written = 0;
+    const auto bytes = game.bytes(i, 1);
+    if (have[i]) continue;
+    if (Result<void> done = (*staging)->write({i, 1, bytes}, written); !done) return std::unexpected(done.error());
+  }
+  return (*staging)->publish(known);
+}
+
+/// Everything a person may do to an installed game.
+void play(MemoryDisk& disk) {
+  disk.write(kGame + "/readme", "my notes");             // changed; the new version has it too
+  disk.write(kGame + "/old/settings", "mine");           // changed; the new version has none
+  disk.write(kGame + "/saves/deep/one", "level 7");      // added
+  disk.write(kGame + "/bin/mod.so", "mod");              // added beside the game's own
+  disk.write(kGame + "/z.sh", "my script");              // added where the new version has a file
+  disk.write(kGame + "/data/big.d/x", "x");              // added
+  disk.write(kGame + "/old/settings.d/mine", "more");    // added
+  disk.make_directories(kGame + "/screenshots");         // added, empty
+  disk.make_symlink(kGame + "/best", "saves/deep/one");  // added
+  disk.remove(kGame + "/link");
+  disk.make_symlink(kGame + "/link", "readme");  // changed
+  disk.remove(kGame + "/gone");                  // deleted
+  disk.remove(kGame + "/dropped/level");
+}
+
+const std::map<std::string, std::string> kUsers{
+    {"readme", "my notes"}, {"old/settings", "mine"}, {"saves/deep/one", "level 7"},  {"bin/mod.so", "mod"},
+    {"z.sh", "my script"},  {"data/big.d/x", "x"},    {"old/settings.d/mine", "more"}};
+
+bool holds(const MemoryDisk& disk, const std::string& path, const std::string& content) {
+  return disk.exists(path) && disk.read(path) == content;
+}
+
+/// The new version, with what was added; what was changed lies aside.
+void check_updated(MemoryDisk& disk) {
+  const SampleGame game = new_version();
+  std::vector<std::string> tree = game.tree();
+  for (const char* added : {"best -> saves/deep/one", "bin/mod.so", "data/big.d/", "data/big.d/x", "old/",
+                            "old/settings.d/", "old/settings.d/mine", "saves/deep/", "saves/deep/one", "screenshots/"})
+    tree.emplace_back(added);
+  std::ranges::sort(tree);
+  CHECK(disk.tree(kGame) == tree);
+  for (const auto& [path, content] : game.content) CHECK(disk.read(kGame + "/" + path) == content);
+  for (const char* path : {"saves/deep/one", "bin/mod.so", "data/big.d/x", "old/settings.d/mine"})
+    CHECK(holds(disk, kGame + "/" + path, kUsers.at(path)));
+  std::vector<std::string> kept = disk.tree(kKept);
+  std::erase_if(kept, [](const std::string& path) { return path.ends_with('/'); });  // emptied ones may stay at a crash
+  CHECK(kept == std::vector<std::string>{"link -> readme", "old/settings", "readme", "z.sh"});
+  for (const char* path : {"old/settings", "readme", "z.sh"}) CHECK(holds(disk, kKept + "/" + path, kUsers.at(path)));
+  CHECK(disk.tree("/lib/.peerd/staging").empty());
+  const auto root = disk.open("/lib", false, false);
+  const auto record = library::read_installed(**root, "game", nullptr);
+  REQUIRE((record && *record));
+  CHECK((*record)->version == game.version);
+}
+
+}  // namespace
+
+TEST_CASE("An update keeps what was added in its place and what was changed aside", "[user_files]") {
+  for (const bool exchange : {true, false}) {
+    INFO("exchange " << exchange);
+    MemoryDisk disk;
+    disk.set_exchange_supported(exchange);
+    disk.make_directories("/lib");
+    REQUIRE(install(disk, old_version()).has_value());
+    play(disk);
+    const auto files = install(disk, new_version());
+    REQUIRE(files.has_value());
+    CHECK(files->carried == 5);
+    CHECK(files->kept == 4);
+    CHECK(files->place == kKept);
+    CHECK_FALSE(files->problem.has_value());
+    CHECK(files->describe() == "game: 5 files that you added stay; 4 files that you changed lie in " + kKept);
+    check_updated(disk);
+    disk.power_cut(1);
+    check_updated(disk);
+  }
+}
+
+TEST_CASE("Where nothing was changed an update leaves nothing of the old version", "[user_files]") {
+  MemoryDisk disk;
+  disk.make_directories("/lib");
+  REQUIRE(install(disk, old_version()).has_value());
+  const auto files = install(disk, new_version());
+  REQUIRE(files.has_value());
+  CHECK(files->describe().empty());
+  CHECK(new_version().is_at(disk, kGame));
+  CHECK(disk.tree("/lib/.peerd/replaced").empty());
+}
+
+TEST_CASE("What was hashed need not be read to know that it is unchanged, and a repair keeps what is added",
+          "[user_files]") {
+  MemoryDisk disk;
+  disk.make_directories("/lib");
+  const SampleGame game = old_version();
+  REQUIRE(install(disk, game).has_value());
+  library::OfferedGame known{game.version, game.document, {}, {}, {}};
+  for (const auto& file : game.manifest().files) {
+    const auto slash = file.path.rfind('/');
+    const auto at = disk.open(kGame + (slash == file.path.npos ? "" : "/" + file.path.substr(0, slash)), false, false);
+    const auto info = (*at)->info(slash == file.path.npos ? file.path : file.path.substr(slash + 1));
+    known.stamps.push_back({info->size, info->mtime, info->ctime, info->inode});
+  }
+  disk.write(kGame + "/save", "save");
+  disk.corrupt(kGame + "/readme", 3, "rot");
+  SECTION("all of it") {
+    const std::uint64_t before = disk.bytes_read();
+    REQUIRE(install(disk, game, &known)->kept == 0);
+    CHECK(disk.bytes_read() - before < 5000);
+  }
+  SECTION("but a chunk that was found to be wrong") {
+    known.intact.assign(game.manifest().chunks.size(), true);
+    known.intact.back() = false;
+    REQUIRE(install(disk, game, &known)->kept == 1);
+    CHECK(disk.exists(kKept + "/readme"));
+  }
+  CHECK(disk.read(kGame + "/save") == "save");
+  CHECK(disk.read(kGame + "/readme") == game.content.at("readme"));
+}
+
+TEST_CASE("A game that no download installed is kept whole, and one that is removed is forgotten", "[user_files]") {
+  MemoryDisk disk;
+  disk.write(kGame + "/own", "own");
+  const auto files = install(disk, new_version());
+  REQUIRE(files.has_value());
+  CHECK(files->whole);
+  CHECK(files->describe().contains(kKept));
+  CHECK(disk.read(kKept + "/own") == "own");
+  REQUIRE(transfer::discard_game(disk, "/lib", "game").has_value());
+  CHECK(disk.tree("/lib/.peerd/installed").empty());
+}
+
+namespace {
+
+/// At every call to the disk in turn.
+void cut_everywhere(bool power, bool exchange) {
+  for (std::uint64_t cut = 0;; ++cut) {
+    INFO("at call " << cut);
+    MemoryDisk disk;
+    disk.set_exchange_supported(exchange);
+    disk.make_directories("/lib");
+    REQUIRE(install(disk, old_version()).has_value());
+    disk.open("/lib", false, false).value()->sync_file_system().value();
+    play(disk);
+    const std::vector<std::string> played = disk.tree(kGame);
+    bool dead = false;
+    const std::uint64_t begin = disk.calls();
+    disk.on_call([&](std::string_view, const std::string&, std::uint64_t call) {
+      if (!dead && call == begin + cut) {
+        dead = true;
+        if (power) disk.power_cut(cut * 31 + 7);
+      }
+      return dead ? EIO : 0;
+    });
+    const auto first = install(disk, new_version());
+    disk.on_call({});
+    if (!dead) {
+      REQUIRE(first.has_value());
+      break;
+    }
+    REQUIRE(transfer::recover(disk, "/lib").has_value());
+    if (disk.exists(kGame + "/gone") || disk.tree(kGame) == played) {
+      REQUIRE(disk.tree(kGame) == played);
+      for (const auto& [path, content] : kUsers) REQUIRE(holds(disk, kGame + "/" + path, content));
+      REQUIRE(install(disk, new_version()).has_value());
+    }
+    check_updated(disk);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("Whenever the power goes, the old or the new version is whole and nothing of the user's is lost",
+          "[user_files]") {
+  cut_everywhere(true, true);
+}
+
+TEST_CASE(
+    "Whenever the power goes, the old or the new version is whole and nothing of the user's is lost, on a file system "
+    "that cannot exchange",
+    "[user_files]") {
+  cut_everywhere(true, false);
+}
+
+TEST_CASE("Whenever it is killed, the old or the new version is whole and nothing of the user's is lost",
+          "[user_files]") {
+  cut_everywhere(false, true);
+}
+
+TEST_CASE(
+    "Whenever it is killed, the old or the new version is whole and nothing of the user's is lost, on a file system "
+    "that cannot exchange",
+    "[user_files]") {
+  cut_everywhere(false, false);
+}
+
+TEST_CASE("A disk that fails once while files are sorted out loses none of them", "[user_files]") {
+  for (std::uint64_t fault = 0;; ++fault) {
+    INFO("call " << fault << " fails");
+    MemoryDisk disk;
+    disk.make_directories("/lib");
+    REQUIRE(install(disk, old_version()).has_value());
+    play(disk);
+    bool happened = false;
+    const std::uint64_t begin = disk.calls();
+    disk.on_call([&](std::string_view, const std::string&, std::uint64_t call) {
+      if (happened || call != begin + fault) return 0;
+      happened = true;
+      return EIO;
+    });
+    auto done = install(disk, new_version());
+    if (!happened) break;
+    disk.on_call({});
+    if (!done) {
+      REQUIRE(transfer::recover(disk, "/lib").has_value());
+      if (disk.read(kGame + "/readme") == "my notes") REQUIRE(install(disk, new_version()).has_value());
+    }
+    for (const auto& [path, content] : new_version().content) REQUIRE(holds(disk, kGame + "/" + path, content));
+    for (const auto& [path, content] : kUsers) {
+      REQUIRE((holds(disk, kGame + "/" + path, content) || holds(disk, kKept + "/" + path, content)));
+    }
+  }
+}
