@@ -36,15 +36,15 @@ struct Host {
     options.emplace(std::move(*identity), random.get());
     options->largest_datagram = plan.datagram;
   }
-  rt::LoopThread thread;
+  runtime::LoopThread thread;
   std::unique_ptr<Random> random;
   std::optional<net::EndpointOptions> options;
   std::unique_ptr<net::Endpoint> endpoint;
-  rt::CancellationSource stop;
+  runtime::CancellationSource stop;
 };
 
-rt::Task<void> supply(const Plan& plan, net::SharedBytes piece, net::ServerStream& stream,
-                      rt::CancellationToken token) {
+runtime::Task<void> supply(const Plan& plan, net::SharedBytes piece, net::ServerStream& stream,
+                           runtime::CancellationToken token) {
   net::ResponseHead head;
   head.content_length = plan.span;
   if (!stream.respond(head, true)) co_return;
@@ -55,7 +55,7 @@ rt::Task<void> supply(const Plan& plan, net::SharedBytes piece, net::ServerStrea
   stream.writer().finish();
 }
 
-rt::Task<void> consume(net::Link& link, std::uint64_t& left, const Plan& plan, rt::CancellationToken token) {
+runtime::Task<void> consume(net::Link& link, std::uint64_t& left, const Plan& plan, runtime::CancellationToken token) {
   std::vector<std::uint8_t> buffer(1 << 20);
   while (left >= plan.span) {
     left -= plan.span;
@@ -78,7 +78,7 @@ rt::Task<void> consume(net::Link& link, std::uint64_t& left, const Plan& plan, r
   }
 }
 
-rt::Task<void> open(Host& host) {
+runtime::Task<void> open(Host& host) {
   auto socket = net::bind_udp(host.thread.uv(), net::SocketAddress::loopback(0), Log{});
   PEER_CHECK(socket.has_value());
   host.endpoint = std::make_unique<net::Endpoint>(host.thread.scope(), std::move(*socket), *host.options);
@@ -86,24 +86,24 @@ rt::Task<void> open(Host& host) {
   co_return;
 }
 
-rt::Task<void> serve(Host& host, const Plan& plan) {
+runtime::Task<void> serve(Host& host, const Plan& plan) {
   const auto piece = std::make_shared<const std::vector<std::uint8_t>>(1 << 20, 0x5a);
-  net::RequestHandler handler = [&plan, piece](net::ServerStream& stream, rt::CancellationToken token) {
+  net::RequestHandler handler = [&plan, piece](net::ServerStream& stream, runtime::CancellationToken token) {
     return supply(plan, piece, stream, std::move(token));
   };
   host.thread.scope().spawn("serve", host.endpoint->serve(std::move(handler), host.stop.token()));
   co_return;
 }
 
-rt::Task<void> measure(Host& host, net::SocketAddress server, const Plan& plan) {
-  const rt::CancellationToken never;
+runtime::Task<void> measure(Host& host, net::SocketAddress server, const Plan& plan) {
+  const runtime::CancellationToken never;
   auto dialling = host.endpoint->dial(server, std::nullopt, never);
   auto link = co_await dialling;
   PEER_CHECK(link.has_value());
   const auto start = std::chrono::steady_clock::now();
   std::uint64_t left = plan.bytes;
   {
-    rt::Scope scope(host.thread.scope(), "spans");
+    runtime::Scope scope(host.thread.scope(), "spans");
     for (unsigned i = 0; i < plan.streams; ++i) scope.spawn("span", consume(**link, left, plan, never));
     auto join = scope.join();
     co_await join;
@@ -115,17 +115,17 @@ rt::Task<void> measure(Host& host, net::SocketAddress server, const Plan& plan) 
               static_cast<double>(stats.bytes_in) / 1e6);
 }
 
-rt::Task<void> close(Host& host) {
+runtime::Task<void> close(Host& host) {
   host.stop.request();
   co_return;
 }
 
 template <class F>
 void on(Host& host, F fn) {
-  rt::UvExecutor here;
-  const rt::CancellationToken never;
-  auto call = [fn](rt::CancellationToken) mutable { return fn(); };
-  here.run(rt::call_on(host.thread.scope(), "call", std::move(call), never));
+  runtime::UvExecutor here;
+  const runtime::CancellationToken never;
+  auto call = [fn](runtime::CancellationToken) mutable { return fn(); };
+  here.run(runtime::call_on(host.thread.scope(), "call", std::move(call), never));
 }
 
 void print(const char* who, const Host& host) {

@@ -65,23 +65,23 @@ struct Machine {
   explicit Machine(const DaemonOptions& o) : options(o) {}
 
   const DaemonOptions& options;
-  node::Access access;
+  access::Access access;
   std::unique_ptr<Random> random = system_random();
   std::unique_ptr<store::Disk> disk = store::posix_disk();
   std::unique_ptr<store::Store> store;
-  rt::ThreadWorkers workers{"disk", kDiskThreads};
-  rt::ThreadWorkers store_thread{"store", 1};
+  runtime::ThreadWorkers workers{"disk", kDiskThreads};
+  runtime::ThreadWorkers store_thread{"store", 1};
   /// A look-up may hang for minutes and cannot be interrupted: its threads are never joined, nor what they use
   /// destroyed.
-  rt::ThreadWorkers& resolver_threads = *new rt::ThreadWorkers("resolver", kResolverThreads);
+  runtime::ThreadWorkers& resolver_threads = *new runtime::ThreadWorkers("resolver", kResolverThreads);
   std::unique_ptr<net::Resolver> resolver = net::system_resolver(resolver_threads);
-  rt::UvExecutor executor;
+  runtime::UvExecutor executor;
   std::unique_ptr<library::Watcher> watcher = library::inotify_watcher(executor, options.log.named("library"));
   std::unique_ptr<discovery::Discovery> discovery;  ///< none: mDNS is not wanted
   std::unique_ptr<discovery::NetworkMonitor> network =
       discovery::netlink_monitor(executor, options.log.named("discovery"));
-  rt::LoopThread net{"net"};
-  rt::Scope control{executor, "control", rt::CancellationToken{}};
+  runtime::LoopThread net{"net"};
+  runtime::Scope control{executor, "control", runtime::CancellationToken{}};
   std::optional<control::HookRunner> hooks;
   std::shared_ptr<Reloaded> reloaded = std::make_shared<Reloaded>(options.config);
   Readiness readiness;
@@ -89,7 +89,7 @@ struct Machine {
   std::unique_ptr<SignalThread> signals;
 };
 
-rt::Task<Result<std::unique_ptr<net::DatagramSocket>>> bind(uv_loop_t* loop, net::SocketAddress address, Log log) {
+runtime::Task<Result<std::unique_ptr<net::DatagramSocket>>> bind(uv_loop_t* loop, net::SocketAddress address, Log log) {
   co_return net::bind_udp(loop, address, log);
 }
 
@@ -118,8 +118,8 @@ std::vector<std::string> reachable(const net::SocketAddress& bound, const discov
   return addresses;
 }
 
-std::vector<node::LocalInterface> local_interfaces(const discovery::InterfaceFilter& configured) {
-  std::vector<node::LocalInterface> list;
+std::vector<api::LocalInterface> local_interfaces(const discovery::InterfaceFilter& configured) {
+  std::vector<api::LocalInterface> list;
   const auto all = net::interface_addresses();
   if (!all) return list;
   const discovery::InterfaceFilter filter = configured.resolved(*all);
@@ -149,13 +149,13 @@ std::function<void(std::span<std::uint8_t>)> tamper_after(const char* bytes) {
 #endif
 
 /// What has been checked already; the file may be another by now. Fails: invalid.
-Result<node::Access> access_of(const Config& config) {
-  node::Access access;
-  if (config.access == "paired") access.mode = node::AccessMode::paired;
+Result<access::Access> access_of(const Config& config) {
+  access::Access access;
+  if (config.access == "paired") access.mode = access::AccessMode::paired;
   if (config.access != "party") return access;
   auto secret = load_party_key(config.party_key_file);
   if (!secret) return std::unexpected(secret.error());
-  access.mode = node::AccessMode::party;
+  access.mode = access::AccessMode::party;
   access.secret = *secret;
   access.judge_key = [loaded = *secret, path = config.party_key_file]() -> Result<std::string> {
     const auto now = load_party_key(path);
@@ -166,9 +166,9 @@ Result<node::Access> access_of(const Config& config) {
   return access;
 }
 
-node::PeerOptions peer_options(Machine& machine, net::Identity identity, std::unique_ptr<net::DatagramSocket> socket) {
+api::PeerOptions peer_options(Machine& machine, net::Identity identity, std::unique_ptr<net::DatagramSocket> socket) {
   const Config& config = machine.options.config;
-  node::PeerOptions options(std::move(identity));
+  api::PeerOptions options(std::move(identity));
   options.environment.control = &machine.control;
   options.environment.net = &machine.net.scope();
   options.environment.workers = &machine.workers;
@@ -222,7 +222,7 @@ node::PeerOptions peer_options(Machine& machine, net::Identity identity, std::un
   return options;
 }
 
-void announce_start(const Machine& machine, const node::PeerOptions& options) {
+void announce_start(const Machine& machine, const api::PeerOptions& options) {
   const Log& log = machine.options.log;
   const net::SocketAddress bound = options.socket->local_address();
   log.info(fmt::format("peerd {} {} {} as \"{}\", peer id {}", machine.options.version,
@@ -231,25 +231,25 @@ void announce_start(const Machine& machine, const node::PeerOptions& options) {
   for (const std::string& key : machine.options.config.without_effect) {
     log.warn(key + " has no effect in this version");
   }
-  if (machine.access.mode == node::AccessMode::party) {
+  if (machine.access.mode == access::AccessMode::party) {
     log.info("access: only peers that prove the key of " + machine.options.config.party_key_file);
-  } else if (machine.access.mode == node::AccessMode::paired) {
+  } else if (machine.access.mode == access::AccessMode::paired) {
     log.info("access: only peers that are paired ('peerctl pair PEER', on both sides)");
   }
   if (!machine.discovery)
     log.info("peers are not looked for by mDNS: they are found by --peer, by others, and when they call");
 }
 
-control::ControlServer::SendCommand commands_to(node::CommandSender sender) {
-  return [sender](node::Command command) {
+control::ControlServer::SendCommand commands_to(api::CommandSender sender) {
+  return [sender](api::Command command) {
     return std::visit([&](auto& request) { return sender.send(std::move(request.command), std::move(request.reply)); },
                       command);
   };
 }
 
-void on_event(Machine& machine, control::ControlServer& server, const node::Event& event) {
-  const bool failed = std::holds_alternative<node::RuntimeFailed>(event);
-  const bool stops = failed || std::holds_alternative<node::ShuttingDown>(event);
+void on_event(Machine& machine, control::ControlServer& server, const api::Event& event) {
+  const bool failed = std::holds_alternative<api::RuntimeFailed>(event);
+  const bool stops = failed || std::holds_alternative<api::ShuttingDown>(event);
   if (failed) machine.signals->set_exit_code(1);
   if (stops) {
     notify_stopping();
@@ -260,7 +260,7 @@ void on_event(Machine& machine, control::ControlServer& server, const node::Even
   if (stops) machine.hooks->stop();
 }
 
-void start_signals(Machine& machine, const node::PeerRuntimeHandle& handle) {
+void start_signals(Machine& machine, const api::PeerRuntimeHandle& handle) {
   SignalThread::Callbacks callbacks;
   callbacks.stop = [&machine, handle](const char* signal) {
     machine.options.log.info(std::string(signal) + ": stopping");
@@ -284,7 +284,7 @@ void start_signals(Machine& machine, const node::PeerRuntimeHandle& handle) {
 }
 
 /// Where systemd watches over this process.
-void start_heartbeat(Machine& machine, rt::Scope& scope) {
+void start_heartbeat(Machine& machine, runtime::Scope& scope) {
   std::uint64_t microseconds = 0;
   if (sd_watchdog_enabled(0, &microseconds) <= 0) return;
   HeartbeatOptions options;
@@ -297,7 +297,7 @@ void start_heartbeat(Machine& machine, rt::Scope& scope) {
 }
 
 /// Waits for the scope's tasks; a failure is told, and is the runtime's matter otherwise.
-rt::Task<void> join(rt::Scope& scope, const Log& log) {
+runtime::Task<void> join(runtime::Scope& scope, const Log& log) {
   scope.request_stop();
   try {
     co_await scope.join();
@@ -306,25 +306,25 @@ rt::Task<void> join(rt::Scope& scope, const Log& log) {
   }
 }
 
-rt::Task<void> run_peer(Machine& machine, net::Identity identity, net::SocketAddress address, Result<int>& code) {
+runtime::Task<void> run_peer(Machine& machine, net::Identity identity, net::SocketAddress address, Result<int>& code) {
   const DaemonOptions& options = machine.options;
-  auto bind_there = [loop = machine.net.uv(), address, log = options.log.named("net")](rt::CancellationToken) {
+  auto bind_there = [loop = machine.net.uv(), address, log = options.log.named("net")](runtime::CancellationToken) {
     return bind(loop, address, log);
   };
-  auto socket = co_await rt::call_on(machine.net.scope(), "bind", bind_there, rt::CancellationToken{});
+  auto socket = co_await runtime::call_on(machine.net.scope(), "bind", bind_there, runtime::CancellationToken{});
   if (!socket) {
     code = std::unexpected(socket.error());
     co_return;
   }
 
-  rt::Scope outside(machine.executor, "control socket", rt::CancellationToken{});
+  runtime::Scope outside(machine.executor, "control socket", runtime::CancellationToken{});
   control::ControlOptions server_options{options.socket, options.version, wall_clock, options.log.named("control"),
                                          options.passed_socket};
   control::ControlServer server(machine.executor, outside, std::move(server_options));
-  node::PeerOptions peer = peer_options(machine, std::move(identity), std::move(*socket));
-  peer.on_event = [&machine, &server](const node::Event& event) { on_event(machine, server, event); };
+  api::PeerOptions peer = peer_options(machine, std::move(identity), std::move(*socket));
+  peer.on_event = [&machine, &server](const api::Event& event) { on_event(machine, server, event); };
   announce_start(machine, peer);
-  const node::PeerRuntimeHandle handle = node::start_peer(std::move(peer));
+  const api::PeerRuntimeHandle handle = api::start_peer(std::move(peer));
   start_signals(machine, handle);
 
   if (auto opened = server.open(commands_to(handle.sender())); opened) {
@@ -335,7 +335,7 @@ rt::Task<void> run_peer(Machine& machine, net::Identity identity, net::SocketAdd
     code = std::unexpected(opened.error());
     handle.shutdown();
   }
-  const node::RuntimeExit end = co_await handle.wait_stopped(rt::CancellationToken{});
+  const api::RuntimeExit end = co_await handle.wait_stopped(runtime::CancellationToken{});
   if (code && end.failed) code = 1;
   if (!end.overran.empty()) {
     for (const std::string& task : end.overran) options.log.error("did not end in time and is abandoned: " + task);

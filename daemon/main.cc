@@ -40,7 +40,7 @@ int run(int argc, char** argv) {
   Config from_file;
   options.config_file = arguments->config_file.value_or(places.config_file());
   // Without --config the file need not be there.
-  if (arguments->config_file || access(options.config_file.c_str(), F_OK) == 0) {
+  if (arguments->config_file || ::access(options.config_file.c_str(), F_OK) == 0) {
     auto loaded = load_config(options.config_file);
     if (!loaded) return complain(loaded.error().message);
     from_file = std::move(*loaded);
@@ -49,7 +49,7 @@ int run(int argc, char** argv) {
   if (!merged) return complain(merged.error().message);
   options.config = std::move(*merged);
   if (auto good = check_config(options.config); !good) {
-    const bool is_there = access(options.config_file.c_str(), F_OK) == 0;
+    const bool is_there = ::access(options.config_file.c_str(), F_OK) == 0;
     return complain(good.error().message + (is_there ? " (" : " (there is no ") + options.config_file + ")");
   }
   if (arguments->check_only) {

@@ -12,7 +12,7 @@
 namespace peer::daemon {
 namespace {
 
-using Judgement = node::Finding::Verdict;
+using Judgement = api::Finding::Verdict;
 
 /// Names of keys, with commas between.
 std::string joined(const std::vector<std::string>& names) {
@@ -40,9 +40,9 @@ std::string for_restart(const Config& start, const Config& then) {
 }
 
 /// What is applied, with its names.
-std::pair<node::Reconfigure, std::string> at_once(const Config& now, const Config& then) {
+std::pair<api::Reconfigure, std::string> at_once(const Config& now, const Config& then) {
   std::vector<std::string> names;
-  node::Reconfigure command;
+  api::Reconfigure command;
   command.parallel = then.parallel;
   command.reserve = then.reserve;
   command.automatic = then.automatic;
@@ -59,7 +59,7 @@ std::pair<node::Reconfigure, std::string> at_once(const Config& now, const Confi
 
 Result<Config> read_again(const DaemonOptions& options) {
   Config from_file;
-  if (options.arguments.config_file || access(options.config_file.c_str(), F_OK) == 0) {
+  if (options.arguments.config_file || ::access(options.config_file.c_str(), F_OK) == 0) {
     auto loaded = load_config(options.config_file);
     if (!loaded) return loaded;
     from_file = std::move(*loaded);
@@ -85,10 +85,10 @@ control::HookSettings hook_settings(const Config& config) {
   return settings;
 }
 
-std::vector<node::Finding> judge_machine(const DaemonOptions& options) {
-  std::vector<node::Finding> findings;
+std::vector<api::Finding> judge_machine(const DaemonOptions& options) {
+  std::vector<api::Finding> findings;
   const auto config = read_again(options);
-  const bool is_there = access(options.config_file.c_str(), F_OK) == 0;
+  const bool is_there = ::access(options.config_file.c_str(), F_OK) == 0;
   if (!config) {
     findings.push_back(
         {Judgement::bad, "configuration", config.error().message, "mend it, then: systemctl reload peerd"});
@@ -113,7 +113,7 @@ std::vector<node::Finding> judge_machine(const DaemonOptions& options) {
   return findings;
 }
 
-void apply_again(const DaemonOptions& options, Config& current, const node::CommandSender& sender,
+void apply_again(const DaemonOptions& options, Config& current, const api::CommandSender& sender,
                  std::function<void(const std::string&)> done) {
   const auto refuse = [&](const std::string& why) {
     options.log.error("SIGHUP: " + why);

@@ -55,7 +55,7 @@ Result<Config> load_config(const std::string& path);
 
 /// The secret in the file that every peer of the party has. Fails: invalid, for one that is missing, that others can
 /// read, or that holds no good secret; the message holds nothing of it.
-Result<net::PartySecret> load_party_key(const std::string& path);
+Result<access::PartySecret> load_party_key(const std::string& path);
 
 /// What only the whole of file and flags can show: no library, a limit below another, no key for a party. Reads the
 /// key file. Fails: invalid.

@@ -36,7 +36,7 @@ std::string how_to_make(const std::string& path) { return "(umask 077; openssl r
 
 }  // namespace
 
-Result<net::PartySecret> load_party_key(const std::string& path) {
+Result<access::PartySecret> load_party_key(const std::string& path) {
   if (path.empty()) {
     return fail(ErrorCode::invalid,
                 "access.mode is \"party\", and access.party_key_file does not say where its key is: make one with " +
@@ -71,7 +71,7 @@ Result<net::PartySecret> load_party_key(const std::string& path) {
     if (got == 0) break;
     size += static_cast<std::size_t>(got);
   }
-  auto secret = net::PartySecret::parse(std::string_view(text.bytes.data(), size));
+  auto secret = access::PartySecret::parse(std::string_view(text.bytes.data(), size));
   if (!secret) return unusable(path, secret.error().message + ": make one with " + how_to_make(path));
   return secret;
 }

@@ -8,10 +8,11 @@
 
 namespace peer::daemon {
 
-rt::Task<void> run_heartbeat(rt::Executor& executor, HeartbeatOptions options, rt::CancellationToken token) {
+runtime::Task<void> run_heartbeat(runtime::Executor& executor, HeartbeatOptions options,
+                                  runtime::CancellationToken token) {
   const auto probing = std::make_shared<std::atomic<bool>>(false);
   std::uint64_t done = options.jobs_done();
-  rt::TimePoint alive = executor.now();
+  runtime::TimePoint alive = executor.now();
   bool told = false;
   for (;;) {
     if (!probing->exchange(true)) options.workers->submit([probing] { *probing = false; });
@@ -26,7 +27,7 @@ rt::Task<void> run_heartbeat(rt::Executor& executor, HeartbeatOptions options, r
       options.log.error("no disk worker gets anything done: no more heartbeats, systemd restarts the daemon");
     }
     told = hung;
-    co_await rt::sleep_for(executor, options.limit / kBeatsPerLimit, token);
+    co_await runtime::sleep_for(executor, options.limit / kBeatsPerLimit, token);
   }
 }
 

@@ -19,14 +19,15 @@ inline constexpr int kBeatsPerLimit = 4;
 inline constexpr int kWorkerPatience = 4;
 
 struct HeartbeatOptions {
-  rt::Duration limit{};                      ///< systemd's WatchdogSec
-  rt::Workers* workers = nullptr;            ///< must outlive what is submitted to it
+  runtime::Duration limit{};                 ///< systemd's WatchdogSec
+  runtime::Workers* workers = nullptr;       ///< must outlive what is submitted to it
   std::function<std::uint64_t()> jobs_done;  ///< counts what the workers have ended, of all jobs
   std::function<void()> beat;
   Log log;
 };
 
 /// Loop: control. Cancel: ends at once; a probe that hangs on a worker stays there.
-rt::Task<void> run_heartbeat(rt::Executor& executor, HeartbeatOptions options, rt::CancellationToken token);
+runtime::Task<void> run_heartbeat(runtime::Executor& executor, HeartbeatOptions options,
+                                  runtime::CancellationToken token);
 
 }  // namespace peer::daemon

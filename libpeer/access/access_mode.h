@@ -3,10 +3,10 @@
 
 #include <string_view>
 
-namespace peer::node {
+namespace peer::access {
 
 /// Whom this peer deals with: anyone on the local network; those that know the party's key; those that are paired.
 enum class AccessMode { open, party, paired };
 std::string_view to_string(AccessMode mode) noexcept;
 
-}  // namespace peer::node
+}  // namespace peer::access

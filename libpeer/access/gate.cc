@@ -6,7 +6,7 @@
 #include "libpeer/protocol/routes.h"
 #include "libpeer/runtime/sleep.h"
 
-namespace peer::node {
+namespace peer::access {
 
 std::string_view to_string(AccessMode mode) noexcept {
   switch (mode) {
@@ -19,19 +19,19 @@ std::string_view to_string(AccessMode mode) noexcept {
 
 namespace {
 /// For the other side's proof.
-constexpr rt::Duration kProofWait = std::chrono::seconds(5);
+constexpr runtime::Duration kProofWait = std::chrono::seconds(5);
 
-std::optional<net::PartyProof> proof_in(const std::vector<net::Field>& fields) {
+std::optional<access::PartyProof> proof_in(const std::vector<net::Field>& fields) {
   for (const net::Field& field : fields) {
-    if (field.name == protocol::kProofField) return net::PartyProof::from_hex(field.value);
+    if (field.name == protocol::kProofField) return access::PartyProof::from_hex(field.value);
   }
   return std::nullopt;
 }
 
-net::Field field_of(const net::PartyProof& proof) { return {std::string(protocol::kProofField), proof.hex()}; }
+net::Field field_of(const access::PartyProof& proof) { return {std::string(protocol::kProofField), proof.hex()}; }
 }  // namespace
 
-Gate::Gate(rt::Executor& executor, Access access, const PeerId& self)
+Gate::Gate(runtime::Executor& executor, Access access, const PeerId& self)
     : executor_(executor), access_(std::move(access)), self_(self) {
   PEER_CHECK((access_.mode == AccessMode::party) == access_.secret.has_value());
 }
@@ -42,7 +42,7 @@ bool Gate::admits(const net::ServerStream& stream) const {
   return stream.admitted();
 }
 
-rt::Task<Result<void>> Gate::enter(net::Link& link, rt::CancellationToken token) {
+runtime::Task<Result<void>> Gate::enter(net::Link& link, runtime::CancellationToken token) {
   if (access_.mode == AccessMode::open || link.peer() == self_) co_return Result<void>();
   if (!link.peer()) co_return fail(ErrorCode::refused, link.remote_address().to_string() + " shows no certificate");
   if (access_.mode == AccessMode::party) co_return co_await prove(link, token);
@@ -51,17 +51,17 @@ rt::Task<Result<void>> Gate::enter(net::Link& link, rt::CancellationToken token)
 }
 
 /// The one who dialled goes first: without a proof it gets none.
-rt::Task<Result<void>> Gate::prove(net::Link& link, rt::CancellationToken token) {
+runtime::Task<Result<void>> Gate::prove(net::Link& link, runtime::CancellationToken token) {
   const PeerId server = *link.peer();
   net::RequestHead head;
   head.method = "POST";
   head.path = protocol::format_route(protocol::ProofRoute{});
-  head.fields.push_back(field_of(access_.secret->prove(net::Role::client, self_, server, link.channel_binding())));
+  head.fields.push_back(field_of(access_.secret->prove(access::Role::client, self_, server, link.channel_binding())));
   auto opened = co_await link.request(head, false, token);
   if (!opened) co_return std::unexpected(opened.error());
   const std::unique_ptr<net::ClientStream> stream = std::move(*opened);
-  auto answer = [&stream](rt::CancellationToken t) { return stream->response(std::move(t)); };
-  const auto response = co_await rt::with_timeout(executor_, kProofWait, std::move(answer), token);
+  auto answer = [&stream](runtime::CancellationToken t) { return stream->response(std::move(t)); };
+  const auto response = co_await runtime::with_timeout(executor_, kProofWait, std::move(answer), token);
   const std::string who = link.remote_address().to_string();
   if (!response) co_return fail(ErrorCode::unreachable, who + " does not answer to the party's proof");
   if (!*response) co_return std::unexpected(response->error());
@@ -70,8 +70,8 @@ rt::Task<Result<void>> Gate::prove(net::Link& link, rt::CancellationToken token)
   if (status != 200) {
     co_return fail(ErrorCode::refused, who + " is not of this party: it does not accept this peer's proof of the key");
   }
-  const std::optional<net::PartyProof> proof = proof_in((*response)->fields);
-  if (!proof || !access_.secret->accepts(*proof, net::Role::server, self_, server, link.channel_binding())) {
+  const std::optional<access::PartyProof> proof = proof_in((*response)->fields);
+  if (!proof || !access_.secret->accepts(*proof, access::Role::server, self_, server, link.channel_binding())) {
     co_return fail(ErrorCode::refused, who + " is not of this party: it does not prove that it knows the key");
   }
   co_return Result<void>();
@@ -80,20 +80,20 @@ rt::Task<Result<void>> Gate::prove(net::Link& link, rt::CancellationToken token)
 bool Gate::take_proof(net::ServerStream& stream) const {
   if (access_.mode != AccessMode::party || !stream.peer()) return false;
   const PeerId client = *stream.peer();
-  const std::optional<net::PartyProof> proof = proof_in(stream.request().fields);
-  if (!proof || !access_.secret->accepts(*proof, net::Role::client, client, self_, stream.channel_binding())) {
+  const std::optional<access::PartyProof> proof = proof_in(stream.request().fields);
+  if (!proof || !access_.secret->accepts(*proof, access::Role::client, client, self_, stream.channel_binding())) {
     return false;
   }
   stream.admit();
   net::ResponseHead head;
-  head.fields.push_back(field_of(access_.secret->prove(net::Role::server, client, self_, stream.channel_binding())));
+  head.fields.push_back(field_of(access_.secret->prove(access::Role::server, client, self_, stream.channel_binding())));
   static_cast<void>(stream.respond(head, false));  // a stream that is gone wants no answer
   return true;
 }
 
-rt::Task<Result<std::unique_ptr<net::Link>>> GatedTransport::dial(net::SocketAddress address,
-                                                                  std::optional<PeerId> expected,
-                                                                  rt::CancellationToken token) {
+runtime::Task<Result<std::unique_ptr<net::Link>>> GatedTransport::dial(net::SocketAddress address,
+                                                                       std::optional<PeerId> expected,
+                                                                       runtime::CancellationToken token) {
   auto link = co_await inner_.dial(address, expected, token);
   if (!link) co_return link;
   const Result<void> entered = co_await gate_.enter(**link, token);
@@ -101,4 +101,4 @@ rt::Task<Result<std::unique_ptr<net::Link>>> GatedTransport::dial(net::SocketAdd
   co_return link;
 }
 
-}  // namespace peer::node
+}  // namespace peer::access

@@ -15,25 +15,25 @@
 #include "libpeer/net/link.h"
 #include "libpeer/runtime/executor.h"
 
-namespace peer::node {
+namespace peer::access {
 
 struct Access {
   AccessMode mode = AccessMode::open;
-  std::optional<net::PartySecret> secret;  ///< of party mode
+  std::optional<access::PartySecret> secret;  ///< of party mode
   /// Whether the key file still holds it, in words; called on a worker. Empty: there is no file.
   std::function<Result<std::string>()> judge_key;
 };
 
 class Gate {
  public:
-  Gate(rt::Executor& executor, Access access, const PeerId& self);
+  Gate(runtime::Executor& executor, Access access, const PeerId& self);
 
   /// Whom paired mode admits.
   void set_paired(std::set<PeerId> peers) { paired_ = std::move(peers); }
 
   /// For who has dialled: learns whether the other side may be dealt with, and shows that this one may. Fails: refused;
   /// unreachable if the other side does not answer.
-  rt::Task<Result<void>> enter(net::Link& link, rt::CancellationToken token);
+  runtime::Task<Result<void>> enter(net::Link& link, runtime::CancellationToken token);
 
   /// For who was dialled.
   bool admits(const net::ServerStream& stream) const;
@@ -42,9 +42,9 @@ class Gate {
   bool take_proof(net::ServerStream& stream) const;
 
  private:
-  rt::Task<Result<void>> prove(net::Link& link, rt::CancellationToken token);
+  runtime::Task<Result<void>> prove(net::Link& link, runtime::CancellationToken token);
 
-  rt::Executor& executor_;
+  runtime::Executor& executor_;
   Access access_;
   PeerId self_;
   std::set<PeerId> paired_;
@@ -56,9 +56,9 @@ class GatedTransport final : public net::Transport {
   /// Both must outlive it.
   GatedTransport(net::Transport& inner, Gate& gate) : inner_(inner), gate_(gate) {}
   net::SocketAddress local_address() const override { return inner_.local_address(); }
-  rt::Task<Result<std::unique_ptr<net::Link>>> dial(net::SocketAddress address, std::optional<PeerId> expected,
-                                                    rt::CancellationToken token) override;
-  rt::Task<void> serve(net::RequestHandler handler, rt::CancellationToken token) override {
+  runtime::Task<Result<std::unique_ptr<net::Link>>> dial(net::SocketAddress address, std::optional<PeerId> expected,
+                                                         runtime::CancellationToken token) override;
+  runtime::Task<void> serve(net::RequestHandler handler, runtime::CancellationToken token) override {
     return inner_.serve(std::move(handler), std::move(token));
   }
 
@@ -67,4 +67,4 @@ class GatedTransport final : public net::Transport {
   Gate& gate_;
 };
 
-}  // namespace peer::node
+}  // namespace peer::access

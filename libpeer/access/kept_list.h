@@ -13,7 +13,7 @@
 #include "libpeer/runtime/workers.h"
 #include "libpeer/store/store.h"
 
-namespace peer::node {
+namespace peer::access {
 
 template <class Value>
 std::set<PeerId> ids_of(const std::map<PeerId, Value>& list) {
@@ -29,25 +29,25 @@ class KeptList {
   using Put = Result<void> (*)(store::Store& store, const PeerId& peer, const Value& value);
   using Remove = Result<void> (*)(store::Store& store, const PeerId& peer);
 
-  KeptList(store::Store& store, rt::Workers& store_thread, Put put, Remove remove)
+  KeptList(store::Store& store, runtime::Workers& store_thread, Put put, Remove remove)
       : store_(store), thread_(store_thread), put_(put), remove_(remove) {}
 
   /// What the store has.
   void restore(std::map<PeerId, Value> saved) { saved_ = std::move(saved); }
 
   /// Makes the store's list `now`, also while an earlier save() runs. Fails: disk_error; the next save() tries again.
-  rt::Task<Result<void>> save(std::map<PeerId, Value> now) {
+  runtime::Task<Result<void>> save(std::map<PeerId, Value> now) {
     const std::uint64_t number = ++saves_;
     const Changes changes = changes_to(now);
     if (changes.empty()) co_return Result<void>{};
     for (const auto& [peer, value] : changes) unsure_[peer] = number;
-    auto write = [changes, &store = store_, put = put_, remove = remove_](const rt::StopFlag&) -> Result<void> {
+    auto write = [changes, &store = store_, put = put_, remove = remove_](const runtime::StopFlag&) -> Result<void> {
       for (const auto& [peer, value] : changes) {
         if (Result<void> done = value ? put(store, peer, *value) : remove(store, peer); !done) return done;
       }
       return {};
     };
-    const Result<void> written = co_await rt::offload(thread_, std::move(write), rt::CancellationToken());
+    const Result<void> written = co_await runtime::offload(thread_, std::move(write), runtime::CancellationToken());
     if (!written) {
       co_return fail(ErrorCode::disk_error, "it holds now, but could not be saved; after a restart it is as before: " +
                                                 written.error().message);
@@ -81,7 +81,7 @@ class KeptList {
   }
 
   store::Store& store_;
-  rt::Workers& thread_;
+  runtime::Workers& thread_;
   const Put put_;
   const Remove remove_;
   std::map<PeerId, Value> saved_;
@@ -90,4 +90,4 @@ class KeptList {
   std::uint64_t saves_ = 0;
 };
 
-}  // namespace peer::node
+}  // namespace peer::access

@@ -13,7 +13,7 @@
 #include "libpeer/base/check.h"
 #include "libpeer/base/hex.h"
 
-namespace peer::net {
+namespace peer::access {
 namespace {
 
 constexpr std::size_t kLeastBytes = 16;
@@ -90,7 +90,7 @@ std::string_view trim(std::string_view text) {
 }
 
 std::vector<std::uint8_t> message_of(Role role, const PeerId& client, const PeerId& server,
-                                     const ChannelBinding& binding) {
+                                     const net::ChannelBinding& binding) {
   std::vector<std::uint8_t> message(kInfo.begin(), kInfo.end());
   message.push_back(role == Role::client ? 'C' : 'S');
   for (const std::span<const std::uint8_t> part :
@@ -132,14 +132,14 @@ Result<PartySecret> PartySecret::parse(std::string_view text) {
 }
 
 PartyProof PartySecret::prove(Role role, const PeerId& client, const PeerId& server,
-                              const ChannelBinding& binding) const {
+                              const net::ChannelBinding& binding) const {
   PartyProof proof;
   proof.bytes = hmac(key_->bytes, message_of(role, client, server, binding));
   return proof;
 }
 
 bool PartySecret::accepts(const PartyProof& proof, Role role, const PeerId& client, const PeerId& server,
-                          const ChannelBinding& binding) const {
+                          const net::ChannelBinding& binding) const {
   const PartyProof right = prove(role, client, server, binding);
   return CRYPTO_memcmp(right.bytes.data(), proof.bytes.data(), right.bytes.size()) == 0;
 }
@@ -148,4 +148,4 @@ bool PartySecret::operator==(const PartySecret& other) const noexcept {
   return CRYPTO_memcmp(key_->bytes.data(), other.key_->bytes.data(), key_->bytes.size()) == 0;
 }
 
-}  // namespace peer::net
+}  // namespace peer::access

@@ -12,7 +12,7 @@
 #include "libpeer/base/result.h"
 #include "libpeer/net/link.h"
 
-namespace peer::net {
+namespace peer::access {
 
 using PartyProof = Digest;  ///< an HMAC-SHA256
 
@@ -26,10 +26,10 @@ class PartySecret {
   /// Fails: invalid, with a message that holds nothing of it.
   static Result<PartySecret> parse(std::string_view text);
 
-  PartyProof prove(Role role, const PeerId& client, const PeerId& server, const ChannelBinding& binding) const;
+  PartyProof prove(Role role, const PeerId& client, const PeerId& server, const net::ChannelBinding& binding) const;
   /// In constant time.
   bool accepts(const PartyProof& proof, Role role, const PeerId& client, const PeerId& server,
-               const ChannelBinding& binding) const;
+               const net::ChannelBinding& binding) const;
   bool operator==(const PartySecret& other) const noexcept;
 
  private:
@@ -38,4 +38,4 @@ class PartySecret {
   std::shared_ptr<const Key> key_;
 };
 
-}  // namespace peer::net
+}  // namespace peer::access

@@ -16,7 +16,7 @@
 #include "libpeer/runtime/cancellation.h"
 #include "libpeer/runtime/executor.h"
 
-namespace peer::node {
+namespace peer::api {
 
 struct ServiceStatus {
   std::string name;    ///< QuicServer, Discovery, Liveness, LocalMonitor
@@ -29,7 +29,7 @@ struct ServiceStatus {
 struct Status {
   PeerId peer_id;
   std::string name;
-  AccessMode access = AccessMode::open;
+  access::AccessMode access = access::AccessMode::open;
   std::string instance;  ///< changes with every start
   double uptime_s = 0;
   std::vector<std::string> listen;  ///< "ip:port"
@@ -175,9 +175,9 @@ struct StartDownload {
   using Reply = DownloadInfo;
   std::string game;
   std::optional<std::string> version;
-  std::vector<std::string> from;     ///< peers, as in DisconnectPeer
-  std::optional<rt::Duration> wait;  ///< wait this long for a peer that has it
-  bool dry_run = false;              ///< begin nothing: what would it take?
+  std::vector<std::string> from;          ///< peers, as in DisconnectPeer
+  std::optional<runtime::Duration> wait;  ///< wait this long for a peer that has it
+  bool dry_run = false;                   ///< begin nothing: what would it take?
 };
 struct ListDownloads {
   using Reply = std::vector<DownloadInfo>;
@@ -274,7 +274,7 @@ struct VerifyGame {
   bool repair = false;     ///< fetch what is damaged
   std::uint64_t rate = 0;  ///< bytes a second that are read at most; 0: as fast as it goes
   /// Requested when nobody waits for the answer any more: the comparison stops. A repair that has begun goes on.
-  rt::CancellationToken abandoned{};
+  runtime::CancellationToken abandoned{};
 };
 /// Answers when every game concerned has its verdict.
 struct Rescan {
@@ -337,4 +337,4 @@ using Command =
 #endif
                  Request<Rescan>, Request<Diagnose>, Request<GetMetrics>, Request<ListTasks>, Request<Shutdown>>;
 
-}  // namespace peer::node
+}  // namespace peer::api

@@ -10,7 +10,7 @@
 #include "libpeer/api/commands.h"
 #include "libpeer/base/digest.h"
 
-namespace peer::node {
+namespace peer::api {
 
 struct RuntimeReady {};
 struct RuntimeFailed {
@@ -55,4 +55,4 @@ std::string_view event_name(const Event& event) noexcept;
 /// Called on the control loop; must not throw and must not wait.
 using EventSink = std::function<void(const Event&)>;
 
-}  // namespace peer::node
+}  // namespace peer::api

@@ -1,6 +1,6 @@
 #include "libpeer/api/events.h"
 
-namespace peer::node {
+namespace peer::api {
 
 std::string_view to_string(PeerState state) noexcept {
   switch (state) {
@@ -71,4 +71,4 @@ struct Name {
 
 std::string_view event_name(const Event& event) noexcept { return std::visit(Name{}, event); }
 
-}  // namespace peer::node
+}  // namespace peer::api

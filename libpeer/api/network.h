@@ -4,7 +4,7 @@
 #include "libpeer/net/datagram_socket.h"
 #include "libpeer/net/link.h"
 
-namespace peer::node {
+namespace peer::api {
 
 /// Loop: net.
 class Network {
@@ -12,9 +12,9 @@ class Network {
   virtual ~Network() = default;
   virtual net::Transport& transport() = 0;
   /// The outermost task: ends when cancelled, after everything is closed. Fails: throws when the network breaks.
-  virtual rt::Task<void> run(rt::CancellationToken token) = 0;
+  virtual runtime::Task<void> run(runtime::CancellationToken token) = 0;
   /// All zero where there is no socket.
   virtual net::DatagramSocket::Stats socket_stats() const { return {}; }
 };
 
-}  // namespace peer::node
+}  // namespace peer::api

@@ -29,14 +29,14 @@
 #include "libpeer/store/disk.h"
 #include "libpeer/store/store.h"
 
-namespace peer::node {
+namespace peer::api {
 
 /// The seams. All of it must outlive the runtime.
 struct PeerEnvironment {
-  rt::Scope* control = nullptr;    ///< root scope of the control loop
-  rt::Scope* net = nullptr;        ///< root scope of the net loop (the same loop in simulation)
-  rt::Workers* workers = nullptr;  ///< disk and hashing
-  rt::Workers* store_thread = nullptr;
+  runtime::Scope* control = nullptr;    ///< root scope of the control loop
+  runtime::Scope* net = nullptr;        ///< root scope of the net loop (the same loop in simulation)
+  runtime::Workers* workers = nullptr;  ///< disk and hashing
+  runtime::Workers* store_thread = nullptr;
   store::Disk* disk = nullptr;
   store::Store* store = nullptr;
   Random* random = nullptr;      ///< control loop's
@@ -58,13 +58,13 @@ struct PeerOptions {
   net::Identity identity;
   std::unique_ptr<net::DatagramSocket> socket;  ///< bound; used on the net loop
   /// Gives what to use instead of an endpoint on `socket`; called on the net loop. Empty: that endpoint.
-  std::function<std::unique_ptr<Network>(rt::Scope& net)> make_network;
+  std::function<std::unique_ptr<Network>(runtime::Scope& net)> make_network;
   std::string name;
   std::string instance;                      ///< a fresh random value a start
   std::vector<std::string> roots;            ///< library roots; absolute
   std::vector<std::string> protected_trees;  ///< LibraryOptions'
   std::vector<std::string> protected_files;
-  rt::Duration settle = std::chrono::seconds(5);
+  runtime::Duration settle = std::chrono::seconds(5);
   std::vector<std::string> peers;  ///< static, HOST[:PORT]
   std::vector<std::string>
       addresses;  ///< "ip:port" of the listeners, told to peers; empty: the socket's address where it is specific
@@ -77,20 +77,20 @@ struct PeerOptions {
   /// Judges what only the machine's owner knows of: the configuration as it stands now, who sets the clock. Called on a
   /// worker. Empty: there is nothing.
   std::function<std::vector<Finding>()> judge_machine;
-  rt::Duration ping = std::chrono::seconds(10);
-  rt::Duration lost = std::chrono::seconds(25);
-  rt::Duration shutdown_timeout = std::chrono::seconds(2);
+  runtime::Duration ping = std::chrono::seconds(10);
+  runtime::Duration lost = std::chrono::seconds(25);
+  runtime::Duration shutdown_timeout = std::chrono::seconds(2);
   std::uint64_t reserve = 256'000'000;  ///< bytes to leave free on the disk
   std::size_t parallel_downloads = 3;
   std::vector<std::string> automatic;  ///< globs: games that are fetched and kept up to date by themselves
   Limits limits;
-  Access access;
+  access::Access access;
   /// Who may connect; empty: anyone. Called on the net loop.
   std::function<bool(const net::SocketAddress& remote)> admit;
   EventSink on_event;
   Log log;
 #if PEERD_TEST_HOOKS
-  rt::Event* end_of_hang = nullptr;  ///< what a service that was told to hang waits for; null: for ever
+  runtime::Event* end_of_hang = nullptr;  ///< what a service that was told to hang waits for; null: for ever
   /// Spoils what is sent, after all checks: a peer that lies. Called on the net loop.
   std::function<void(std::span<std::uint8_t>)> tamper;
 #endif
@@ -117,10 +117,10 @@ class CommandSender {
  private:
   friend class PeerRuntimeHandle;
   struct Lease;
-  CommandSender(rt::Channel<Command>::Sender channel, std::shared_ptr<Lease> lease)
+  CommandSender(runtime::Channel<Command>::Sender channel, std::shared_ptr<Lease> lease)
       : channel_(std::move(channel)), lease_(std::move(lease)) {}
 
-  rt::Channel<Command>::Sender channel_;
+  runtime::Channel<Command>::Sender channel_;
   std::shared_ptr<Lease> lease_;
 };
 
@@ -132,13 +132,13 @@ class PeerRuntimeHandle {
   void shutdown() const;
   /// Waits for the end: within shutdown_timeout of shutdown() or of a Required failure. Does not keep the handle alive.
   /// Loop: the control loop's.
-  rt::Task<RuntimeExit> wait_stopped(rt::CancellationToken token) const;
+  runtime::Task<RuntimeExit> wait_stopped(runtime::CancellationToken token) const;
 
   struct State;
   explicit PeerRuntimeHandle(std::shared_ptr<State> state);
 
  private:
-  rt::Channel<Command>::Sender channel() const;
+  runtime::Channel<Command>::Sender channel() const;
 
   std::shared_ptr<State> state_;
   std::shared_ptr<CommandSender::Lease> lease_;
@@ -147,4 +147,4 @@ class PeerRuntimeHandle {
 /// Loop: the control loop's.
 PeerRuntimeHandle start_peer(PeerOptions options);
 
-}  // namespace peer::node
+}  // namespace peer::api

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-namespace peer::transfer {
+namespace peer {
 
 template <class Key, class T>
 class Lru {
@@ -42,4 +42,4 @@ class Lru {
   std::vector<std::pair<Key, std::shared_ptr<T>>> entries_;
 };
 
-}  // namespace peer::transfer
+}  // namespace peer

@@ -19,29 +19,30 @@ bool Connection::accept(uv_stream_t* listener) {
   return !broken_;
 }
 
-rt::Task<void> Connection::run(std::shared_ptr<Connection> self, const char* refusal, rt::CancellationToken token) {
+runtime::Task<void> Connection::run(std::shared_ptr<Connection> self, const char* refusal,
+                                    runtime::CancellationToken token) {
   if (refusal != nullptr) self->answer_fatally({kOwnError, refusal, ErrorCode::busy});
   try {
     co_await self->serve(token);
-  } catch (const rt::Cancelled&) {
+  } catch (const runtime::Cancelled&) {
   }
   co_await self->finish();
 }
 
-rt::Task<void> Connection::serve(rt::CancellationToken token) {
+runtime::Task<void> Connection::serve(runtime::CancellationToken token) {
   for (;;) {
     changed_.reset();
     if (!step()) co_return;
     if (more_) {
-      co_await rt::sleep_for(context_.executor, rt::Duration::zero(), token);  // the others' turn
+      co_await runtime::sleep_for(context_.executor, runtime::Duration::zero(), token);  // the others' turn
     } else if (ended_) {
       if (hung_up()) co_return;
       // A client that has only stopped sending still hears its answers and events; libuv tells no more when it goes for
       // good.
-      rt::Deadline next_look(context_.executor, kLingerTime, token);
+      runtime::Deadline next_look(context_.executor, kLingerTime, token);
       try {
         co_await changed_.wait(next_look.token());
-      } catch (const rt::Cancelled&) {
+      } catch (const runtime::Cancelled&) {
         if (token.requested()) throw;
       }
     } else {
@@ -247,27 +248,27 @@ bool Connection::hung_up() const {
   return (descriptor.revents & (POLLHUP | POLLERR)) != 0;
 }
 
-rt::Task<void> Connection::finish() {
+runtime::Task<void> Connection::finish() {
   over_ = true;
   gone_.request();
   unsubscribe();
   if (reading_) uv_read_stop(stream());
   reading_ = false;
   try {
-    rt::Deadline flush_time(context_.executor, kFlushTime, rt::CancellationToken{});
+    runtime::Deadline flush_time(context_.executor, kFlushTime, runtime::CancellationToken{});
     co_await flush(flush_time.token());
     if (fatal_ && !broken_) {
-      rt::Deadline linger_time(context_.executor, kLingerTime, rt::CancellationToken{});
+      runtime::Deadline linger_time(context_.executor, kLingerTime, runtime::CancellationToken{});
       co_await linger(linger_time.token());
     }
-  } catch (const rt::Cancelled&) {
+  } catch (const runtime::Cancelled&) {
   }
   uv_close(reinterpret_cast<uv_handle_t*>(&pipe_),
            [](uv_handle_t* handle) { static_cast<Connection*>(handle->data)->closed_.set(); });
-  co_await closed_.wait(rt::CancellationToken{});
+  co_await closed_.wait(runtime::CancellationToken{});
 }
 
-rt::Task<void> Connection::flush(rt::CancellationToken token) {
+runtime::Task<void> Connection::flush(runtime::CancellationToken token) {
   while (output_bytes_ > 0 && !broken_) {
     changed_.reset();
     co_await changed_.wait(token);
@@ -276,7 +277,7 @@ rt::Task<void> Connection::flush(rt::CancellationToken token) {
 
 // Ends our side first and reads on: a client in the middle of a long line would otherwise fail to write it before it
 // has read why it is refused.
-rt::Task<void> Connection::linger(rt::CancellationToken token) {
+runtime::Task<void> Connection::linger(runtime::CancellationToken token) {
   int fd = -1;
   if (uv_fileno(reinterpret_cast<const uv_handle_t*>(&pipe_), &fd) == 0) shutdown(fd, SHUT_WR);
   while (!ended_ && !broken_) {

@@ -24,7 +24,7 @@ namespace peer::control {
 
 /// What all connections of a server share.
 struct ServerContext {
-  rt::UvExecutor& executor;
+  runtime::UvExecutor& executor;
   EventHub& hub;
   const SendCommand& send;
   const std::string& version;
@@ -37,8 +37,8 @@ class Connection final : public EventReader, public std::enable_shared_from_this
   static constexpr std::size_t kMaxOutput = 1 << 20;
   static constexpr std::size_t kLinesATurn = 16;  ///< answered before the other connections have theirs
   static constexpr std::size_t kMaxQueuedEvents = 256;
-  static constexpr rt::Duration kFlushTime = std::chrono::milliseconds(200);
-  static constexpr rt::Duration kLingerTime = std::chrono::seconds(1);
+  static constexpr runtime::Duration kFlushTime = std::chrono::milliseconds(200);
+  static constexpr runtime::Duration kLingerTime = std::chrono::seconds(1);
 
   explicit Connection(ServerContext context);
   ~Connection() override = default;
@@ -46,7 +46,8 @@ class Connection final : public EventReader, public std::enable_shared_from_this
   /// Takes the next client of `listener`; then run() must follow, whatever this returned.
   bool accept(uv_stream_t* listener);
   /// Answers the client until it has gone or `token` is requested; with `refusal`, only tells it that.
-  static rt::Task<void> run(std::shared_ptr<Connection> self, const char* refusal, rt::CancellationToken token);
+  static runtime::Task<void> run(std::shared_ptr<Connection> self, const char* refusal,
+                                 runtime::CancellationToken token);
 
   void on_event(const NumberedEvent& event) override;
 
@@ -56,10 +57,10 @@ class Connection final : public EventReader, public std::enable_shared_from_this
     std::uint64_t event;  ///< its number; 0: an answer
   };
 
-  rt::Task<void> serve(rt::CancellationToken token);
-  rt::Task<void> finish();
-  rt::Task<void> flush(rt::CancellationToken token);
-  rt::Task<void> linger(rt::CancellationToken token);
+  runtime::Task<void> serve(runtime::CancellationToken token);
+  runtime::Task<void> finish();
+  runtime::Task<void> flush(runtime::CancellationToken token);
+  runtime::Task<void> linger(runtime::CancellationToken token);
 
   bool step();
   bool take_line(std::string& line);
@@ -78,8 +79,8 @@ class Connection final : public EventReader, public std::enable_shared_from_this
 
   ServerContext context_;
   uv_pipe_t pipe_{};
-  rt::Event changed_;  ///< something for step() to look at
-  rt::Event closed_;   ///< the handle is closed
+  runtime::Event changed_;  ///< something for step() to look at
+  runtime::Event closed_;   ///< the handle is closed
   std::array<char, 16 << 10> chunk_;
   std::string input_;
   std::size_t scanned_ = 0;  ///< bytes of input_ known to hold no newline
@@ -89,7 +90,7 @@ class Connection final : public EventReader, public std::enable_shared_from_this
   bool fatal_ = false;   ///< a line beyond the limits: input is only thrown away now
   bool more_ = false;    ///< lines may be left that wait for the next turn
   bool over_ = false;    ///< late answers are dropped
-  rt::CancellationSource gone_;
+  runtime::CancellationSource gone_;
   std::size_t outstanding_ = 0;
 
   std::deque<Output> output_;

@@ -26,10 +26,10 @@ const EventHub::Subscription* EventHub::find(const EventReader& reader) const {
   return found == subscriptions_.end() ? nullptr : &*found;
 }
 
-NumberedEvent EventHub::publish(const node::Event& event) {
+NumberedEvent EventHub::publish(const api::Event& event) {
   NumberedEvent numbered;
   numbered.sequence = ++last_;
-  numbered.name = node::event_name(event);
+  numbered.name = api::event_name(event);
   numbered.line = std::make_shared<const std::string>(event_line(to_json(event, last_, wall_clock_())));
   kept_.push_back(numbered);
   if (kept_.size() > kReplay) kept_.pop_front();

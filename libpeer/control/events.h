@@ -40,7 +40,7 @@ class EventHub {
   explicit EventHub(std::function<std::int64_t()> wall_clock, Log log = {})
       : wall_clock_(std::move(wall_clock)), log_(std::move(log)) {}
 
-  NumberedEvent publish(const node::Event& event);
+  NumberedEvent publish(const api::Event& event);
   /// Replaces an earlier subscription of the same reader. `only` empty: all events.
   void subscribe(EventReader& reader, std::vector<std::string> only);
   void unsubscribe(EventReader& reader) noexcept;

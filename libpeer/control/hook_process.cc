@@ -81,11 +81,11 @@ void HookProcess::send_signal(int number) const noexcept {
   if (process_.pid > 0) ::kill(-process_.pid, number);
 }
 
-rt::Task<void> HookProcess::finish() {
+runtime::Task<void> HookProcess::finish() {
   if (!open_) co_return;
   uv_close(reinterpret_cast<uv_handle_t*>(&process_),
            [](uv_handle_t* handle) { static_cast<HookProcess*>(handle->data)->closed_.set(); });
-  co_await closed_.wait(rt::CancellationToken{});
+  co_await closed_.wait(runtime::CancellationToken{});
   open_ = false;
 }
 

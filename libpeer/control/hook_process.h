@@ -31,13 +31,13 @@ class HookProcess {
   /// program.
   Result<void> start(const HookRun& run);
   /// Until it has ended. Cancel: throws Cancelled.
-  rt::Task<void> ended(rt::CancellationToken token) { return ended_.wait(std::move(token)); }
+  runtime::Task<void> ended(runtime::CancellationToken token) { return ended_.wait(std::move(token)); }
   bool has_ended() const noexcept { return ended_.is_set(); }
   /// "exit code 3", "killed by signal 9"; empty: it ended well.
   std::string failure() const;
   /// To its whole group.
   void send_signal(int number) const noexcept;
-  rt::Task<void> finish();
+  runtime::Task<void> finish();
 
  private:
   uv_loop_t* loop_;
@@ -45,8 +45,8 @@ class HookProcess {
   bool open_ = false;
   std::int64_t code_ = 0;
   int signal_ = 0;
-  rt::Event ended_;
-  rt::Event closed_;
+  runtime::Event ended_;
+  runtime::Event closed_;
 };
 
 }  // namespace peer::control

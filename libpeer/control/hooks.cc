@@ -68,10 +68,10 @@ struct HookRunner::Side {
   };
   /// Hooks that wait and run together.
   struct Queue {
-    explicit Queue(rt::Executor& executor) : orders(executor, kWaiting) {}
-    rt::Channel<Order> orders;
+    explicit Queue(runtime::Executor& executor) : orders(executor, kWaiting) {}
+    runtime::Channel<Order> orders;
     std::size_t running = 0;
-    rt::Event ended;
+    runtime::Event ended;
   };
 
   explicit Side(Log l) : log(std::move(l)) {
@@ -86,21 +86,22 @@ struct HookRunner::Side {
     thread.stop();
   }
 
-  static rt::Task<void> serve(Side& self, Queue& queue, rt::CancellationToken token);
-  static rt::Task<void> run_queued(Side& self, Queue& queue, Order order, rt::CancellationToken token);
-  static rt::Task<void> run(Side& self, Order order, rt::CancellationToken token);
-  static rt::Task<void> attend(Side& self, HookProcess& process, const Order& order, rt::CancellationToken token);
-  static rt::Task<void> end(rt::Executor& executor, HookProcess& process, std::chrono::milliseconds mercy);
+  static runtime::Task<void> serve(Side& self, Queue& queue, runtime::CancellationToken token);
+  static runtime::Task<void> run_queued(Side& self, Queue& queue, Order order, runtime::CancellationToken token);
+  static runtime::Task<void> run(Side& self, Order order, runtime::CancellationToken token);
+  static runtime::Task<void> attend(Side& self, HookProcess& process, const Order& order,
+                                    runtime::CancellationToken token);
+  static runtime::Task<void> end(runtime::Executor& executor, HookProcess& process, std::chrono::milliseconds mercy);
 
   const Log log;
-  rt::LoopThread thread{"hooks"};
+  runtime::LoopThread thread{"hooks"};
   /// Apart: whoever joins and leaves without end pushes out no news of a download.
   Queue games{thread.executor()};
   Queue peers{thread.executor()};
   Queue services{thread.executor()};
 };
 
-rt::Task<void> HookRunner::Side::serve(Side& self, Queue& queue, rt::CancellationToken token) {
+runtime::Task<void> HookRunner::Side::serve(Side& self, Queue& queue, runtime::CancellationToken token) {
   while (!token.requested()) {
     auto order = co_await queue.orders.receive(token);
     if (!order) co_return;
@@ -114,14 +115,15 @@ rt::Task<void> HookRunner::Side::serve(Side& self, Queue& queue, rt::Cancellatio
   }
 }
 
-rt::Task<void> HookRunner::Side::run_queued(Side& self, Queue& queue, Order order, rt::CancellationToken token) {
+runtime::Task<void> HookRunner::Side::run_queued(Side& self, Queue& queue, Order order,
+                                                 runtime::CancellationToken token) {
   co_await run(self, std::move(order), token);
   --queue.running;
   queue.ended.set();
 }
 
 /// What goes wrong in one hook ends that hook alone.
-rt::Task<void> HookRunner::Side::run(Side& self, Order order, rt::CancellationToken token) {
+runtime::Task<void> HookRunner::Side::run(Side& self, Order order, runtime::CancellationToken token) {
   HookProcess process(self.thread.uv());
   std::string failure;
   try {
@@ -137,8 +139,8 @@ rt::Task<void> HookRunner::Side::run(Side& self, Order order, rt::CancellationTo
 }
 
 /// Starts the program and waits for its end.
-rt::Task<void> HookRunner::Side::attend(Side& self, HookProcess& process, const Order& order,
-                                        rt::CancellationToken token) {
+runtime::Task<void> HookRunner::Side::attend(Side& self, HookProcess& process, const Order& order,
+                                             runtime::CancellationToken token) {
   const std::string what = "hook " + order.run.hook + " (" + order.run.command.front() + ")";
   if (auto started = process.start(order.run); !started) {
     self.log.warn("hook " + order.run.hook + ": " + started.error().message);
@@ -147,9 +149,9 @@ rt::Task<void> HookRunner::Side::attend(Side& self, HookProcess& process, const 
   PEER_FAULT_POINT("hook");
   bool cancelled = false;
   try {
-    const auto over = [&process](rt::CancellationToken limited) { return process.ended(std::move(limited)); };
-    co_await rt::with_timeout(self.thread.executor(), order.timeout, over, token);
-  } catch (const rt::Cancelled&) {
+    const auto over = [&process](runtime::CancellationToken limited) { return process.ended(std::move(limited)); };
+    co_await runtime::with_timeout(self.thread.executor(), order.timeout, over, token);
+  } catch (const runtime::Cancelled&) {
     cancelled = true;
   }
   if (!process.has_ended()) {
@@ -162,11 +164,12 @@ rt::Task<void> HookRunner::Side::attend(Side& self, HookProcess& process, const 
   process.send_signal(SIGKILL);  // what it left behind
 }
 
-rt::Task<void> HookRunner::Side::end(rt::Executor& executor, HookProcess& process, std::chrono::milliseconds mercy) {
-  const auto over = [&process](rt::CancellationToken limited) { return process.ended(std::move(limited)); };
+runtime::Task<void> HookRunner::Side::end(runtime::Executor& executor, HookProcess& process,
+                                          std::chrono::milliseconds mercy) {
+  const auto over = [&process](runtime::CancellationToken limited) { return process.ended(std::move(limited)); };
   for (const int number : {SIGTERM, SIGKILL}) {
     process.send_signal(number);
-    const bool ended = co_await rt::with_timeout(executor, mercy, over, rt::CancellationToken{});
+    const bool ended = co_await runtime::with_timeout(executor, mercy, over, runtime::CancellationToken{});
     if (ended) co_return;
   }
 }
@@ -210,7 +213,7 @@ void HookRunner::offer(std::string_view hook, const std::vector<std::string>& co
     // Waits for nobody, and the stop that follows does not cancel it.
     Side::Order last{std::move(run), std::min(settings_.timeout, stop_budget_ * 3 / 4), stop_budget_ / 4};
     side_->thread.executor().post([side = side_.get(), last] {
-      side->thread.scope().spawn("hook runtime_failed", Side::run(*side, last, rt::CancellationToken{}));
+      side->thread.scope().spawn("hook runtime_failed", Side::run(*side, last, runtime::CancellationToken{}));
     });
     return;
   }

@@ -53,19 +53,19 @@ Json local_json(const library::LocalGame& game) {
 }
 
 /// Bytes a second, over all the time that the download was active.
-std::optional<double> average_rate(const node::DownloadInfo& download) {
+std::optional<double> average_rate(const api::DownloadInfo& download) {
   if (download.elapsed_s <= 0 || download.bytes_timed == 0) return std::nullopt;
   return std::round(static_cast<double>(download.bytes_timed) / download.elapsed_s);
 }
 
-Json download_fields(const node::DownloadInfo& download) {
+Json download_fields(const api::DownloadInfo& download) {
   Json sources = Json::array();
-  for (const node::DownloadSource& source : download.sources) {
+  for (const api::DownloadSource& source : download.sources) {
     sources.push_back({{"peer_id", source.id.hex()}, {"bytes", source.bytes}});
   }
   Json json{{"game", download.game},
             {"version", download.version.hex()},
-            {"state", node::to_string(download.state)},
+            {"state", api::to_string(download.state)},
             {"bytes_total", download.bytes_total},
             {"bytes_done", download.bytes_done},
             {"bytes_reused", download.bytes_reused},
@@ -112,15 +112,15 @@ std::string rfc3339(std::int64_t time) {
   return text;
 }
 
-Json to_json(const node::Status& status, const std::string& version) {
+Json to_json(const api::Status& status, const std::string& version) {
   Json services = Json::array();
-  for (const node::ServiceStatus& service : status.services) {
+  for (const api::ServiceStatus& service : status.services) {
     services.push_back(
         {{"name", service.name}, {"policy", service.policy}, {"state", service.state}, {"restarts", service.restarts}});
     if (!service.problem.empty()) services.back()["problem"] = service.problem;
   }
   Json json{{"peer_id", status.peer_id.hex()},
-            {"access", node::to_string(status.access)},
+            {"access", access::to_string(status.access)},
             {"name", status.name},
             {"version", version},
             {"instance", status.instance},
@@ -142,15 +142,15 @@ void add_missing_roots(Json& json, const std::vector<library::Problem>& roots) {
   }
 }
 
-Json to_json(const node::GameInfo& game) {
+Json to_json(const api::GameInfo& game) {
   Json local = game.local ? local_json(*game.local) : Json();
   if (game.local && game.verifying) {
-    const node::VerifyProgress& progress = *game.verifying;
+    const api::VerifyProgress& progress = *game.verifying;
     local["bytes_verified"] = progress.bytes_done;
     local["verify_percent"] = progress.bytes_total > 0 ? progress.bytes_done * 100 / progress.bytes_total : 0;
   }
   Json remote = Json::array();
-  for (const node::RemoteVersion& version : game.remote) {
+  for (const api::RemoteVersion& version : game.remote) {
     remote.push_back({{"version", version.version.hex()},
                       {"size", version.size},
                       {"files", version.files},
@@ -160,35 +160,35 @@ Json to_json(const node::GameInfo& game) {
   return {{"id", game.id}, {"local", std::move(local)}, {"remote", std::move(remote)}};
 }
 
-Json to_json(const node::GameDetails& details) {
+Json to_json(const api::GameDetails& details) {
   Json json = to_json(details.game);
   json["version"] = details.version == Digest{} ? Json() : Json(details.version.hex());
   json["files_total"] = details.files_total;
   Json& files = json["files"] = Json::array();
-  for (const node::GameFile& file : details.files) {
+  for (const api::GameFile& file : details.files) {
     files.push_back({{"path", file.path}, {"size", file.size}, {"executable", file.executable}});
   }
   return json;
 }
 
-Json to_json(const node::Disconnected& end) {
+Json to_json(const api::Disconnected& end) {
   return {{"ok", true},
           {"connected", end.connected},
           {"dropped", end.dropped},
           {"note", end.note.empty() ? Json() : Json(end.note)}};
 }
 
-Json to_json(const node::Pairing& pairing) {
+Json to_json(const api::Pairing& pairing) {
   return {{"peer_id", pairing.id.hex()},
           {"name", pairing.name},
           {"note", pairing.note.empty() ? Json() : Json(pairing.note)}};
 }
 
-Json to_json(const node::PeerInfo& peer) {
+Json to_json(const api::PeerInfo& peer) {
   return {{"peer_id", peer.id ? Json(peer.id->hex()) : Json()},
           {"name", peer.name},
           {"addresses", peer.addresses},
-          {"state", node::to_string(peer.state)},
+          {"state", api::to_string(peer.state)},
           {"reason", peer.reason.empty() ? Json() : Json(peer.reason)},
           {"paired", peer.paired},
           {"found_by", peer.found_by},
@@ -197,38 +197,38 @@ Json to_json(const node::PeerInfo& peer) {
           {"last_seen_s", or_null(peer.last_seen_s)}};
 }
 
-Json to_json(const node::Finding& finding) {
+Json to_json(const api::Finding& finding) {
   return {{"subject", finding.subject},
-          {"verdict", node::to_string(finding.verdict)},
+          {"verdict", api::to_string(finding.verdict)},
           {"text", finding.text},
           {"fix", finding.fix}};
 }
 
-Json to_json(const node::DownloadInfo& download) { return download_fields(download); }
+Json to_json(const api::DownloadInfo& download) { return download_fields(download); }
 
-Json to_json(const node::Event& event, std::uint64_t sequence, std::int64_t time) {
-  Json json{{"seq", sequence}, {"time", rfc3339(time)}, {"event", node::event_name(event)}};
+Json to_json(const api::Event& event, std::uint64_t sequence, std::int64_t time) {
+  Json json{{"seq", sequence}, {"time", rfc3339(time)}, {"event", api::event_name(event)}};
   std::visit(Overloaded{
-                 [&](const node::RuntimeFailed& e) {
+                 [&](const api::RuntimeFailed& e) {
                    json["component"] = e.component;
                    json["error"] = e.error;
                  },
-                 [&](const node::ServiceRestarted& e) {
+                 [&](const api::ServiceRestarted& e) {
                    json["component"] = e.component;
                    json["error"] = e.error;
                    json["restarts"] = e.restarts;
                  },
-                 [&](const node::PeerEvent& e) {
+                 [&](const api::PeerEvent& e) {
                    json["peer_id"] = e.id.hex();
                    json["name"] = e.name;
-                   if (e.kind == node::PeerEvent::Kind::banned) json["reason"] = e.reason;
+                   if (e.kind == api::PeerEvent::Kind::banned) json["reason"] = e.reason;
                  },
-                 [&](const node::LocalLibraryChanged& e) {
+                 [&](const api::LocalLibraryChanged& e) {
                    json["added"] = e.added;
                    json["removed"] = e.removed;
                  },
-                 [&](const node::DownloadEvent& e) { json.update(download_fields(e.download)); },
-                 [&](const node::VerifyEvent& e) {
+                 [&](const api::DownloadEvent& e) { json.update(download_fields(e.download)); },
+                 [&](const api::VerifyEvent& e) {
                    json["game"] = e.game;
                    json["version"] = e.version.hex();
                    json["bytes_total"] = e.progress.bytes_total;

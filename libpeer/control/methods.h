@@ -12,7 +12,7 @@
 namespace peer::control {
 
 /// Hands a command to the peer; false when it takes no more. The command's reply comes on the control loop.
-using SendCommand = std::function<bool(node::Command)>;
+using SendCommand = std::function<bool(api::Command)>;
 
 /// Takes a call's answer, once; perhaps before dispatch() returns.
 using Answer = std::function<void(RpcResult)>;
@@ -25,7 +25,7 @@ struct MethodContext {
   std::function<Json(std::optional<std::uint64_t> since, std::vector<std::string> only)> subscribe;
   std::function<Json()> unsubscribe;
   /// Requested when the client is gone: nobody reads the answer.
-  rt::CancellationToken gone;
+  runtime::CancellationToken gone;
 };
 
 /// Checks method and parameters and sees to it that `answer` is called.

@@ -20,22 +20,22 @@ constexpr std::size_t kMaxRefusals = 16;
 }  // namespace
 
 struct ControlServer::Impl {
-  Impl(rt::UvExecutor& e, rt::Scope& parent, ControlOptions o)
+  Impl(runtime::UvExecutor& e, runtime::Scope& parent, ControlOptions o)
       : executor(e),
         options(std::move(o)),
         hub(options.wall_clock, options.log),
         connections(parent, "control connections") {}
 
-  rt::UvExecutor& executor;
+  runtime::UvExecutor& executor;
   ControlOptions options;
   EventHub hub;
   SendCommand send;
   std::string stop_reason;  ///< empty: it goes on
-  rt::Scope connections;
+  runtime::Scope connections;
   std::optional<ListeningSocket> socket;
   std::optional<PresenceLock> presence;  ///< of an adopted socket
   uv_pipe_t listener{};
-  rt::Event closed;
+  runtime::Event closed;
   std::size_t clients = 0;
   std::size_t refusals = 0;
   bool waiting = false;  ///< a client is there that was not accepted
@@ -44,8 +44,10 @@ struct ControlServer::Impl {
 
   void on_client();
   void stop_accepting();
-  static rt::Task<void> serve(Impl* self, std::shared_ptr<Connection> connection, rt::CancellationToken token);
-  static rt::Task<void> refuse(Impl* self, std::shared_ptr<Connection> connection, rt::CancellationToken token);
+  static runtime::Task<void> serve(Impl* self, std::shared_ptr<Connection> connection,
+                                   runtime::CancellationToken token);
+  static runtime::Task<void> refuse(Impl* self, std::shared_ptr<Connection> connection,
+                                    runtime::CancellationToken token);
 };
 
 void ControlServer::Impl::on_client() {
@@ -66,15 +68,15 @@ void ControlServer::Impl::on_client() {
   }
 }
 
-rt::Task<void> ControlServer::Impl::serve(Impl* self, std::shared_ptr<Connection> connection,
-                                          rt::CancellationToken token) {
+runtime::Task<void> ControlServer::Impl::serve(Impl* self, std::shared_ptr<Connection> connection,
+                                               runtime::CancellationToken token) {
   co_await Connection::run(std::move(connection), nullptr, token);
   --self->clients;
   if (std::exchange(self->waiting, false) && !token.requested()) self->on_client();
 }
 
-rt::Task<void> ControlServer::Impl::refuse(Impl* self, std::shared_ptr<Connection> connection,
-                                           rt::CancellationToken token) {
+runtime::Task<void> ControlServer::Impl::refuse(Impl* self, std::shared_ptr<Connection> connection,
+                                                runtime::CancellationToken token) {
   co_await Connection::run(std::move(connection), "too many clients: at most 64 may be connected", token);
   --self->refusals;
   if (std::exchange(self->waiting, false) && !token.requested()) self->on_client();
@@ -87,15 +89,15 @@ void ControlServer::Impl::stop_accepting() {
            [](uv_handle_t* handle) { static_cast<Impl*>(handle->data)->closed.set(); });
 }
 
-ControlServer::ControlServer(rt::UvExecutor& executor, rt::Scope& scope, ControlOptions options)
+ControlServer::ControlServer(runtime::UvExecutor& executor, runtime::Scope& scope, ControlOptions options)
     : impl_(std::make_unique<Impl>(executor, scope, std::move(options))) {}
 
 ControlServer::~ControlServer() = default;
 
-NumberedEvent ControlServer::publish(const node::Event& event) {
-  if (const auto* failed = std::get_if<node::RuntimeFailed>(&event)) {
+NumberedEvent ControlServer::publish(const api::Event& event) {
+  if (const auto* failed = std::get_if<api::RuntimeFailed>(&event)) {
     impl_->stop_reason = stop_reason(failed->component, failed->error);
-  } else if (std::holds_alternative<node::ShuttingDown>(event) && impl_->stop_reason.empty()) {
+  } else if (std::holds_alternative<api::ShuttingDown>(event) && impl_->stop_reason.empty()) {
     impl_->stop_reason = kStopped;
   }
   if (!impl_->stop_reason.empty() && impl_->options.adopted >= 0) impl_->stop_accepting();
@@ -130,17 +132,17 @@ Result<void> ControlServer::open(SendCommand send) {
   return {};
 }
 
-rt::Task<void> ControlServer::run(rt::CancellationToken token) {
+runtime::Task<void> ControlServer::run(runtime::CancellationToken token) {
   Impl& self = *impl_;
   PEER_CHECK(self.opened);
-  rt::Event never;
+  runtime::Event never;
   try {
     co_await never.wait(token);
-  } catch (const rt::Cancelled&) {
+  } catch (const runtime::Cancelled&) {
   }
   self.socket.reset();
   self.stop_accepting();
-  co_await self.closed.wait(rt::CancellationToken{});
+  co_await self.closed.wait(runtime::CancellationToken{});
   self.connections.request_stop();
   co_await self.connections.join();
 }

@@ -31,22 +31,22 @@ class ControlServer {
  public:
   static constexpr std::size_t kMaxClients = 64;
   /// Hands a command to the peer; false when it takes no more.
-  using SendCommand = std::function<bool(node::Command)>;
+  using SendCommand = std::function<bool(api::Command)>;
 
   /// Connections run in a scope below `scope`.
-  ControlServer(rt::UvExecutor& executor, rt::Scope& scope, ControlOptions options);
+  ControlServer(runtime::UvExecutor& executor, runtime::Scope& scope, ControlOptions options);
   /// run() must have ended, if open() succeeded.
   ~ControlServer();
 
   /// Numbers the event and tells who subscribed; also before open(). On an adopted socket nobody is accepted any more
   /// once the peer stops: who comes waits for the next daemon.
-  NumberedEvent publish(const node::Event& event);
+  NumberedEvent publish(const api::Event& event);
   /// Makes the socket appear, unless it is an adopted one; from now on calls are answered. Fails: busy if another
   /// daemon answers there, invalid, disk_error.
   Result<void> open(SendCommand send);
   /// Serves until cancelled; then removes the socket (no adopted one), sends what is queued and closes every
   /// connection.
-  rt::Task<void> run(rt::CancellationToken token);
+  runtime::Task<void> run(runtime::CancellationToken token);
 
  private:
   struct Impl;

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t kCallsPerTurn = 16;
 /// A record that changes all the time is resolved no more often than so.
-constexpr rt::Duration kTextPause = 1s;
+constexpr runtime::Duration kTextPause = 1s;
 
 std::optional<Record> read_text(AvahiStringList* list) {
   std::vector<std::string_view> strings;
@@ -61,7 +61,7 @@ void AvahiSession::note_seen(const Instance& instance) {
 }
 
 void AvahiSession::do_start_resolves() {
-  const rt::TimePoint now = executor_.now();
+  const runtime::TimePoint now = executor_.now();
   for (std::size_t calls = 0; !is_over(); ++calls) {
     if (resolves_.size() >= kMaxResolvers + kMaxResolvers / 2) break;
     if (calls >= kCallsPerTurn) return publication_.changed.set();
@@ -138,7 +138,7 @@ std::optional<net::SocketAddress> AvahiSession::acceptable(const Resolve& resolv
 }
 
 void AvahiSession::do_finish_resolves() {
-  const rt::TimePoint now = executor_.now();
+  const runtime::TimePoint now = executor_.now();
   const bool crowded = resolves_.size() >= kMaxResolvers;
   std::size_t calls = 0;
   for (auto each = resolves_.begin(); each != resolves_.end() && !is_over();) {
@@ -167,7 +167,7 @@ void AvahiSession::do_finish_resolves() {
 }
 
 void AvahiSession::do_watch_texts() {
-  const rt::TimePoint now = executor_.now();
+  const runtime::TimePoint now = executor_.now();
   for (auto each = texts_.begin(); each != texts_.end() && !is_over();) {
     TextBrowser& text = *each->second;
     if (!table_.contains_name(text.name)) {

@@ -20,11 +20,11 @@ namespace peer::discovery {
 using namespace std::chrono_literals;
 
 namespace {
-constexpr rt::Duration kFirstDelay = 250ms;
-constexpr rt::Duration kLongestDelay = 2s;
+constexpr runtime::Duration kFirstDelay = 250ms;
+constexpr runtime::Duration kLongestDelay = 2s;
 /// How long a thread has to stop by itself, and then after its sockets were shut down.
-constexpr rt::Duration kPolite = 100ms;
-constexpr rt::Duration kForced = 100ms;
+constexpr runtime::Duration kPolite = 100ms;
+constexpr runtime::Duration kForced = 100ms;
 constexpr int kLoopback = 1;
 constexpr std::size_t kMaxPublished = 30;  ///< avahi-daemon allows 32 entries a group
 
@@ -62,7 +62,7 @@ Interfaces choose(const InterfaceFilter& configured) {
 /// Shared by the thread and whoever runs it; either may go first.
 class AvahiDiscovery::Thread : public std::enable_shared_from_this<Thread> {
  public:
-  Thread(rt::Executor& control, Record self, std::uint16_t port, Interfaces interfaces)
+  Thread(runtime::Executor& control, Record self, std::uint16_t port, Interfaces interfaces)
       : outbox(std::make_shared<Outbox>(control)),
         table_(self.id, [this](const PeerId& id, const std::optional<Found>& found) { outbox->put(id, found); }) {
     publication_.service = service_name(self.name);
@@ -131,11 +131,11 @@ class AvahiDiscovery::Thread : public std::enable_shared_from_this<Thread> {
     outbox->end(std::move(error));
   }
 
-  rt::Task<void> main() {
+  runtime::Task<void> main() {
     std::exception_ptr failure;
     try {
       co_await keep_sessions(stop_.token());
-    } catch (const rt::Cancelled&) {
+    } catch (const runtime::Cancelled&) {
     } catch (...) {
       failure = std::current_exception();
     }
@@ -143,9 +143,9 @@ class AvahiDiscovery::Thread : public std::enable_shared_from_this<Thread> {
     if (failure) std::rethrow_exception(failure);
   }
 
-  rt::Task<void> keep_sessions(rt::CancellationToken token) {
+  runtime::Task<void> keep_sessions(runtime::CancellationToken token) {
     const std::unique_ptr<Random> random = system_random();
-    rt::Duration delay = kFirstDelay;
+    runtime::Duration delay = kFirstDelay;
     for (;;) {
       token.throw_if_requested();
       {
@@ -156,21 +156,21 @@ class AvahiDiscovery::Thread : public std::enable_shared_from_this<Thread> {
       }
       table_.clear();
       const auto spread = static_cast<std::int64_t>(random->below(static_cast<std::uint64_t>(delay.count() / 2)));
-      co_await rt::sleep_for(executor_, delay / 2 + rt::Duration(spread), token);
+      co_await runtime::sleep_for(executor_, delay / 2 + runtime::Duration(spread), token);
       delay = std::min(delay * 2, kLongestDelay);
     }
   }
 
-  rt::UvExecutor executor_;
+  runtime::UvExecutor executor_;
   PollAdapter poll_{executor_.loop()};
-  rt::CancellationSource stop_;
+  runtime::CancellationSource stop_;
   std::atomic<bool> stopping_ = false;
   Publication publication_;
   RecordTable table_;
   std::thread thread_;
 };
 
-AvahiDiscovery::AvahiDiscovery(rt::Executor& control, InterfaceFilter interfaces, Log log)
+AvahiDiscovery::AvahiDiscovery(runtime::Executor& control, InterfaceFilter interfaces, Log log)
     : control_(control), interfaces_(std::move(interfaces)), log_(std::move(log)) {}
 
 AvahiDiscovery::~AvahiDiscovery() { PEER_CHECK(!thread_); }
@@ -191,12 +191,12 @@ void AvahiDiscovery::network_changed() {
   if (thread_) thread_->set_interfaces(choose(interfaces_));
 }
 
-rt::Task<void> AvahiDiscovery::run(Record self, std::uint16_t port, std::function<void(Event)> tell,
-                                   rt::CancellationToken token) {
+runtime::Task<void> AvahiDiscovery::run(Record self, std::uint16_t port, std::function<void(Event)> tell,
+                                        runtime::CancellationToken token) {
   PEER_CHECK(!thread_);
   if (!abandoned_.expired()) {
     tell(Unavailable{"an earlier call to avahi-daemon still hangs"});
-    while (!abandoned_.expired()) co_await rt::sleep_for(control_, 1s, token);
+    while (!abandoned_.expired()) co_await runtime::sleep_for(control_, 1s, token);
   }
   thread_ = std::make_shared<Thread>(control_, std::move(self), port, choose(interfaces_));
   thread_->start();
@@ -212,8 +212,8 @@ rt::Task<void> AvahiDiscovery::run(Record self, std::uint16_t port, std::functio
 }
 
 /// Fails: when the thread has ended by itself, which is a bug's doing.
-rt::Task<void> AvahiDiscovery::serve(Thread& thread, const std::function<void(Event)>& tell,
-                                     rt::CancellationToken token) {
+runtime::Task<void> AvahiDiscovery::serve(Thread& thread, const std::function<void(Event)>& tell,
+                                          runtime::CancellationToken token) {
   const std::shared_ptr<Outbox> outbox = thread.outbox;
   while (!outbox->ended()) {
     co_await outbox->wait(token);
@@ -222,14 +222,14 @@ rt::Task<void> AvahiDiscovery::serve(Thread& thread, const std::function<void(Ev
   throw std::runtime_error("the Avahi thread ended: " + outbox->error());
 }
 
-rt::Task<void> AvahiDiscovery::stop(Thread& thread) {
+runtime::Task<void> AvahiDiscovery::stop(Thread& thread) {
   const std::shared_ptr<Outbox> outbox = thread.outbox;
-  const rt::CancellationToken never;
-  auto ended = [outbox](rt::CancellationToken t) { return outbox->wait_end(std::move(t)); };
+  const runtime::CancellationToken never;
+  auto ended = [outbox](runtime::CancellationToken t) { return outbox->wait_end(std::move(t)); };
   thread.request_stop();
-  if (!co_await rt::with_timeout(control_, kPolite, ended, never)) {
+  if (!co_await runtime::with_timeout(control_, kPolite, ended, never)) {
     thread.interrupt();
-    if (!co_await rt::with_timeout(control_, kForced, ended, never)) {
+    if (!co_await runtime::with_timeout(control_, kForced, ended, never)) {
       log_.warn("a call to avahi-daemon hangs and is abandoned");
       abandoned_ = thread.weak_from_this();
       thread.abandon();

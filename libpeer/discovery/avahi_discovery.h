@@ -17,11 +17,11 @@ namespace peer::discovery {
 
 class AvahiDiscovery final : public Discovery {
  public:
-  AvahiDiscovery(rt::Executor& control, InterfaceFilter interfaces, Log log);
+  AvahiDiscovery(runtime::Executor& control, InterfaceFilter interfaces, Log log);
   ~AvahiDiscovery() override;
 
-  rt::Task<void> run(Record self, std::uint16_t port, std::function<void(Event)> tell,
-                     rt::CancellationToken token) override;
+  runtime::Task<void> run(Record self, std::uint16_t port, std::function<void(Event)> tell,
+                          runtime::CancellationToken token) override;
   void set_revision(std::uint64_t revision) override;
   void prefer(const PeerId& id) override;
   void look_again(const PeerId& id) override;
@@ -29,10 +29,10 @@ class AvahiDiscovery final : public Discovery {
 
  private:
   class Thread;
-  rt::Task<void> serve(Thread& thread, const std::function<void(Event)>& tell, rt::CancellationToken token);
-  rt::Task<void> stop(Thread& thread);
+  runtime::Task<void> serve(Thread& thread, const std::function<void(Event)>& tell, runtime::CancellationToken token);
+  runtime::Task<void> stop(Thread& thread);
 
-  rt::Executor& control_;
+  runtime::Executor& control_;
   const InterfaceFilter interfaces_;
   const Log log_;
   std::shared_ptr<Thread> thread_;  ///< of the run under way

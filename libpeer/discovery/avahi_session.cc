@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 namespace {
 
 /// mDNS itself sends a record at most once a second; a burst of changes is one.
-constexpr rt::Duration kTextInterval = 2s;
+constexpr runtime::Duration kTextInterval = 2s;
 
 TextList text_of(const Record& record) {
   AvahiStringList* list = nullptr;
@@ -29,7 +29,7 @@ TextList text_of(const Record& record) {
 
 }  // namespace
 
-AvahiSession::AvahiSession(rt::Executor& executor, PollAdapter& poll, Publication& publication, RecordTable& table,
+AvahiSession::AvahiSession(runtime::Executor& executor, PollAdapter& poll, Publication& publication, RecordTable& table,
                            Outbox& outbox, const std::atomic<bool>& stopping)
     : executor_(executor),
       poll_(poll),
@@ -49,7 +49,7 @@ void AvahiSession::fail_with(const std::string& what) {
   failure_ = what + ": " + avahi_strerror(error);
 }
 
-rt::Task<std::string> AvahiSession::run(rt::CancellationToken token) {
+runtime::Task<std::string> AvahiSession::run(runtime::CancellationToken token) {
   do_connect();
   while (!is_over()) {
     publication_.changed.reset();
@@ -61,9 +61,9 @@ rt::Task<std::string> AvahiSession::run(rt::CancellationToken token) {
 }
 
 /// Until something happens or something's time has come.
-rt::Task<void> AvahiSession::wait(rt::CancellationToken token) {
-  const rt::TimePoint now = executor_.now();
-  rt::TimePoint until = now + 1h;
+runtime::Task<void> AvahiSession::wait(runtime::CancellationToken token) {
+  const runtime::TimePoint now = executor_.now();
+  runtime::TimePoint until = now + 1h;
   if (state_ == AVAHI_CLIENT_S_RUNNING) {
     if (const auto turn = table_.next_turn(now)) {
       // With all resolvers busy one of theirs has to end first, or to be given up.
@@ -75,10 +75,10 @@ rt::Task<void> AvahiSession::wait(rt::CancellationToken token) {
       if (text->changed) until = std::min(until, text->not_before);
     }
   }
-  rt::Deadline deadline(executor_, std::max<rt::Duration>(until - now, 0ms), token);
+  runtime::Deadline deadline(executor_, std::max<runtime::Duration>(until - now, 0ms), token);
   try {
     co_await publication_.changed.wait(deadline.token());
-  } catch (const rt::Cancelled&) {
+  } catch (const runtime::Cancelled&) {
     token.throw_if_requested();
   }
 }

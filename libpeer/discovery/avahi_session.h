@@ -36,7 +36,7 @@ struct Publication {
   std::vector<int> interfaces;                ///< empty: on all, also on those to come
   std::vector<net::InterfaceAddress> usable;  ///< what is found on others is ignored
   std::uint64_t placed = 1;                   ///< counts the changes of the three above
-  rt::Event changed;
+  runtime::Event changed;
 };
 
 struct FreeTextList {
@@ -49,26 +49,26 @@ class AvahiSession {
   static constexpr std::size_t kMaxResolvers = 64;  ///< and half as many more for proven peers
   static constexpr std::size_t kMaxTextBrowsers = 256;
 
-  AvahiSession(rt::Executor& executor, PollAdapter& poll, Publication& publication, RecordTable& table, Outbox& outbox,
-               const std::atomic<bool>& stopping);
+  AvahiSession(runtime::Executor& executor, PollAdapter& poll, Publication& publication, RecordTable& table,
+               Outbox& outbox, const std::atomic<bool>& stopping);
   ~AvahiSession();
   AvahiSession(const AvahiSession&) = delete;
 
   /// Returns why it failed. Cancel: throws Cancelled, after the call under way.
-  rt::Task<std::string> run(rt::CancellationToken token);
+  runtime::Task<std::string> run(runtime::CancellationToken token);
   /// It was in working order at some time.
   bool worked() const noexcept { return worked_; }
 
  private:
-  static constexpr rt::Duration kBrowseAgain = std::chrono::seconds(30);
+  static constexpr runtime::Duration kBrowseAgain = std::chrono::seconds(30);
   /// An instance that does not answer keeps others waiting no longer.
-  static constexpr rt::Duration kCrowdedWait = std::chrono::milliseconds(1500);
+  static constexpr runtime::Duration kCrowdedWait = std::chrono::milliseconds(1500);
 
   struct Resolve {
     AvahiSession* session;
     Instance instance;
     AvahiServiceResolver* handle = nullptr;
-    rt::TimePoint began{};
+    runtime::TimePoint began{};
     bool done = false;
     std::optional<Record> record;  ///< nothing: no answer, or one of no use
     net::SocketAddress address;
@@ -80,7 +80,7 @@ class AvahiSession {
     AvahiRecordBrowser* handle = nullptr;
     Record record;
     bool changed = false;
-    rt::TimePoint not_before{};
+    runtime::TimePoint not_before{};
   };
 
   static void on_client(AvahiClient* client, AvahiClientState state, void* self) noexcept;
@@ -100,7 +100,7 @@ class AvahiSession {
   bool is_over() const noexcept { return !failure_.empty() || stopping_; }
   void fail_with(const std::string& what);
   void step();
-  rt::Task<void> wait(rt::CancellationToken token);
+  runtime::Task<void> wait(runtime::CancellationToken token);
   void do_connect();
   void do_publish();
   void do_update_text();
@@ -113,7 +113,7 @@ class AvahiSession {
   std::optional<net::SocketAddress> acceptable(const Resolve& resolve, const AvahiAddress& address,
                                                std::uint16_t port) const;
 
-  rt::Executor& executor_;
+  runtime::Executor& executor_;
   PollAdapter& poll_;
   Publication& publication_;
   RecordTable& table_;
@@ -128,9 +128,9 @@ class AvahiSession {
   bool collided_ = false;
   std::uint64_t published_ = 0;  ///< Publication::placed of what is published; 0: nothing is
   std::uint64_t published_revision_ = 0;
-  rt::TimePoint text_updated_{};
+  runtime::TimePoint text_updated_{};
   AvahiServiceBrowser* browser_ = nullptr;
-  rt::TimePoint browsed_{};
+  runtime::TimePoint browsed_{};
   bool incomplete_ = false;                 ///< something was forgotten: to be browsed again
   std::optional<std::set<Instance>> seen_;  ///< since it was browsed again
   std::map<Instance, std::unique_ptr<Resolve>> resolves_;

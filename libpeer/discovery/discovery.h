@@ -43,8 +43,8 @@ class Discovery {
 
   /// Publishes this peer and tells what it finds of others, until cancelled. One run at a time. `tell` must not throw.
   /// Cancel: ends within kCancelTime; nothing is told any more. Fails: no; trouble outside is told and retried.
-  virtual rt::Task<void> run(Record self, std::uint16_t port, std::function<void(Event)> tell,
-                             rt::CancellationToken token) = 0;
+  virtual runtime::Task<void> run(Record self, std::uint16_t port, std::function<void(Event)> tell,
+                                  runtime::CancellationToken token) = 0;
   /// The revision to publish from now on; bursts are published as one.
   virtual void set_revision(std::uint64_t revision) = 0;
   /// This id was proven by a handshake: should there be too many records, its own go first and are kept.
@@ -55,6 +55,6 @@ class Discovery {
   virtual void network_changed() = 0;
 };
 
-inline constexpr rt::Duration kCancelTime = std::chrono::milliseconds(250);
+inline constexpr runtime::Duration kCancelTime = std::chrono::milliseconds(250);
 
 }  // namespace peer::discovery

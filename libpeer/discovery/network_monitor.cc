@@ -22,26 +22,26 @@ namespace peer::discovery {
 namespace {
 
 /// An interface that comes up brings its addresses one by one.
-constexpr rt::Duration kQuiet = std::chrono::milliseconds(100);
+constexpr runtime::Duration kQuiet = std::chrono::milliseconds(100);
 
 class NetlinkMonitor final : public NetworkMonitor {
  public:
-  NetlinkMonitor(rt::UvExecutor& executor, Log log) : executor_(executor), log_(std::move(log)) {}
+  NetlinkMonitor(runtime::UvExecutor& executor, Log log) : executor_(executor), log_(std::move(log)) {}
   ~NetlinkMonitor() override { PEER_CHECK(fd_ < 0); }
 
-  rt::Task<void> run(std::function<void()> changed, rt::CancellationToken token) override;
+  runtime::Task<void> run(std::function<void()> changed, runtime::CancellationToken token) override;
 
  private:
   bool open();
   void drain() noexcept;
-  rt::Task<void> serve(const std::function<void()>& changed, rt::CancellationToken token);
+  runtime::Task<void> serve(const std::function<void()>& changed, runtime::CancellationToken token);
 
-  rt::UvExecutor& executor_;
+  runtime::UvExecutor& executor_;
   const Log log_;
   int fd_ = -1;
   uv_poll_t poll_{};
-  rt::Event readable_;
-  rt::Event closed_;
+  runtime::Event readable_;
+  runtime::Event closed_;
 };
 
 bool NetlinkMonitor::open() {
@@ -55,10 +55,10 @@ bool NetlinkMonitor::open() {
   return false;
 }
 
-rt::Task<void> NetlinkMonitor::run(std::function<void()> changed, rt::CancellationToken token) {
+runtime::Task<void> NetlinkMonitor::run(std::function<void()> changed, runtime::CancellationToken token) {
   PEER_CHECK(fd_ < 0);
   if (!open()) {
-    rt::Event never;
+    runtime::Event never;
     co_await never.wait(token);
   }
   PEER_CHECK(uv_poll_init(executor_.loop(), &poll_, fd_) == 0);
@@ -72,12 +72,12 @@ rt::Task<void> NetlinkMonitor::run(std::function<void()> changed, rt::Cancellati
   closed_.reset();
   uv_close(reinterpret_cast<uv_handle_t*>(&poll_),
            [](uv_handle_t* handle) { static_cast<NetlinkMonitor*>(handle->data)->closed_.set(); });
-  co_await closed_.wait(rt::CancellationToken());
+  co_await closed_.wait(runtime::CancellationToken());
   ::close(std::exchange(fd_, -1));
   std::rethrow_exception(end);
 }
 
-rt::Task<void> NetlinkMonitor::serve(const std::function<void()>& changed, rt::CancellationToken token) {
+runtime::Task<void> NetlinkMonitor::serve(const std::function<void()>& changed, runtime::CancellationToken token) {
   const auto on_readable = [](uv_poll_t* poll, int, int) noexcept {
     static_cast<void>(uv_poll_stop(poll));
     static_cast<NetlinkMonitor*>(poll->data)->readable_.set();
@@ -87,7 +87,7 @@ rt::Task<void> NetlinkMonitor::serve(const std::function<void()>& changed, rt::C
     readable_.reset();
     PEER_CHECK(uv_poll_start(&poll_, UV_READABLE, on_readable) == 0);
     co_await readable_.wait(token);
-    co_await rt::sleep_for(executor_, kQuiet, token);
+    co_await runtime::sleep_for(executor_, kQuiet, token);
     drain();
     // Much is said that changes nothing: lifetimes of addresses, counters.
     auto now = net::interface_addresses();
@@ -108,7 +108,7 @@ void NetlinkMonitor::drain() noexcept {
 
 }  // namespace
 
-std::unique_ptr<NetworkMonitor> netlink_monitor(rt::UvExecutor& executor, Log log) {
+std::unique_ptr<NetworkMonitor> netlink_monitor(runtime::UvExecutor& executor, Log log) {
   return std::make_unique<NetlinkMonitor>(executor, std::move(log));
 }
 

@@ -15,10 +15,10 @@ class NetworkMonitor {
  public:
   virtual ~NetworkMonitor() = default;
   /// Calls `changed` after each change, a burst being one, until cancelled. One run at a time.
-  virtual rt::Task<void> run(std::function<void()> changed, rt::CancellationToken token) = 0;
+  virtual runtime::Task<void> run(std::function<void()> changed, runtime::CancellationToken token) = 0;
 };
 
 /// Loop: `executor`'s. Where netlink cannot be used it says so and never tells anything.
-std::unique_ptr<NetworkMonitor> netlink_monitor(rt::UvExecutor& executor, Log log);
+std::unique_ptr<NetworkMonitor> netlink_monitor(runtime::UvExecutor& executor, Log log);
 
 }  // namespace peer::discovery

@@ -33,7 +33,7 @@ void Outbox::end(std::string error) {
   notify();
 }
 
-rt::Task<void> Outbox::wait(rt::CancellationToken token) {
+runtime::Task<void> Outbox::wait(runtime::CancellationToken token) {
   {
     const std::lock_guard lock(mutex_);
     if (!notified_) filled_.reset();
@@ -68,7 +68,7 @@ std::vector<Event> Outbox::take() {
   return events;
 }
 
-rt::Task<void> Outbox::wait_end(rt::CancellationToken token) {
+runtime::Task<void> Outbox::wait_end(runtime::CancellationToken token) {
   while (!ended()) {
     co_await wait(token);
     take();

@@ -20,7 +20,7 @@ namespace peer::discovery {
 
 class Outbox : public std::enable_shared_from_this<Outbox> {
  public:
-  explicit Outbox(rt::Executor& reader) : reader_(&reader) {}
+  explicit Outbox(runtime::Executor& reader) : reader_(&reader) {}
 
   /// Nothing: the peer is lost.
   void put(const PeerId& id, const std::optional<Found>& found);
@@ -30,9 +30,9 @@ class Outbox : public std::enable_shared_from_this<Outbox> {
   void end(std::string error);
 
   /// Waits until there is something to take, or the thread has ended.
-  rt::Task<void> wait(rt::CancellationToken token);
+  runtime::Task<void> wait(runtime::CancellationToken token);
   std::vector<Event> take();
-  rt::Task<void> wait_end(rt::CancellationToken token);
+  runtime::Task<void> wait_end(runtime::CancellationToken token);
   bool ended() const;
   std::string error() const;
   void close();
@@ -41,7 +41,7 @@ class Outbox : public std::enable_shared_from_this<Outbox> {
   void notify();  // under the mutex
 
   mutable std::mutex mutex_;
-  rt::Executor* reader_;  // null: closed
+  runtime::Executor* reader_;  // null: closed
   bool notified_ = false;
   std::map<PeerId, std::optional<Found>> changes_;
   std::set<PeerId> told_;  // as found
@@ -49,7 +49,7 @@ class Outbox : public std::enable_shared_from_this<Outbox> {
   std::optional<std::optional<std::string>> told_state_;
   bool ended_ = false;
   std::string error_;
-  rt::Event filled_;  // reader's loop
+  runtime::Event filled_;  // reader's loop
 };
 
 }  // namespace peer::discovery

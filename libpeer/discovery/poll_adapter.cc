@@ -74,7 +74,7 @@ PollAdapter::PollAdapter(uv_loop_t* loop) : loop_(loop) {
 
 PollAdapter::~PollAdapter() { PEER_CHECK(handles_ == 0); }
 
-rt::Task<void> PollAdapter::closed() { co_await empty_.wait(rt::CancellationToken()); }
+runtime::Task<void> PollAdapter::closed() { co_await empty_.wait(runtime::CancellationToken()); }
 
 void PollAdapter::interrupt() noexcept {
   const std::lock_guard lock(mutex_);

@@ -28,7 +28,7 @@ class PollAdapter {
 
   const AvahiPoll* api() const noexcept { return &api_; }
   /// Waits until libuv has let go of everything; all watches and timeouts must have been freed.
-  rt::Task<void> closed();
+  runtime::Task<void> closed();
   /// Any thread. Whoever uses the sockets finds them disconnected.
   void interrupt() noexcept;
 
@@ -59,7 +59,7 @@ class PollAdapter {
   AvahiPoll api_{};
   std::map<int, std::unique_ptr<Descriptor>> descriptors_;
   std::size_t handles_ = 0;
-  rt::Event empty_;
+  runtime::Event empty_;
   std::mutex mutex_;
   std::map<int, int> guards_;  // under the mutex: descriptor -> a duplicate, whose number nobody else can come by
 };

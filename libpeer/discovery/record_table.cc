@@ -8,7 +8,7 @@
 namespace peer::discovery {
 
 namespace {
-constexpr rt::Duration kFirstRetry = std::chrono::seconds(1);
+constexpr runtime::Duration kFirstRetry = std::chrono::seconds(1);
 
 /// IPv4, then IPv6, link-local last: the order in which they are tried.
 int rank(const net::SocketAddress& address) {
@@ -143,12 +143,12 @@ bool RecordTable::contains_name(const std::string& name) const {
   return found != instances_.end() && found->first.name == name;
 }
 
-double RecordTable::Queue::turns_at(rt::TimePoint now) const {
+double RecordTable::Queue::turns_at(runtime::TimePoint now) const {
   const double seconds = std::max(0.0, std::chrono::duration<double>(now - counted).count());
   return std::min(kTurnBurst, turns + seconds * kTurnsPerSecond);
 }
 
-std::optional<Instance> RecordTable::take(Queue& queue, bool newest, rt::TimePoint now) {
+std::optional<Instance> RecordTable::take(Queue& queue, bool newest, runtime::TimePoint now) {
   queue.turns = queue.turns_at(now);
   queue.counted = now;
   while (!queue.places.empty() && queue.turns >= 1) {
@@ -164,7 +164,7 @@ std::optional<Instance> RecordTable::take(Queue& queue, bool newest, rt::TimePoi
   return std::nullopt;
 }
 
-std::optional<Instance> RecordTable::next(rt::TimePoint now, bool proven_only) {
+std::optional<Instance> RecordTable::next(runtime::TimePoint now, bool proven_only) {
   while (!delayed_.empty() && delayed_.begin()->first <= now) {
     const auto node = delayed_.extract(delayed_.begin());
     const auto found = instances_.find(node.mapped());
@@ -177,13 +177,13 @@ std::optional<Instance> RecordTable::next(rt::TimePoint now, bool proven_only) {
   return take(others_, newest_next_, now);
 }
 
-std::optional<rt::TimePoint> RecordTable::next_turn(rt::TimePoint now) const {
-  std::optional<rt::TimePoint> turn;
+std::optional<runtime::TimePoint> RecordTable::next_turn(runtime::TimePoint now) const {
+  std::optional<runtime::TimePoint> turn;
   if (!delayed_.empty()) turn = delayed_.begin()->first;
   for (const Queue* queue : {&first_, &others_}) {
     if (queue->places.empty()) continue;
     const std::chrono::duration<double> lacking(std::max(0.0, 1 - queue->turns_at(now)) / kTurnsPerSecond);
-    const rt::TimePoint ready = now + std::chrono::ceil<std::chrono::milliseconds>(lacking);
+    const runtime::TimePoint ready = now + std::chrono::ceil<std::chrono::milliseconds>(lacking);
     if (!turn || ready < *turn) turn = ready;
   }
   return turn;
@@ -261,7 +261,7 @@ void RecordTable::useless(const Instance& instance) {
   if (found->second.again) wait(instance, found->second);
 }
 
-void RecordTable::unanswered(const Instance& instance, rt::TimePoint now) {
+void RecordTable::unanswered(const Instance& instance, runtime::TimePoint now) {
   const auto found = instances_.find(instance);
   if (found == instances_.end()) return;
   Entry& entry = found->second;

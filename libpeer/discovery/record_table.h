@@ -56,18 +56,18 @@ class RecordTable {
   void prefer(const PeerId& id);
 
   /// The next one to be resolved, if one's turn has come; with `proven_only` one of a proven peer.
-  std::optional<Instance> next(rt::TimePoint now, bool proven_only);
+  std::optional<Instance> next(runtime::TimePoint now, bool proven_only);
   void resolved(const Instance& instance, const Record& record, const net::SocketAddress& address);
   /// It was resolved to something that is of no use: let be until it changes or appears again.
   void useless(const Instance& instance);
   /// No answer: it gets some turns more, later.
-  void unanswered(const Instance& instance, rt::TimePoint now);
+  void unanswered(const Instance& instance, runtime::TimePoint now);
 
   bool contains(const Instance& instance) const { return instances_.contains(instance); }
   bool contains_name(const std::string& name) const;
   bool is_proven(const std::string& name) const { return proven_names_.contains(name); }
   /// When next() may have one, at the earliest.
-  std::optional<rt::TimePoint> next_turn(rt::TimePoint now) const;
+  std::optional<runtime::TimePoint> next_turn(runtime::TimePoint now) const;
   /// Nothing was forgotten for lack of room since the last call.
   bool complete() noexcept { return !std::exchange(overflowed_, false); }
   std::size_t instances() const noexcept { return instances_.size(); }
@@ -100,8 +100,8 @@ class RecordTable {
   struct Queue {
     std::deque<Waiting> places;  ///< may name some that wait no more, by an old ticket
     double turns = kTurnBurst;
-    rt::TimePoint counted{};
-    double turns_at(rt::TimePoint now) const;
+    runtime::TimePoint counted{};
+    double turns_at(runtime::TimePoint now) const;
   };
 
   void wait(const Instance& instance, Entry& entry);
@@ -111,14 +111,14 @@ class RecordTable {
   void make_room_for_peer();
   void refresh(const PeerId& id, Peer& peer);
   bool waits(const Waiting& place) const;
-  std::optional<Instance> take(Queue& queue, bool newest, rt::TimePoint now);
+  std::optional<Instance> take(Queue& queue, bool newest, runtime::TimePoint now);
 
   const PeerId self_;
   const Tell tell_;
   std::map<Instance, Entry> instances_;
   std::map<PeerId, Peer> peers_;
   Queue first_, others_;
-  std::multimap<rt::TimePoint, Instance> delayed_;
+  std::multimap<runtime::TimePoint, Instance> delayed_;
   std::set<PeerId> proven_;
   std::set<std::string> proven_names_;
   std::uint64_t next_number_ = 1;

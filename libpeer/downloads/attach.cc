@@ -6,7 +6,7 @@
 #include "libpeer/downloads/downloads_state.h"
 #include "libpeer/protocol/path.h"
 
-namespace peer::node {
+namespace peer::downloads {
 
 namespace {
 constexpr std::size_t kMinIdPrefix = 4;
@@ -34,7 +34,7 @@ Result<std::set<PeerId>> Downloads::resolve_for(const Active& active, const std:
 }
 
 /// Why the download under way may bring another version than the one that is asked for.
-std::optional<std::string> Downloads::version_conflict(const Active& active, const StartDownload& command) {
+std::optional<std::string> Downloads::version_conflict(const Active& active, const api::StartDownload& command) {
   if (!command.version) return std::nullopt;
   if (active.version_known) {
     if (active.version.hex().starts_with(*command.version)) return std::nullopt;
@@ -48,7 +48,7 @@ std::optional<std::string> Downloads::version_conflict(const Active& active, con
 std::optional<std::string> Downloads::source_conflict(const Active& active, const std::set<PeerId>& from,
                                                       bool may_wait) const {
   for (const PeerId& peer : from) {
-    const PeerEntry* entry = options_.table->find(peer);
+    const sessions::PeerEntry* entry = options_.table->find(peer);
     const std::string name = quoted(entry != nullptr ? entry->name : peer.brief());
     if (!active.from.empty()) {
       if (!active.from.contains(peer)) return name + " is none of the peers it was begun with (--from)";
@@ -67,14 +67,14 @@ std::optional<std::string> Downloads::source_conflict(const Active& active, cons
   return std::nullopt;
 }
 
-Result<DownloadInfo> Downloads::attach(Active& active, const StartDownload& command) {
+Result<api::DownloadInfo> Downloads::attach(Active& active, const api::StartDownload& command) {
   const std::string game = quoted(active.game);
   if (active.cancelled) {
     return fail(ErrorCode::busy, "the last download of " + game + " is just being cancelled: try again");
   }
   const Result<std::set<PeerId>> from = resolve_for(active, command.from);
   if (!from) return std::unexpected(from.error());
-  const bool wait = command.wait && *command.wait > rt::Duration::zero();
+  const bool wait = command.wait && *command.wait > runtime::Duration::zero();
   if (const auto conflict = version_conflict(active, command)) {
     return fail(ErrorCode::busy, game + " is being downloaded " + *conflict + ", not in version " +
                                      quoted(*command.version) +
@@ -91,7 +91,7 @@ Result<DownloadInfo> Downloads::attach(Active& active, const StartDownload& comm
     if (!active.wanted || active.wanted->size() < command.version->size()) active.wanted = command.version;
   }
   if (wait) {
-    const rt::TimePoint now = scope_.executor().now();
+    const runtime::TimePoint now = scope_.executor().now();
     active.wait.bring(*command.wait, now);
     if (active.download) active.download->wait_for_sources(active.wait.until(now));
     active.changed.set();
@@ -101,7 +101,7 @@ Result<DownloadInfo> Downloads::attach(Active& active, const StartDownload& comm
 }
 
 /// One whose end is decided is no longer attached to.
-rt::Task<void> Downloads::let_end(std::string game, rt::CancellationToken token) {
+runtime::Task<void> Downloads::let_end(std::string game, runtime::CancellationToken token) {
   const auto found = active_.find(game);
   if (found == active_.end()) co_return;
   const std::shared_ptr<Active> active = found->second;
@@ -111,4 +111,4 @@ rt::Task<void> Downloads::let_end(std::string game, rt::CancellationToken token)
   }
 }
 
-}  // namespace peer::node
+}  // namespace peer::downloads

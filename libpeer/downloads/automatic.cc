@@ -10,16 +10,16 @@
 #include "libpeer/downloads/downloads_state.h"
 #include "libpeer/runtime/sleep.h"
 
-namespace peer::node {
+namespace peer::downloads {
 
 using namespace std::chrono_literals;
 
 namespace {
 /// Peers and games come in bursts: the choice is better when they are all there.
-constexpr rt::Duration kGather = 1s;
+constexpr runtime::Duration kGather = 1s;
 /// After one that came to nothing, and after one that failed twice.
-constexpr rt::Duration kRetry = 1min;
-constexpr rt::Duration kLateRetry = 10min;
+constexpr runtime::Duration kRetry = 1min;
+constexpr runtime::Duration kLateRetry = 10min;
 }  // namespace
 
 bool Downloads::is_automatic(const std::string& game) const {
@@ -38,8 +38,8 @@ void Downloads::reconfigure(std::size_t parallel, std::uint64_t reserve, std::ve
 void Downloads::begin_automatic(const std::string& game) {
   if (active_.contains(game) || dismissed_.contains(game) || !is_automatic(game)) return;
   const auto past = past_.find(game);
-  const bool finished = past != past_.end() && past->second.state == DownloadState::finished;
-  const bool failed = past != past_.end() && past->second.state == DownloadState::failed;
+  const bool finished = past != past_.end() && past->second.state == api::DownloadState::finished;
+  const bool failed = past != past_.end() && past->second.state == api::DownloadState::failed;
   const auto retry = retry_at_.find(game);
   if (!finished && retry != retry_at_.end() && scope_.executor().now() < retry->second) return;
   const auto snapshot = options_.library->snapshot();
@@ -48,21 +48,21 @@ void Downloads::begin_automatic(const std::string& game) {
   if (local != nullptr && (!local->offered || !local->downloaded || local->root != options_.context.root)) return;
   const Result<Choice> choice = choose(game, std::nullopt, {});
   if (!choice || choice->here) return;
-  StartDownload command;
+  api::StartDownload command;
   command.game = game;
-  const Result<DownloadInfo> begun = start(command);
+  const Result<api::DownloadInfo> begun = start(command);
   if (!begun) return;
   if (const auto active = active_.find(game); active != active_.end()) active->second->automatic = true;
   retry_at_[game] = scope_.executor().now() + (failed ? kLateRetry : kRetry);
   log_.game(game).info(game + " " + choice->version.brief() + " is fetched by itself: downloads.auto names it");
 }
 
-rt::Task<void> Downloads::keep_up_to_date(rt::CancellationToken token) {
+runtime::Task<void> Downloads::keep_up_to_date(runtime::CancellationToken token) {
   for (;;) {
-    const rt::Duration wait = retry_at_.empty() ? rt::Duration(1h) : kRetry;
-    auto due = [this](rt::CancellationToken limited) { return automatic_due_.wait(std::move(limited)); };
-    co_await rt::with_timeout(scope_.executor(), wait, std::move(due), token);
-    co_await rt::sleep_for(scope_.executor(), kGather, token);
+    const runtime::Duration wait = retry_at_.empty() ? runtime::Duration(1h) : kRetry;
+    auto due = [this](runtime::CancellationToken limited) { return automatic_due_.wait(std::move(limited)); };
+    co_await runtime::with_timeout(scope_.executor(), wait, std::move(due), token);
+    co_await runtime::sleep_for(scope_.executor(), kGather, token);
     automatic_due_.reset();
     if (stopping_) continue;
     std::erase_if(retry_at_, [now = scope_.executor().now()](const auto& each) { return each.second <= now; });
@@ -71,4 +71,4 @@ rt::Task<void> Downloads::keep_up_to_date(rt::CancellationToken token) {
   }
 }
 
-}  // namespace peer::node
+}  // namespace peer::downloads

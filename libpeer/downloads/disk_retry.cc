@@ -8,15 +8,15 @@
 #include "libpeer/downloads/downloads_state.h"
 #include "libpeer/runtime/sleep.h"
 
-namespace peer::node {
+namespace peer::downloads {
 
 using namespace std::chrono_literals;
 
 namespace {
-constexpr rt::Duration kFirstPause = 2s;
-constexpr rt::Duration kLongestPause = 30s;
+constexpr runtime::Duration kFirstPause = 2s;
+constexpr runtime::Duration kLongestPause = 30s;
 /// Trouble that comes after so long a time of quiet is new.
-constexpr rt::Duration kQuiet = 60s;
+constexpr runtime::Duration kQuiet = 60s;
 
 /// What no patience helps against: the names, the links or the file system itself.
 constexpr std::array kLasting{EEXIST, ENOTDIR, EISDIR, ELOOP, ENAMETOOLONG, EFBIG, EINVAL, EXDEV, ENOTEMPTY, EMLINK};
@@ -26,8 +26,8 @@ bool may_pass(const Error& error) {
   return error.code == ErrorCode::disk_error && std::ranges::find(kLasting, error.system) == kLasting.end();
 }
 
-rt::Duration pause_before(unsigned tries) {
-  rt::Duration pause = kFirstPause;
+runtime::Duration pause_before(unsigned tries) {
+  runtime::Duration pause = kFirstPause;
   for (unsigned i = 1; i < tries && pause < kLongestPause; ++i) pause *= 2;
   return std::min(pause, kLongestPause);
 }
@@ -37,7 +37,7 @@ rt::Duration pause_before(unsigned tries) {
 bool Downloads::take_trouble(Active& active, const Error& error) {
   if (!may_pass(error)) return false;
   if (error.code == ErrorCode::no_space && !active.staged && !active.patient) return false;
-  const rt::TimePoint now = scope_.executor().now();
+  const runtime::TimePoint now = scope_.executor().now();
   if (now - active.trouble_at > kQuiet) active.tries = 0;
   const bool news = !active.trouble || active.trouble->message != error.message;
   ++active.tries;
@@ -47,21 +47,21 @@ bool Downloads::take_trouble(Active& active, const Error& error) {
   active.patient = true;  // peers may come and go meanwhile
   if (news) {
     log_.game(active.game).warn("download of " + active.game + " pauses until this is over: " + error.message);
-    tell(active, DownloadEvent::Kind::progress);
+    tell(active, api::DownloadEvent::Kind::progress);
   }
   return true;
 }
 
-rt::Task<void> Downloads::wait_out_trouble(Active& active, rt::CancellationToken token) {
-  const rt::TimePoint until = active.trouble_at + pause_before(active.tries);
+runtime::Task<void> Downloads::wait_out_trouble(Active& active, runtime::CancellationToken token) {
+  const runtime::TimePoint until = active.trouble_at + pause_before(active.tries);
   while (!std::exchange(active.try_now, false)) {
-    const rt::TimePoint now = scope_.executor().now();
+    const runtime::TimePoint now = scope_.executor().now();
     if (now >= until) co_return;
-    rt::Deadline deadline(scope_.executor(), until - now, token);
+    runtime::Deadline deadline(scope_.executor(), until - now, token);
     active.changed.reset();
     try {
       co_await active.changed.wait(deadline.token());
-    } catch (const rt::Cancelled&) {
+    } catch (const runtime::Cancelled&) {
       if (token.requested()) throw;
     }
   }
@@ -77,4 +77,4 @@ void Downloads::note_progress(Active& active) {
   log_.game(active.game).info("download of " + active.game + " goes on");
 }
 
-}  // namespace peer::node
+}  // namespace peer::downloads

@@ -8,15 +8,15 @@
 #include "libpeer/protocol/path.h"
 #include "libpeer/runtime/sleep.h"
 
-namespace peer::node {
+namespace peer::downloads {
 
 namespace {
 std::int64_t usable_time(std::int64_t modified, std::int64_t now) { return modified > now ? 0 : modified; }
 }  // namespace
 
-const RemoteVersion* choose_version(const std::vector<RemoteVersion>& offered, std::int64_t now) {
-  const RemoteVersion* best = nullptr;
-  for (const RemoteVersion& version : offered) {
+const api::RemoteVersion* choose_version(const std::vector<api::RemoteVersion>& offered, std::int64_t now) {
+  const api::RemoteVersion* best = nullptr;
+  for (const api::RemoteVersion& version : offered) {
     if (best == nullptr) {
       best = &version;
       continue;
@@ -32,29 +32,29 @@ const RemoteVersion* choose_version(const std::vector<RemoteVersion>& offered, s
   return best;
 }
 
-Downloads::Downloads(rt::Scope& parent, DownloadsOptions options)
+Downloads::Downloads(runtime::Scope& parent, DownloadsOptions options)
     : scope_(parent, "downloads"), options_(std::move(options)), log_(options_.log.named("transfer")) {}
 
 Downloads::~Downloads() = default;
 
-DownloadInfo Downloads::info(const Active& active) const {
+api::DownloadInfo Downloads::info(const Active& active) const {
   const transfer::Progress current = active.download ? active.download->progress() : active.progress;
   const transfer::Progress& progress = current.bytes_total != 0 ? current : active.progress;  // it is not opened yet
-  DownloadInfo info;
+  api::DownloadInfo info;
   info.game = active.game;
   info.version = active.version;
   info.state = active.state;
-  if (active.state == DownloadState::downloading && progress.phase == transfer::Phase::publishing) {
-    info.state = DownloadState::verifying;
+  if (active.state == api::DownloadState::downloading && progress.phase == transfer::Phase::publishing) {
+    info.state = api::DownloadState::verifying;
   }
-  if (active.trouble) info.state = DownloadState::paused;
+  if (active.trouble) info.state = api::DownloadState::paused;
   info.bytes_total = progress.bytes_total != 0 ? progress.bytes_total : active.size;
   info.bytes_done = progress.bytes_done;
   info.bytes_reused = progress.bytes_reused;
   info.bytes_received = received(active);
   info.elapsed_s = std::chrono::duration<double>(elapsed(active)).count();
   info.bytes_timed = timed(active);
-  if (info.state == DownloadState::downloading) {
+  if (info.state == api::DownloadState::downloading) {
     info.rate = progress.rate;
     info.eta_s = progress.eta_s;
     info.bottleneck = progress.bottleneck;
@@ -70,13 +70,13 @@ DownloadInfo Downloads::info(const Active& active) const {
   return info;
 }
 
-void Downloads::tell(Active& active, DownloadEvent::Kind kind) {
+void Downloads::tell(Active& active, api::DownloadEvent::Kind kind) {
   if (stopping_) return;  // nothing more is said of a download after ShuttingDown
-  options_.on_event(DownloadEvent{kind, info(active)});
+  options_.on_event(api::DownloadEvent{kind, info(active)});
 }
 
-std::vector<DownloadInfo> Downloads::list() const {
-  std::vector<DownloadInfo> all;
+std::vector<api::DownloadInfo> Downloads::list() const {
+  std::vector<api::DownloadInfo> all;
   for (const auto& active : in_order()) all.push_back(info(*active));
   for (const auto& [game, past] : past_) {
     if (!active_.contains(game)) all.push_back(past);
@@ -109,26 +109,26 @@ Result<Downloads::Choice> Downloads::choose(const std::string& game, const std::
   const auto snapshot = options_.library->snapshot();
   const library::LocalGame* local = snapshot->find(game);
   const library::OfferedGame* installed = local != nullptr ? local->offered.get() : nullptr;
-  std::vector<RemoteVersion> offered = options_.table->versions(game, from);
+  std::vector<api::RemoteVersion> offered = options_.table->versions(game, from);
   if (installed != nullptr) {
-    auto same = std::ranges::find(offered, installed->version, &RemoteVersion::version);
+    auto same = std::ranges::find(offered, installed->version, &api::RemoteVersion::version);
     if (same == offered.end()) {
       offered.push_back({installed->version, local->size, local->files, installed->document->times.modified, {}});
     }
   }
   const bool refused =
       offered.empty() && !from.empty() && std::ranges::all_of(from, [this](const PeerId& peer) {
-        const PeerEntry* entry = options_.table->find(peer);
-        return entry != nullptr && (entry->state == PeerState::refused || entry->state == PeerState::banned);
+        const sessions::PeerEntry* entry = options_.table->find(peer);
+        return entry != nullptr && (entry->state == api::PeerState::refused || entry->state == api::PeerState::banned);
       });
   if (refused) {
-    const PeerEntry& first = *options_.table->find(*from.begin());
+    const sessions::PeerEntry& first = *options_.table->find(*from.begin());
     const std::string why = first.refusal.empty() ? std::string(to_string(first.state)) : first.refusal;
     return fail(ErrorCode::refused, first.name + " brings nothing: " + why);
   }
-  const RemoteVersion* chosen = nullptr;
+  const api::RemoteVersion* chosen = nullptr;
   if (version) {
-    for (const RemoteVersion& each : offered) {
+    for (const api::RemoteVersion& each : offered) {
       if (!each.version.hex().starts_with(*version)) continue;
       if (chosen != nullptr)
         return fail(ErrorCode::invalid, "version " + *version + " is not unique: give more digits");
@@ -150,7 +150,7 @@ Result<Downloads::Choice> Downloads::choose(const std::string& game, const std::
   return Choice{chosen->version, chosen->size, installed != nullptr && installed->version == chosen->version};
 }
 
-Result<DownloadInfo> Downloads::start(const StartDownload& command) {
+Result<api::DownloadInfo> Downloads::start(const api::StartDownload& command) {
   if (const auto problem = protocol::game_id_problem(command.game)) {
     return fail(ErrorCode::invalid, protocol::printable(command.game) + " is no game: " + *problem);
   }
@@ -162,16 +162,16 @@ Result<DownloadInfo> Downloads::start(const StartDownload& command) {
   const Result<std::set<PeerId>> from = resolve(command.from);
   if (!from) return std::unexpected(from.error());
   const Result<Choice> choice = choose(command.game, command.version, *from);
-  const bool wait = command.wait && *command.wait > rt::Duration::zero();
+  const bool wait = command.wait && *command.wait > runtime::Duration::zero();
   const bool may_wait =
       wait && (choice || choice.error().code == ErrorCode::no_such_game ||
                choice.error().code == ErrorCode::no_peer_has_it || choice.error().code == ErrorCode::refused);
   if (!choice && !may_wait) return std::unexpected(choice.error());
   if (choice && choice->here) {
-    DownloadInfo done;
+    api::DownloadInfo done;
     done.game = command.game;
     done.version = choice->version;
-    done.state = DownloadState::finished;
+    done.state = api::DownloadState::finished;
     done.bytes_total = done.bytes_done = done.bytes_reused = choice->size;
     return done;
   }
@@ -200,19 +200,19 @@ Result<DownloadInfo> Downloads::start(const StartDownload& command) {
 void Downloads::carry_on(Active& active) const {
   const auto found = past_.find(active.game);
   if (found == past_.end()) return;
-  const DownloadInfo& past = found->second;
-  const bool ended_early = past.state == DownloadState::failed || past.state == DownloadState::peers_gone;
+  const api::DownloadInfo& past = found->second;
+  const bool ended_early = past.state == api::DownloadState::failed || past.state == api::DownloadState::peers_gone;
   if (!ended_early || !active.version_known || past.version != active.version) return;
   active.received_before = past.bytes_received;
   active.timed_before = past.bytes_timed;
-  active.elapsed_before = std::chrono::duration_cast<rt::Duration>(std::chrono::duration<double>(past.elapsed_s));
-  for (const DownloadSource& source : past.sources) active.sources_before[source.id] = source.bytes;
+  active.elapsed_before = std::chrono::duration_cast<runtime::Duration>(std::chrono::duration<double>(past.elapsed_s));
+  for (const api::DownloadSource& source : past.sources) active.sources_before[source.id] = source.bytes;
 }
 
 void Downloads::enter(std::shared_ptr<Active> active) {
   active->position = next_position_++;
   active_.emplace(active->game, active);
-  const rt::CancellationToken token = active->stop.token();
+  const runtime::CancellationToken token = active->stop.token();
   std::string name = "download " + active->game;
   scope_.spawn(std::move(name), run(std::move(active), token));
 }
@@ -225,10 +225,10 @@ void Downloads::sources_changed() {
   }
 }
 
-rt::Task<void> Downloads::stop() {
+runtime::Task<void> Downloads::stop() {
   stopping_ = true;
   scope_.request_stop();
   co_await scope_.join();
 }
 
-}  // namespace peer::node
+}  // namespace peer::downloads

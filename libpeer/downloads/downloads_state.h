@@ -10,7 +10,7 @@
 #include "libpeer/downloads/downloads.h"
 #include "libpeer/downloads/peer_wait.h"
 
-namespace peer::node {
+namespace peer::downloads {
 
 struct Downloads::Active {
   std::string game;
@@ -25,35 +25,35 @@ struct Downloads::Active {
   std::uint64_t position = 0;
   bool in_line = false;  ///< nothing but its turn is missing
   std::uint64_t size = 0;
-  DownloadState state = DownloadState::queued;
+  api::DownloadState state = api::DownloadState::queued;
   std::optional<Error> error;
   std::optional<Error> trouble;     ///< of the disk: it rests, or is being tried again
   unsigned tries = 0;               ///< since the trouble began
-  rt::TimePoint trouble_at{};       ///< when it was met last,
+  runtime::TimePoint trouble_at{};  ///< when it was met last,
   std::uint64_t trouble_bytes = 0;  ///< and what was done by then; more is the end of it
   bool try_now = false;             ///< a person asked for it
   bool staged = false;              ///< something of it lies on the disk
-  rt::TimePoint began{};
-  bool begun = false;                         ///< DownloadGameFilesBegin was told
-  std::optional<DownloadEvent::Kind> ending;  ///< decided
-  bool cancelled = false;                     ///< by a person
-  bool automatic = false;                     ///< begun by downloads.auto: a user's own game stays
-  bool repair = false;                        ///< that the version is here already is no end
-  bool paused = false;                        ///< by a person
-  bool over = false;                          ///< its task has ended
-  rt::Event changed;                          ///< one of the above, or `attempt`
-  rt::CancellationSource stop;
-  rt::CancellationSource* attempt = nullptr;  ///< from one pause to the next; null: at rest
+  runtime::TimePoint began{};
+  bool begun = false;                              ///< DownloadGameFilesBegin was told
+  std::optional<api::DownloadEvent::Kind> ending;  ///< decided
+  bool cancelled = false;                          ///< by a person
+  bool automatic = false;                          ///< begun by downloads.auto: a user's own game stays
+  bool repair = false;                             ///< that the version is here already is no end
+  bool paused = false;                             ///< by a person
+  bool over = false;                               ///< its task has ended
+  runtime::Event changed;                          ///< one of the above, or `attempt`
+  runtime::CancellationSource stop;
+  runtime::CancellationSource* attempt = nullptr;  ///< from one pause to the next; null: at rest
   std::unique_ptr<transfer::Download> download;
   transfer::Progress progress;                       ///< of the latest attempt
   std::uint64_t received_before = 0;                 ///< by the attempts before
   std::map<PeerId, std::uint64_t> sources_before{};  ///< and from whom
-  rt::Duration elapsed_before{};                     ///< how long those attempts took that were timed,
+  runtime::Duration elapsed_before{};                ///< how long those attempts took that were timed,
   std::uint64_t timed_before = 0;                    ///< and what they received
   std::uint64_t saved = 0;                           ///< what the store was told of the payload received,
-  rt::TimePoint saved_at{};
+  runtime::TimePoint saved_at{};
 
-  explicit Active(const rt::CancellationToken& parent) : stop(parent) {}
+  explicit Active(const runtime::CancellationToken& parent) : stop(parent) {}
 
   /// After a restart or a pause peers may have come and gone. One that has found a peer before waits for the next as
   /// long as that takes; one that has not keeps to its wait, if it has one.
@@ -77,4 +77,4 @@ class Downloads::Guard {
   bool running_ = false;
 };
 
-}  // namespace peer::node
+}  // namespace peer::downloads

@@ -7,7 +7,7 @@
 #include "libpeer/runtime/call_on.h"
 #include "libpeer/staging/estimate.h"
 
-namespace peer::node {
+namespace peer::downloads {
 
 namespace {
 /// What is assumed where nothing was measured yet: a gigabit network.
@@ -29,8 +29,8 @@ double Downloads::expected_rate() const {
   return rate;
 }
 
-rt::Task<Result<std::shared_ptr<const protocol::ManifestDocument>>> Downloads::manifest_of(
-    std::string game, Digest version, std::set<PeerId> from, rt::CancellationToken token) {
+runtime::Task<Result<std::shared_ptr<const protocol::ManifestDocument>>> Downloads::manifest_of(
+    std::string game, Digest version, std::set<PeerId> from, runtime::CancellationToken token) {
   Error last{ErrorCode::no_peer_has_it, "no peer has " + game, 0};
   for (const transfer::SourcePeer& source : options_.table->sources(game, version)) {
     if (!from.empty() && !from.contains(source.id)) continue;
@@ -40,15 +40,15 @@ rt::Task<Result<std::shared_ptr<const protocol::ManifestDocument>>> Downloads::m
     job.peer = source;
     job.game = game;
     job.version = version;
-    auto start = [job](rt::CancellationToken t) { return transfer::fetch_manifest(job, t); };
-    auto got = co_await rt::call_on(*options_.context.net, "manifest of " + game, std::move(start), token);
+    auto start = [job](runtime::CancellationToken t) { return transfer::fetch_manifest(job, t); };
+    auto got = co_await runtime::call_on(*options_.context.net, "manifest of " + game, std::move(start), token);
     if (got) co_return std::move(*got);
     last = got.error();
   }
   co_return std::unexpected(last);
 }
 
-rt::Task<Result<DownloadInfo>> Downloads::plan(StartDownload command, rt::CancellationToken token) {
+runtime::Task<Result<api::DownloadInfo>> Downloads::plan(api::StartDownload command, runtime::CancellationToken token) {
   if (const auto problem = protocol::game_id_problem(command.game)) {
     co_return fail(ErrorCode::invalid, protocol::printable(command.game) + " is no game: " + *problem);
   }
@@ -56,13 +56,13 @@ rt::Task<Result<DownloadInfo>> Downloads::plan(StartDownload command, rt::Cancel
   if (!from) co_return std::unexpected(from.error());
   const Result<Choice> choice = choose(command.game, command.version, *from);
   if (!choice) co_return std::unexpected(choice.error());
-  DownloadInfo info;
+  api::DownloadInfo info;
   info.game = command.game;
   info.version = choice->version;
   info.bytes_total = choice->size;
   info.plan.emplace();
   if (choice->here) {
-    info.state = DownloadState::finished;
+    info.state = api::DownloadState::finished;
     info.bytes_done = info.bytes_reused = choice->size;
     co_return info;
   }
@@ -70,10 +70,11 @@ rt::Task<Result<DownloadInfo>> Downloads::plan(StartDownload command, rt::Cancel
   if (!document) co_return std::unexpected(document.error());
   auto look = [disk = options_.context.disk, root = options_.context.root, game = command.game,
                version = choice->version, document = *document,
-               snapshot = options_.library->snapshot()](const rt::StopFlag& stop) {
-    return transfer::estimate_download(*disk, root, game, version, document->manifest, *snapshot, stop);
+               snapshot = options_.library->snapshot()](const runtime::StopFlag& stop) {
+    return staging::estimate_download(*disk, root, game, version, document->manifest, *snapshot, stop);
   };
-  const Result<transfer::Estimate> estimate = co_await rt::offload(*options_.context.workers, std::move(look), token);
+  const Result<staging::Estimate> estimate =
+      co_await runtime::offload(*options_.context.workers, std::move(look), token);
   if (!estimate) co_return std::unexpected(estimate.error());
   info.bytes_total = estimate->total;
   info.bytes_done = estimate->staged;
@@ -84,7 +85,7 @@ rt::Task<Result<DownloadInfo>> Downloads::plan(StartDownload command, rt::Cancel
   info.plan->reserve = options_.context.reserve;
   info.plan->rate = expected_rate();
   info.eta_s = static_cast<double>(estimate->received) / info.plan->rate;
-  for (const RemoteVersion& offered : options_.table->versions(command.game, *from)) {
+  for (const api::RemoteVersion& offered : options_.table->versions(command.game, *from)) {
     if (offered.version != choice->version) continue;
     for (const PeerId& peer : offered.peers) info.sources.push_back({peer, 0});
   }
@@ -99,4 +100,4 @@ rt::Task<Result<DownloadInfo>> Downloads::plan(StartDownload command, rt::Cancel
   co_return info;
 }
 
-}  // namespace peer::node
+}  // namespace peer::downloads

@@ -3,16 +3,16 @@
 #include <algorithm>
 #include <utility>
 
-namespace peer::node {
+namespace peer::downloads {
 
 namespace {
-rt::TimePoint after(rt::TimePoint now, rt::Duration wait) {
-  return wait > rt::TimePoint::max() - now ? rt::TimePoint::max() : now + wait;
+runtime::TimePoint after(runtime::TimePoint now, runtime::Duration wait) {
+  return wait > runtime::TimePoint::max() - now ? runtime::TimePoint::max() : now + wait;
 }
 }  // namespace
 
-void PeerWait::bring(rt::Duration wait, rt::TimePoint now) {
-  wait = std::max(wait, rt::Duration::zero());
+void PeerWait::bring(runtime::Duration wait, runtime::TimePoint now) {
+  wait = std::max(wait, runtime::Duration::zero());
   brought_ = true;
   if (held_) {
     held_ = std::max(*held_, wait);
@@ -21,19 +21,19 @@ void PeerWait::bring(rt::Duration wait, rt::TimePoint now) {
   }
 }
 
-rt::TimePoint PeerWait::until(rt::TimePoint now) const { return held_ ? after(now, *held_) : until_; }
+runtime::TimePoint PeerWait::until(runtime::TimePoint now) const { return held_ ? after(now, *held_) : until_; }
 
-rt::Duration PeerWait::left(rt::TimePoint now) const {
+runtime::Duration PeerWait::left(runtime::TimePoint now) const {
   if (held_) return *held_;
-  return until_ > now ? until_ - now : rt::Duration::zero();
+  return until_ > now ? until_ - now : runtime::Duration::zero();
 }
 
-void PeerWait::hold(rt::TimePoint now) {
+void PeerWait::hold(runtime::TimePoint now) {
   if (!held_) held_ = left(now);
 }
 
-void PeerWait::go_on(rt::TimePoint now) {
+void PeerWait::go_on(runtime::TimePoint now) {
   if (const auto held = std::exchange(held_, std::nullopt); held && brought_) until_ = after(now, *held);
 }
 
-}  // namespace peer::node
+}  // namespace peer::downloads

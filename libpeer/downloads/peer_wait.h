@@ -9,28 +9,28 @@
 
 #include "libpeer/runtime/executor.h"
 
-namespace peer::node {
+namespace peer::downloads {
 
 class PeerWait {
  public:
   /// Adds a wait that begins now.
-  void bring(rt::Duration wait, rt::TimePoint now);
+  void bring(runtime::Duration wait, runtime::TimePoint now);
   /// Somebody brought one, even if it is over.
   bool brought() const noexcept { return brought_; }
   /// When the longest is over; in the past if there is none.
-  rt::TimePoint until(rt::TimePoint now) const;
+  runtime::TimePoint until(runtime::TimePoint now) const;
   /// What is left of the longest; 0: nothing.
-  rt::Duration left(rt::TimePoint now) const;
+  runtime::Duration left(runtime::TimePoint now) const;
 
   /// Stops the clock.
-  void hold(rt::TimePoint now);
+  void hold(runtime::TimePoint now);
   /// Lets the clock run again.
-  void go_on(rt::TimePoint now);
+  void go_on(runtime::TimePoint now);
 
  private:
   bool brought_ = false;
-  rt::TimePoint until_ = rt::TimePoint::min();
-  std::optional<rt::Duration> held_;  ///< what was left when the clock was stopped
+  runtime::TimePoint until_ = runtime::TimePoint::min();
+  std::optional<runtime::Duration> held_;  ///< what was left when the clock was stopped
 };
 
-}  // namespace peer::node
+}  // namespace peer::downloads

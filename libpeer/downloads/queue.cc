@@ -8,21 +8,21 @@
 #include "libpeer/runtime/sleep.h"
 #include "libpeer/staging/trash.h"
 
-namespace peer::node {
+namespace peer::downloads {
 
 using namespace std::chrono_literals;
 
 namespace {
 /// How far the payload told to the store lags behind.
-constexpr rt::Duration kSaveInterval = 1s;
-constexpr rt::Duration kForgetPause = 1s;
+constexpr runtime::Duration kSaveInterval = 1s;
+constexpr runtime::Duration kForgetPause = 1s;
 constexpr std::chrono::seconds kLongestWait = std::chrono::years(1);
 constexpr unsigned kForgetTries = 60;
 }  // namespace
 
 /// "version=PREFIX auto=1 from=PEER wait=SECONDS", each as it was asked for; no deadline is kept, only what was left of
 /// it.
-std::string Downloads::format_options(const Active& active, rt::TimePoint now) {
+std::string Downloads::format_options(const Active& active, runtime::TimePoint now) {
   std::string text;
   if (active.wanted) text += "version=" + *active.wanted + " ";
   if (active.automatic) text += "auto=1 ";
@@ -34,7 +34,7 @@ std::string Downloads::format_options(const Active& active, rt::TimePoint now) {
 }
 
 /// What cannot be read is as if it had not been asked for.
-void Downloads::parse_options(std::string_view text, Active& active, rt::TimePoint now) {
+void Downloads::parse_options(std::string_view text, Active& active, runtime::TimePoint now) {
   while (!text.empty()) {
     const std::string_view word = text.substr(0, text.find(' '));
     text.remove_prefix(std::min(word.size() + 1, text.size()));
@@ -64,9 +64,9 @@ Result<std::shared_ptr<Downloads::Active>> Downloads::under_way(const std::strin
     return fail(ErrorCode::no_such_game, "no download of " + name + " is under way: 'peerctl downloads' lists them");
   }
   switch (past->second.state) {
-    case DownloadState::finished:
+    case api::DownloadState::finished:
       return fail(ErrorCode::no_such_game, "the download of " + name + " has finished already");
-    case DownloadState::cancelled:
+    case api::DownloadState::cancelled:
       return fail(ErrorCode::no_such_game, "the download of " + name +
                                                " was cancelled, and what it had received is deleted: 'peerctl "
                                                "download' begins it anew");
@@ -80,8 +80,8 @@ Result<std::shared_ptr<Downloads::Active>> Downloads::under_way(const std::strin
 /// A new attempt at what failed or lost its peers: the same version, from the same peers, on top of what was received.
 Result<std::shared_ptr<Downloads::Active>> Downloads::again(const std::string& game) const {
   const auto found = past_.find(game);
-  const bool resumable = found != past_.end() && (found->second.state == DownloadState::failed ||
-                                                  found->second.state == DownloadState::peers_gone);
+  const bool resumable = found != past_.end() && (found->second.state == api::DownloadState::failed ||
+                                                  found->second.state == api::DownloadState::peers_gone);
   if (!resumable) return under_way(game);  // which says why not
   const Past& past = found->second;
   auto active = std::make_shared<Active>(scope_.token());
@@ -125,12 +125,12 @@ std::uint64_t Downloads::timed(const Active& active) {
   return bytes;
 }
 
-rt::Duration Downloads::elapsed(const Active& active) const {
+runtime::Duration Downloads::elapsed(const Active& active) const {
   if (!active.download) return active.elapsed_before;
   return active.elapsed_before + (scope_.executor().now() - active.began);
 }
 
-rt::Task<Result<DownloadInfo>> Downloads::pause(std::string game, rt::CancellationToken token) {
+runtime::Task<Result<api::DownloadInfo>> Downloads::pause(std::string game, runtime::CancellationToken token) {
   const auto found = under_way(game);
   if (!found) co_return std::unexpected(found.error());
   const std::shared_ptr<Active>& active = *found;
@@ -147,7 +147,7 @@ rt::Task<Result<DownloadInfo>> Downloads::pause(std::string game, rt::Cancellati
   co_return info(*active);
 }
 
-rt::Task<Result<DownloadInfo>> Downloads::resume(std::string game, rt::CancellationToken token) {
+runtime::Task<Result<api::DownloadInfo>> Downloads::resume(std::string game, runtime::CancellationToken token) {
   co_await let_end(game, token);
   if (!active_.contains(game)) {
     Result<std::shared_ptr<Active>> begun = again(game);
@@ -171,7 +171,7 @@ rt::Task<Result<DownloadInfo>> Downloads::resume(std::string game, rt::Cancellat
     co_return info(*active);
   }
   active->paused = false;
-  if (active->state == DownloadState::paused) active->state = DownloadState::queued;
+  if (active->state == api::DownloadState::paused) active->state = api::DownloadState::queued;
   active->wait.go_on(scope_.executor().now());
   active->be_patient();
   active->changed.set();
@@ -179,7 +179,8 @@ rt::Task<Result<DownloadInfo>> Downloads::resume(std::string game, rt::Cancellat
   co_return info(*active);
 }
 
-rt::Task<Result<DownloadInfo>> Downloads::move(std::string game, std::uint64_t position, rt::CancellationToken token) {
+runtime::Task<Result<api::DownloadInfo>> Downloads::move(std::string game, std::uint64_t position,
+                                                         runtime::CancellationToken token) {
   const auto found = under_way(game);
   if (!found) co_return std::unexpected(found.error());
   if (position == 0) co_return fail(ErrorCode::invalid, "positions count from 1");
@@ -197,7 +198,7 @@ rt::Task<Result<DownloadInfo>> Downloads::move(std::string game, std::uint64_t p
   co_return info(**found);
 }
 
-rt::Task<Result<bool>> Downloads::cancel(std::string game, rt::CancellationToken token) {
+runtime::Task<Result<bool>> Downloads::cancel(std::string game, runtime::CancellationToken token) {
   co_await let_end(game, token);
   if (!active_.contains(game)) {
     // What it received is deleted as that of a running one is, so that nobody begins it anew meanwhile.
@@ -223,7 +224,7 @@ rt::Task<Result<bool>> Downloads::cancel(std::string game, rt::CancellationToken
   co_return true;
 }
 
-rt::Task<Result<bool>> Downloads::repair(std::string game, Digest version, rt::CancellationToken token) {
+runtime::Task<Result<bool>> Downloads::repair(std::string game, Digest version, runtime::CancellationToken token) {
   if (active_.contains(game)) co_return fail(ErrorCode::busy, game + " is being downloaded: let that end first");
   auto active = std::make_shared<Active>(scope_.token());
   active->game = game;
@@ -241,21 +242,21 @@ rt::Task<Result<bool>> Downloads::repair(std::string game, Digest version, rt::C
     active->changed.reset();
     co_await active->changed.wait(token);
   }
-  if (active->state == DownloadState::finished) co_return true;
+  if (active->state == api::DownloadState::finished) co_return true;
   if (active->error) co_return std::unexpected(*active->error);
   co_return fail(ErrorCode::cancelled, "the repair of " + game + " was cancelled");
 }
 
-rt::Task<Result<bool>> Downloads::discard(std::string game, rt::CancellationToken token) {
+runtime::Task<Result<bool>> Downloads::discard(std::string game, runtime::CancellationToken token) {
   if (active_.contains(game)) co_return fail(ErrorCode::busy, game + " is being downloaded: cancel that first");
   co_return co_await discard_staging(std::move(game), token);
 }
 
-rt::Task<Result<bool>> Downloads::discard_staging(std::string game, rt::CancellationToken token) {
-  auto discard = [disk = options_.context.disk, root = options_.context.root, game](const rt::StopFlag&) {
-    return transfer::discard_staging(*disk, root, game);
+runtime::Task<Result<bool>> Downloads::discard_staging(std::string game, runtime::CancellationToken token) {
+  auto discard = [disk = options_.context.disk, root = options_.context.root, game](const runtime::StopFlag&) {
+    return staging::discard_staging(*disk, root, game);
   };
-  Result<bool> discarded = co_await rt::offload(*options_.context.workers, std::move(discard), token);
+  Result<bool> discarded = co_await runtime::offload(*options_.context.workers, std::move(discard), token);
   if (discarded && *discarded && !stopping_) scope_.spawn("empty the trash", empty_trash(scope_.token()));
   co_return discarded;
 }
@@ -267,18 +268,18 @@ void Downloads::removed(const std::string& game) {
 }
 
 /// In the background: what is in there is out of everybody's sight. What a stop leaves the next start deletes.
-rt::Task<void> Downloads::empty_trash(rt::CancellationToken token) {
-  auto empty = [disk = options_.context.disk, root = options_.context.root](const rt::StopFlag& stop) {
-    return transfer::empty_trash(*disk, root, stop);
+runtime::Task<void> Downloads::empty_trash(runtime::CancellationToken token) {
+  auto empty = [disk = options_.context.disk, root = options_.context.root](const runtime::StopFlag& stop) {
+    return staging::empty_trash(*disk, root, stop);
   };
-  const Result<void> emptied = co_await rt::offload(*options_.context.workers, std::move(empty), token);
+  const Result<void> emptied = co_await runtime::offload(*options_.context.workers, std::move(empty), token);
   if (!emptied && emptied.error().code != ErrorCode::cancelled) {
     log_.warn("what was removed could not be deleted for good: " + emptied.error().message);
   }
 }
 
 /// Its row in the store, as long as it is under way.
-rt::Task<void> Downloads::save(std::shared_ptr<Active> active, rt::CancellationToken token) {
+runtime::Task<void> Downloads::save(std::shared_ptr<Active> active, runtime::CancellationToken token) {
   if (active->over || active->ending) co_return;
   store::StoredDownload row;
   row.game = active->game;
@@ -290,12 +291,14 @@ rt::Task<void> Downloads::save(std::shared_ptr<Active> active, rt::CancellationT
   row.elapsed_ms = std::chrono::duration_cast<std::chrono::milliseconds>(elapsed(*active)).count();
   row.timed = timed(*active);
   active->saved_at = scope_.executor().now();
-  auto put = [store = options_.store, row = std::move(row)](const rt::StopFlag&) { return store->put_download(row); };
-  const Result<void> saved = co_await rt::offload(*options_.store_thread, std::move(put), token);
+  auto put = [store = options_.store, row = std::move(row)](const runtime::StopFlag&) {
+    return store->put_download(row);
+  };
+  const Result<void> saved = co_await runtime::offload(*options_.store_thread, std::move(put), token);
   if (!saved) log_.warn("the list of downloads could not be saved: " + saved.error().message);
 }
 
-rt::Task<void> Downloads::put_on_record(std::string game, rt::CancellationToken token) {
+runtime::Task<void> Downloads::put_on_record(std::string game, runtime::CancellationToken token) {
   const auto found = active_.find(game);
   if (found != active_.end()) co_await save(found->second, token);
 }
@@ -309,23 +312,23 @@ void Downloads::save_progress(Active& active) {
 }
 
 /// A full disk that keeps the store from it has room again soon: what was cancelled is being deleted.
-rt::Task<void> Downloads::forget(std::string game) {
+runtime::Task<void> Downloads::forget(std::string game) {
   for (unsigned tries = 1;; ++tries) {
-    auto remove = [store = options_.store, game](const rt::StopFlag&) { return store->remove_download(game); };
+    auto remove = [store = options_.store, game](const runtime::StopFlag&) { return store->remove_download(game); };
     const Result<void> removed =
-        co_await rt::offload(*options_.store_thread, std::move(remove), rt::CancellationToken());
+        co_await runtime::offload(*options_.store_thread, std::move(remove), runtime::CancellationToken());
     if (removed) co_return;
     if (tries == 1) log_.warn("the list of downloads could not be saved: " + removed.error().message);
     if (tries == kForgetTries || stopping_ || active_.contains(game)) co_return;
-    co_await rt::sleep_for(scope_.executor(), kForgetPause, scope_.token());
+    co_await runtime::sleep_for(scope_.executor(), kForgetPause, scope_.token());
     if (active_.contains(game)) co_return;  // it was asked for again, and has a row of its own
   }
 }
 
-rt::Task<void> Downloads::restore(rt::CancellationToken token) {
+runtime::Task<void> Downloads::restore(runtime::CancellationToken token) {
   scope_.spawn("empty the trash", empty_trash(scope_.token()));
-  auto load = [store = options_.store](const rt::StopFlag&) { return store->downloads(); };
-  const auto rows = co_await rt::offload(*options_.store_thread, std::move(load), token);
+  auto load = [store = options_.store](const runtime::StopFlag&) { return store->downloads(); };
+  const auto rows = co_await runtime::offload(*options_.store_thread, std::move(load), token);
   token.throw_if_requested();
   if (!rows) {
     log_.warn("the downloads of the last run could not be read: " + rows.error().message);
@@ -352,4 +355,4 @@ rt::Task<void> Downloads::restore(rt::CancellationToken token) {
   }
 }
 
-}  // namespace peer::node
+}  // namespace peer::downloads

@@ -5,20 +5,20 @@
 #include "libpeer/downloads/downloads_state.h"
 #include "libpeer/runtime/sleep.h"
 
-namespace peer::node {
+namespace peer::downloads {
 
 namespace {
 constexpr std::size_t kMaxPast = 200;
 /// One that waits as long as that takes looks again after this.
-constexpr rt::Duration kLook = std::chrono::hours(1);
+constexpr runtime::Duration kLook = std::chrono::hours(1);
 
 Error internal_error(const std::string& game, const std::string& what) {
   return Error{ErrorCode::internal, "the download of " + game + " failed: " + what, 0};
 }
 }  // namespace
 
-Downloads::Past::Past(DownloadInfo info, const Active& active)
-    : DownloadInfo(std::move(info)), wanted(active.wanted), repair(active.repair) {}
+Downloads::Past::Past(api::DownloadInfo info, const Active& active)
+    : api::DownloadInfo(std::move(info)), wanted(active.wanted), repair(active.repair) {}
 
 Downloads::Guard::Guard(Downloads& downloads, std::shared_ptr<Active> active)
     : downloads_(downloads), active_(std::move(active)) {}
@@ -56,36 +56,36 @@ void Downloads::Guard::give_up_turn() {
 }
 
 /// How it ends; told once the tables are clear, so that whoever hears of it may start it again.
-void Downloads::decide(Active& active, DownloadEvent::Kind kind, std::optional<Error> error) {
+void Downloads::decide(Active& active, api::DownloadEvent::Kind kind, std::optional<Error> error) {
   switch (kind) {
-    case DownloadEvent::Kind::finished: active.state = DownloadState::finished; break;
-    case DownloadEvent::Kind::cancelled: active.state = DownloadState::cancelled; break;
-    case DownloadEvent::Kind::all_peers_gone: active.state = DownloadState::peers_gone; break;
-    default: active.state = DownloadState::failed; break;
+    case api::DownloadEvent::Kind::finished: active.state = api::DownloadState::finished; break;
+    case api::DownloadEvent::Kind::cancelled: active.state = api::DownloadState::cancelled; break;
+    case api::DownloadEvent::Kind::all_peers_gone: active.state = api::DownloadState::peers_gone; break;
+    default: active.state = api::DownloadState::failed; break;
   }
   active.ending = kind;
   active.trouble.reset();
   active.error = std::move(error);
 }
 
-rt::Task<void> Downloads::run(std::shared_ptr<Active> active, rt::CancellationToken token) {
+runtime::Task<void> Downloads::run(std::shared_ptr<Active> active, runtime::CancellationToken token) {
   {
     Guard guard(*this, active);
     std::string failure;
     try {
       co_await run_attempts(*active, guard, token);
-    } catch (const rt::Cancelled&) {
+    } catch (const runtime::Cancelled&) {
       if (!token.requested()) failure = "a stray cancellation";
     } catch (const std::exception& e) {
       failure = e.what();  // a bug or exhaustion: this download's end, not that of the others
     }
     guard.give_up_turn();
     if (!active->ending && !failure.empty()) {
-      decide(*active, DownloadEvent::Kind::failed, internal_error(active->game, failure));
+      decide(*active, api::DownloadEvent::Kind::failed, internal_error(active->game, failure));
       log_.game(active->game).error(active->error->message);
     } else if (!active->ending && active->cancelled) {
-      decide(*active, DownloadEvent::Kind::cancelled, std::nullopt);
-      const Result<bool> discarded = co_await discard_staging(active->game, rt::CancellationToken());
+      decide(*active, api::DownloadEvent::Kind::cancelled, std::nullopt);
+      const Result<bool> discarded = co_await discard_staging(active->game, runtime::CancellationToken());
       if (discarded) {
         log_.game(active->game).info("download of " + active->game + " is cancelled, and what it received is removed");
       } else
@@ -94,14 +94,14 @@ rt::Task<void> Downloads::run(std::shared_ptr<Active> active, rt::CancellationTo
   }
   // Cut off by shutdown: nothing is said of it, and the next start begins it again.
   if (!active->ending || (stopping_ && !active->cancelled)) co_return;
-  if (active->begun || *active->ending == DownloadEvent::Kind::failed) tell(*active, *active->ending);
+  if (active->begun || *active->ending == api::DownloadEvent::Kind::failed) tell(*active, *active->ending);
   co_await forget(active->game);
 }
 
 /// From one pause to the next, until it is decided how it ends.
-rt::Task<void> Downloads::run_attempts(Active& active, Guard& guard, rt::CancellationToken token) {
+runtime::Task<void> Downloads::run_attempts(Active& active, Guard& guard, runtime::CancellationToken token) {
   struct Attempt {
-    Attempt(Active& a, const rt::CancellationToken& parent) : active(a), stop(parent) { active.attempt = &stop; }
+    Attempt(Active& a, const runtime::CancellationToken& parent) : active(a), stop(parent) { active.attempt = &stop; }
     Attempt(const Attempt&) = delete;
     Attempt& operator=(const Attempt&) = delete;
     ~Attempt() {
@@ -109,34 +109,34 @@ rt::Task<void> Downloads::run_attempts(Active& active, Guard& guard, rt::Cancell
       active.changed.set();
     }
     Active& active;
-    rt::CancellationSource stop;
+    runtime::CancellationSource stop;
   };
   while (!active.ending) {
     co_await wait_resumed(active, token);
     Attempt attempt(active, token);
     try {
       co_await run_in_turn(active, guard, attempt.stop.token());
-    } catch (const rt::Cancelled&) {
+    } catch (const runtime::Cancelled&) {
       if (token.requested() || !attempt.stop.token().requested()) throw;
     }
     guard.give_up_turn();
   }
 }
 
-rt::Task<void> Downloads::wait_resumed(Active& active, rt::CancellationToken token) {
+runtime::Task<void> Downloads::wait_resumed(Active& active, runtime::CancellationToken token) {
   if (!active.paused) co_return;
-  active.state = DownloadState::paused;
+  active.state = api::DownloadState::paused;
   log_.game(active.game).info("download of " + active.game + " is paused");
-  if (active.begun) tell(active, DownloadEvent::Kind::progress);
+  if (active.begun) tell(active, api::DownloadEvent::Kind::progress);
   while (active.paused) {
     active.changed.reset();
     co_await active.changed.wait(token);
   }
-  active.state = DownloadState::queued;
-  if (active.begun) tell(active, DownloadEvent::Kind::progress);
+  active.state = api::DownloadState::queued;
+  if (active.begun) tell(active, api::DownloadEvent::Kind::progress);
 }
 
-rt::Task<void> Downloads::run_in_turn(Active& active, Guard& guard, rt::CancellationToken token) {
+runtime::Task<void> Downloads::run_in_turn(Active& active, Guard& guard, runtime::CancellationToken token) {
   token.throw_if_requested();
   if (active.trouble) co_await wait_out_trouble(active, token);
   co_await wait_for_version(active, token);
@@ -145,11 +145,11 @@ rt::Task<void> Downloads::run_in_turn(Active& active, Guard& guard, rt::Cancella
   active.in_line = local == nullptr || local->state != library::GameState::hashing;  // hashing holds up nobody else
   co_await settle_version(active, token);
   if (active.version_known && !active.repair && installed(active.game, active.version)) {
-    decide(active, DownloadEvent::Kind::finished, std::nullopt);  // published, but the last run could not say so
+    decide(active, api::DownloadEvent::Kind::finished, std::nullopt);  // published, but the last run could not say so
     co_return;
   }
   if (!active.version_known || !offered(active)) {
-    decide(active, DownloadEvent::Kind::failed,
+    decide(active, api::DownloadEvent::Kind::failed,
            Error{ErrorCode::no_peer_has_it, "no peer with " + active.game + " appeared in time", 0});
     co_return;
   }
@@ -160,7 +160,7 @@ rt::Task<void> Downloads::run_in_turn(Active& active, Guard& guard, rt::Cancella
 
 /// A download that comes early must neither fetch again what is here, only not looked at yet, nor replace it by
 /// something older.
-rt::Task<void> Downloads::settle_version(Active& active, rt::CancellationToken token) {
+runtime::Task<void> Downloads::settle_version(Active& active, runtime::CancellationToken token) {
   const auto snapshot = options_.library->snapshot();
   const library::LocalGame* local = snapshot->find(active.game);
   if (local != nullptr && local->state != library::GameState::hashing) co_return;
@@ -172,13 +172,13 @@ rt::Task<void> Downloads::settle_version(Active& active, rt::CancellationToken t
   active.size = choice->size;
 }
 
-rt::Task<void> Downloads::fetch(Active& active, rt::CancellationToken token) {
-  active.state = DownloadState::downloading;
+runtime::Task<void> Downloads::fetch(Active& active, runtime::CancellationToken token) {
+  active.state = api::DownloadState::downloading;
   active.began = scope_.executor().now();
   active.download =
       std::make_unique<transfer::Download>(scope_, options_.context, active.game, active.version, [this, &active] {
         note_progress(active);
-        tell(active, DownloadEvent::Kind::progress);
+        tell(active, api::DownloadEvent::Kind::progress);
         save_progress(active);
       });
   if (active.automatic) active.download->keep_own_game();
@@ -188,36 +188,37 @@ rt::Task<void> Downloads::fetch(Active& active, rt::CancellationToken token) {
     log_.game(active.game)
         .info("download of " + active.game + " " + active.version.brief() + (active.begun ? " goes on" : " begins"));
   }
-  tell(active, std::exchange(active.begun, true) ? DownloadEvent::Kind::progress : DownloadEvent::Kind::begin);
+  tell(active,
+       std::exchange(active.begun, true) ? api::DownloadEvent::Kind::progress : api::DownloadEvent::Kind::begin);
 
   transfer::DownloadOutcome outcome = co_await active.download->run(token);
   note_progress(active);
   switch (outcome.kind) {
     case transfer::DownloadOutcome::Kind::finished: {
       const Result<void> adopted =
-          co_await options_.library->adopt(active.game, *outcome.document, rt::CancellationToken());
+          co_await options_.library->adopt(active.game, *outcome.document, runtime::CancellationToken());
       if (!adopted)
         log_.game(active.game).warn(active.game + " is complete but not offered yet: " + adopted.error().message);
       log_.game(active.game).info("download of " + active.game + " is complete");
       if (const std::string kept = outcome.user_files.describe(); !kept.empty()) log_.game(active.game).info(kept);
-      decide(active, DownloadEvent::Kind::finished, std::nullopt);
+      decide(active, api::DownloadEvent::Kind::finished, std::nullopt);
       break;
     }
     case transfer::DownloadOutcome::Kind::failed:
       if (take_trouble(active, *outcome.error)) break;
       log_.game(active.game).error("download of " + active.game + " failed: " + outcome.error->message);
-      decide(active, DownloadEvent::Kind::failed, std::move(outcome.error));
+      decide(active, api::DownloadEvent::Kind::failed, std::move(outcome.error));
       break;
     case transfer::DownloadOutcome::Kind::peers_gone: {
       Error gone{ErrorCode::peers_gone, "every peer with " + active.game + " went away; what was received is kept", 0};
       log_.game(active.game).warn("download of " + active.game + ": " + gone.message);
-      decide(active, DownloadEvent::Kind::all_peers_gone, std::move(gone));
+      decide(active, api::DownloadEvent::Kind::all_peers_gone, std::move(gone));
       break;
     }
   }
 }
 
-rt::Task<void> Downloads::wait_turn(Active& active, Guard& guard, rt::CancellationToken token) {
+runtime::Task<void> Downloads::wait_turn(Active& active, Guard& guard, runtime::CancellationToken token) {
   active.in_line = true;
   for (;;) {
     const bool first = std::ranges::all_of(active_, [&](const auto& each) {
@@ -235,17 +236,17 @@ rt::Task<void> Downloads::wait_turn(Active& active, Guard& guard, rt::Cancellati
 }
 
 bool Downloads::offered(const Active& active) const {
-  const std::vector<RemoteVersion> versions = options_.table->versions(active.game, active.from);
-  return std::ranges::find(versions, active.version, &RemoteVersion::version) != versions.end();
+  const std::vector<api::RemoteVersion> versions = options_.table->versions(active.game, active.from);
+  return std::ranges::find(versions, active.version, &api::RemoteVersion::version) != versions.end();
 }
 
 /// For one that does not know its version yet: the default choice of those it may take.
 bool Downloads::choose_remote(Active& active) const {
-  std::vector<RemoteVersion> versions = options_.table->versions(active.game, active.from);
-  std::erase_if(versions, [&](const RemoteVersion& each) {
+  std::vector<api::RemoteVersion> versions = options_.table->versions(active.game, active.from);
+  std::erase_if(versions, [&](const api::RemoteVersion& each) {
     return active.wanted && !each.version.hex().starts_with(*active.wanted);
   });
-  const RemoteVersion* chosen = choose_version(versions, options_.wall_clock());
+  const api::RemoteVersion* chosen = choose_version(versions, options_.wall_clock());
   if (chosen == nullptr) return false;
   active.version = chosen->version;
   active.version_known = true;
@@ -254,21 +255,21 @@ bool Downloads::choose_remote(Active& active) const {
 }
 
 /// Until somebody offers the game, or the time is over.
-rt::Task<void> Downloads::wait_for_version(Active& active, rt::CancellationToken token) {
+runtime::Task<void> Downloads::wait_for_version(Active& active, runtime::CancellationToken token) {
   for (;;) {
     if (active.version_known ? offered(active) || installed(active.game, active.version) : choose_remote(active))
       co_return;
-    const rt::TimePoint now = scope_.executor().now();
-    const rt::Duration left = active.patient ? kLook : active.wait.left(now);
-    if (left == rt::Duration::zero()) co_return;
-    rt::Deadline deadline(scope_.executor(), left, token);
+    const runtime::TimePoint now = scope_.executor().now();
+    const runtime::Duration left = active.patient ? kLook : active.wait.left(now);
+    if (left == runtime::Duration::zero()) co_return;
+    runtime::Deadline deadline(scope_.executor(), left, token);
     table_changed_.reset();
     try {
       co_await table_changed_.wait(deadline.token());
-    } catch (const rt::Cancelled&) {
+    } catch (const runtime::Cancelled&) {
       if (token.requested()) throw;
     }
   }
 }
 
-}  // namespace peer::node
+}  // namespace peer::downloads

@@ -34,7 +34,7 @@ std::vector<protocol::GameSummary> Snapshot::summaries() const {
   return all;
 }
 
-Catalogue::Catalogue(rt::Executor& executor) : executor_(executor) {
+Catalogue::Catalogue(runtime::Executor& executor) : executor_(executor) {
   auto first = std::make_shared<Snapshot>();
   first->revision = 1;
   first->digest = protocol::library_digest({});
@@ -45,7 +45,7 @@ Catalogue::~Catalogue() {
   if (timer_) executor_.disarm(*timer_);
 }
 
-void Catalogue::put(std::shared_ptr<const LocalGame> game, rt::Duration within) {
+void Catalogue::put(std::shared_ptr<const LocalGame> game, runtime::Duration within) {
   std::shared_ptr<const LocalGame>& shown = games_[game->id];
   offer_changed_ = offer_changed_ || (shown ? shown->offered : nullptr) != game->offered;
   shown = std::move(game);
@@ -70,9 +70,9 @@ void Catalogue::set_complete() {
   if (!std::exchange(complete_, true)) schedule(kGather);
 }
 
-void Catalogue::schedule(rt::Duration within) {
+void Catalogue::schedule(runtime::Duration within) {
   changed_ = true;
-  const rt::TimePoint at = executor_.now() + within;
+  const runtime::TimePoint at = executor_.now() + within;
   if (timer_) {
     if (timer_->at <= at) return;
     executor_.disarm(*timer_);

@@ -17,16 +17,16 @@ namespace peer::library {
 
 class Catalogue {
  public:
-  static constexpr rt::Duration kGather = std::chrono::milliseconds(10);
-  static constexpr rt::Duration kProgress = std::chrono::milliseconds(250);
+  static constexpr runtime::Duration kGather = std::chrono::milliseconds(10);
+  static constexpr runtime::Duration kProgress = std::chrono::milliseconds(250);
 
-  explicit Catalogue(rt::Executor& executor);
+  explicit Catalogue(runtime::Executor& executor);
   Catalogue(const Catalogue&) = delete;
   Catalogue& operator=(const Catalogue&) = delete;
   ~Catalogue();
 
   /// Shows the game, in place of what was shown under its id. `within`: the snapshot may wait so long.
-  void put(std::shared_ptr<const LocalGame> game, rt::Duration within = kGather);
+  void put(std::shared_ptr<const LocalGame> game, runtime::Duration within = kGather);
   void remove(const std::string& id);
   void set_missing_roots(std::vector<Problem> roots);
   /// All that was there at the start is shown.
@@ -38,16 +38,16 @@ class Catalogue {
   void on_change(std::function<void(bool offered)> callback) { callback_ = std::move(callback); }
 
  private:
-  void schedule(rt::Duration within);
+  void schedule(runtime::Duration within);
 
-  rt::Executor& executor_;
+  runtime::Executor& executor_;
   std::map<std::string, std::shared_ptr<const LocalGame>, std::less<>> games_;
   std::shared_ptr<const Snapshot> snapshot_;
   std::vector<Problem> missing_roots_;
   bool changed_ = false;
   bool complete_ = false;
   bool offer_changed_ = false;
-  std::optional<rt::Executor::Timer> timer_;
+  std::optional<runtime::Executor::Timer> timer_;
   std::function<void(bool)> callback_;
 };
 

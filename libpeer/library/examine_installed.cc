@@ -10,18 +10,18 @@ void Examiner::show_installed(Entry& entry, const ScannedGame& scan, const Insta
   show(entry, std::move(game));
 }
 
-rt::Task<InstalledGame> Examiner::judge(Entry& entry, std::shared_ptr<const ScannedGame> scan, const KnownChunks& known,
-                                        rt::CancellationToken token) {
-  const auto job = [&scan, &known, installed = entry.installed, shown = entry.shown.offered](const rt::StopFlag&) {
+runtime::Task<InstalledGame> Examiner::judge(Entry& entry, std::shared_ptr<const ScannedGame> scan,
+                                             const KnownChunks& known, runtime::CancellationToken token) {
+  const auto job = [&scan, &known, installed = entry.installed, shown = entry.shown.offered](const runtime::StopFlag&) {
     return judge_installed(*scan, known, *installed, shown);
   };
-  InstalledGame judged = co_await rt::offload(parts_.workers, job, token);
+  InstalledGame judged = co_await runtime::offload(parts_.workers, job, token);
   token.throw_if_requested();
   co_return judged;
 }
 
-rt::Task<Examiner::Again> Examiner::examine_installed(Entry& entry, std::shared_ptr<const ScannedGame> scanned,
-                                                      rt::CancellationToken token) {
+runtime::Task<Examiner::Again> Examiner::examine_installed(Entry& entry, std::shared_ptr<const ScannedGame> scanned,
+                                                           runtime::CancellationToken token) {
   KnownChunks known = co_await consult_cache(entry, scanned, token);
   InstalledGame judged = co_await judge(entry, scanned, known, token);
   const bool stale_rows = known.stale_rows;
@@ -40,7 +40,7 @@ rt::Task<Examiner::Again> Examiner::examine_installed(Entry& entry, std::shared_
         .info(entry.shown.id + " is no longer the version that was installed: it counts as one of its own");
     entry.disowned = entry.installed->stamp;
     entry.installed = nullptr;
-    co_return rt::Duration::zero();
+    co_return runtime::Duration::zero();
   }
   show_installed(entry, *scanned, judged, judged.same ? GameState::ready : GameState::modified);
   if (stale_rows) co_await prune(entry, scanned, token);

@@ -9,7 +9,7 @@ namespace peer::library {
 
 namespace {
 
-constexpr rt::Duration kMostSpared = std::chrono::seconds(30);
+constexpr runtime::Duration kMostSpared = std::chrono::seconds(30);
 
 std::vector<Problem> with_shadows(const Entry& entry, std::vector<Problem> problems) {
   for (const std::string& root : entry.shadowed_roots) {
@@ -32,7 +32,7 @@ Entry::Entry(std::string n, std::string r) : name(std::move(n)), root(std::move(
   shown.root = root;
 }
 
-void Examiner::show(Entry& entry, LocalGame game, rt::Duration within) {
+void Examiner::show(Entry& entry, LocalGame game, runtime::Duration within) {
   if (entry.gone) return;
   game.bounds = entry.shown.bounds;
   entry.shown = std::move(game);
@@ -55,11 +55,13 @@ void Examiner::warn(const Result<void>& result) const {
   if (!result) parts_.log.warn("the hash cache: " + result.error().message);
 }
 
-rt::Duration Examiner::rest() const { return std::max<rt::Duration>(parts_.options.settle, std::chrono::seconds(1)); }
+runtime::Duration Examiner::rest() const {
+  return std::max<runtime::Duration>(parts_.options.settle, std::chrono::seconds(1));
+}
 
 /// A look that has the turn. What came up meanwhile is followed afterwards.
 struct Examiner::UnderWay {
-  UnderWay(Examiner& s, Entry& e, rt::CancellationSource& source) noexcept : self(s), entry(e) {
+  UnderWay(Examiner& s, Entry& e, runtime::CancellationSource& source) noexcept : self(s), entry(e) {
     entry.under_way = &source;
   }
   UnderWay(const UnderWay&) = delete;
@@ -72,20 +74,20 @@ struct Examiner::UnderWay {
   Entry& entry;
 };
 
-rt::Task<void> Examiner::look(std::shared_ptr<Entry> entry, bool patient, rt::CancellationToken token) {
-  rt::Executor& executor = parts_.scope.executor();
+runtime::Task<void> Examiner::look(std::shared_ptr<Entry> entry, bool patient, runtime::CancellationToken token) {
+  runtime::Executor& executor = parts_.scope.executor();
   for (int tries = 0; tries < kPatience; ++tries) {
     Again again;
     {
       const Permit turn = co_await entry->turn.acquire(token);
       if (entry->gone) co_return;
-      rt::CancellationSource stop(token);
+      runtime::CancellationSource stop(token);
       const UnderWay under_way(*this, *entry, stop);
       bool superseded = false;
       try {
         again = co_await examine(*entry, stop.token());
         superseded = stop.token().requested();  // it came to its end first
-      } catch (const rt::Cancelled&) {
+      } catch (const runtime::Cancelled&) {
         if (token.requested() || !stop.token().requested()) throw;
         superseded = true;
       }
@@ -96,15 +98,15 @@ rt::Task<void> Examiner::look(std::shared_ptr<Entry> entry, bool patient, rt::Ca
       } else if (!patient) {
         co_return;
       } else {
-        again = rt::Duration::zero();
+        again = runtime::Duration::zero();
       }
     }
     if (!again || !patient) co_return;
-    co_await rt::sleep_for(executor, *again, token);
+    co_await runtime::sleep_for(executor, *again, token);
   }
 }
 
-rt::Task<Examiner::Again> Examiner::examine(Entry& entry, rt::CancellationToken token) {
+runtime::Task<Examiner::Again> Examiner::examine(Entry& entry, runtime::CancellationToken token) {
   std::shared_ptr<const ScannedGame> scanned;
   KnownChunks known;
   bool intact = false;
@@ -158,9 +160,10 @@ rt::Task<Examiner::Again> Examiner::examine(Entry& entry, rt::CancellationToken 
 }
 
 /// Reads what `known` lacks; nothing: it is complete, and the game as it was.
-rt::Task<std::optional<Examiner::Again>> Examiner::hash_missing(Entry& entry,
-                                                                std::shared_ptr<const ScannedGame> scanned,
-                                                                KnownChunks& known, rt::CancellationToken token) {
+runtime::Task<std::optional<Examiner::Again>> Examiner::hash_missing(Entry& entry,
+                                                                     std::shared_ptr<const ScannedGame> scanned,
+                                                                     KnownChunks& known,
+                                                                     runtime::CancellationToken token) {
   HashRun run(entry, scanned, std::move(known));
   co_await hash(run, token);
   if (!run.unreadable.empty()) {
@@ -197,13 +200,13 @@ Examiner::Again Examiner::not_at_rest(Entry& entry, const ScannedGame& scan, boo
   if (age >= 0 && age < settle) return std::chrono::nanoseconds(settle - age);
   if (scan.ahead == 0 || all_cached) return std::nullopt;
   // Times in the future say nothing about the age: two equal looks do.
-  const rt::TimePoint now = parts_.scope.executor().now();
+  const runtime::TimePoint now = parts_.scope.executor().now();
   if (entry.ahead != scan.ahead) {
     entry.ahead = scan.ahead;
     entry.ahead_since = now;
   }
-  const rt::Duration left = entry.ahead_since + parts_.options.settle - now;
-  if (left > rt::Duration::zero()) return left;
+  const runtime::Duration left = entry.ahead_since + parts_.options.settle - now;
+  if (left > runtime::Duration::zero()) return left;
   return std::nullopt;
 }
 
@@ -214,13 +217,14 @@ Examiner::Again Examiner::root_not_seen(Entry& entry, const Error& error) {
   return not_seen(entry, error);
 }
 
-rt::Task<Result<Examiner::Seen>> Examiner::scan(Entry& entry, rt::CancellationToken token) {
+runtime::Task<Result<Examiner::Seen>> Examiner::scan(Entry& entry, runtime::CancellationToken token) {
   entry.touches.clear();
   entry.unwatched_due.reset();
-  const rt::TimePoint begun = parts_.scope.executor().now();
+  const runtime::TimePoint begun = parts_.scope.executor().now();
   const auto job = [disk = &parts_.disk, watcher = parts_.options.watcher, root = entry.root, name = entry.name,
                     now = parts_.options.wall_clock(), offered = entry.shown.offered, installed = entry.installed,
-                    disowned = entry.disowned, bounds = entry.shown.bounds](const rt::StopFlag& stop) -> Result<Seen> {
+                    disowned = entry.disowned,
+                    bounds = entry.shown.bounds](const runtime::StopFlag& stop) -> Result<Seen> {
     if (const auto illegal = protocol::game_id_problem(name)) {
       ScannedGame game;
       game.unshareable = true;
@@ -240,10 +244,10 @@ rt::Task<Result<Examiner::Seen>> Examiner::scan(Entry& entry, rt::CancellationTo
     if (*record && (*record)->stamp != disowned) seen.installed = std::move(*record);
     return seen;
   };
-  Result<Seen> seen = co_await rt::offload(parts_.workers, job, token);
+  Result<Seen> seen = co_await runtime::offload(parts_.workers, job, token);
   token.throw_if_requested();
-  const rt::TimePoint now = parts_.scope.executor().now();
-  entry.spared_until = now + std::min<rt::Duration>(kSpare * (now - begun), kMostSpared);
+  const runtime::TimePoint now = parts_.scope.executor().now();
+  entry.spared_until = now + std::min<runtime::Duration>(kSpare * (now - begun), kMostSpared);
   if (seen && seen->scan) {
     entry.root_failures = 0;
     if (seen->scan->unwatched) entry.unwatched_due = now + parts_.options.unwatched_interval;
@@ -251,34 +255,34 @@ rt::Task<Result<Examiner::Seen>> Examiner::scan(Entry& entry, rt::CancellationTo
   co_return seen;
 }
 
-rt::Task<KnownChunks> Examiner::consult_cache(Entry& entry, std::shared_ptr<const ScannedGame> scan,
-                                              rt::CancellationToken token) {
+runtime::Task<KnownChunks> Examiner::consult_cache(Entry& entry, std::shared_ptr<const ScannedGame> scan,
+                                                   runtime::CancellationToken token) {
   if (entry.distrusted) {
-    const auto forget = [store = &parts_.store, root = entry.root, name = entry.name](const rt::StopFlag&) {
+    const auto forget = [store = &parts_.store, root = entry.root, name = entry.name](const runtime::StopFlag&) {
       return store->forget_game(root, name);
     };
     entry.distrusted = false;  // a withdrawal from now on sets it anew
-    warn(co_await rt::offload(parts_.store_thread, forget, rt::CancellationToken()));
+    warn(co_await runtime::offload(parts_.store_thread, forget, runtime::CancellationToken()));
     token.throw_if_requested();
   }
-  const auto load = [store = &parts_.store, root = entry.root, name = entry.name](const rt::StopFlag&) {
+  const auto load = [store = &parts_.store, root = entry.root, name = entry.name](const runtime::StopFlag&) {
     return store->load_game(root, name);
   };
-  Result<std::vector<store::CachedFile>> cached = co_await rt::offload(parts_.store_thread, load, token);
+  Result<std::vector<store::CachedFile>> cached = co_await runtime::offload(parts_.store_thread, load, token);
   if (!cached) {
     parts_.log.warn("the hash cache: " + cached.error().message);
     cached.emplace();
   }
-  const auto match = [&scan, &cached](const rt::StopFlag&) { return match_cache(*scan, std::move(*cached)); };
-  KnownChunks known = co_await rt::offload(parts_.workers, match, token);
+  const auto match = [&scan, &cached](const runtime::StopFlag&) { return match_cache(*scan, std::move(*cached)); };
+  KnownChunks known = co_await runtime::offload(parts_.workers, match, token);
   token.throw_if_requested();
   co_return known;
 }
 
-rt::Task<void> Examiner::offer(Entry& entry, std::shared_ptr<const ScannedGame> scan, KnownChunks known,
-                               rt::CancellationToken token) {
-  const auto job = [&scan, &known](const rt::StopFlag&) { return assemble(*scan, std::move(known)); };
-  const auto offered = co_await rt::offload(parts_.workers, job, token);
+runtime::Task<void> Examiner::offer(Entry& entry, std::shared_ptr<const ScannedGame> scan, KnownChunks known,
+                                    runtime::CancellationToken token) {
+  const auto job = [&scan, &known](const runtime::StopFlag&) { return assemble(*scan, std::move(known)); };
+  const auto offered = co_await runtime::offload(parts_.workers, job, token);
   token.throw_if_requested();
   LocalGame game = describe(entry, *scan, offered ? GameState::ready : GameState::unshareable);
   if (offered) {
@@ -289,15 +293,15 @@ rt::Task<void> Examiner::offer(Entry& entry, std::shared_ptr<const ScannedGame> 
   show(entry, std::move(game));
 }
 
-rt::Task<void> Examiner::prune(const Entry& entry, std::shared_ptr<const ScannedGame> scan,
-                               rt::CancellationToken token) {
-  const auto job = [store = &parts_.store, root = entry.root, name = entry.name, &scan](const rt::StopFlag&) {
+runtime::Task<void> Examiner::prune(const Entry& entry, std::shared_ptr<const ScannedGame> scan,
+                                    runtime::CancellationToken token) {
+  const auto job = [store = &parts_.store, root = entry.root, name = entry.name, &scan](const runtime::StopFlag&) {
     std::vector<std::string> keep;
     keep.reserve(scan->files.size());
     for (const ScannedFile& file : scan->files) keep.push_back(file.path);
     return store->prune_game(root, name, keep);
   };
-  warn(co_await rt::offload(parts_.store_thread, job, token));
+  warn(co_await runtime::offload(parts_.store_thread, job, token));
 }
 
 }  // namespace peer::library

@@ -24,20 +24,20 @@ namespace peer::library {
 /// Reports of changes, gathered until there is a moment of quiet, though not for ever.
 class Touches {
  public:
-  static constexpr rt::Duration kQuiet = std::chrono::milliseconds(200);
-  static constexpr rt::Duration kPatience = std::chrono::seconds(2);
+  static constexpr runtime::Duration kQuiet = std::chrono::milliseconds(200);
+  static constexpr runtime::Duration kPatience = std::chrono::seconds(2);
 
-  void note(rt::TimePoint now) noexcept {
+  void note(runtime::TimePoint now) noexcept {
     if (!due_) latest_ = now + kPatience;
     due_ = std::min(now + kQuiet, latest_);
   }
   void clear() noexcept { due_.reset(); }
   /// When to look; nothing: no report came.
-  const std::optional<rt::TimePoint>& due() const noexcept { return due_; }
+  const std::optional<runtime::TimePoint>& due() const noexcept { return due_; }
 
  private:
-  std::optional<rt::TimePoint> due_;
-  rt::TimePoint latest_{};
+  std::optional<runtime::TimePoint> due_;
+  runtime::TimePoint latest_{};
 };
 
 /// A game's directory as the library knows it.
@@ -47,22 +47,22 @@ struct Entry {
   const std::string name;
   const std::string root;
   std::vector<std::string> shadowed_roots;
-  LocalGame shown;                              ///< the catalogue has copies
-  std::uint64_t since = 0;                      ///< the listing after which it was entered
-  bool gone = false;                            ///< no longer the library's; what is still under way shows nothing
-  bool distrusted = false;                      ///< the cache's rows are not to be believed
-  bool doubted = false;                         ///< a reader found it other than it is shown
-  std::shared_ptr<const Installed> installed;   ///< null: the game is its user's own
-  store::FileStamp disowned{};                  ///< of a record that does not fit what lies there any more
-  Permits turn{1};                              ///< looks and adoptions come one after the other
-  rt::CancellationSource* under_way = nullptr;  ///< the look that has the turn
-  std::optional<rt::TimePoint> due;             ///< the next look
-  Touches touches;                              ///< since the latest scan began
-  rt::TimePoint spared_until{};                 ///< no touch is followed before: scans take a small part of the time
-  std::optional<rt::TimePoint> unwatched_due;   ///< the next look at a game that is not wholly watched
-  int root_failures = 0;                        ///< looks in a row that could not open the root
-  std::uint64_t ahead = 0;                      ///< ScannedGame::ahead when it was last seen to change,
-  rt::TimePoint ahead_since{};                  ///< and when that was
+  LocalGame shown;                                   ///< the catalogue has copies
+  std::uint64_t since = 0;                           ///< the listing after which it was entered
+  bool gone = false;                                 ///< no longer the library's; what is still under way shows nothing
+  bool distrusted = false;                           ///< the cache's rows are not to be believed
+  bool doubted = false;                              ///< a reader found it other than it is shown
+  std::shared_ptr<const Installed> installed;        ///< null: the game is its user's own
+  store::FileStamp disowned{};                       ///< of a record that does not fit what lies there any more
+  Permits turn{1};                                   ///< looks and adoptions come one after the other
+  runtime::CancellationSource* under_way = nullptr;  ///< the look that has the turn
+  std::optional<runtime::TimePoint> due;             ///< the next look
+  Touches touches;                                   ///< since the latest scan began
+  runtime::TimePoint spared_until{};  ///< no touch is followed before: scans take a small part of the time
+  std::optional<runtime::TimePoint> unwatched_due;  ///< the next look at a game that is not wholly watched
+  int root_failures = 0;                            ///< looks in a row that could not open the root
+  std::uint64_t ahead = 0;                          ///< ScannedGame::ahead when it was last seen to change,
+  runtime::TimePoint ahead_since{};                 ///< and when that was
 };
 
 class Examiner {
@@ -77,11 +77,11 @@ class Examiner {
       2'000'000'000;  ///< ns; a file changed so short before it was read is not cached
 
   struct Parts {
-    rt::Scope& scope;
+    runtime::Scope& scope;
     store::Disk& disk;
-    rt::Workers& workers;
+    runtime::Workers& workers;
     store::Store& store;
-    rt::Workers& store_thread;
+    runtime::Workers& store_thread;
     const LibraryOptions& options;
     const Log& log;
     Catalogue& catalogue;
@@ -91,13 +91,13 @@ class Examiner {
   explicit Examiner(Parts parts) : parts_(std::move(parts)) {}
 
   /// `patient`: a game that is not at rest is waited for, within reason.
-  rt::Task<void> look(std::shared_ptr<Entry> entry, bool patient, rt::CancellationToken token);
+  runtime::Task<void> look(std::shared_ptr<Entry> entry, bool patient, runtime::CancellationToken token);
 
-  void show(Entry& entry, LocalGame game, rt::Duration within = Catalogue::kGather);
+  void show(Entry& entry, LocalGame game, runtime::Duration within = Catalogue::kGather);
   std::uint64_t bytes_read() const noexcept { return bytes_read_.load(std::memory_order_relaxed); }
 
  private:
-  using Again = std::optional<rt::Duration>;  ///< when to look again; nothing: there is a verdict
+  using Again = std::optional<runtime::Duration>;  ///< when to look again; nothing: there is a verdict
   struct Seen {
     std::shared_ptr<const ScannedGame> scan;  ///< null: the root could not be opened, and says why
     Comparison comparison;
@@ -111,29 +111,30 @@ class Examiner {
     Permits streams{kStreams};
   };
 
-  rt::Task<Again> examine(Entry& entry, rt::CancellationToken token);
-  rt::Task<Again> examine_installed(Entry& entry, std::shared_ptr<const ScannedGame> scanned,
-                                    rt::CancellationToken token);
-  rt::Task<InstalledGame> judge(Entry& entry, std::shared_ptr<const ScannedGame> scan, const KnownChunks& known,
-                                rt::CancellationToken token);
+  runtime::Task<Again> examine(Entry& entry, runtime::CancellationToken token);
+  runtime::Task<Again> examine_installed(Entry& entry, std::shared_ptr<const ScannedGame> scanned,
+                                         runtime::CancellationToken token);
+  runtime::Task<InstalledGame> judge(Entry& entry, std::shared_ptr<const ScannedGame> scan, const KnownChunks& known,
+                                     runtime::CancellationToken token);
   void show_installed(Entry& entry, const ScannedGame& scan, const InstalledGame& judged, GameState state);
-  rt::Task<std::optional<Again>> hash_missing(Entry& entry, std::shared_ptr<const ScannedGame> scan, KnownChunks& known,
-                                              rt::CancellationToken token);
-  rt::Task<Result<Seen>> scan(Entry& entry, rt::CancellationToken token);
-  rt::Task<KnownChunks> consult_cache(Entry& entry, std::shared_ptr<const ScannedGame> scan,
-                                      rt::CancellationToken token);
-  rt::Task<void> hash(HashRun& run, rt::CancellationToken token);
-  static rt::Task<void> stream(Examiner* self, HashRun* run, rt::CancellationToken token);
-  rt::Task<void> save(HashRun& run, rt::CancellationToken token);
+  runtime::Task<std::optional<Again>> hash_missing(Entry& entry, std::shared_ptr<const ScannedGame> scan,
+                                                   KnownChunks& known, runtime::CancellationToken token);
+  runtime::Task<Result<Seen>> scan(Entry& entry, runtime::CancellationToken token);
+  runtime::Task<KnownChunks> consult_cache(Entry& entry, std::shared_ptr<const ScannedGame> scan,
+                                           runtime::CancellationToken token);
+  runtime::Task<void> hash(HashRun& run, runtime::CancellationToken token);
+  static runtime::Task<void> stream(Examiner* self, HashRun* run, runtime::CancellationToken token);
+  runtime::Task<void> save(HashRun& run, runtime::CancellationToken token);
   void take(HashRun& run, HashSlice slice);
-  rt::Task<void> offer(Entry& entry, std::shared_ptr<const ScannedGame> scan, KnownChunks known,
-                       rt::CancellationToken token);
-  rt::Task<void> prune(const Entry& entry, std::shared_ptr<const ScannedGame> scan, rt::CancellationToken token);
+  runtime::Task<void> offer(Entry& entry, std::shared_ptr<const ScannedGame> scan, KnownChunks known,
+                            runtime::CancellationToken token);
+  runtime::Task<void> prune(const Entry& entry, std::shared_ptr<const ScannedGame> scan,
+                            runtime::CancellationToken token);
 
   Again not_at_rest(Entry& entry, const ScannedGame& scan, bool all_cached) const;
   Again not_seen(Entry& entry, const Error& error);
   Again root_not_seen(Entry& entry, const Error& error);
-  rt::Duration rest() const;
+  runtime::Duration rest() const;
   LocalGame describe(const Entry& entry, const ScannedGame& scan, GameState state) const;
   void warn(const Result<void>& result) const;
 

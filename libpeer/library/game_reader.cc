@@ -9,7 +9,7 @@
 #include "libpeer/library/directory_cursor.h"
 #include "libpeer/protocol/path.h"
 
-namespace peer::transfer {
+namespace peer::library {
 
 namespace {
 
@@ -97,4 +97,4 @@ std::unexpected<Error> GameReader::changed(std::size_t file) const {
                                       game_->id + " has changed since it was hashed; it is being hashed again");
 }
 
-}  // namespace peer::transfer
+}  // namespace peer::library

@@ -13,7 +13,7 @@
 #include "libpeer/library/library.h"
 #include "libpeer/store/disk.h"
 
-namespace peer::transfer {
+namespace peer::library {
 
 /// A game's bytes, wherever they lie.
 class ContentReader {
@@ -52,4 +52,4 @@ class GameReader final : public ContentReader {
   std::unique_ptr<store::File> file_;
 };
 
-}  // namespace peer::transfer
+}  // namespace peer::library

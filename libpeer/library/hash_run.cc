@@ -14,31 +14,31 @@ constexpr std::size_t kSaveFiles = 2000;
 
 }  // namespace
 
-rt::Task<void> Examiner::hash(HashRun& run, rt::CancellationToken token) {
+runtime::Task<void> Examiner::hash(HashRun& run, runtime::CancellationToken token) {
   RootLimits& limits = limits_[run.entry.root];
   const Permit permit = co_await limits.games.acquire(token);
   {
-    rt::Scope streams(parts_.scope, "hash " + run.entry.shown.id, token);
+    runtime::Scope streams(parts_.scope, "hash " + run.entry.shown.id, token);
     for (std::size_t i = 0; i < std::min(kStreams, run.work.files.size()); ++i) {
       streams.spawn("hash stream", stream(this, &run, streams.token()));
     }
     co_await streams.join();
   }
   // Also when cancelled: it is quick, and the next start need not read these files again.
-  co_await save(run, rt::CancellationToken());
+  co_await save(run, runtime::CancellationToken());
   token.throw_if_requested();
 }
 
-rt::Task<void> Examiner::stream(Examiner* self, HashRun* run, rt::CancellationToken token) {
+runtime::Task<void> Examiner::stream(Examiner* self, HashRun* run, runtime::CancellationToken token) {
   HashStream reader(self->parts_.disk, run->work, self->bytes_read_);
   Permits& streams = self->limits_[run->entry.root].streams;
   for (bool done = false; !done;) {
     {
       const Permit permit = co_await streams.acquire(token);
-      const auto job = [&reader, now = self->parts_.options.wall_clock()](const rt::StopFlag& stop) {
+      const auto job = [&reader, now = self->parts_.options.wall_clock()](const runtime::StopFlag& stop) {
         return reader.run(now, stop);
       };
-      HashSlice slice = co_await rt::offload(self->parts_.workers, job, token);
+      HashSlice slice = co_await runtime::offload(self->parts_.workers, job, token);
       done = slice.done;
       self->take(*run, std::move(slice));
     }
@@ -69,14 +69,13 @@ void Examiner::take(HashRun& run, HashSlice slice) {
   show(run.entry, std::move(game), Catalogue::kProgress);
 }
 
-rt::Task<void> Examiner::save(HashRun& run, rt::CancellationToken token) {
+runtime::Task<void> Examiner::save(HashRun& run, runtime::CancellationToken token) {
   if (run.unsaved.empty()) co_return;
   const auto rows = std::make_shared<const std::vector<store::CachedFile>>(std::exchange(run.unsaved, {}));
   run.unsaved_bytes = 0;
-  const auto job = [store = &parts_.store, root = run.entry.root, name = run.entry.name, rows](const rt::StopFlag&) {
-    return store->save_files(root, name, *rows);
-  };
-  warn(co_await rt::offload(parts_.store_thread, job, token));
+  const auto job = [store = &parts_.store, root = run.entry.root, name = run.entry.name,
+                    rows](const runtime::StopFlag&) { return store->save_files(root, name, *rows); };
+  warn(co_await runtime::offload(parts_.store_thread, job, token));
 }
 
 }  // namespace peer::library

@@ -11,7 +11,7 @@ namespace peer::library {
 HashStream::HashStream(store::Disk& disk, HashWork& work, std::atomic<std::uint64_t>& bytes_read)
     : disk_(disk), work_(work), bytes_read_(bytes_read), buffer_(protocol::kChunkSize) {}
 
-HashSlice HashStream::run(std::int64_t now, const rt::StopFlag& stop) {
+HashSlice HashStream::run(std::int64_t now, const runtime::StopFlag& stop) {
   HashSlice slice;
   while (slice.bytes < kHashSliceBytes && slice.files.size() < kHashSliceFiles) {
     if (stop.requested()) {

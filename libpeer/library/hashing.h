@@ -53,7 +53,7 @@ class HashStream {
 
   /// Goes on where it stood. `now`: the wall clock. Cancel: `stop` is looked at between chunks; the file at hand is
   /// then given up.
-  HashSlice run(std::int64_t now, const rt::StopFlag& stop);
+  HashSlice run(std::int64_t now, const runtime::StopFlag& stop);
 
  private:
   struct Current {

@@ -26,7 +26,7 @@ constexpr std::uint32_t kMembers = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MO
 /// The same for every directory: one may be a root and lie in a game, and the kernel keeps one mask for it.
 constexpr std::uint32_t kMask =
     kMembers | IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_EXCL_UNLINK;
-constexpr rt::Duration kPause = std::chrono::milliseconds(20);
+constexpr runtime::Duration kPause = std::chrono::milliseconds(20);
 constexpr std::size_t kBuffer = 64 << 10;
 constexpr int kReadsPerTurn = 8;
 
@@ -60,7 +60,7 @@ class BlindWalk final : public WatchWalk {
 
 class InotifyWatcher final : public Watcher {
  public:
-  InotifyWatcher(rt::UvExecutor& executor, Log log, InotifyCalls calls)
+  InotifyWatcher(runtime::UvExecutor& executor, Log log, InotifyCalls calls)
       : executor_(executor), log_(std::move(log)), calls_(std::move(calls)), fd_(calls_.open()) {
     if (fd_ < 0) complain(errno, "cannot be watched");
   }
@@ -75,23 +75,23 @@ class InotifyWatcher final : public Watcher {
     return std::make_unique<Walk>(table_, table_.begin(subject), failed);
   }
   void forget(const Subject& subject) override { table_.forget(subject); }
-  rt::Task<void> run(std::function<void(const Subject&)> changed, rt::CancellationToken token) override;
+  runtime::Task<void> run(std::function<void(const Subject&)> changed, runtime::CancellationToken token) override;
 
  private:
-  rt::Task<void> serve(const std::function<void(const Subject&)>& changed, rt::CancellationToken token);
+  runtime::Task<void> serve(const std::function<void(const Subject&)>& changed, runtime::CancellationToken token);
   bool drain(std::set<Subject>& changed);
   void take(const inotify_event& event, std::string_view name, std::set<Subject>& changed);
   void complain(int error, const char* what);
 
-  rt::UvExecutor& executor_;
+  runtime::UvExecutor& executor_;
   const Log log_;
   const InotifyCalls calls_;
   const int fd_;
   std::atomic<bool> complained_ = false;
   bool running_ = false;
   uv_poll_t poll_{};
-  rt::Event readable_;
-  rt::Event closed_;
+  runtime::Event readable_;
+  runtime::Event closed_;
   std::vector<char> buffer_ = std::vector<char>(kBuffer);
   WatchTable table_{[this](const std::string& path) {
                       const int watch = calls_.add(fd_, path.c_str(), kMask);
@@ -113,9 +113,9 @@ void InotifyWatcher::complain(int error, const char* what) {
   log_.warn(line + "; what is not watched is looked at once a minute instead");
 }
 
-rt::Task<void> InotifyWatcher::run(std::function<void(const Subject&)> changed, rt::CancellationToken token) {
+runtime::Task<void> InotifyWatcher::run(std::function<void(const Subject&)> changed, runtime::CancellationToken token) {
   if (fd_ < 0) {
-    rt::Event never;
+    runtime::Event never;
     co_await never.wait(token);
   }
   PEER_CHECK(!running_);
@@ -131,12 +131,13 @@ rt::Task<void> InotifyWatcher::run(std::function<void(const Subject&)> changed, 
   closed_.reset();
   uv_close(reinterpret_cast<uv_handle_t*>(&poll_),
            [](uv_handle_t* handle) { static_cast<InotifyWatcher*>(handle->data)->closed_.set(); });
-  co_await closed_.wait(rt::CancellationToken());
+  co_await closed_.wait(runtime::CancellationToken());
   running_ = false;
   std::rethrow_exception(end);
 }
 
-rt::Task<void> InotifyWatcher::serve(const std::function<void(const Subject&)>& changed, rt::CancellationToken token) {
+runtime::Task<void> InotifyWatcher::serve(const std::function<void(const Subject&)>& changed,
+                                          runtime::CancellationToken token) {
   const auto on_readable = [](uv_poll_t* poll, int, int) noexcept {
     static_cast<void>(uv_poll_stop(poll));
     static_cast<InotifyWatcher*>(poll->data)->readable_.set();
@@ -148,8 +149,8 @@ rt::Task<void> InotifyWatcher::serve(const std::function<void(const Subject&)>& 
     std::set<Subject> subjects;
     const bool all = drain(subjects);
     for (const Subject& subject : subjects) changed(subject);
-    const rt::Duration pause = all ? kPause : rt::Duration::zero();
-    co_await rt::sleep_for(executor_, pause, token);
+    const runtime::Duration pause = all ? kPause : runtime::Duration::zero();
+    co_await runtime::sleep_for(executor_, pause, token);
   }
 }
 
@@ -194,7 +195,7 @@ InotifyCalls InotifyCalls::system() {
           [](int fd, const char* path, std::uint32_t mask) { return ::inotify_add_watch(fd, path, mask); }};
 }
 
-std::unique_ptr<Watcher> inotify_watcher(rt::UvExecutor& executor, Log log, InotifyCalls calls) {
+std::unique_ptr<Watcher> inotify_watcher(runtime::UvExecutor& executor, Log log, InotifyCalls calls) {
   return std::make_unique<InotifyWatcher>(executor, std::move(log), std::move(calls));
 }
 

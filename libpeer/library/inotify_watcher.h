@@ -25,7 +25,7 @@ struct InotifyCalls {
 };
 
 /// `executor`: the library's loop; must outlive it. Give it to LibraryOptions::watcher.
-std::unique_ptr<Watcher> inotify_watcher(rt::UvExecutor& executor, Log log,
+std::unique_ptr<Watcher> inotify_watcher(runtime::UvExecutor& executor, Log log,
                                          InotifyCalls calls = InotifyCalls::system());
 
 }  // namespace peer::library

@@ -14,39 +14,40 @@
 namespace peer::library {
 
 namespace {
-constexpr rt::Duration kPoll = std::chrono::seconds(2);
+constexpr runtime::Duration kPoll = std::chrono::seconds(2);
 }
 
 struct Library::Impl {
-  Impl(rt::Scope& s, store::Disk& d, rt::Workers& w, store::Store& st, rt::Workers& t, LibraryOptions o, Log l)
+  Impl(runtime::Scope& s, store::Disk& d, runtime::Workers& w, store::Store& st, runtime::Workers& t, LibraryOptions o,
+       Log l)
       : scope(s), disk(d), workers(w), store(st), store_thread(t), options(std::move(o)), log(std::move(l)) {
     PEER_CHECK(options.wall_clock && !options.roots.empty());
   }
 
-  rt::Task<void> list(rt::CancellationToken token);
-  rt::Task<bool> came_back(rt::CancellationToken token);
+  runtime::Task<void> list(runtime::CancellationToken token);
+  runtime::Task<bool> came_back(runtime::CancellationToken token);
   void apply(const FoundGames& found, std::uint64_t listing);
   void report(const FoundGames& found);
   std::shared_ptr<Entry> enter(const std::string& name, const std::string& root);
   void drop(const std::string& name);
   std::shared_ptr<Entry> entry_to_adopt(const std::string& name);
-  rt::Duration begin_due(rt::Scope& looks);
-  std::optional<rt::TimePoint> next_look(const Entry& entry) const;
+  runtime::Duration begin_due(runtime::Scope& looks);
+  std::optional<runtime::TimePoint> next_look(const Entry& entry) const;
   void touched(const Subject& subject);
-  rt::TimePoint listing_due() const {
-    return std::min(next_listing, root_touches.due().value_or(rt::TimePoint::max()));
+  runtime::TimePoint listing_due() const {
+    return std::min(next_listing, root_touches.due().value_or(runtime::TimePoint::max()));
   }
-  rt::Task<void> serve(rt::Scope& looks);
+  runtime::Task<void> serve(runtime::Scope& looks);
   void look_soon(Entry& entry) {
     entry.due = scope.executor().now();
     changed.set();
   }
 
-  rt::Scope& scope;
+  runtime::Scope& scope;
   store::Disk& disk;
-  rt::Workers& workers;
+  runtime::Workers& workers;
   store::Store& store;
-  rt::Workers& store_thread;
+  runtime::Workers& store_thread;
   const LibraryOptions options;
   const Log log;
   std::shared_ptr<const Bounds> bounds =
@@ -54,13 +55,13 @@ struct Library::Impl {
   Catalogue catalogue{scope.executor()};
   std::map<std::string, std::shared_ptr<Entry>> games;  // by the directory's name
   std::uint64_t listings = 0;
-  std::set<std::string> reported;                     // complaints of the last listing
-  Touches root_touches;                               // since the latest listing began
-  rt::TimePoint next_listing = rt::TimePoint::max();  // besides the scans
-  std::vector<std::string> gone;                      // roots that are not there: nothing tells of their return
-  rt::TimePoint next_poll = rt::TimePoint::max();     // of those
-  rt::Duration retry = options.retry;                 // while a root fails
-  rt::Event changed;                                  // something became due
+  std::set<std::string> reported;                               // complaints of the last listing
+  Touches root_touches;                                         // since the latest listing began
+  runtime::TimePoint next_listing = runtime::TimePoint::max();  // besides the scans
+  std::vector<std::string> gone;                             // roots that are not there: nothing tells of their return
+  runtime::TimePoint next_poll = runtime::TimePoint::max();  // of those
+  runtime::Duration retry = options.retry;                   // while a root fails
+  runtime::Event changed;                                    // something became due
   Examiner examiner{{scope, disk, workers, store, store_thread, options, log, catalogue,
                      [this](Entry& entry) {
                        const auto at = games.find(entry.name);
@@ -87,11 +88,11 @@ void Library::Impl::drop(const std::string& name) {
   games.erase(at);
 }
 
-rt::Task<void> Library::Impl::list(rt::CancellationToken token) {
+runtime::Task<void> Library::Impl::list(runtime::CancellationToken token) {
   const std::uint64_t listing = ++listings;
   root_touches.clear();
-  const auto job = [this](const rt::StopFlag&) { return find_games(disk, options.roots, options.watcher); };
-  const FoundGames found = co_await rt::offload(workers, job, token);
+  const auto job = [this](const runtime::StopFlag&) { return find_games(disk, options.roots, options.watcher); };
+  const FoundGames found = co_await runtime::offload(workers, job, token);
   token.throw_if_requested();
   apply(found, listing);
   report(found);
@@ -102,29 +103,29 @@ rt::Task<void> Library::Impl::list(rt::CancellationToken token) {
     if (failed.gone()) gone.push_back(failed.root);
   }
   catalogue.set_missing_roots(std::move(missing));
-  next_poll = gone.empty() ? rt::TimePoint::max() : rt::time_after(scope.executor(), kPoll);
-  next_listing = rt::TimePoint::max();
+  next_poll = gone.empty() ? runtime::TimePoint::max() : runtime::time_after(scope.executor(), kPoll);
+  next_listing = runtime::TimePoint::max();
   if (options.watcher != nullptr && (found.unwatched || !found.failures.empty())) {
-    next_listing = rt::time_after(scope.executor(), options.unwatched_interval);
+    next_listing = runtime::time_after(scope.executor(), options.unwatched_interval);
   }
   if (std::ranges::all_of(found.failures, &FailedRoot::gone)) {
     retry = options.retry;
   } else {
-    next_listing = std::min(next_listing, rt::time_after(scope.executor(), retry));
+    next_listing = std::min(next_listing, runtime::time_after(scope.executor(), retry));
     retry = std::min(2 * retry, options.scan_interval);
   }
 }
 
 /// Only opens the roots that were gone.
-rt::Task<bool> Library::Impl::came_back(rt::CancellationToken token) {
-  const auto look = [this, roots = gone](const rt::StopFlag&) {
+runtime::Task<bool> Library::Impl::came_back(runtime::CancellationToken token) {
+  const auto look = [this, roots = gone](const runtime::StopFlag&) {
     return std::ranges::any_of(roots, [this](const std::string& root) {
       const auto opened = disk.open(root, false, false);
       return opened || (opened.error().system != ENOENT && opened.error().system != ENOTDIR);
     });
   };
-  const bool back = co_await rt::offload(workers, look, token);
-  next_poll = rt::time_after(scope.executor(), kPoll);
+  const bool back = co_await runtime::offload(workers, look, token);
+  next_poll = runtime::time_after(scope.executor(), kPoll);
   co_return back;
 }
 
@@ -167,20 +168,20 @@ void Library::Impl::report(const FoundGames& found) {
   reported = std::move(complaints);
 }
 
-std::optional<rt::TimePoint> Library::Impl::next_look(const Entry& entry) const {
-  std::optional<rt::TimePoint> next = entry.due;
+std::optional<runtime::TimePoint> Library::Impl::next_look(const Entry& entry) const {
+  std::optional<runtime::TimePoint> next = entry.due;
   if (entry.turn.taken()) return next;  // its end asks again
   // A game that has to rest first, and offers nothing that might have to be withdrawn, gains nothing by earlier looks.
   if (entry.due && !entry.shown.offered) return next;
-  if (entry.unwatched_due) next = std::min(next.value_or(rt::TimePoint::max()), *entry.unwatched_due);
+  if (entry.unwatched_due) next = std::min(next.value_or(runtime::TimePoint::max()), *entry.unwatched_due);
   if (entry.touches.due()) {
-    next = std::min(next.value_or(rt::TimePoint::max()), std::max(*entry.touches.due(), entry.spared_until));
+    next = std::min(next.value_or(runtime::TimePoint::max()), std::max(*entry.touches.due(), entry.spared_until));
   }
   return next;
 }
 
 void Library::Impl::touched(const Subject& subject) {
-  const rt::TimePoint now = scope.executor().now();
+  const runtime::TimePoint now = scope.executor().now();
   if (subject.game.empty()) {
     root_touches.note(now);
   } else {
@@ -191,11 +192,11 @@ void Library::Impl::touched(const Subject& subject) {
   changed.set();
 }
 
-rt::Duration Library::Impl::begin_due(rt::Scope& looks) {
-  const rt::TimePoint now = scope.executor().now();
-  rt::Duration wait = options.scan_interval;
+runtime::Duration Library::Impl::begin_due(runtime::Scope& looks) {
+  const runtime::TimePoint now = scope.executor().now();
+  runtime::Duration wait = options.scan_interval;
   for (const auto& [name, entry] : games) {
-    const std::optional<rt::TimePoint> due = next_look(*entry);
+    const std::optional<runtime::TimePoint> due = next_look(*entry);
     if (!due) continue;
     if (*due > now) {
       wait = std::min(wait, *due - now);
@@ -209,10 +210,10 @@ rt::Duration Library::Impl::begin_due(rt::Scope& looks) {
   return wait;
 }
 
-rt::Task<void> Library::Impl::serve(rt::Scope& looks) {
-  rt::Executor& executor = scope.executor();
-  const rt::CancellationToken token = looks.token();
-  rt::TimePoint next_scan = executor.now();
+runtime::Task<void> Library::Impl::serve(runtime::Scope& looks) {
+  runtime::Executor& executor = scope.executor();
+  const runtime::CancellationToken token = looks.token();
+  runtime::TimePoint next_scan = executor.now();
   if (options.watcher != nullptr) {
     looks.spawn("watch", options.watcher->run([this](const Subject& subject) { touched(subject); }, token));
   }
@@ -231,11 +232,11 @@ rt::Task<void> Library::Impl::serve(rt::Scope& looks) {
       const bool back = co_await came_back(token);
       if (back) co_await list(token);
     }
-    const rt::Duration due = begin_due(looks);
-    const rt::Duration wait =
+    const runtime::Duration due = begin_due(looks);
+    const runtime::Duration wait =
         std::min({due, next_scan - executor.now(), listing_due() - executor.now(), next_poll - executor.now()});
-    const auto woken = [this](rt::CancellationToken limited) { return changed.wait(limited); };
-    co_await rt::with_timeout(executor, wait, woken, token);
+    const auto woken = [this](runtime::CancellationToken limited) { return changed.wait(limited); };
+    co_await runtime::with_timeout(executor, wait, woken, token);
   }
 }
 
@@ -253,14 +254,14 @@ std::shared_ptr<Entry> Library::Impl::entry_to_adopt(const std::string& name) {
   return entry;
 }
 
-Library::Library(rt::Scope& scope, store::Disk& disk, rt::Workers& workers, store::Store& store,
-                 rt::Workers& store_thread, LibraryOptions options, Log log)
+Library::Library(runtime::Scope& scope, store::Disk& disk, runtime::Workers& workers, store::Store& store,
+                 runtime::Workers& store_thread, LibraryOptions options, Log log)
     : impl_(std::make_unique<Impl>(scope, disk, workers, store, store_thread, std::move(options), std::move(log))) {}
 
 Library::~Library() = default;
 
-rt::Task<void> Library::run(rt::CancellationToken token) {
-  rt::Scope looks(impl_->scope, "library", token);
+runtime::Task<void> Library::run(runtime::CancellationToken token) {
+  runtime::Scope looks(impl_->scope, "library", token);
   std::exception_ptr end;
   try {
     co_await impl_->serve(looks);
@@ -278,14 +279,14 @@ void Library::on_change(std::function<void(bool)> callback) { impl_->catalogue.o
 
 std::uint64_t Library::bytes_read() const noexcept { return impl_->examiner.bytes_read(); }
 
-rt::Task<Result<void>> Library::rescan(std::optional<std::string> game, rt::CancellationToken token) {
+runtime::Task<Result<void>> Library::rescan(std::optional<std::string> game, runtime::CancellationToken token) {
   co_await impl_->list(token);
   if (game && !impl_->games.contains(*game)) {
     impl_->catalogue.publish();
     co_return fail(ErrorCode::no_such_game, "there is no game '" + protocol::printable(*game) + "' in the library");
   }
   {
-    rt::Scope looks(impl_->scope, "rescan", token);
+    runtime::Scope looks(impl_->scope, "rescan", token);
     for (const auto& [name, entry] : impl_->games) {
       if (game && name != *game) continue;
       looks.spawn("look at " + entry->shown.id, impl_->examiner.look(entry, true, looks.token()));
@@ -297,8 +298,8 @@ rt::Task<Result<void>> Library::rescan(std::optional<std::string> game, rt::Canc
   co_return Result<void>();
 }
 
-rt::Task<Result<void>> Library::adopt(std::string game, protocol::ManifestDocument document,
-                                      rt::CancellationToken token) {
+runtime::Task<Result<void>> Library::adopt(std::string game, protocol::ManifestDocument document,
+                                           runtime::CancellationToken token) {
   if (const auto illegal = protocol::game_id_problem(game)) {
     co_return fail(ErrorCode::invalid, "'" + protocol::printable(game) + "' " + *illegal);
   }
@@ -313,20 +314,20 @@ rt::Task<Result<void>> Library::adopt(std::string game, protocol::ManifestDocume
     break;
   }
   const std::string root = entry->root;
-  const auto install = [this, &root, &game, &document](const rt::StopFlag&) {
+  const auto install = [this, &root, &game, &document](const runtime::StopFlag&) {
     return adopt_installed(impl_->disk, root, game, std::move(document), impl_->bounds.get());
   };
-  const auto offered = co_await rt::offload(impl_->workers, install, token);
+  const auto offered = co_await runtime::offload(impl_->workers, install, token);
   if (!offered) {
     impl_->look_soon(*entry);
     co_return std::unexpected(offered.error());
   }
   const std::shared_ptr<const OfferedGame>& version = *offered;
-  const auto save = [this, &root, &game, version](const rt::StopFlag&) -> Result<void> {
+  const auto save = [this, &root, &game, version](const runtime::StopFlag&) -> Result<void> {
     if (Result<void> forgotten = impl_->store.forget_game(root, game); !forgotten) return forgotten;
     return impl_->store.save_files(root, game, rows_of(*version));
   };
-  const Result<void> saved = co_await rt::offload(impl_->store_thread, save, rt::CancellationToken());
+  const Result<void> saved = co_await runtime::offload(impl_->store_thread, save, runtime::CancellationToken());
   if (!saved) impl_->log.warn("the hash cache: " + saved.error().message);
   entry->distrusted = false;
   entry->due.reset();
@@ -344,16 +345,16 @@ rt::Task<Result<void>> Library::adopt(std::string game, protocol::ManifestDocume
   co_return Result<void>();
 }
 
-rt::Task<Result<void>> Library::publish(std::string game, rt::CancellationToken token) {
+runtime::Task<Result<void>> Library::publish(std::string game, runtime::CancellationToken token) {
   const auto at = impl_->games.find(game);
   if (at != impl_->games.end()) {
     const std::shared_ptr<Entry> entry = at->second;
-    const auto forget = [this, root = entry->root, name = entry->name](const rt::StopFlag&) -> Result<void> {
+    const auto forget = [this, root = entry->root, name = entry->name](const runtime::StopFlag&) -> Result<void> {
       const auto directory = impl_->disk.open(root, false, false);
       if (!directory) return std::unexpected(directory.error());
       return forget_installed(**directory, name);
     };
-    const Result<void> forgotten = co_await rt::offload(impl_->workers, forget, token);
+    const Result<void> forgotten = co_await runtime::offload(impl_->workers, forget, token);
     if (!forgotten) co_return forgotten;
   }
   co_return co_await rescan(std::move(game), token);

@@ -80,12 +80,12 @@ struct LibraryOptions {
   std::vector<std::string> roots;            ///< absolute; the first receives downloads
   std::vector<std::string> protected_trees;  ///< no game is, lies in or holds them: the state directory
   std::vector<std::string> protected_files;  ///< no game holds them: keys, the configuration
-  rt::Duration settle = std::chrono::seconds(5);
-  rt::Duration scan_interval = std::chrono::minutes(5);
+  runtime::Duration settle = std::chrono::seconds(5);
+  runtime::Duration scan_interval = std::chrono::minutes(5);
   /// Tells of changes between the scans; must outlive the library. Null: there are only the scans.
   Watcher* watcher = nullptr;
-  rt::Duration unwatched_interval = std::chrono::minutes(1);  ///< scans of what the watcher could not watch
-  rt::Duration retry = std::chrono::seconds(5);               ///< after a root could not be read
+  runtime::Duration unwatched_interval = std::chrono::minutes(1);  ///< scans of what the watcher could not watch
+  runtime::Duration retry = std::chrono::seconds(5);               ///< after a root could not be read
   /// The wall clock, for `settle` and for times in the future: ns since 1970.
   std::function<std::int64_t()> wall_clock;
 };
@@ -94,12 +94,12 @@ class Library {
  public:
   /// Everything given must outlive it. `workers` scan and hash; `store_thread` runs the store's calls. Loop: the
   /// scope's.
-  Library(rt::Scope& scope, store::Disk& disk, rt::Workers& workers, store::Store& store, rt::Workers& store_thread,
-          LibraryOptions options, Log log);
+  Library(runtime::Scope& scope, store::Disk& disk, runtime::Workers& workers, store::Store& store,
+          runtime::Workers& store_thread, LibraryOptions options, Log log);
   ~Library();
 
   /// The service LocalMonitor: first scan, then a scan whenever one is due or asked for. Ends when cancelled.
-  rt::Task<void> run(rt::CancellationToken token);
+  runtime::Task<void> run(runtime::CancellationToken token);
 
   /// Never null. Loop: the library's; the snapshot may go to any.
   std::shared_ptr<const Snapshot> snapshot() const;
@@ -109,14 +109,15 @@ class Library {
 
   /// Scans one game, or all, at once; returns when every game concerned has its verdict (hashed where it has to be).
   /// Fails: no_such_game.
-  rt::Task<Result<void>> rescan(std::optional<std::string> game, rt::CancellationToken token);
+  runtime::Task<Result<void>> rescan(std::optional<std::string> game, runtime::CancellationToken token);
 
   /// A download put this game in place, every chunk verified just now: offer it without reading it again.
-  rt::Task<Result<void>> adopt(std::string game, protocol::ManifestDocument document, rt::CancellationToken token);
+  runtime::Task<Result<void>> adopt(std::string game, protocol::ManifestDocument document,
+                                    runtime::CancellationToken token);
 
   /// What lies in an installed game's directory now is a version of its own from here on. Returns when it is offered.
   /// Fails: no_such_game, disk errors.
-  rt::Task<Result<void>> publish(std::string game, rt::CancellationToken token);
+  runtime::Task<Result<void>> publish(std::string game, runtime::CancellationToken token);
 
   /// A file turned out to be other than its stamp says: withdraw the game and hash again.
   void withdraw(const std::string& game);

@@ -38,7 +38,7 @@ class Permits {
   bool taken() const noexcept { return free_ == 0; }
 
   /// Cancel: throws Cancelled; no permit is lost.
-  rt::Task<Permit> acquire(rt::CancellationToken token) {
+  runtime::Task<Permit> acquire(runtime::CancellationToken token) {
     token.throw_if_requested();
     if (free_ > 0) {
       --free_;
@@ -54,7 +54,7 @@ class Permits {
  private:
   friend class Permit;
   struct Waiter {
-    rt::Event given;
+    runtime::Event given;
   };
   struct Leave {
     Permits* permits;

@@ -20,7 +20,7 @@ constexpr std::size_t kMaxProblems = 100;
 
 class Scan {
  public:
-  Scan(std::int64_t now, WatchWalk* watch, const rt::StopFlag& stop) : now_(now), watch_(watch), stop_(stop) {}
+  Scan(std::int64_t now, WatchWalk* watch, const runtime::StopFlag& stop) : now_(now), watch_(watch), stop_(stop) {}
 
   void run(Directory& top) {
     watch(top);
@@ -171,7 +171,7 @@ class Scan {
   bool full_ = false;
   std::int64_t now_;
   WatchWalk* watch_;
-  const rt::StopFlag& stop_;
+  const runtime::StopFlag& stop_;
 };
 
 }  // namespace
@@ -179,7 +179,7 @@ class Scan {
 store::FileStamp stamp_of(const FileInfo& info) noexcept { return {info.size, info.mtime, info.ctime, info.inode}; }
 
 Result<ScannedGame> scan_game(Directory& root, const std::string& game, std::int64_t now, WatchWalk* watch,
-                              const Bounds* bounds, const rt::StopFlag& stop) {
+                              const Bounds* bounds, const runtime::StopFlag& stop) {
   const auto entry = root.info(game);
   if (!entry) return std::unexpected(entry.error());
   const auto opened = open_game(root, game, bounds);

@@ -44,7 +44,7 @@ struct ScannedGame {
 /// `watch`: enters every directory that is listed; may be null. Cancel: `stop` makes it return early with a `cancelled`
 /// error. Fails: when the game's directory cannot be opened.
 Result<ScannedGame> scan_game(store::Directory& root, const std::string& game, std::int64_t now, WatchWalk* watch,
-                              const Bounds* bounds, const rt::StopFlag& stop);
+                              const Bounds* bounds, const runtime::StopFlag& stop);
 
 bool same_contents(const ScannedGame& a, const ScannedGame& b);
 

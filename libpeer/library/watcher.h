@@ -39,7 +39,7 @@ class Watcher {
   virtual void forget(const Subject& subject) = 0;
   /// Calls `changed` for a subject in which something may have changed since it was entered, until cancelled. One at a
   /// time. A change of the root's listing is told for the root and for the game of that name.
-  virtual rt::Task<void> run(std::function<void(const Subject&)> changed, rt::CancellationToken token) = 0;
+  virtual runtime::Task<void> run(std::function<void(const Subject&)> changed, runtime::CancellationToken token) = 0;
 };
 
 }  // namespace peer::library

@@ -150,12 +150,12 @@ void Connection::finish(Error error, std::vector<std::uint8_t> last_packet, bool
   if (http3_) {
     for (const auto& [id, stream] : http3_->streams()) streams.push_back(stream);
   }
-  const auto pto = std::chrono::duration_cast<rt::Duration>(std::chrono::nanoseconds(ngtcp2_conn_get_pto(quic_)));
+  const auto pto = std::chrono::duration_cast<runtime::Duration>(std::chrono::nanoseconds(ngtcp2_conn_get_pto(quic_)));
   http3_.reset();
   ngtcp2_conn_del(std::exchange(quic_, nullptr));
   tls_.reset();
   core_->retire(*this, cids_, std::move(last_packet), server_ ? local_ : SocketAddress{}, remote_,
-                linger ? 3 * pto : rt::Duration::zero());
+                linger ? 3 * pto : runtime::Duration::zero());
   core_ = nullptr;
   for (const auto& stream : streams) stream->detach(error_);
   settled.set();
@@ -183,7 +183,7 @@ LinkStats Connection::stats() const {
   ngtcp2_conn_info info;
   ngtcp2_conn_get_conn_info(quic_, &info);
   LinkStats stats;
-  stats.smoothed_rtt = std::chrono::duration_cast<rt::Duration>(std::chrono::nanoseconds(info.smoothed_rtt));
+  stats.smoothed_rtt = std::chrono::duration_cast<runtime::Duration>(std::chrono::nanoseconds(info.smoothed_rtt));
   stats.bytes_in = info.bytes_recv;
   stats.bytes_out = info.bytes_sent;
   stats.packets_lost = info.pkt_lost;

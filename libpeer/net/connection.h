@@ -77,12 +77,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void reset_later(std::int64_t id, bool reading, bool writing, std::uint64_t code);
   void stop_later(const std::shared_ptr<Stream>& stream);
 
-  rt::Event settled;               ///< ready for requests, or over
-  rt::Event over;                  ///< see 3
-  std::optional<rt::Scope> scope;  ///< of its handlers; the driving task joins it
-  bool admitted = false;           ///< see ServerStream
-  bool touched = false;            ///< the core's: it waits for a flush
-  std::uint64_t serial = 0;        ///< the core's
+  runtime::Event settled;               ///< ready for requests, or over
+  runtime::Event over;                  ///< see 3
+  std::optional<runtime::Scope> scope;  ///< of its handlers; the driving task joins it
+  bool admitted = false;                ///< see ServerStream
+  bool touched = false;                 ///< the core's: it waits for a flush
+  std::uint64_t serial = 0;             ///< the core's
 
  private:
   struct Callbacks;
@@ -125,9 +125,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool close_when_idle_ = false;
   Error error_;
   LinkStats last_stats_;
-  rt::TimePoint last_received_{};
+  runtime::TimePoint last_received_{};
   std::uint64_t packets_received_ = 0;
-  std::optional<rt::Executor::Timer> timer_;
+  std::optional<runtime::Executor::Timer> timer_;
 };
 
 }  // namespace peer::net

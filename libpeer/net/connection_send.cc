@@ -10,8 +10,8 @@
 namespace peer::net {
 namespace {
 
-constexpr rt::Duration kBlockedRecheck = std::chrono::milliseconds(10);
-constexpr rt::Duration kSoon = std::chrono::milliseconds(1);
+constexpr runtime::Duration kBlockedRecheck = std::chrono::milliseconds(10);
+constexpr runtime::Duration kSoon = std::chrono::milliseconds(1);
 
 }  // namespace
 
@@ -130,13 +130,13 @@ std::size_t Connection::burst_limit() const {
 }
 
 void Connection::arm(bool more) {
-  const rt::TimePoint now = core_->executor().now();
+  const runtime::TimePoint now = core_->executor().now();
   const ngtcp2_tstamp quic_now = core_->now();
   const ngtcp2_tstamp expiry = ngtcp2_conn_get_expiry(quic_);
-  rt::TimePoint at = rt::TimePoint::max();
+  runtime::TimePoint at = runtime::TimePoint::max();
   if (expiry != UINT64_MAX) {
-    at = now +
-         std::chrono::duration_cast<rt::Duration>(std::chrono::nanoseconds(expiry > quic_now ? expiry - quic_now : 0));
+    at = now + std::chrono::duration_cast<runtime::Duration>(
+                   std::chrono::nanoseconds(expiry > quic_now ? expiry - quic_now : 0));
   }
   if (more && at > now + kSoon) at = now;
   if (core_->blocked()) at = std::max(at, now + kBlockedRecheck);
@@ -144,7 +144,7 @@ void Connection::arm(bool more) {
   if (timer_ && timer_->at <= at) return;
   if (timer_) core_->executor().disarm(*timer_);
   timer_.reset();
-  if (at == rt::TimePoint::max()) return;
+  if (at == runtime::TimePoint::max()) return;
   timer_ = core_->executor().arm(at, [this] {
     timer_.reset();
     core_->touch(*this);

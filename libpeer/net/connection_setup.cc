@@ -12,14 +12,14 @@
 namespace peer::net {
 namespace {
 
-constexpr rt::Duration kInitialRtt = std::chrono::milliseconds(30);  // a local network, with room for a busy peer
-constexpr rt::Duration kMaxAckDelay = std::chrono::milliseconds(2);
+constexpr runtime::Duration kInitialRtt = std::chrono::milliseconds(30);  // a local network, with room for a busy peer
+constexpr runtime::Duration kMaxAckDelay = std::chrono::milliseconds(2);
 constexpr std::size_t kAckThreshold = 10;            // more would stall slow start, whose first window is ten packets
 constexpr std::uint64_t kControlWindow = 64 * 1024;  // of control streams, credited at once
 constexpr std::uint64_t kUniStreams = 8;
 constexpr std::array<std::uint16_t, 3> kProbes{1350, 1452, 8952};
 
-ngtcp2_duration nanoseconds(rt::Duration d) {
+ngtcp2_duration nanoseconds(runtime::Duration d) {
   return static_cast<ngtcp2_duration>(std::chrono::duration_cast<std::chrono::nanoseconds>(d).count());
 }
 

@@ -23,8 +23,8 @@ class ConnectionLink final : public Link {
   const std::optional<PeerId>& peer() const override { return connection_->peer(); }
   SocketAddress remote_address() const override { return connection_->remote(); }
   const ChannelBinding& channel_binding() const override { return connection_->channel_binding(); }
-  rt::Task<Result<std::unique_ptr<ClientStream>>> request(const RequestHead& head, bool has_body,
-                                                          rt::CancellationToken token) override {
+  runtime::Task<Result<std::unique_ptr<ClientStream>>> request(const RequestHead& head, bool has_body,
+                                                               runtime::CancellationToken token) override {
     token.throw_if_requested();
     Result<std::shared_ptr<Stream>> stream = connection_->request(head, has_body);
     if (!stream) co_return std::unexpected(std::move(stream.error()));
@@ -33,7 +33,7 @@ class ConnectionLink final : public Link {
   void close(std::string_view reason) override {
     connection_->close_http(NGHTTP3_H3_NO_ERROR, {ErrorCode::unreachable, std::string(reason)}, reason);
   }
-  rt::Task<Error> ended(rt::CancellationToken token) override {
+  runtime::Task<Error> ended(runtime::CancellationToken token) override {
     const std::shared_ptr<Connection> connection = connection_;
     co_await connection->over.wait(std::move(token));
     co_return connection->error();
@@ -56,7 +56,7 @@ std::array<std::uint8_t, 32> reset_secret_of(const Identity& identity, std::uint
 
 }  // namespace
 
-Core::Core(rt::Scope& parent, std::unique_ptr<DatagramSocket> socket, EndpointOptions options)
+Core::Core(runtime::Scope& parent, std::unique_ptr<DatagramSocket> socket, EndpointOptions options)
     : socket_(std::move(socket)),
       options_(std::move(options)),
       tls_(options_.identity, options_.present_certificate),
@@ -68,7 +68,7 @@ Core::Core(rt::Scope& parent, std::unique_ptr<DatagramSocket> socket, EndpointOp
 
 Core::~Core() { PEER_CHECK(connections_.empty() && closed_.empty() && !serving_); }
 
-ngtcp2_tstamp Core::to_quic(rt::TimePoint at) {
+ngtcp2_tstamp Core::to_quic(runtime::TimePoint at) {
   // Never 0, where virtual time begins: ngtcp2 takes that for "not set" in places.
   const auto since = at.time_since_epoch() + std::chrono::seconds(1);
   return static_cast<ngtcp2_tstamp>(std::chrono::duration_cast<std::chrono::nanoseconds>(since).count());
@@ -76,7 +76,7 @@ ngtcp2_tstamp Core::to_quic(rt::TimePoint at) {
 
 ngtcp2_tstamp Core::now() const { return to_quic(executor().now()); }
 
-rt::TimePoint Core::arrival() {
+runtime::TimePoint Core::arrival() {
   if (!arrival_) arrival_ = executor().now();
   return *arrival_;
 }
@@ -86,7 +86,7 @@ void Core::on_burst_end() {
   flush_touched();
 }
 
-rt::Task<void> Core::run(rt::CancellationToken token) {
+runtime::Task<void> Core::run(runtime::CancellationToken token) {
   PEER_CHECK(!std::exchange(begun_, true));
   socket_->start(*this);
   started_.set();
@@ -98,7 +98,7 @@ rt::Task<void> Core::run(rt::CancellationToken token) {
       work_.reset();
       flush_touched();
     }
-  } catch (const rt::Cancelled&) {
+  } catch (const runtime::Cancelled&) {
     // Asked to stop.
   } catch (...) {
     failure = std::current_exception();  // the connections are closed all the same: they live in this endpoint's scope
@@ -110,7 +110,7 @@ rt::Task<void> Core::run(rt::CancellationToken token) {
   if (socket_error_) throw std::runtime_error("the UDP socket failed: " + socket_error_->message);
 }
 
-rt::Task<void> Core::close_all() {
+runtime::Task<void> Core::close_all() {
   started_.set();
   const std::map<std::uint64_t, std::shared_ptr<Connection>> all = connections_;
   for (const auto& [serial, connection] : all) {
@@ -119,11 +119,11 @@ rt::Task<void> Core::close_all() {
   flush_touched();
   if (blocked() && !socket_error_) {
     drained_.reset();
-    const rt::CancellationToken never;
-    rt::Deadline deadline(executor(), limits::kDrain, never);
+    const runtime::CancellationToken never;
+    runtime::Deadline deadline(executor(), limits::kDrain, never);
     try {
       co_await drained_.wait(deadline.token());
-    } catch (const rt::Cancelled&) {
+    } catch (const runtime::Cancelled&) {
       // The network is dead: the peers' idle timeouts will tell them.
     }
   }
@@ -134,18 +134,18 @@ rt::Task<void> Core::close_all() {
   co_await socket_->close();
 }
 
-rt::Task<void> Core::serve(RequestHandler handler, rt::CancellationToken token) {
+runtime::Task<void> Core::serve(RequestHandler handler, runtime::CancellationToken token) {
   PEER_CHECK(!serving_);
   const auto serving = std::make_shared<Serving>(std::move(handler));
   serving_ = serving;
-  rt::Event forever;
+  runtime::Event forever;
   try {
     co_await forever.wait(token);
-  } catch (const rt::Cancelled&) {
+  } catch (const runtime::Cancelled&) {
     // The only way on.
   }
   serving_.reset();
-  const rt::CancellationToken never;
+  const runtime::CancellationToken never;
   std::map<std::uint64_t, std::shared_ptr<Connection>> all = connections_;
   std::erase_if(all, [](const auto& entry) { return !entry.second->is_server(); });
   for (const auto& [serial, connection] : all) connection->stop_serving();
@@ -155,18 +155,18 @@ rt::Task<void> Core::serve(RequestHandler handler, rt::CancellationToken token) 
   }
   // The last answers go out, then the connections close; a dead network does not hold this up for long.
   for (const auto& [serial, connection] : all) connection->close_when_idle();
-  rt::Deadline deadline(executor(), limits::kDrain, never);
+  runtime::Deadline deadline(executor(), limits::kDrain, never);
   for (const auto& [serial, connection] : all) {
     try {
       co_await connection->over.wait(deadline.token());
-    } catch (const rt::Cancelled&) {
+    } catch (const runtime::Cancelled&) {
       connection->close_http(NGHTTP3_H3_NO_ERROR, {ErrorCode::unreachable, "no longer serving"});
     }
   }
 }
 
-rt::Task<Result<std::unique_ptr<Link>>> Core::dial(SocketAddress address, std::optional<PeerId> expected,
-                                                   rt::CancellationToken token) {
+runtime::Task<Result<std::unique_ptr<Link>>> Core::dial(SocketAddress address, std::optional<PeerId> expected,
+                                                        runtime::CancellationToken token) {
   co_await started_.wait(token);
   token.throw_if_requested();
   if (stopping_)
@@ -190,8 +190,8 @@ void Core::add(const std::shared_ptr<Connection>& connection) {
 }
 
 // The parent of a connection's handlers: joins them when it is over.
-rt::Task<void> Core::drive(Core& core, std::shared_ptr<Connection> connection) {
-  const rt::CancellationToken never;
+runtime::Task<void> Core::drive(Core& core, std::shared_ptr<Connection> connection) {
+  const runtime::CancellationToken never;
   co_await connection->over.wait(never);
   connection->scope->request_stop();
   co_await connection->scope->join();
@@ -202,30 +202,30 @@ rt::Task<void> Core::drive(Core& core, std::shared_ptr<Connection> connection) {
 bool Core::begin_request(Connection& connection, std::shared_ptr<Stream> stream) {
   if (!serving_) return false;
   stream->hold();
-  stream->stop = std::make_unique<rt::CancellationSource>(connection.scope->token());
+  stream->stop = std::make_unique<runtime::CancellationSource>(connection.scope->token());
   ++serving_->active;
   connection.scope->spawn("request", answer(connection.shared_from_this(), std::move(stream), serving_, options_.log));
   return true;
 }
 
-rt::Task<void> Core::answer(std::shared_ptr<Connection> connection, std::shared_ptr<Stream> stream,
-                            std::shared_ptr<Serving> serving, Log log) {
+runtime::Task<void> Core::answer(std::shared_ptr<Connection> connection, std::shared_ptr<Stream> stream,
+                                 std::shared_ptr<Serving> serving, Log log) {
   std::exception_ptr error;
-  const rt::CancellationToken token = stream->stop->token();
+  const runtime::CancellationToken token = stream->stop->token();
   {
     ServerHandle handle(stream, connection->peer(), connection->remote(), connection->channel_binding(),
                         connection->admitted);
     try {
       auto task = serving->handler(handle, token);
       co_await task;
-    } catch (const rt::Cancelled&) {
+    } catch (const runtime::Cancelled&) {
       if (!token.requested()) error = std::current_exception();
     } catch (...) {
       error = std::current_exception();
     }
   }
   if (error) {
-    const std::string what = rt::describe(error);
+    const std::string what = runtime::describe(error);
     log.warn("a request handler failed, its connection is closed: " + what);
     connection->close_http(NGHTTP3_H3_INTERNAL_ERROR, {ErrorCode::internal, "a request handler failed: " + what},
                            "internal error");
@@ -293,7 +293,7 @@ void Core::unroute(const ngtcp2_cid& cid) {
 }
 
 void Core::retire(Connection& connection, const std::vector<ngtcp2_cid>& cids, std::vector<std::uint8_t> last_packet,
-                  const SocketAddress& local, const SocketAddress& remote, rt::Duration linger) {
+                  const SocketAddress& local, const SocketAddress& remote, runtime::Duration linger) {
   if (connection.half_open()) --half_open_;
   last_route_.reset();
   std::vector<CidKey> keys;
@@ -304,7 +304,7 @@ void Core::retire(Connection& connection, const std::vector<ngtcp2_cid>& cids, s
     routes_.erase(at);
     keys.push_back(key);
   }
-  if (linger <= rt::Duration::zero()) return;
+  if (linger <= runtime::Duration::zero()) return;
   if (closed_.size() >= limits::kClosed) drop(closed_.begin());
   const auto entry =
       closed_.insert(closed_.end(), Closed{std::move(keys), std::move(last_packet), local, remote, 0, {}});

@@ -49,33 +49,33 @@ struct Serving {
   explicit Serving(RequestHandler h) : handler(std::move(h)) {}
   RequestHandler handler;
   std::size_t active = 0;
-  rt::Event idle;
+  runtime::Event idle;
 };
 
 class Core final : public DatagramReceiver {
  public:
-  Core(rt::Scope& parent, std::unique_ptr<DatagramSocket> socket, EndpointOptions options);
+  Core(runtime::Scope& parent, std::unique_ptr<DatagramSocket> socket, EndpointOptions options);
   ~Core() override;
 
   // For the endpoint.
-  rt::Task<void> run(rt::CancellationToken token);
-  rt::Task<void> serve(RequestHandler handler, rt::CancellationToken token);
-  rt::Task<Result<std::unique_ptr<Link>>> dial(SocketAddress address, std::optional<PeerId> expected,
-                                               rt::CancellationToken token);
+  runtime::Task<void> run(runtime::CancellationToken token);
+  runtime::Task<void> serve(RequestHandler handler, runtime::CancellationToken token);
+  runtime::Task<Result<std::unique_ptr<Link>>> dial(SocketAddress address, std::optional<PeerId> expected,
+                                                    runtime::CancellationToken token);
   std::size_t connections() const noexcept { return connections_.size(); }
   const DatagramSocket& socket() const noexcept { return *socket_; }
 
   // For connections.
-  rt::Executor& executor() const noexcept { return scope_.executor(); }
-  rt::Scope& scope() noexcept { return scope_; }
+  runtime::Executor& executor() const noexcept { return scope_.executor(); }
+  runtime::Scope& scope() noexcept { return scope_; }
   const EndpointOptions& options() const noexcept { return options_; }
   const TlsContext& tls() const noexcept { return tls_; }
   Random& random() const noexcept { return *options_.random; }
   std::span<const std::uint8_t> reset_secret() const noexcept { return reset_secret_; }
   ngtcp2_tstamp now() const;
   /// When the datagrams of this burst came: the clock is read once for all of them.
-  rt::TimePoint arrival();
-  static ngtcp2_tstamp to_quic(rt::TimePoint at);
+  runtime::TimePoint arrival();
+  static ngtcp2_tstamp to_quic(runtime::TimePoint at);
   SocketAddress local_address() const { return socket_->local_address(); }
   std::span<std::uint8_t> burst() noexcept { return burst_; }
   std::size_t burst_segments() const { return socket_->max_segments(); }
@@ -93,7 +93,7 @@ class Core final : public DatagramReceiver {
   void unroute(const ngtcp2_cid& cid);
   /// The connection is over: late datagrams for its ids get `last_packet` again for `linger`, or nothing.
   void retire(Connection& connection, const std::vector<ngtcp2_cid>& cids, std::vector<std::uint8_t> last_packet,
-              const SocketAddress& local, const SocketAddress& remote, rt::Duration linger);
+              const SocketAddress& local, const SocketAddress& remote, runtime::Duration linger);
   void handshake_done() { --half_open_; }
   /// False if nobody serves.
   bool begin_request(Connection& connection, std::shared_ptr<Stream> stream);
@@ -117,7 +117,7 @@ class Core final : public DatagramReceiver {
     std::vector<std::uint8_t> last_packet;
     SocketAddress local, remote;
     int answers = 0;
-    rt::Executor::Timer timer;
+    runtime::Executor::Timer timer;
   };
   struct Route {
     Connection* live = nullptr;
@@ -136,15 +136,15 @@ class Core final : public DatagramReceiver {
 
   void add(const std::shared_ptr<Connection>& connection);
   void drop(std::list<Closed>::iterator closed);
-  static rt::Task<void> drive(Core& core, std::shared_ptr<Connection> connection);
-  static rt::Task<void> answer(std::shared_ptr<Connection> connection, std::shared_ptr<Stream> stream,
-                               std::shared_ptr<Serving> serving, Log log);
-  rt::Task<void> close_all();
+  static runtime::Task<void> drive(Core& core, std::shared_ptr<Connection> connection);
+  static runtime::Task<void> answer(std::shared_ptr<Connection> connection, std::shared_ptr<Stream> stream,
+                                    std::shared_ptr<Serving> serving, Log log);
+  runtime::Task<void> close_all();
 
   std::unique_ptr<DatagramSocket> socket_;
   EndpointOptions options_;
   TlsContext tls_;
-  rt::Scope scope_;
+  runtime::Scope scope_;
   std::array<std::uint8_t, 32> reset_secret_{};  // the same after a restart
   std::array<std::uint8_t, 32> token_secret_{};
   std::vector<std::uint8_t> burst_;
@@ -153,7 +153,7 @@ class Core final : public DatagramReceiver {
   std::uint64_t next_serial_ = 1;
   std::unordered_map<CidKey, Route, CidHash> routes_;
   std::optional<std::pair<CidKey, Connection*>> last_route_;  // most datagrams go where the one before went
-  std::optional<rt::TimePoint> arrival_;
+  std::optional<runtime::TimePoint> arrival_;
   std::list<Closed> closed_;
   std::vector<std::shared_ptr<Connection>> touched_;
   std::vector<std::uint64_t> stalled_;
@@ -163,9 +163,9 @@ class Core final : public DatagramReceiver {
   double answers_left_ = limits::kStatelessBurst;
   ngtcp2_tstamp answered_at_ = 0;
 
-  rt::Event started_;
-  rt::Event work_;     // something is touched, or the socket broke
-  rt::Event drained_;  // nothing is unsent
+  runtime::Event started_;
+  runtime::Event work_;     // something is touched, or the socket broke
+  runtime::Event drained_;  // nothing is unsent
   bool begun_ = false;
   bool stopping_ = false;
   std::optional<Error> socket_error_;

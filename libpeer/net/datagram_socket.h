@@ -61,7 +61,7 @@ class DatagramSocket {
   virtual Stats stats() const = 0;
   /// Stops receiving and releases the port; returns when the last callback is over. Not cancellable. Once; a send()
   /// from then on goes nowhere.
-  virtual rt::Task<void> close() = 0;
+  virtual runtime::Task<void> close() = 0;
 };
 
 inline constexpr std::size_t kDatagramsPerTurn = 256;

@@ -7,26 +7,26 @@
 namespace peer::net {
 
 struct Endpoint::Impl {
-  Impl(rt::Scope& scope, std::unique_ptr<DatagramSocket> socket, EndpointOptions options)
+  Impl(runtime::Scope& scope, std::unique_ptr<DatagramSocket> socket, EndpointOptions options)
       : core(scope, std::move(socket), std::move(options)) {}
   Core core;
 };
 
-Endpoint::Endpoint(rt::Scope& scope, std::unique_ptr<DatagramSocket> socket, EndpointOptions options)
+Endpoint::Endpoint(runtime::Scope& scope, std::unique_ptr<DatagramSocket> socket, EndpointOptions options)
     : impl_(std::make_unique<Impl>(scope, std::move(socket), std::move(options))) {}
 
 Endpoint::~Endpoint() = default;
 
-rt::Task<void> Endpoint::run(rt::CancellationToken token) { return impl_->core.run(std::move(token)); }
+runtime::Task<void> Endpoint::run(runtime::CancellationToken token) { return impl_->core.run(std::move(token)); }
 
 SocketAddress Endpoint::local_address() const { return impl_->core.local_address(); }
 
-rt::Task<Result<std::unique_ptr<Link>>> Endpoint::dial(SocketAddress address, std::optional<PeerId> expected,
-                                                       rt::CancellationToken token) {
+runtime::Task<Result<std::unique_ptr<Link>>> Endpoint::dial(SocketAddress address, std::optional<PeerId> expected,
+                                                            runtime::CancellationToken token) {
   return impl_->core.dial(address, expected, std::move(token));
 }
 
-rt::Task<void> Endpoint::serve(RequestHandler handler, rt::CancellationToken token) {
+runtime::Task<void> Endpoint::serve(RequestHandler handler, runtime::CancellationToken token) {
   return impl_->core.serve(std::move(handler), std::move(token));
 }
 

@@ -21,7 +21,7 @@ struct EndpointOptions {
   Random* random;  ///< connection ids, reset secret; must outlive the endpoint
   Log log;
   /// QUIC's idle timeout; pings above this layer keep wanted connections alive.
-  rt::Duration idle_timeout = std::chrono::seconds(30);
+  runtime::Duration idle_timeout = std::chrono::seconds(30);
   std::uint64_t stream_window = 16 << 20;      ///< body bytes a sender may have ahead of BodyReader::release()
   std::uint64_t connection_window = 64 << 20;  ///< the same over all streams
   std::uint16_t largest_datagram = 8952;       ///< path MTU discovery tries nothing larger (UDP payload)
@@ -40,16 +40,16 @@ class Endpoint final : public Transport {
   };
 
   /// Owns: the socket. Its tasks run in scopes below `scope`.
-  Endpoint(rt::Scope& scope, std::unique_ptr<DatagramSocket> socket, EndpointOptions options);
+  Endpoint(runtime::Scope& scope, std::unique_ptr<DatagramSocket> socket, EndpointOptions options);
   /// run() must have ended, or never begun.
   ~Endpoint() override;
 
-  rt::Task<void> run(rt::CancellationToken token);
+  runtime::Task<void> run(runtime::CancellationToken token);
 
   SocketAddress local_address() const override;
-  rt::Task<Result<std::unique_ptr<Link>>> dial(SocketAddress address, std::optional<PeerId> expected,
-                                               rt::CancellationToken token) override;
-  rt::Task<void> serve(RequestHandler handler, rt::CancellationToken token) override;
+  runtime::Task<Result<std::unique_ptr<Link>>> dial(SocketAddress address, std::optional<PeerId> expected,
+                                                    runtime::CancellationToken token) override;
+  runtime::Task<void> serve(RequestHandler handler, runtime::CancellationToken token) override;
   Stats stats() const;
 
  private:

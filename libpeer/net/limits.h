@@ -21,8 +21,8 @@ inline constexpr double kStatelessBurst = 128;
 inline constexpr double kStatelessPerSecond = 512;
 inline constexpr int kCloseAnswers = 8;  ///< how often a closed connection repeats its last packet
 
-inline constexpr rt::Duration kRetryTokenLife = std::chrono::seconds(10);
-inline constexpr rt::Duration kDrain =
+inline constexpr runtime::Duration kRetryTokenLife = std::chrono::seconds(10);
+inline constexpr runtime::Duration kDrain =
     std::chrono::milliseconds(200);                        ///< for the last bytes before a close that serves politeness
 inline constexpr std::size_t kBurstBytes = 65000;          ///< of one send()
 inline constexpr std::size_t kFlushMinimum = 128 * 1024;   ///< sent in one go whatever the pacing rate

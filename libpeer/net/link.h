@@ -1,7 +1,7 @@
 // Link: requests with streaming bodies over one connection to one peer. HTTP/3 in the daemon; the layers above see only
 // this.
 //
-// 1. Everything belongs to the loop of its Transport; calls from other loops go through rt::call_on().
+// 1. Everything belongs to the loop of its Transport; calls from other loops go through runtime::call_on().
 // 2. Destroying a stream that is not complete resets it, both ways.
 // 3. A stream's failure concerns that stream; a link's failure ends its streams with the link's error.
 // 4. Errors: `unreachable` when the connection is lost or the time is over, `refused` when the other side said no,
@@ -56,7 +56,7 @@ class BodyReader {
   /// Fills `into` whole unless the body ends first; returns how many bytes it wrote (0: the end). One reader at a time.
   /// Bytes that arrive while a read waits are written straight into `into`, which must stay valid until the Task has
   /// ended. Cancel: throws Cancelled; the stream is then good for nothing but destruction.
-  virtual rt::Task<Result<std::size_t>> read(std::span<std::uint8_t> into, rt::CancellationToken token) = 0;
+  virtual runtime::Task<Result<std::size_t>> read(std::span<std::uint8_t> into, runtime::CancellationToken token) = 0;
   /// Tells the flow control that `bytes` which read() gave are done with (on disk, say): only now may the sender send
   /// as many more.
   virtual void release(std::size_t bytes) = 0;
@@ -72,7 +72,7 @@ class BodyWriter {
   /// Queues the bytes; waits first while kMaxUnackedPerStream or more are queued or unacknowledged.
   /// Fails: when the stream was reset or stopped by the other side, or the link failed. Cancel: throws Cancelled,
   /// nothing was queued.
-  virtual rt::Task<Result<void>> write(SharedBytes bytes, rt::CancellationToken token) = 0;
+  virtual runtime::Task<Result<void>> write(SharedBytes bytes, runtime::CancellationToken token) = 0;
   /// No more bytes: the end of the body. Idempotent.
   virtual void finish() = 0;
 };
@@ -84,7 +84,7 @@ class ClientStream {
  public:
   virtual ~ClientStream() = default;
   /// Waits for the response's head. Once.
-  virtual rt::Task<Result<ResponseHead>> response(rt::CancellationToken token) = 0;
+  virtual runtime::Task<Result<ResponseHead>> response(runtime::CancellationToken token) = 0;
   virtual BodyReader& reader() = 0;
   virtual BodyWriter& writer() = 0;  ///< of a request with a body
 };
@@ -108,10 +108,10 @@ class ServerStream {
 };
 
 struct LinkStats {
-  rt::Duration smoothed_rtt{};
+  runtime::Duration smoothed_rtt{};
   std::uint64_t bytes_in = 0, bytes_out = 0;  ///< UDP payload
   std::uint64_t packets_lost = 0;
-  rt::TimePoint last_received{};
+  runtime::TimePoint last_received{};
 };
 
 class Link {
@@ -123,18 +123,18 @@ class Link {
   virtual const ChannelBinding& channel_binding() const = 0;
   /// Sends a request; with `has_body` its writer() follows. Fails: as above, `busy` when the peer allows no more
   /// streams.
-  virtual rt::Task<Result<std::unique_ptr<ClientStream>>> request(const RequestHead& head, bool has_body,
-                                                                  rt::CancellationToken token) = 0;
+  virtual runtime::Task<Result<std::unique_ptr<ClientStream>>> request(const RequestHead& head, bool has_body,
+                                                                       runtime::CancellationToken token) = 0;
   /// Closes with a reason the other side sees; open streams fail. Idempotent, does not wait.
   virtual void close(std::string_view reason) = 0;
   /// Waits until the link has ended, for whatever reason, and tells it. Several may wait.
-  virtual rt::Task<Error> ended(rt::CancellationToken token) = 0;
+  virtual runtime::Task<Error> ended(runtime::CancellationToken token) = 0;
   virtual LinkStats stats() const = 0;
 };
 
 /// Serves one request; runs in the scope of its connection. What it throws resets that stream and closes that
 /// connection only. The token is requested when the stream is reset or its connection or the serving ends.
-using RequestHandler = std::function<rt::Task<void>(ServerStream& stream, rt::CancellationToken token)>;
+using RequestHandler = std::function<runtime::Task<void>(ServerStream& stream, runtime::CancellationToken token)>;
 
 /// One UDP port in both roles.
 class Transport {
@@ -144,13 +144,13 @@ class Transport {
   virtual SocketAddress local_address() const = 0;
   /// Connects, proves both identities and checks the other's against `expected` where given.
   /// Fails: unreachable within kDialTimeout, refused on a wrong id.
-  virtual rt::Task<Result<std::unique_ptr<Link>>> dial(SocketAddress address, std::optional<PeerId> expected,
-                                                       rt::CancellationToken token) = 0;
+  virtual runtime::Task<Result<std::unique_ptr<Link>>> dial(SocketAddress address, std::optional<PeerId> expected,
+                                                            runtime::CancellationToken token) = 0;
   /// Accepts connections and serves their requests until cancelled; joins every handler. While nobody serves, new
   /// connections and requests are refused; dialled links are not concerned.
-  virtual rt::Task<void> serve(RequestHandler handler, rt::CancellationToken token) = 0;
+  virtual runtime::Task<void> serve(RequestHandler handler, runtime::CancellationToken token) = 0;
 };
 
-inline constexpr rt::Duration kDialTimeout = std::chrono::seconds(5);
+inline constexpr runtime::Duration kDialTimeout = std::chrono::seconds(5);
 
 }  // namespace peer::net

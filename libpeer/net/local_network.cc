@@ -2,7 +2,7 @@
 
 namespace peer::net {
 
-bool LocalNetwork::contains(const SocketAddress& address, rt::TimePoint now) {
+bool LocalNetwork::contains(const SocketAddress& address, runtime::TimePoint now) {
   if (address.is_local()) return true;
   if (!ever_listed_ || now - listed_ >= kListInterval) {
     // A failed listing keeps what was known.

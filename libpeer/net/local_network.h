@@ -14,15 +14,15 @@ namespace peer::net {
 class LocalNetwork {
  public:
   using Lister = std::function<Result<std::vector<InterfaceAddress>>()>;
-  static constexpr rt::Duration kListInterval = std::chrono::seconds(5);
+  static constexpr runtime::Duration kListInterval = std::chrono::seconds(5);
 
   explicit LocalNetwork(Lister lister = interface_addresses) : lister_(std::move(lister)) {}
-  bool contains(const SocketAddress& address, rt::TimePoint now);
+  bool contains(const SocketAddress& address, runtime::TimePoint now);
 
  private:
   Lister lister_;
   std::vector<InterfaceAddress> interfaces_;
-  rt::TimePoint listed_{};
+  runtime::TimePoint listed_{};
   bool ever_listed_ = false;
 };
 

@@ -49,23 +49,25 @@ Addresses look_up(const std::string& host, std::uint16_t port) {
 
 class SystemResolver final : public Resolver {
  public:
-  explicit SystemResolver(rt::Workers& workers) : workers_(workers) {}
+  explicit SystemResolver(runtime::Workers& workers) : workers_(workers) {}
 
-  rt::Task<Addresses> resolve(std::string host, std::uint16_t port, rt::CancellationToken token) override {
+  runtime::Task<Addresses> resolve(std::string host, std::uint16_t port, runtime::CancellationToken token) override {
     if (const auto literal = literal_address(host, port)) co_return std::vector<SocketAddress>{*literal};
     if (const auto valid = check_host(host); !valid) co_return std::unexpected(valid.error());
-    auto job = [host, port](const rt::StopFlag&) { return look_up(host, port); };
-    auto looking = rt::offload_abandonable(workers_, std::move(job), token);
+    auto job = [host, port](const runtime::StopFlag&) { return look_up(host, port); };
+    auto looking = runtime::offload_abandonable(workers_, std::move(job), token);
     co_return co_await looking;
   }
 
  private:
-  rt::Workers& workers_;
+  runtime::Workers& workers_;
 };
 
 }  // namespace
 
-std::unique_ptr<Resolver> system_resolver(rt::Workers& workers) { return std::make_unique<SystemResolver>(workers); }
+std::unique_ptr<Resolver> system_resolver(runtime::Workers& workers) {
+  return std::make_unique<SystemResolver>(workers);
+}
 
 std::optional<SocketAddress> literal_address(std::string_view host, std::uint16_t port) {
   // "1.2.3.4:5" is no host.

@@ -22,13 +22,13 @@ class Resolver {
   /// At least one address, each once and with `port`, in the order to try them; an address in text form stands for
   /// itself. Fails: unreachable when the name is unknown or cannot be looked up now, invalid when it can be no name.
   /// Cancel: throws Cancelled at once, a look-up that has begun is abandoned.
-  virtual rt::Task<Result<std::vector<SocketAddress>>> resolve(std::string host, std::uint16_t port,
-                                                               rt::CancellationToken token) = 0;
+  virtual runtime::Task<Result<std::vector<SocketAddress>>> resolve(std::string host, std::uint16_t port,
+                                                                    runtime::CancellationToken token) = 0;
 };
 
 /// By the machine's own rules (hosts file, DNS, mDNS where configured). A look-up can take a worker for minutes: give
 /// it workers of its own, which must outlive the resolver.
-std::unique_ptr<Resolver> system_resolver(rt::Workers& workers);
+std::unique_ptr<Resolver> system_resolver(runtime::Workers& workers);
 
 /// The address that `host` is the text of ("10.0.0.1", "::1", "[fe80::1%eth0]"), if it is one.
 std::optional<SocketAddress> literal_address(std::string_view host, std::uint16_t port);

@@ -20,7 +20,7 @@ struct Waiting {
 
 }  // namespace
 
-rt::Task<Result<std::size_t>> Stream::read(std::span<std::uint8_t> into, rt::CancellationToken token) {
+runtime::Task<Result<std::size_t>> Stream::read(std::span<std::uint8_t> into, runtime::CancellationToken token) {
   PEER_CHECK(into_.empty());
   token.throw_if_requested();
   filled_ = take(into);
@@ -41,7 +41,7 @@ void Stream::release(std::size_t bytes) {
   connection_->credit(*this, bytes);
 }
 
-rt::Task<Result<void>> Stream::write(SharedBytes bytes, rt::CancellationToken token) {
+runtime::Task<Result<void>> Stream::write(SharedBytes bytes, runtime::CancellationToken token) {
   PEER_CHECK(has_body && !finished_);
   token.throw_if_requested();
   while (!write_error_ && unacknowledged_ >= kMaxUnackedPerStream) {
@@ -62,7 +62,7 @@ void Stream::finish() {
   if (connection_ != nullptr && open_ && has_body) connection_->resume(*this);
 }
 
-rt::Task<Result<ResponseHead>> Stream::response(rt::CancellationToken token) {
+runtime::Task<Result<ResponseHead>> Stream::response(runtime::CancellationToken token) {
   co_await head_.wait(token);
   if (!headed_) co_return std::unexpected(*read_error_);
   co_return std::move(answer);

@@ -25,11 +25,11 @@ class Stream final : public BodyReader, public BodyWriter {
       : connection_(connection), id_(id), local_(local), held_(local) {}
 
   // BodyReader, BodyWriter: for the user.
-  rt::Task<Result<std::size_t>> read(std::span<std::uint8_t> into, rt::CancellationToken token) override;
+  runtime::Task<Result<std::size_t>> read(std::span<std::uint8_t> into, runtime::CancellationToken token) override;
   void release(std::size_t bytes) override;
-  rt::Task<Result<void>> write(SharedBytes bytes, rt::CancellationToken token) override;
+  runtime::Task<Result<void>> write(SharedBytes bytes, runtime::CancellationToken token) override;
   void finish() override;
-  rt::Task<Result<ResponseHead>> response(rt::CancellationToken token);
+  runtime::Task<Result<ResponseHead>> response(runtime::CancellationToken token);
   Result<void> respond(const ResponseHead& head, bool has_body);
   /// The handle goes: what is not complete is reset.
   void abandon();
@@ -65,9 +65,9 @@ class Stream final : public BodyReader, public BodyWriter {
   RequestHead request;
   ResponseHead answer;
   std::size_t header_bytes = 0;
-  bool has_body = false;                         ///< this side sends one
-  bool answering = false;                        ///< server: the head is on its way
-  std::unique_ptr<rt::CancellationSource> stop;  ///< server: the handler's
+  bool has_body = false;                              ///< this side sends one
+  bool answering = false;                             ///< server: the head is on its way
+  std::unique_ptr<runtime::CancellationSource> stop;  ///< server: the handler's
 
  private:
   std::size_t take(std::span<std::uint8_t> into);
@@ -78,7 +78,7 @@ class Stream final : public BodyReader, public BodyWriter {
   bool held_;  // by a handle; a remote's stream only once a handler has it
   bool open_ = true;
 
-  rt::Event head_;  // arrived, or never will
+  runtime::Event head_;  // arrived, or never will
   bool headed_ = false;
   std::span<std::uint8_t> into_;  // of the read that waits
   std::size_t filled_ = 0;
@@ -87,7 +87,7 @@ class Stream final : public BodyReader, public BodyWriter {
   std::uint64_t unreleased_ = 0;  // arrived and not yet credited to the sender
   bool ended_ = false;
   std::optional<Error> read_error_;
-  rt::Event readable_;
+  runtime::Event readable_;
 
   std::deque<SharedBytes> leaving_;
   std::size_t given_ = 0;         // how many of them HTTP/3 has
@@ -95,7 +95,7 @@ class Stream final : public BodyReader, public BodyWriter {
   std::size_t unacknowledged_ = 0;
   bool finished_ = false;
   std::optional<Error> write_error_;
-  rt::Event writable_;
+  runtime::Event writable_;
 };
 
 template <class Vector>
@@ -113,7 +113,7 @@ class ClientHandle final : public ClientStream {
  public:
   explicit ClientHandle(std::shared_ptr<Stream> stream) : stream_(std::move(stream)) {}
   ~ClientHandle() override { stream_->abandon(); }
-  rt::Task<Result<ResponseHead>> response(rt::CancellationToken token) override {
+  runtime::Task<Result<ResponseHead>> response(runtime::CancellationToken token) override {
     return stream_->response(std::move(token));
   }
   BodyReader& reader() override { return *stream_; }

@@ -80,7 +80,7 @@ class UdpSocket final : public DatagramSocket {
                   std::size_t segment) override;
   std::size_t max_segments() const override { return udp_.gso ? kMaxSegments : 1; }
   Stats stats() const override;
-  rt::Task<void> close() override;
+  runtime::Task<void> close() override;
 
  private:
   static void on_poll(uv_poll_t* poll, int status, int events);
@@ -96,7 +96,7 @@ class UdpSocket final : public DatagramSocket {
   UdpDescriptor udp_;
   uv_poll_t poll_{};
   DatagramReceiver* receiver_ = nullptr;
-  rt::Event poll_closed_;
+  runtime::Event poll_closed_;
   Inbox inbox_;
   bool want_writable_ = false;
   bool closing_ = false;
@@ -258,13 +258,13 @@ DatagramSocket::Stats UdpSocket::stats() const {
   return result;
 }
 
-rt::Task<void> UdpSocket::close() {
+runtime::Task<void> UdpSocket::close() {
   PEER_CHECK(!closing_);
   closing_ = true;
   if (receiver_ != nullptr) {
     uv_close(reinterpret_cast<uv_handle_t*>(&poll_),
              [](uv_handle_t* handle) { static_cast<UdpSocket*>(handle->data)->poll_closed_.set(); });
-    co_await poll_closed_.wait(rt::CancellationToken{});
+    co_await poll_closed_.wait(runtime::CancellationToken{});
   }
   ::close(udp_.fd);
   udp_.fd = -1;

@@ -30,7 +30,7 @@ Result<std::unique_ptr<DatagramSocket>> bind_udp(uv_loop_t* loop, const SocketAd
 /// Whether this machine has the address now; the port does not matter. Does not block.
 bool owns_address(const SocketAddress& address);
 
-inline Result<std::unique_ptr<DatagramSocket>> bind_udp(rt::UvExecutor& executor, const SocketAddress& address,
+inline Result<std::unique_ptr<DatagramSocket>> bind_udp(runtime::UvExecutor& executor, const SocketAddress& address,
                                                         const Log& log, const UdpOptions& options = {}) {
   return bind_udp(executor.loop(), address, log, options);
 }

@@ -10,14 +10,14 @@ namespace {
 /// What the net loop is asked and answers; whoever of the two is later still finds it.
 struct NetNames {
   std::vector<std::string> names;
-  rt::Event answered;
+  runtime::Event answered;
 };
 }  // namespace
 
 // Not by call_on(): that waits for its callee, and this loop may be what hangs.
-rt::Task<std::vector<std::string>> PeerMain::alive_on_net() const {
+runtime::Task<std::vector<std::string>> PeerMain::alive_on_net() const {
   auto found = std::make_shared<NetNames>();
-  rt::Executor* const home = &environment_.control->executor();
+  runtime::Executor* const home = &environment_.control->executor();
   environment_.net->executor().post([found, home, net = environment_.net] {
     std::vector<std::string> names;
     net->visit([&](const std::string& task, const std::string& scope) { names.push_back(scope + "/" + task); });
@@ -26,13 +26,14 @@ rt::Task<std::vector<std::string>> PeerMain::alive_on_net() const {
       found->answered.set();
     });
   });
-  auto answered = [found](rt::CancellationToken t) { return found->answered.wait(std::move(t)); };
-  const bool in_time = co_await rt::with_timeout(*home, kNamingWait, std::move(answered), rt::CancellationToken());
+  auto answered = [found](runtime::CancellationToken t) { return found->answered.wait(std::move(t)); };
+  const bool in_time =
+      co_await runtime::with_timeout(*home, kNamingWait, std::move(answered), runtime::CancellationToken());
   if (!in_time) co_return std::vector<std::string>{"net/the loop does not answer"};
   co_return std::move(found->names);
 }
 
-rt::Task<std::vector<std::string>> PeerMain::alive() const {
+runtime::Task<std::vector<std::string>> PeerMain::alive() const {
   std::vector<std::string> names;
   if (root_ != nullptr) {
     root_->visit([&](const std::string& task, const std::string& scope) { names.push_back(scope + "/" + task); });

@@ -6,7 +6,7 @@
 
 namespace peer::node {
 
-rt::Task<Result<bool>> PeerMain::ban_peer(BanPeer command, rt::CancellationToken token) {
+runtime::Task<Result<bool>> PeerMain::ban_peer(api::BanPeer command, runtime::CancellationToken token) {
   const Result<PeerId> id = peers_->find_to_ban(command.peer);
   if (!id) co_return std::unexpected(id.error());
   if (*id == options_.identity.id()) co_return fail(ErrorCode::invalid, "that is this peer itself");
@@ -14,15 +14,16 @@ rt::Task<Result<bool>> PeerMain::ban_peer(BanPeer command, rt::CancellationToken
   co_return acknowledged(co_await apply_bans(token));
 }
 
-rt::Task<Result<bool>> PeerMain::unban_peer(UnbanPeer command, rt::CancellationToken token) {
+runtime::Task<Result<bool>> PeerMain::unban_peer(api::UnbanPeer command, runtime::CancellationToken token) {
   const Result<void> lifted = peers_->unban(command.peer);
   if (!lifted) co_return std::unexpected(lifted.error());
   co_return acknowledged(co_await apply_bans(token));
 }
 
-rt::Task<void> PeerMain::load_bans() {
-  auto load = [store = environment_.store](const rt::StopFlag&) { return store->bans(); };
-  const auto bans = co_await rt::offload(*environment_.store_thread, std::move(load), rt::CancellationToken());
+runtime::Task<void> PeerMain::load_bans() {
+  auto load = [store = environment_.store](const runtime::StopFlag&) { return store->bans(); };
+  const auto bans =
+      co_await runtime::offload(*environment_.store_thread, std::move(load), runtime::CancellationToken());
   if (!bans) {
     log_.error("the bans could not be read: " + bans.error().message);
     co_return;
@@ -32,7 +33,7 @@ rt::Task<void> PeerMain::load_bans() {
   bans_changed_.set();  // for the net loop
 }
 
-rt::Task<void> PeerMain::keep_bans(rt::CancellationToken token) {
+runtime::Task<void> PeerMain::keep_bans(runtime::CancellationToken token) {
   for (;;) {
     co_await bans_changed_.wait(token);
     bans_changed_.reset();
@@ -42,13 +43,13 @@ rt::Task<void> PeerMain::keep_bans(rt::CancellationToken token) {
 }
 
 /// Tells the net loop, and writes what the store does not have. Fails: disk_error; the next change tries again.
-rt::Task<Result<void>> PeerMain::apply_bans(rt::CancellationToken token) {
-  const std::map<PeerId, Ban> now = peers_->banned();
-  auto tell = [this, all = ids_of(now)](rt::CancellationToken) {
+runtime::Task<Result<void>> PeerMain::apply_bans(runtime::CancellationToken token) {
+  const std::map<PeerId, sessions::Ban> now = peers_->banned();
+  auto tell = [this, all = access::ids_of(now)](runtime::CancellationToken) {
     net_side_->set_banned(all);
-    return []() -> rt::Task<void> { co_return; }();
+    return []() -> runtime::Task<void> { co_return; }();
   };
-  co_await rt::call_on(*environment_.net, "bans", std::move(tell), token);
+  co_await runtime::call_on(*environment_.net, "bans", std::move(tell), token);
   co_return co_await kept_bans_.save(now);
 }
 

@@ -13,27 +13,28 @@ namespace {
 constexpr std::uint64_t kMaxShownFiles = 10'000;
 constexpr const char* kListTasks = "list tasks";
 /// A command about games waits so long for the first listing of the library.
-constexpr rt::Duration kListingWait = std::chrono::seconds(5);
+constexpr runtime::Duration kListingWait = std::chrono::seconds(5);
 
 template <class C, class... Some>
 inline constexpr bool kIsOneOf = (std::is_same_v<C, Some> || ...);
 template <class C>
-inline constexpr bool kAboutGames = kIsOneOf<C, ListGames, ShowGame, StartDownload, ListDownloads, PauseDownload,
-                                             ResumeDownload, CancelDownload, MoveDownload, RemoveGame, VerifyGame>;
+inline constexpr bool kAboutGames =
+    kIsOneOf<C, api::ListGames, api::ShowGame, api::StartDownload, api::ListDownloads, api::PauseDownload,
+             api::ResumeDownload, api::CancelDownload, api::MoveDownload, api::RemoveGame, api::VerifyGame>;
 
 /// Whoever asked is told, also when nobody can answer any more.
-void refuse(Command& command) {
+void refuse(api::Command& command) {
   std::visit([](auto& request) { request.reply(fail(ErrorCode::cancelled, "the daemon is stopping")); }, command);
 }
 }  // namespace
 
-rt::Task<void> PeerMain::run_commands(rt::Scope& work, rt::CancellationToken token) {
+runtime::Task<void> PeerMain::run_commands(runtime::Scope& work, runtime::CancellationToken token) {
   std::exception_ptr failure;
   try {
     for (;;) {
       token.throw_if_requested();
       PEER_FAULT_POINT("commands");
-      std::optional<Command> command = co_await commands_.receive(token);
+      std::optional<api::Command> command = co_await commands_.receive(token);
       if (!command) break;  // nobody is left who could send one
       dispatch(std::move(*command), work);
     }
@@ -42,17 +43,17 @@ rt::Task<void> PeerMain::run_commands(rt::Scope& work, rt::CancellationToken tok
   }
   refuse_commands();
   if (token.requested()) co_return;
-  fail_runtime("commands", failure ? rt::describe(failure) : "the command channel closed without a shutdown");
+  fail_runtime("commands", failure ? runtime::describe(failure) : "the command channel closed without a shutdown");
 }
 
 /// From here on; those who have asked already are told.
 void PeerMain::refuse_commands() {
   commands_.close();
-  while (std::optional<Command> late = commands_.try_receive()) refuse(*late);
+  while (std::optional<api::Command> late = commands_.try_receive()) refuse(*late);
 }
 
-void PeerMain::dispatch(Command command, rt::Scope& work) {
-  const bool about_games = std::visit([]<class C>(const Request<C>&) { return kAboutGames<C>; }, command);
+void PeerMain::dispatch(api::Command command, runtime::Scope& work) {
+  const bool about_games = std::visit([]<class C>(const api::Request<C>&) { return kAboutGames<C>; }, command);
   if (about_games && !games_known_.is_set()) {
     work.spawn("wait for the library", dispatch_later(std::move(command), work));
     return;
@@ -61,13 +62,13 @@ void PeerMain::dispatch(Command command, rt::Scope& work) {
 }
 
 /// At the start nobody knows yet what is here: an answer would be that there is nothing.
-rt::Task<void> PeerMain::dispatch_later(Command command, rt::Scope& work) {
+runtime::Task<void> PeerMain::dispatch_later(api::Command command, runtime::Scope& work) {
   bool stopping = false;
   try {
-    const auto known = [this](rt::CancellationToken token) { return games_known_.wait(std::move(token)); };
-    const bool in_time = co_await rt::with_timeout(root_->executor(), kListingWait, known, work.token());
+    const auto known = [this](runtime::CancellationToken token) { return games_known_.wait(std::move(token)); };
+    const bool in_time = co_await runtime::with_timeout(root_->executor(), kListingWait, known, work.token());
     if (!in_time) games_known_.set();  // a disk that does not answer holds nobody up again
-  } catch (const rt::Cancelled&) {
+  } catch (const runtime::Cancelled&) {
     stopping = true;
   }
   if (stopping) {
@@ -77,13 +78,13 @@ rt::Task<void> PeerMain::dispatch_later(Command command, rt::Scope& work) {
   }
 }
 
-void PeerMain::take_on(Command command, rt::Scope& work) {
+void PeerMain::take_on(api::Command command, runtime::Scope& work) {
   std::visit([&](auto& request) { take(std::move(request), work); }, command);
 }
 
 /// What a command's work throws is that command's failure.
 template <class C, class F>
-void PeerMain::answer_now(Request<C>& request, F work) {
+void PeerMain::answer_now(api::Request<C>& request, F work) {
   Result<typename C::Reply> answer = fail(ErrorCode::internal, "the command failed");
   try {
     PEER_FAULT_POINT("command");
@@ -95,13 +96,13 @@ void PeerMain::answer_now(Request<C>& request, F work) {
 }
 
 template <class C>
-rt::Task<void> PeerMain::answer(Request<C> request, Handler<C> handler, rt::CancellationToken token) {
+runtime::Task<void> PeerMain::answer(api::Request<C> request, Handler<C> handler, runtime::CancellationToken token) {
   Result<typename C::Reply> answer = fail(ErrorCode::cancelled, "the daemon is stopping");
   try {
     PEER_FAULT_POINT("command");
     Task<C> work = (this->*handler)(std::move(request.command), token);
     answer = co_await work;
-  } catch (const rt::Cancelled&) {
+  } catch (const runtime::Cancelled&) {
     if (!token.requested()) answer = fail(ErrorCode::internal, "the command was cancelled");
   } catch (const std::exception& e) {
     answer = fail(ErrorCode::internal, std::string("the command failed: ") + e.what());
@@ -110,90 +111,98 @@ rt::Task<void> PeerMain::answer(Request<C> request, Handler<C> handler, rt::Canc
 }
 
 template <class C>
-void PeerMain::begin(rt::Scope& work, std::string name, Request<C>& request, Handler<C> handler) {
+void PeerMain::begin(runtime::Scope& work, std::string name, api::Request<C>& request, Handler<C> handler) {
   work.spawn(std::move(name), answer(std::move(request), handler, work.token()));
 }
 
-void PeerMain::take(Request<GetStatus> request, rt::Scope&) {
+void PeerMain::take(api::Request<api::GetStatus> request, runtime::Scope&) {
   answer_now(request, [this] { return status(); });
 }
-void PeerMain::take(Request<ListGames> request, rt::Scope&) {
+void PeerMain::take(api::Request<api::ListGames> request, runtime::Scope&) {
   answer_now(request, [this] {
-    GameList list{games(), library_->snapshot()->missing_roots};
+    api::GameList list{games(), library_->snapshot()->missing_roots};
     return list;
   });
 }
-void PeerMain::take(Request<ListPeers> request, rt::Scope&) {
+void PeerMain::take(api::Request<api::ListPeers> request, runtime::Scope&) {
   answer_now(request, [this] { return peers_->list(); });
 }
-void PeerMain::take(Request<DisconnectPeer> request, rt::Scope&) {
+void PeerMain::take(api::Request<api::DisconnectPeer> request, runtime::Scope&) {
   answer_now(request, [&] { return peers_->disconnect(request.command.peer); });
 }
-void PeerMain::take(Request<StartDownload> request, rt::Scope& work) {
+void PeerMain::take(api::Request<api::StartDownload> request, runtime::Scope& work) {
   if (request.command.dry_run) {
     begin(work, "plan " + request.command.game, request, &PeerMain::plan_download);
     return;
   }
   begin(work, "begin " + request.command.game, request, &PeerMain::start_download);
 }
-void PeerMain::take(Request<ListDownloads> request, rt::Scope&) {
+void PeerMain::take(api::Request<api::ListDownloads> request, runtime::Scope&) {
   answer_now(request, [this] { return downloads_->list(); });
 }
-void PeerMain::take(Request<PauseDownload> request, rt::Scope& work) {
+void PeerMain::take(api::Request<api::PauseDownload> request, runtime::Scope& work) {
   begin(work, "pause " + request.command.game, request, &PeerMain::pause_download);
 }
-void PeerMain::take(Request<ResumeDownload> request, rt::Scope& work) {
+void PeerMain::take(api::Request<api::ResumeDownload> request, runtime::Scope& work) {
   begin(work, "resume " + request.command.game, request, &PeerMain::resume_download);
 }
-void PeerMain::take(Request<CancelDownload> request, rt::Scope& work) {
+void PeerMain::take(api::Request<api::CancelDownload> request, runtime::Scope& work) {
   begin(work, "cancel " + request.command.game, request, &PeerMain::cancel_download);
 }
-void PeerMain::take(Request<MoveDownload> request, rt::Scope& work) {
+void PeerMain::take(api::Request<api::MoveDownload> request, runtime::Scope& work) {
   begin(work, "move " + request.command.game, request, &PeerMain::move_download);
 }
-void PeerMain::take(Request<GetLimits> request, rt::Scope&) {
+void PeerMain::take(api::Request<api::GetLimits> request, runtime::Scope&) {
   answer_now(request, [this] { return limits_; });
 }
-void PeerMain::take(Request<SetLimits> request, rt::Scope& work) {
+void PeerMain::take(api::Request<api::SetLimits> request, runtime::Scope& work) {
   begin(work, "limits", request, &PeerMain::set_limits);
 }
-void PeerMain::take(Request<Reconfigure> request, rt::Scope& work) {
+void PeerMain::take(api::Request<api::Reconfigure> request, runtime::Scope& work) {
   begin(work, "configuration", request, &PeerMain::reconfigure);
 }
-void PeerMain::take(Request<BanPeer> request, rt::Scope& work) { begin(work, "ban", request, &PeerMain::ban_peer); }
-void PeerMain::take(Request<UnbanPeer> request, rt::Scope& work) {
+void PeerMain::take(api::Request<api::BanPeer> request, runtime::Scope& work) {
+  begin(work, "ban", request, &PeerMain::ban_peer);
+}
+void PeerMain::take(api::Request<api::UnbanPeer> request, runtime::Scope& work) {
   begin(work, "unban", request, &PeerMain::unban_peer);
 }
-void PeerMain::take(Request<PairPeer> request, rt::Scope& work) { begin(work, "pair", request, &PeerMain::pair_peer); }
-void PeerMain::take(Request<UnpairPeer> request, rt::Scope& work) {
+void PeerMain::take(api::Request<api::PairPeer> request, runtime::Scope& work) {
+  begin(work, "pair", request, &PeerMain::pair_peer);
+}
+void PeerMain::take(api::Request<api::UnpairPeer> request, runtime::Scope& work) {
   begin(work, "unpair", request, &PeerMain::unpair_peer);
 }
-void PeerMain::take(Request<VerifyGame> request, rt::Scope& work) {
+void PeerMain::take(api::Request<api::VerifyGame> request, runtime::Scope& work) {
   begin(work, "verify " + request.command.game, request, &PeerMain::verify_game);
 }
-void PeerMain::take(Request<RemoveGame> request, rt::Scope& work) {
+void PeerMain::take(api::Request<api::RemoveGame> request, runtime::Scope& work) {
   begin(work, "remove " + request.command.game, request, &PeerMain::remove_game);
 }
-void PeerMain::take(Request<ShowGame> request, rt::Scope& work) {
+void PeerMain::take(api::Request<api::ShowGame> request, runtime::Scope& work) {
   begin(work, "show " + request.command.game, request, &PeerMain::find_game);
 }
-void PeerMain::take(Request<ConnectPeer> request, rt::Scope& work) {
+void PeerMain::take(api::Request<api::ConnectPeer> request, runtime::Scope& work) {
   begin(work, "connect " + request.command.address, request, &PeerMain::connect_peer);
 }
-void PeerMain::take(Request<Rescan> request, rt::Scope& work) { begin(work, "rescan", request, &PeerMain::rescan); }
-void PeerMain::take(Request<Diagnose> request, rt::Scope& work) { begin(work, "doctor", request, &PeerMain::diagnose); }
-void PeerMain::take(Request<GetMetrics> request, rt::Scope& work) {
+void PeerMain::take(api::Request<api::Rescan> request, runtime::Scope& work) {
+  begin(work, "rescan", request, &PeerMain::rescan);
+}
+void PeerMain::take(api::Request<api::Diagnose> request, runtime::Scope& work) {
+  begin(work, "doctor", request, &PeerMain::diagnose);
+}
+void PeerMain::take(api::Request<api::GetMetrics> request, runtime::Scope& work) {
   begin(work, "metrics", request, &PeerMain::measure);
 }
-void PeerMain::take(Request<ListTasks> request, rt::Scope& work) {
+void PeerMain::take(api::Request<api::ListTasks> request, runtime::Scope& work) {
   begin(work, kListTasks, request, &PeerMain::list_tasks);
 }
-void PeerMain::take(Request<Shutdown> request, rt::Scope&) {
+void PeerMain::take(api::Request<api::Shutdown> request, runtime::Scope&) {
   request.reply(true);
   request_shutdown();
 }
 #if PEERD_TEST_HOOKS
-void PeerMain::take(Request<FailService> request, rt::Scope&) {
+void PeerMain::take(api::Request<api::FailService> request, runtime::Scope&) {
   answer_now(request, [&] { return fail_service(request.command); });
 }
 #endif
@@ -202,8 +211,8 @@ std::string PeerMain::missing_address() const {
   return "no interface of this machine has the address " + listen_ + " now: peers can connect when one gets it";
 }
 
-Status PeerMain::status() const {
-  Status status;
+api::Status PeerMain::status() const {
+  api::Status status;
   status.peer_id = options_.identity.id();
   status.name = options_.name;
   status.access = options_.access.mode;
@@ -226,13 +235,13 @@ Status PeerMain::status() const {
   return status;
 }
 
-std::vector<GameInfo> PeerMain::games() const {
+std::vector<api::GameInfo> PeerMain::games() const {
   const auto snapshot = library_->snapshot();
-  std::map<std::string, GameInfo> all;
+  std::map<std::string, api::GameInfo> all;
   for (const auto& local : snapshot->games) all[local->id].local = with_damage(local);
   for (auto& [id, versions] : peers_->table().catalogue()) all[id].remote = std::move(versions);
-  for (const DownloadInfo& download : downloads_->list()) {
-    GameInfo& game = all[download.game];
+  for (const api::DownloadInfo& download : downloads_->list()) {
+    api::GameInfo& game = all[download.game];
     const bool known = download.version != Digest{} && download.bytes_total != 0;
     if (game.local == nullptr && known && downloads_->downloading(download.game)) {
       library::LocalGame partial;
@@ -240,12 +249,12 @@ std::vector<GameInfo> PeerMain::games() const {
       partial.root = options_.roots.front();
       partial.state = library::GameState::downloading;
       partial.size = download.bytes_total;
-      const auto offered = std::ranges::find(game.remote, download.version, &RemoteVersion::version);
+      const auto offered = std::ranges::find(game.remote, download.version, &api::RemoteVersion::version);
       if (offered != game.remote.end()) partial.files = offered->files;
       game.local = std::make_shared<const library::LocalGame>(std::move(partial));
     }
   }
-  std::vector<GameInfo> list;
+  std::vector<api::GameInfo> list;
   for (auto& [id, game] : all) {
     if (game.local == nullptr && game.remote.empty()) continue;
     game.id = id;
@@ -257,11 +266,13 @@ std::vector<GameInfo> PeerMain::games() const {
   return list;
 }
 
-rt::Task<Result<PeerInfo>> PeerMain::connect_peer(ConnectPeer command, rt::CancellationToken token) {
+runtime::Task<Result<api::PeerInfo>> PeerMain::connect_peer(api::ConnectPeer command,
+                                                            runtime::CancellationToken token) {
   return peers_->connect(std::move(command.address), std::move(token));
 }
 
-rt::Task<Result<std::vector<library::Problem>>> PeerMain::rescan(Rescan command, rt::CancellationToken token) {
+runtime::Task<Result<std::vector<library::Problem>>> PeerMain::rescan(api::Rescan command,
+                                                                      runtime::CancellationToken token) {
   if (command.publish && !command.game) co_return fail(ErrorCode::invalid, "publish: name the game");
   const std::string name = command.game.value_or("");
   auto work = command.publish ? library_->publish(name, token) : library_->rescan(std::move(command.game), token);
@@ -273,28 +284,29 @@ rt::Task<Result<std::vector<library::Problem>>> PeerMain::rescan(Rescan command,
 
 /// Of both loops, without those that gather them. In simulation they are one: then everything stands below the one
 /// root.
-rt::Task<Result<std::vector<TaskInfo>>> PeerMain::list_tasks(ListTasks, rt::CancellationToken token) {
-  auto on_net = [net = environment_.net](rt::CancellationToken) { return tasks_below(*net); };
-  auto all = co_await rt::call_on(*environment_.net, kListTasks, std::move(on_net), token);
+runtime::Task<Result<std::vector<api::TaskInfo>>> PeerMain::list_tasks(api::ListTasks,
+                                                                       runtime::CancellationToken token) {
+  auto on_net = [net = environment_.net](runtime::CancellationToken) { return tasks_below(*net); };
+  auto all = co_await runtime::call_on(*environment_.net, kListTasks, std::move(on_net), token);
   if (environment_.net != environment_.control) {
     root_->visit([&](const std::string& task, const std::string& scope) { all.push_back({task, scope}); });
   }
-  std::erase_if(all, [](const TaskInfo& task) { return task.name == kListTasks; });
+  std::erase_if(all, [](const api::TaskInfo& task) { return task.name == kListTasks; });
   co_return all;
 }
 
-rt::Task<std::vector<TaskInfo>> PeerMain::tasks_below(const rt::Scope& scope) {
-  std::vector<TaskInfo> all;
+runtime::Task<std::vector<api::TaskInfo>> PeerMain::tasks_below(const runtime::Scope& scope) {
+  std::vector<api::TaskInfo> all;
   scope.visit([&](const std::string& task, const std::string& parent) { all.push_back({task, parent}); });
   co_return all;
 }
 
 /// The version asked for, else the one here, else the default choice; a remote one's files come from a peer that has
 /// it.
-rt::Task<Result<GameDetails>> PeerMain::find_game(ShowGame command, rt::CancellationToken token) {
-  GameDetails details;
+runtime::Task<Result<api::GameDetails>> PeerMain::find_game(api::ShowGame command, runtime::CancellationToken token) {
+  api::GameDetails details;
   bool found = false;
-  for (GameInfo& game : games()) {
+  for (api::GameInfo& game : games()) {
     if (game.id == command.game) {
       details.game = std::move(game);
       found = true;
@@ -313,10 +325,10 @@ rt::Task<Result<GameDetails>> PeerMain::find_game(ShowGame command, rt::Cancella
     details.version = offered->version;
     document = offered->document;
   } else {
-    std::vector<RemoteVersion> remote;
+    std::vector<api::RemoteVersion> remote;
     std::ranges::copy_if(details.game.remote, std::back_inserter(remote),
-                         [&](const RemoteVersion& each) { return matches(each.version); });
-    const RemoteVersion* chosen = choose_version(remote, environment_.wall_clock());
+                         [&](const api::RemoteVersion& each) { return matches(each.version); });
+    const api::RemoteVersion* chosen = downloads::choose_version(remote, environment_.wall_clock());
     if (chosen == nullptr) {
       if (!command.version && details.game.local) co_return details;  // found here, not hashed yet: no files to tell
       co_return fail(ErrorCode::no_peer_has_it,
@@ -331,8 +343,8 @@ rt::Task<Result<GameDetails>> PeerMain::find_game(ShowGame command, rt::Cancella
       job.peer = source;
       job.game = command.game;
       job.version = chosen->version;
-      auto start = [job](rt::CancellationToken t) { return transfer::fetch_manifest(job, t); };
-      auto got = co_await rt::call_on(*environment_.net, "manifest of " + command.game, std::move(start), token);
+      auto start = [job](runtime::CancellationToken t) { return transfer::fetch_manifest(job, t); };
+      auto got = co_await runtime::call_on(*environment_.net, "manifest of " + command.game, std::move(start), token);
       if (got) {
         document = *got;
         break;

@@ -11,7 +11,7 @@ namespace peer::node {
 
 struct Counters {
   /// Every event passes here; progress is not counted.
-  void count(const Event& event);
+  void count(const api::Event& event);
 
   std::map<std::string, std::uint64_t> downloads;  ///< that ended, by outcome
   std::map<PeerId, std::uint64_t> received;        ///< chunk payload by source, of downloads that ended

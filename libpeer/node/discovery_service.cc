@@ -27,17 +27,17 @@ std::string changes(const std::vector<net::InterfaceAddress>& before, const std:
 
 }  // namespace
 
-rt::Task<void> PeerMain::run_discovery(rt::CancellationToken token) {
-  rt::Scope scope(*root_, "Discovery", token);
+runtime::Task<void> PeerMain::run_discovery(runtime::CancellationToken token) {
+  runtime::Scope scope(*root_, "Discovery", token);
   scope.spawn("peers", peers_->run_static(scope.token()));
   if (environment_.discovery != nullptr) scope.spawn("mDNS", run_mdns(scope.token()));
   if (environment_.network != nullptr) scope.spawn("interfaces", watch_network(scope.token()));
   co_await scope.join();
 }
 
-rt::Task<void> PeerMain::run_mdns(rt::CancellationToken token) {
+runtime::Task<void> PeerMain::run_mdns(runtime::CancellationToken token) {
   // Everybody hears it: of a peer that is not open no more than what it is found by.
-  const bool open = options_.access.mode == AccessMode::open;
+  const bool open = options_.access.mode == access::AccessMode::open;
   discovery::Record self{options_.identity.id(), open ? options_.name : options_.identity.id().brief(),
                          protocol::kProtocolVersion, open ? peers_->revision() : 0};
   const auto listen = net::SocketAddress::parse(listen_);
@@ -63,9 +63,9 @@ void PeerMain::on_found(discovery::Event event) {
 }
 
 /// Who was proven by a handshake goes first should the records be too many.
-void PeerMain::note_met(const Event& event) {
-  const auto* peer = std::get_if<PeerEvent>(&event);
-  if (peer == nullptr || peer->kind != PeerEvent::Kind::connected || environment_.discovery == nullptr) return;
+void PeerMain::note_met(const api::Event& event) {
+  const auto* peer = std::get_if<api::PeerEvent>(&event);
+  if (peer == nullptr || peer->kind != api::PeerEvent::Kind::connected || environment_.discovery == nullptr) return;
   environment_.discovery->prefer(peer->id);
 }
 
@@ -73,7 +73,7 @@ void PeerMain::note_met(const Event& event) {
 std::vector<net::InterfaceAddress> PeerMain::used_addresses() const {
   std::vector<net::InterfaceAddress> used;
   if (!options_.list_interfaces) return used;
-  for (LocalInterface& each : options_.list_interfaces()) {
+  for (api::LocalInterface& each : options_.list_interfaces()) {
     if (each.used) used.push_back(std::move(each.address));
   }
   return used;
@@ -103,7 +103,7 @@ void PeerMain::on_network_changed() {
   }
 }
 
-rt::Task<void> PeerMain::watch_network(rt::CancellationToken token) {
+runtime::Task<void> PeerMain::watch_network(runtime::CancellationToken token) {
   used_addresses_ = used_addresses();
   listening_ = is_listening();
   auto changed = [this] { on_network_changed(); };

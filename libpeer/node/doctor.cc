@@ -12,7 +12,7 @@ namespace peer::node {
 
 namespace {
 
-using Judgement = Finding::Verdict;
+using Judgement = api::Finding::Verdict;
 
 constexpr std::uint64_t kProbeBytes = 64 << 20;
 constexpr std::size_t kPieceBytes = 1 << 20;
@@ -44,7 +44,7 @@ std::vector<std::uint8_t> probe_content() {
 }
 
 /// Bytes written, durable, and read back as they were.
-Result<std::uint64_t> write_probe(store::Directory& peerd, const std::string& name, const rt::StopFlag& stop) {
+Result<std::uint64_t> write_probe(store::Directory& peerd, const std::string& name, const runtime::StopFlag& stop) {
   const auto file = peerd.open_file(name, store::OpenMode::create);
   if (!file) return std::unexpected(file.error());
   const std::vector<std::uint8_t> piece = probe_content();
@@ -70,7 +70,7 @@ struct DiskProbe {
 };
 
 Result<DiskProbe> probe_disk(store::Disk& disk, const std::string& root, std::uint64_t reserve,
-                             const rt::StopFlag& stop) {
+                             const runtime::StopFlag& stop) {
   // A diagnosis changes nothing: what is missing stays missing.
   const auto top = disk.open(root, false, false);
   if (!top) return std::unexpected(top.error());
@@ -90,7 +90,7 @@ Result<DiskProbe> probe_disk(store::Disk& disk, const std::string& root, std::ui
   return probe;
 }
 
-std::uint64_t probe_hash(const rt::StopFlag& stop) {
+std::uint64_t probe_hash(const runtime::StopFlag& stop) {
   const std::vector<std::uint8_t> piece = probe_content();
   std::uint64_t hashed = 0;
   for (; hashed < kProbeBytes && !stop.requested(); hashed += piece.size()) static_cast<void>(protocol::hash(piece));
@@ -98,8 +98,8 @@ std::uint64_t probe_hash(const rt::StopFlag& stop) {
 }
 
 /// Ids that lie in more than one root: the first one counts.
-std::vector<Finding> find_twins(store::Disk& disk, const std::vector<std::string>& roots) {
-  std::vector<Finding> findings;
+std::vector<api::Finding> find_twins(store::Disk& disk, const std::vector<std::string>& roots) {
+  std::vector<api::Finding> findings;
   std::map<std::string, std::string> seen;
   for (const std::string& root : roots) {
     const auto directory = disk.open(root, false, false);
@@ -122,7 +122,7 @@ std::vector<Finding> find_twins(store::Disk& disk, const std::vector<std::string
 }
 
 /// How fast, against what a gigabit network brings.
-Finding judge_speed(const char* what, std::uint64_t bytes, rt::Duration took, const char* fix) {
+api::Finding judge_speed(const char* what, std::uint64_t bytes, runtime::Duration took, const char* fix) {
   const double seconds = std::max(std::chrono::duration<double>(took).count(), 1e-6);
   const double rate = static_cast<double>(bytes) / seconds;
   const bool slow = rate < kGigabit;
@@ -130,8 +130,8 @@ Finding judge_speed(const char* what, std::uint64_t bytes, rt::Duration took, co
           amount(rate) + "/s" + (slow ? ", less than a gigabit network brings" : ""), slow ? fix : ""};
 }
 
-Finding judge_socket(const net::DatagramSocket::Stats& socket) {
-  Finding finding{Judgement::good, "UDP", {}, {}};
+api::Finding judge_socket(const net::DatagramSocket::Stats& socket) {
+  api::Finding finding{Judgement::good, "UDP", {}, {}};
   finding.text = "receive buffer " + std::to_string(socket.receive_buffer >> 10) + " KiB, send buffer " +
                  std::to_string(socket.send_buffer >> 10) + " KiB, segmentation offload " +
                  (socket.gso ? "on" : "off") + ", receive offload " + (socket.gro ? "on" : "off");
@@ -149,15 +149,15 @@ Finding judge_socket(const net::DatagramSocket::Stats& socket) {
 }
 
 /// A clock that is behind is seen by what peers changed after its now.
-Finding judge_clock(std::int64_t now, const std::vector<GameInfo>& games) {
+api::Finding judge_clock(std::int64_t now, const std::vector<api::GameInfo>& games) {
   if (now < kPast) {
     return {Judgement::warning, "clock", "it was never set: the newest version of a game may be chosen wrongly",
             "let systemd-timesyncd or chrony set it"};
   }
   std::string newest;
   std::int64_t ahead = kDay;
-  for (const GameInfo& game : games) {
-    for (const RemoteVersion& version : game.remote) {
+  for (const api::GameInfo& game : games) {
+    for (const api::RemoteVersion& version : game.remote) {
       if (version.modified - now <= ahead) continue;
       ahead = version.modified - now;
       newest = game.id;
@@ -172,18 +172,18 @@ Finding judge_clock(std::int64_t now, const std::vector<GameInfo>& games) {
 
 }  // namespace
 
-rt::Task<std::vector<Finding>> PeerMain::judge_disk(rt::CancellationToken token) {
+runtime::Task<std::vector<api::Finding>> PeerMain::judge_disk(runtime::CancellationToken token) {
   const std::string root = options_.roots.front();
-  auto twins = [disk = environment_.disk, roots = options_.roots](const rt::StopFlag&) {
+  auto twins = [disk = environment_.disk, roots = options_.roots](const runtime::StopFlag&) {
     return find_twins(*disk, roots);
   };
-  std::vector<Finding> findings = co_await rt::offload(*environment_.workers, std::move(twins), token);
+  std::vector<api::Finding> findings = co_await runtime::offload(*environment_.workers, std::move(twins), token);
 
-  auto write = [disk = environment_.disk, root, reserve = options_.reserve](const rt::StopFlag& stop) {
+  auto write = [disk = environment_.disk, root, reserve = options_.reserve](const runtime::StopFlag& stop) {
     return probe_disk(*disk, root, reserve, stop);
   };
-  rt::TimePoint began = root_->executor().now();
-  const Result<DiskProbe> disk = co_await rt::offload(*environment_.workers, std::move(write), token);
+  runtime::TimePoint began = root_->executor().now();
+  const Result<DiskProbe> disk = co_await runtime::offload(*environment_.workers, std::move(write), token);
   if (!disk) {
     const bool missing = disk.error().system == ENOENT || disk.error().system == ENOTDIR;
     const bool lies = disk.error().code == ErrorCode::disk_error && disk.error().system == 0;
@@ -194,7 +194,7 @@ rt::Task<std::vector<Finding>> PeerMain::judge_disk(rt::CancellationToken token)
     co_return findings;
   }
   const auto available = static_cast<double>(disk->space.available);
-  Finding space{Judgement::good, "space", amount(available) + " free in " + root, {}};
+  api::Finding space{Judgement::good, "space", amount(available) + " free in " + root, {}};
   if (disk->space.available < options_.reserve + kProbeBytes) {
     space.verdict = Judgement::bad;
     space.text += ", of which " + amount(static_cast<double>(options_.reserve)) + " stay free: no room for a game";
@@ -205,15 +205,15 @@ rt::Task<std::vector<Finding>> PeerMain::judge_disk(rt::CancellationToken token)
     findings.push_back(judge_speed("disk", disk->written, root_->executor().now() - began,
                                    "downloads will be as slow: use a faster disk for the first library root"));
   }
-  auto hash = [](const rt::StopFlag& stop) { return probe_hash(stop); };
+  auto hash = [](const runtime::StopFlag& stop) { return probe_hash(stop); };
   began = root_->executor().now();
-  const std::uint64_t hashed = co_await rt::offload(*environment_.workers, std::move(hash), token);
+  const std::uint64_t hashed = co_await runtime::offload(*environment_.workers, std::move(hash), token);
   findings.push_back(judge_speed("hashing", hashed, root_->executor().now() - began,
                                  "the processor is busy, or slow: downloads will be as slow"));
   co_return findings;
 }
 
-std::vector<Finding> PeerMain::judge_discovery() const {
+std::vector<api::Finding> PeerMain::judge_discovery() const {
   if (!is_listening()) {
     return {{Judgement::bad, "network", missing_address(),
              "wait for it (DHCP may be late), or change network.listen and restart peerd"}};
@@ -221,15 +221,15 @@ std::vector<Finding> PeerMain::judge_discovery() const {
   if (environment_.discovery == nullptr) {
     return {{Judgement::good, "mDNS", "off: peers are found by network.peers, by others, and when they call", {}}};
   }
-  std::vector<Finding> findings;
+  std::vector<api::Finding> findings;
   if (const std::string& problem = services_.at("Discovery").problem; !problem.empty()) {
     findings.push_back({Judgement::bad, "discovery", problem, "meanwhile peers can be named: peerctl connect HOST"});
   }
   if (!options_.list_interfaces) return findings;
-  const std::vector<LocalInterface> interfaces = options_.list_interfaces();
+  const std::vector<api::LocalInterface> interfaces = options_.list_interfaces();
   std::map<std::string, std::vector<net::InterfaceAddress>> by_name;
   std::set<std::string> left_out;
-  for (const LocalInterface& each : interfaces) {
+  for (const api::LocalInterface& each : interfaces) {
     if (each.used) by_name[each.address.name].push_back(each.address);
     if (!each.used && !each.address.address.is_loopback()) left_out.insert(each.address.name);
   }
@@ -237,16 +237,17 @@ std::vector<Finding> PeerMain::judge_discovery() const {
     findings.push_back({Judgement::bad, "mDNS", "no network interface is up and used",
                         "connect the network, or look at network.interfaces and network.ignore"});
   }
-  const std::vector<PeerInfo> peers = peers_->list();
+  const std::vector<api::PeerInfo> peers = peers_->list();
   for (const auto& [name, addresses] : by_name) {
-    const auto there = std::ranges::count_if(peers, [&](const PeerInfo& peer) {
+    const auto there = std::ranges::count_if(peers, [&](const api::PeerInfo& peer) {
       if (std::ranges::find(peer.found_by, "mdns") == peer.found_by.end()) return false;
       return std::ranges::any_of(peer.addresses, [&](const std::string& text) {
         const auto address = net::SocketAddress::parse(text);
         return address && net::is_on_link(addresses, *address);
       });
     });
-    Finding finding{Judgement::good, "mDNS on " + name, "published; peers found here: " + std::to_string(there), {}};
+    api::Finding finding{
+        Judgement::good, "mDNS on " + name, "published; peers found here: " + std::to_string(there), {}};
     if (!addresses.front().multicast) {
       finding.verdict = Judgement::warning;
       finding.text = "this interface has no multicast: nobody is found through it";
@@ -263,25 +264,25 @@ std::vector<Finding> PeerMain::judge_discovery() const {
   return findings;
 }
 
-std::vector<Finding> PeerMain::judge_peers() const {
-  std::vector<Finding> findings;
-  for (const PeerInfo& peer : peers_->list()) {
+std::vector<api::Finding> PeerMain::judge_peers() const {
+  std::vector<api::Finding> findings;
+  for (const api::PeerInfo& peer : peers_->list()) {
     const std::string address = peer.addresses.empty() ? std::string() : peer.addresses.front();
     std::string who = peer.name;
     if (who.empty()) who = peer.id ? peer.id->brief() : address;
-    Finding finding{Judgement::good, "peer " + who, std::string(to_string(peer.state)), {}};
+    api::Finding finding{Judgement::good, "peer " + who, std::string(to_string(peer.state)), {}};
     if (!address.empty() && who != address) finding.text += " at " + address;
     if (peer.rtt_ms) finding.text += ", " + milliseconds(*peer.rtt_ms);
-    if (peer.state == PeerState::unreachable) {
+    if (peer.state == api::PeerState::unreachable) {
       finding.verdict = Judgement::warning;
       const auto known = net::SocketAddress::parse(address);
       finding.fix = "is its daemon running? Let " +
                     (known ? "UDP port " + std::to_string(known->port()) : "its UDP port") +
                     " through the firewalls there and here";
-    } else if (peer.state == PeerState::refused) {
+    } else if (peer.state == api::PeerState::refused) {
       finding.verdict = Judgement::warning;
       if (!peer.reason.empty()) finding.text += ": " + peer.reason;
-      const bool paired = options_.access.mode == AccessMode::paired;
+      const bool paired = options_.access.mode == access::AccessMode::paired;
       finding.fix =
           paired && !peer.paired ? "'peerctl pair " + (peer.id ? peer.id->brief() : who) + "', if it is one of yours"
           : paired
@@ -299,16 +300,16 @@ std::vector<Finding> PeerMain::judge_peers() const {
 }
 
 /// Whom this peer deals with, and whether what that needs is there.
-rt::Task<std::vector<Finding>> PeerMain::judge_access(rt::CancellationToken token) {
-  std::vector<Finding> findings;
-  if (options_.access.mode == AccessMode::open) {
+runtime::Task<std::vector<api::Finding>> PeerMain::judge_access(runtime::CancellationToken token) {
+  std::vector<api::Finding> findings;
+  if (options_.access.mode == access::AccessMode::open) {
     findings.push_back({Judgement::good, "access", "open: anyone on the local network may read what is offered", {}});
-  } else if (options_.access.mode == AccessMode::paired) {
+  } else if (options_.access.mode == access::AccessMode::paired) {
     const std::size_t pairs = peers_->paired().size();
-    Finding finding{Judgement::good,
-                    "access",
-                    "paired: only peers that both sides have paired; here: " + std::to_string(pairs),
-                    {}};
+    api::Finding finding{Judgement::good,
+                         "access",
+                         "paired: only peers that both sides have paired; here: " + std::to_string(pairs),
+                         {}};
     if (pairs == 0) {
       finding.verdict = Judgement::warning;
       finding.text = "paired: and no peer is paired here";
@@ -318,24 +319,24 @@ rt::Task<std::vector<Finding>> PeerMain::judge_access(rt::CancellationToken toke
   } else {
     findings.push_back({Judgement::good, "access", "party: only peers that prove the party's key", {}});
     if (!options_.access.judge_key) co_return findings;
-    auto judge = [judge = options_.access.judge_key](const rt::StopFlag&) { return judge(); };
-    const Result<std::string> key = co_await rt::offload(*environment_.workers, std::move(judge), token);
+    auto judge = [judge = options_.access.judge_key](const runtime::StopFlag&) { return judge(); };
+    const Result<std::string> key = co_await runtime::offload(*environment_.workers, std::move(judge), token);
     findings.push_back(
-        key ? Finding{Judgement::good, "party key", *key, {}}
-            : Finding{Judgement::bad, "party key", key.error().message, "mend the file, then restart peerd"});
+        key ? api::Finding{Judgement::good, "party key", *key, {}}
+            : api::Finding{Judgement::bad, "party key", key.error().message, "mend the file, then restart peerd"});
   }
   co_return findings;
 }
 
-rt::Task<Result<std::vector<Finding>>> PeerMain::diagnose(Diagnose, rt::CancellationToken token) {
-  std::vector<Finding> all;
+runtime::Task<Result<std::vector<api::Finding>>> PeerMain::diagnose(api::Diagnose, runtime::CancellationToken token) {
+  std::vector<api::Finding> all;
   if (options_.judge_machine) {
-    auto judge = [judge = options_.judge_machine](const rt::StopFlag&) { return judge(); };
-    all = co_await rt::offload(*environment_.workers, std::move(judge), token);
+    auto judge = [judge = options_.judge_machine](const runtime::StopFlag&) { return judge(); };
+    all = co_await runtime::offload(*environment_.workers, std::move(judge), token);
   }
-  const std::vector<Finding> access = co_await judge_access(token);
+  const std::vector<api::Finding> access = co_await judge_access(token);
   all.insert(all.end(), access.begin(), access.end());
-  for (const ServiceStatus& service : status().services) {
+  for (const api::ServiceStatus& service : status().services) {
     if (service.state == "running") continue;
     all.push_back({Judgement::bad, "service " + service.name, service.state, "the log says why"});
   }
@@ -346,7 +347,7 @@ rt::Task<Result<std::vector<Finding>>> PeerMain::diagnose(Diagnose, rt::Cancella
                    "not shared: " + (first.path.empty() ? "" : first.path + ": ") + first.reason,
                    "'peerctl show " + game->id + "' lists all that is wrong with it"});
   }
-  std::vector<Finding> disk = co_await judge_disk(token);
+  std::vector<api::Finding> disk = co_await judge_disk(token);
   all.insert(all.end(), disk.begin(), disk.end());
   const NetStats network = co_await net_stats(token);
   all.push_back(judge_socket(network.socket));

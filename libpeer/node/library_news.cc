@@ -2,8 +2,8 @@
 
 namespace peer::node {
 
-LocalLibraryChanged LibraryNews::take(const library::Snapshot& snapshot) {
-  LocalLibraryChanged news;
+api::LocalLibraryChanged LibraryNews::take(const library::Snapshot& snapshot) {
+  api::LocalLibraryChanged news;
   std::erase_if(known_, [&](const auto& each) {
     const auto& [id, was_offered] = each;
     const bool gone = snapshot.find(id) == nullptr;

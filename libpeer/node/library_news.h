@@ -12,7 +12,7 @@ namespace peer::node {
 class LibraryNews {
  public:
   /// What was there at the start is no news, however late it is hashed.
-  LocalLibraryChanged take(const library::Snapshot& snapshot);
+  api::LocalLibraryChanged take(const library::Snapshot& snapshot);
 
  private:
   bool started_ = false;  // the first listing was seen

@@ -54,11 +54,11 @@ class Exposition {
   std::string text_;
 };
 
-void put_services(Exposition& out, const std::vector<ServiceStatus>& services) {
+void put_services(Exposition& out, const std::vector<api::ServiceStatus>& services) {
   out.family("service_up", "gauge", "1 while the service runs.");
-  for (const ServiceStatus& each : services) out.sample("service", each.name, each.state == "running" ? 1 : 0);
+  for (const api::ServiceStatus& each : services) out.sample("service", each.name, each.state == "running" ? 1 : 0);
   out.family("service_restarts_total", "counter", "Restarts of a service after it failed.");
-  for (const ServiceStatus& each : services) out.sample("service", each.name, static_cast<double>(each.restarts));
+  for (const api::ServiceStatus& each : services) out.sample("service", each.name, static_cast<double>(each.restarts));
 }
 
 void put_socket(Exposition& out, const net::DatagramSocket::Stats& socket) {
@@ -72,21 +72,21 @@ void put_socket(Exposition& out, const net::DatagramSocket::Stats& socket) {
 
 }  // namespace
 
-rt::Task<NetStats> PeerMain::net_stats(rt::CancellationToken token) {
-  auto ask = [this](rt::CancellationToken) {
-    return [](NetSide& net) -> rt::Task<NetStats> { co_return net.stats(); }(*net_side_);
+runtime::Task<NetStats> PeerMain::net_stats(runtime::CancellationToken token) {
+  auto ask = [this](runtime::CancellationToken) {
+    return [](NetSide& net) -> runtime::Task<NetStats> { co_return net.stats(); }(*net_side_);
   };
-  co_return co_await rt::call_on(*environment_.net, "statistics", std::move(ask), std::move(token));
+  co_return co_await runtime::call_on(*environment_.net, "statistics", std::move(ask), std::move(token));
 }
 
 /// Loop delays are measured while this is answered: what a posted message waits for.
-rt::Task<Result<std::string>> PeerMain::measure(GetMetrics, rt::CancellationToken token) {
-  const rt::TimePoint asked = root_->executor().now();
+runtime::Task<Result<std::string>> PeerMain::measure(api::GetMetrics, runtime::CancellationToken token) {
+  const runtime::TimePoint asked = root_->executor().now();
   const NetStats network = co_await net_stats(token);
   const std::chrono::duration<double> hop = root_->executor().now() - asked;
 
-  const Status now = status();
-  const std::vector<DownloadInfo> list = downloads_->list();
+  const api::Status now = status();
+  const std::vector<api::DownloadInfo> list = downloads_->list();
   Exposition out;
   out.family("info", "gauge", "This peer: its name and id.");
   out.sample("peer_id", now.peer_id.hex(), 1);
@@ -99,12 +99,12 @@ rt::Task<Result<std::string>> PeerMain::measure(GetMetrics, rt::CancellationToke
   std::map<std::string_view, std::size_t> states{{"queued", 0}, {"downloading", 0}, {"verifying", 0}, {"paused", 0}};
   std::map<PeerId, std::uint64_t> received = counters_.received;
   double rate = 0;
-  for (const DownloadInfo& download : list) {
+  for (const api::DownloadInfo& download : list) {
     const auto state = states.find(to_string(download.state));
     if (state == states.end()) continue;
     ++state->second;
     rate += download.rate;
-    for (const DownloadSource& source : download.sources) received[source.id] += source.bytes;
+    for (const api::DownloadSource& source : download.sources) received[source.id] += source.bytes;
   }
   for (const auto& [state, count] : states) out.sample("state", state, static_cast<double>(count));
   out.family("downloads_ended_total", "counter", "Downloads that ended, by outcome.");

@@ -12,12 +12,12 @@ namespace {
 constexpr double kDenials = 16;
 constexpr double kDenialsASecond = 4;
 
-class EndpointNetwork final : public Network {
+class EndpointNetwork final : public api::Network {
  public:
-  EndpointNetwork(rt::Scope& net, std::unique_ptr<net::DatagramSocket> socket, net::EndpointOptions options)
+  EndpointNetwork(runtime::Scope& net, std::unique_ptr<net::DatagramSocket> socket, net::EndpointOptions options)
       : endpoint_(net, std::move(socket), std::move(options)) {}
   net::Transport& transport() override { return endpoint_; }
-  rt::Task<void> run(rt::CancellationToken token) override { return endpoint_.run(std::move(token)); }
+  runtime::Task<void> run(runtime::CancellationToken token) override { return endpoint_.run(std::move(token)); }
   net::DatagramSocket::Stats socket_stats() const override { return endpoint_.stats().socket; }
 
  private:
@@ -25,13 +25,13 @@ class EndpointNetwork final : public Network {
 };
 }  // namespace
 
-std::unique_ptr<Network> endpoint_network(rt::Scope& net, std::unique_ptr<net::DatagramSocket> socket,
-                                          net::EndpointOptions options) {
+std::unique_ptr<api::Network> endpoint_network(runtime::Scope& net, std::unique_ptr<net::DatagramSocket> socket,
+                                               net::EndpointOptions options) {
   return std::make_unique<EndpointNetwork>(net, std::move(socket), std::move(options));
 }
 
-NetSide::NetSide(rt::Executor& executor, std::unique_ptr<Network> network, Access access, const PeerId& self,
-                 store::Disk& disk, rt::Workers& workers, Log log)
+NetSide::NetSide(runtime::Executor& executor, std::unique_ptr<api::Network> network, access::Access access,
+                 const PeerId& self, store::Disk& disk, runtime::Workers& workers, Log log)
     : executor_(executor),
       network_(std::move(network)),
       gate_(executor, std::move(access), self),
@@ -44,14 +44,15 @@ NetSide::NetSide(rt::Executor& executor, std::unique_ptr<Network> network, Acces
       [this](const net::ServerStream& stream) { return gate_.admits(stream) && !is_banned(stream); });
 }
 
-rt::Task<void> NetSide::serve(SessionContext sessions, rt::CancellationToken token) {
-  net::RequestHandler handler = [this, sessions](net::ServerStream& stream, rt::CancellationToken t) {
+runtime::Task<void> NetSide::serve(sessions::SessionContext sessions, runtime::CancellationToken token) {
+  net::RequestHandler handler = [this, sessions](net::ServerStream& stream, runtime::CancellationToken t) {
     return handle(sessions, stream, std::move(t));
   };
   co_await network_->transport().serve(std::move(handler), token);
 }
 
-rt::Task<void> NetSide::handle(SessionContext sessions, net::ServerStream& stream, rt::CancellationToken token) {
+runtime::Task<void> NetSide::handle(sessions::SessionContext sessions, net::ServerStream& stream,
+                                    runtime::CancellationToken token) {
   if (!accepting_) {
     net::ResponseHead busy;
     busy.status = 503;
@@ -82,8 +83,8 @@ rt::Task<void> NetSide::handle(SessionContext sessions, net::ServerStream& strea
 }
 
 /// One answer to everything but the right proof, and nothing is looked up for it.
-rt::Task<void> NetSide::turn_away(const SessionContext& sessions, net::ServerStream& stream,
-                                  rt::CancellationToken token) {
+runtime::Task<void> NetSide::turn_away(const sessions::SessionContext& sessions, net::ServerStream& stream,
+                                       runtime::CancellationToken token) {
   const net::RequestHead& head = stream.request();
   const auto is = [&head](const protocol::Route& route) {
     return head.method == "POST" && head.path == protocol::format_route(route);
@@ -93,7 +94,7 @@ rt::Task<void> NetSide::turn_away(const SessionContext& sessions, net::ServerStr
   if (stream.peer() && (proof || is(protocol::SessionRoute{}))) {
     // When the control loop is behind, or they are many, it can do without.
     if (denials_.take(executor_.now(), kDenials, kDenialsASecond))
-      static_cast<void>(sessions.reports.try_send(SessionDenied{0, *stream.peer(), stream.remote_address()}));
+      static_cast<void>(sessions.reports.try_send(sessions::SessionDenied{0, *stream.peer(), stream.remote_address()}));
   }
   Error error(ErrorCode::refused, "this peer deals only with those it knows", 0);
   co_await seeder_.forbid(stream, std::move(error), token);

@@ -1,7 +1,7 @@
 // NetSide: what a peer has on its net loop: the endpoint, the seeder, and the routing of requests between seeder and
 // sessions.
 //
-// Made, used and destroyed on the net loop; the control loop reaches it through rt::call_on().
+// Made, used and destroyed on the net loop; the control loop reaches it through runtime::call_on().
 #pragma once
 
 #include <memory>
@@ -18,8 +18,8 @@
 
 namespace peer::node {
 
-std::unique_ptr<Network> endpoint_network(rt::Scope& net, std::unique_ptr<net::DatagramSocket> socket,
-                                          net::EndpointOptions options);
+std::unique_ptr<api::Network> endpoint_network(runtime::Scope& net, std::unique_ptr<net::DatagramSocket> socket,
+                                               net::EndpointOptions options);
 
 struct NetStats {
   net::DatagramSocket::Stats socket;
@@ -28,20 +28,20 @@ struct NetStats {
 
 class NetSide {
  public:
-  NetSide(rt::Executor& executor, std::unique_ptr<Network> network, Access access, const PeerId& self,
-          store::Disk& disk, rt::Workers& workers, Log log);
+  NetSide(runtime::Executor& executor, std::unique_ptr<api::Network> network, access::Access access, const PeerId& self,
+          store::Disk& disk, runtime::Workers& workers, Log log);
 
   /// The endpoint's outermost task. Fails: throws when the socket breaks.
-  rt::Task<void> run(rt::CancellationToken token) { return network_->run(std::move(token)); }
+  runtime::Task<void> run(runtime::CancellationToken token) { return network_->run(std::move(token)); }
   /// Serves until cancelled: what is under way goes on whether new requests are accepted or not. Where sessions report
   /// to is given here.
-  rt::Task<void> serve(SessionContext sessions, rt::CancellationToken token);
+  runtime::Task<void> serve(sessions::SessionContext sessions, runtime::CancellationToken token);
   /// While not accepting, new requests are answered 503.
   void set_accepting(bool accepting) noexcept { accepting_ = accepting; }
 
   /// For sessions, which pass the gate themselves: they tell who did not.
   net::Transport& endpoint() noexcept { return network_->transport(); }
-  Gate& gate() noexcept { return gate_; }
+  access::Gate& gate() noexcept { return gate_; }
   /// For everything else; its links have passed the gate.
   net::Transport& transport() noexcept { return transport_; }
   NetStats stats() const { return {network_->socket_stats(), seeder_.stats()}; }
@@ -53,15 +53,17 @@ class NetSide {
 
  private:
   bool is_banned(const net::ServerStream& stream) const { return stream.peer() && banned_.contains(*stream.peer()); }
-  rt::Task<void> handle(SessionContext sessions, net::ServerStream& stream, rt::CancellationToken token);
+  runtime::Task<void> handle(sessions::SessionContext sessions, net::ServerStream& stream,
+                             runtime::CancellationToken token);
 
-  rt::Task<void> turn_away(const SessionContext& sessions, net::ServerStream& stream, rt::CancellationToken token);
+  runtime::Task<void> turn_away(const sessions::SessionContext& sessions, net::ServerStream& stream,
+                                runtime::CancellationToken token);
 
-  rt::Executor& executor_;
-  std::unique_ptr<Network> network_;
-  Gate gate_;
-  TokenBucket denials_;
-  GatedTransport transport_;
+  runtime::Executor& executor_;
+  std::unique_ptr<api::Network> network_;
+  access::Gate gate_;
+  runtime::TokenBucket denials_;
+  access::GatedTransport transport_;
   transfer::RateLimit up_;
   transfer::RateLimit down_;
   transfer::Seeder seeder_;

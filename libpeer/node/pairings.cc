@@ -9,8 +9,8 @@
 
 namespace peer::node {
 
-rt::Task<Result<Pairing>> PeerMain::pair_peer(PairPeer command, rt::CancellationToken token) {
-  const Result<Pairing> pairing = peers_->pair(command.peer);
+runtime::Task<Result<api::Pairing>> PeerMain::pair_peer(api::PairPeer command, runtime::CancellationToken token) {
+  const Result<api::Pairing> pairing = peers_->pair(command.peer);
   if (!pairing) co_return pairing;
   const Result<void> saved = co_await apply_pairings(token);
   peers_->dial_paired(pairing->id);
@@ -18,27 +18,28 @@ rt::Task<Result<Pairing>> PeerMain::pair_peer(PairPeer command, rt::Cancellation
   co_return pairing;
 }
 
-rt::Task<Result<Pairing>> PeerMain::unpair_peer(UnpairPeer command, rt::CancellationToken token) {
-  const Result<Pairing> pairing = peers_->unpair(command.peer);
+runtime::Task<Result<api::Pairing>> PeerMain::unpair_peer(api::UnpairPeer command, runtime::CancellationToken token) {
+  const Result<api::Pairing> pairing = peers_->unpair(command.peer);
   if (!pairing) co_return pairing;
   if (const Result<void> saved = co_await apply_pairings(token); !saved) co_return std::unexpected(saved.error());
   co_return pairing;
 }
 
 /// What cannot be read counts as not paired.
-rt::Task<void> PeerMain::load_pairings() {
-  auto load = [store = environment_.store](const rt::StopFlag&) { return store->pairings(); };
-  const auto pairings = co_await rt::offload(*environment_.store_thread, std::move(load), rt::CancellationToken());
+runtime::Task<void> PeerMain::load_pairings() {
+  auto load = [store = environment_.store](const runtime::StopFlag&) { return store->pairings(); };
+  const auto pairings =
+      co_await runtime::offload(*environment_.store_thread, std::move(load), runtime::CancellationToken());
   if (!pairings) {
     log_.error("the pairings could not be read: " + pairings.error().message);
     co_return;
   }
   for (const store::StoredPairing& pairing : *pairings) peers_->restore_pairing(pairing.peer, pairing.name);
   kept_pairings_.restore(peers_->paired());
-  static_cast<void>(co_await apply_pairings(rt::CancellationToken()));  // nothing to save
+  static_cast<void>(co_await apply_pairings(runtime::CancellationToken()));  // nothing to save
 }
 
-rt::Task<void> PeerMain::keep_pairings(rt::CancellationToken token) {
+runtime::Task<void> PeerMain::keep_pairings(runtime::CancellationToken token) {
   for (;;) {
     co_await pairings_changed_.wait(token);
     pairings_changed_.reset();
@@ -48,13 +49,13 @@ rt::Task<void> PeerMain::keep_pairings(rt::CancellationToken token) {
 }
 
 /// Tells the net loop, and writes what the store does not have. Fails: disk_error; the next change tries again.
-rt::Task<Result<void>> PeerMain::apply_pairings(rt::CancellationToken token) {
+runtime::Task<Result<void>> PeerMain::apply_pairings(runtime::CancellationToken token) {
   const std::map<PeerId, std::string> now = peers_->paired();
-  auto tell = [this, all = ids_of(now)](rt::CancellationToken) {
+  auto tell = [this, all = access::ids_of(now)](runtime::CancellationToken) {
     net_side_->gate().set_paired(all);
-    return []() -> rt::Task<void> { co_return; }();
+    return []() -> runtime::Task<void> { co_return; }();
   };
-  co_await rt::call_on(*environment_.net, "pairings", std::move(tell), token);
+  co_await runtime::call_on(*environment_.net, "pairings", std::move(tell), token);
   co_return co_await kept_pairings_.save(now);
 }
 

@@ -8,74 +8,7 @@ namespace peer::node {
 
 using namespace std::chrono_literals;
 
-struct PeerRuntimeHandle::State {
-  State(PeerOptions options, rt::Executor& control_loop)
-      : control(control_loop), commands(control_loop, kMaxWaitingCommands), main(std::move(options), commands) {}
-  rt::Executor& control;
-  rt::Channel<Command> commands;
-  PeerMain main;
-  rt::Event stopped;
-};
-
-/// Held by every handle and sender: with the last of them the command channel closes.
-struct CommandSender::Lease {
-  explicit Lease(rt::Channel<Command>::Sender c) : channel(std::move(c)) {}
-  Lease(const Lease&) = delete;
-  Lease& operator=(const Lease&) = delete;
-  ~Lease() { channel.close(); }
-  rt::Channel<Command>::Sender channel;
-};
-
-namespace {
-/// Keeps the state alive while its task runs.
-rt::Task<void> run_to_end(std::shared_ptr<PeerRuntimeHandle::State> state) {
-  try {
-    co_await state->main.run();
-    state->stopped.set();
-  } catch (const std::exception& e) {
-    state->main.crashed(e.what());
-  }
-}
-
-rt::Task<bool> wait_for(rt::Event& event, rt::CancellationToken token) {
-  co_await event.wait(token);
-  co_return true;
-}
-
-rt::Task<RuntimeExit> wait_for_end(std::shared_ptr<PeerRuntimeHandle::State> state, rt::CancellationToken token) {
-  co_await state->main.stopping().wait(token);
-  auto stopped = [state](rt::CancellationToken t) { return wait_for(state->stopped, t); };
-  const auto in_time =
-      co_await rt::with_timeout(state->control, state->main.shutdown_timeout(), std::move(stopped), token);
-  RuntimeExit exit;
-  exit.failed = state->main.failed();
-  if (!in_time) exit.overran = co_await state->main.alive();
-  co_return exit;
-}
-}  // namespace
-
-PeerRuntimeHandle::PeerRuntimeHandle(std::shared_ptr<State> state)
-    : state_(std::move(state)), lease_(std::make_shared<CommandSender::Lease>(state_->commands.sender())) {}
-
-rt::Channel<Command>::Sender PeerRuntimeHandle::channel() const { return state_->commands.sender(); }
-
-void PeerRuntimeHandle::shutdown() const {
-  state_->control.post([state = state_] { state->main.request_shutdown(); });
-}
-
-rt::Task<RuntimeExit> PeerRuntimeHandle::wait_stopped(rt::CancellationToken token) const {
-  return wait_for_end(state_, std::move(token));
-}
-
-PeerRuntimeHandle start_peer(PeerOptions options) {
-  rt::Scope& control = *options.environment.control;
-  auto state = std::make_shared<PeerRuntimeHandle::State>(std::move(options), control.executor());
-  PeerRuntimeHandle handle(state);
-  control.spawn("peer", run_to_end(std::move(state)));
-  return handle;
-}
-
-PeerMain::PeerMain(PeerOptions options, rt::Channel<Command>& commands)
+PeerMain::PeerMain(api::PeerOptions options, runtime::Channel<api::Command>& commands)
     : options_(std::move(options)),
       environment_(options_.environment),
       log_(options_.log.named("runtime")),
@@ -85,10 +18,10 @@ PeerMain::PeerMain(PeerOptions options, rt::Channel<Command>& commands)
       serving_stop_(inbox_stop_.token()),
       services_stop_(serving_stop_.token()),
       stop_(services_stop_.token()),
-      root_(std::make_unique<rt::Scope>(*environment_.control, "runtime", endpoint_stop_.token())),
+      root_(std::make_unique<runtime::Scope>(*environment_.control, "runtime", endpoint_stop_.token())),
       kept_bans_(
           *environment_.store, *environment_.store_thread,
-          [](store::Store& store, const PeerId& id, const Ban& ban) {
+          [](store::Store& store, const PeerId& id, const sessions::Ban& ban) {
             return store.put_ban({id, ban.name, ban.reason});
           },
           [](store::Store& store, const PeerId& id) { return store.remove_ban(id); }),
@@ -98,7 +31,7 @@ PeerMain::PeerMain(PeerOptions options, rt::Channel<Command>& commands)
           [](store::Store& store, const PeerId& id) { return store.remove_pairing(id); }) {}
 
 /// What a listener throws is its own failure: the runtime goes on, and so does its stop.
-void PeerMain::emit(const Event& event) {
+void PeerMain::emit(const api::Event& event) {
   counters_.count(event);
   if (!options_.on_event) return;
   try {
@@ -116,7 +49,7 @@ void PeerMain::request_shutdown() {
 
 void PeerMain::begin_stop() {
   if (stopping_.is_set()) return;
-  emit(ShuttingDown{});
+  emit(api::ShuttingDown{});
   if (downloads_) downloads_->fall_silent();
   stop_.request();
   stopping_.set();
@@ -126,12 +59,12 @@ void PeerMain::fail_runtime(const std::string& component, const std::string& err
   if (stopping_.is_set()) return;  // an error during shutdown is none of the runtime
   log_.service(component).error(component + " failed: " + error);
   failed_ = true;
-  emit(RuntimeFailed{component, error});
+  emit(api::RuntimeFailed{component, error});
   begin_stop();
 }
 
-rt::Task<void> PeerMain::create_net_side() {
-  auto create = [this](rt::CancellationToken) -> rt::Task<void> {
+runtime::Task<void> PeerMain::create_net_side() {
+  auto create = [this](runtime::CancellationToken) -> runtime::Task<void> {
     net::EndpointOptions endpoint(options_.identity, environment_.net_random);
     endpoint.log = options_.log.named("quic");
     endpoint.admit = options_.admit;
@@ -141,14 +74,14 @@ rt::Task<void> PeerMain::create_net_side() {
     net_side_ =
         std::make_unique<NetSide>(environment_.net->executor(), std::move(network), options_.access,
                                   options_.identity.id(), *environment_.disk, *environment_.workers, options_.log);
-    return [](PeerMain& self) -> rt::Task<void> {
+    return [](PeerMain& self) -> runtime::Task<void> {
       const net::SocketAddress local = self.net_side_->transport().local_address();
       self.listen_ = local.to_string();
       if (self.options_.addresses.empty() && !local.is_unspecified()) self.options_.addresses.push_back(self.listen_);
       co_return;
     }(*this);
   };
-  co_await rt::call_on(*environment_.net, "open endpoint", std::move(create), rt::CancellationToken());
+  co_await runtime::call_on(*environment_.net, "open endpoint", std::move(create), runtime::CancellationToken());
   transport_ = &net_side_->transport();
   // Before anything is served. What is on its way to this loop arrives before the network side has ended.
   net_side_->seeder().on_changed([this](const std::string& game) {
@@ -162,17 +95,17 @@ rt::Task<void> PeerMain::create_net_side() {
 #endif
 }
 
-rt::Task<void> PeerMain::destroy_net_side() {
-  auto destroy = [this](rt::CancellationToken) -> rt::Task<void> {
-    return [](PeerMain& self) -> rt::Task<void> {
+runtime::Task<void> PeerMain::destroy_net_side() {
+  auto destroy = [this](runtime::CancellationToken) -> runtime::Task<void> {
+    return [](PeerMain& self) -> runtime::Task<void> {
       self.net_side_.reset();
       co_return;
     }(*this);
   };
-  co_await rt::call_on(*environment_.net, "close endpoint", std::move(destroy), rt::CancellationToken());
+  co_await runtime::call_on(*environment_.net, "close endpoint", std::move(destroy), runtime::CancellationToken());
 }
 
-void PeerMain::create_parts(rt::Scope& work) {
+void PeerMain::create_parts(runtime::Scope& work) {
   library::LibraryOptions library_options;
   library_options.roots = options_.roots;
   library_options.protected_trees = options_.protected_trees;
@@ -184,7 +117,7 @@ void PeerMain::create_parts(rt::Scope& work) {
                                                 *environment_.store_thread, std::move(library_options),
                                                 options_.log.named("library"));
 
-  PeersOptions peers_options;
+  sessions::PeersOptions peers_options;
   peers_options.self = options_.identity.id();
   peers_options.name = options_.name;
   peers_options.instance = options_.instance;
@@ -196,7 +129,7 @@ void PeerMain::create_parts(rt::Scope& work) {
   peers_options.transport = &net_side_->endpoint();
   peers_options.resolver = environment_.resolver;
   peers_options.random = environment_.random;
-  peers_options.on_event = [this](const Event& event) {
+  peers_options.on_event = [this](const api::Event& event) {
     note_met(event);
     emit(event);
   };
@@ -207,10 +140,10 @@ void PeerMain::create_parts(rt::Scope& work) {
   peers_options.on_bans_changed = [this] { bans_changed_.set(); };
   peers_options.on_pairings_changed = [this] { pairings_changed_.set(); };
   peers_options.log = options_.log;
-  peers_ = std::make_unique<Peers>(*root_, *environment_.net, std::move(peers_options));
+  peers_ = std::make_unique<sessions::Peers>(*root_, *environment_.net, std::move(peers_options));
   for (const std::string& address : options_.peers) peers_->add_configured(address);
 
-  DownloadsOptions downloads_options;
+  downloads::DownloadsOptions downloads_options;
   downloads_options.context.control = &root_->executor();
   downloads_options.context.net = environment_.net;
   downloads_options.context.workers = environment_.workers;
@@ -236,13 +169,14 @@ void PeerMain::create_parts(rt::Scope& work) {
   downloads_options.wall_clock = environment_.wall_clock;
   downloads_options.parallel = options_.parallel_downloads;
   downloads_options.automatic = options_.automatic;
-  downloads_options.on_event = [this](const Event& event) {
-    const auto* download = std::get_if<DownloadEvent>(&event);
-    if (download != nullptr && download->kind == DownloadEvent::Kind::finished) damaged_.erase(download->download.game);
+  downloads_options.on_event = [this](const api::Event& event) {
+    const auto* download = std::get_if<api::DownloadEvent>(&event);
+    if (download != nullptr && download->kind == api::DownloadEvent::Kind::finished)
+      damaged_.erase(download->download.game);
     emit(event);
   };
   downloads_options.log = options_.log;
-  downloads_ = std::make_unique<Downloads>(work, std::move(downloads_options));
+  downloads_ = std::make_unique<downloads::Downloads>(work, std::move(downloads_options));
 
   library_->on_change([this](bool offered) {
     offered_changed_ = offered_changed_ || offered;
@@ -256,14 +190,14 @@ void PeerMain::note_games_known() {
   if (downloads_restored_ && library_->snapshot()->complete) games_known_.set();
 }
 
-rt::Task<void> PeerMain::restore_downloads(rt::CancellationToken token) {
+runtime::Task<void> PeerMain::restore_downloads(runtime::CancellationToken token) {
   co_await downloads_->restore(std::move(token));
   downloads_restored_ = true;
   note_games_known();
 }
 
 /// Waits for a scope whose tasks' failures were reported already.
-rt::Task<void> PeerMain::join_reporting(rt::Scope& scope) {
+runtime::Task<void> PeerMain::join_reporting(runtime::Scope& scope) {
   try {
     co_await scope.join();
   } catch (const std::exception& e) {
@@ -272,21 +206,22 @@ rt::Task<void> PeerMain::join_reporting(rt::Scope& scope) {
 }
 
 /// An exchange of directories that a crash cut in two is completed before anything looks at the library.
-rt::Task<void> PeerMain::repair_library() {
-  auto repair = [disk = environment_.disk, root = options_.roots.front()](const rt::StopFlag&) {
-    return transfer::recover(*disk, root);
+runtime::Task<void> PeerMain::repair_library() {
+  auto repair = [disk = environment_.disk, root = options_.roots.front()](const runtime::StopFlag&) {
+    return staging::recover(*disk, root);
   };
-  const auto repaired = co_await rt::offload(*environment_.workers, std::move(repair), rt::CancellationToken());
+  const auto repaired =
+      co_await runtime::offload(*environment_.workers, std::move(repair), runtime::CancellationToken());
   if (!repaired) {
     log_.warn("an interrupted update could not be repaired: " + repaired.error().message);
     co_return;
   }
-  for (const transfer::UserFiles& files : *repaired) {
+  for (const staging::UserFiles& files : *repaired) {
     if (const std::string kept = files.describe(); !kept.empty()) log_.info(kept);
   }
 }
 
-rt::Task<void> PeerMain::run() {
+runtime::Task<void> PeerMain::run() {
   std::string error;
   try {
     co_await repair_library();
@@ -299,31 +234,34 @@ rt::Task<void> PeerMain::run() {
     co_return;
   }
   {
-    rt::Scope endpoint(*root_, "endpoint", endpoint_stop_.token());
-    rt::Scope work(*root_, "work", stop_.token());
+    runtime::Scope endpoint(*root_, "endpoint", endpoint_stop_.token());
+    runtime::Scope work(*root_, "work", stop_.token());
     create_parts(work);
-    rt::Scope inbox(*root_, "sessions", inbox_stop_.token());
-    rt::Scope farewell(*root_, "farewell", inbox_stop_.token());
-    rt::Scope serving(*root_, "serving", serving_stop_.token());
-    rt::Scope required(*root_, "required services", services_stop_.token());
-    rt::Scope services(*root_, "services", services_stop_.token());
+    runtime::Scope inbox(*root_, "sessions", inbox_stop_.token());
+    runtime::Scope farewell(*root_, "farewell", inbox_stop_.token());
+    runtime::Scope serving(*root_, "serving", serving_stop_.token());
+    runtime::Scope required(*root_, "required services", services_stop_.token());
+    runtime::Scope services(*root_, "services", services_stop_.token());
     co_await load_bans();
     co_await load_pairings();
     services.spawn("keep bans", keep_bans(services.token()));
     services.spawn("keep pairings", keep_pairings(services.token()));
-    endpoint.spawn("endpoint", run_on_network(
-                                   "endpoint", [this](rt::CancellationToken t) { return net_side_->run(std::move(t)); },
-                                   endpoint.token()));
+    endpoint.spawn("endpoint",
+                   run_on_network(
+                       "endpoint", [this](runtime::CancellationToken t) { return net_side_->run(std::move(t)); },
+                       endpoint.token()));
     inbox.spawn("inbox", run_inbox(inbox.token()));
-    auto serve = [this](rt::CancellationToken t) { return net_side_->serve(peers_->session_context(), std::move(t)); };
+    auto serve = [this](runtime::CancellationToken t) {
+      return net_side_->serve(peers_->session_context(), std::move(t));
+    };
     serving.spawn("serving", run_on_network("serving", std::move(serve), serving.token()));
     start_services(required, services);
     work.spawn("commands", run_commands(work, work.token()));
     work.spawn("restore downloads", restore_downloads(work.token()));
     work.spawn("automatic downloads", downloads_->keep_up_to_date(work.token()));
-    if (!stopping_.is_set()) emit(RuntimeReady{});
+    if (!stopping_.is_set()) emit(api::RuntimeReady{});
 
-    co_await stopping_.wait(rt::CancellationToken());
+    co_await stopping_.wait(runtime::CancellationToken());
     downloads_->fall_silent();
     farewell.spawn("goodbye", say_goodbye());
     co_await join_reporting(work);
@@ -356,13 +294,13 @@ void PeerMain::stop_without_network(const std::string& error) {
 
 /// When the downloads have ended; a disk that does not let them end holds the goodbyes back only so long, and a network
 /// that is dead does not use the time that closing needs.
-rt::Task<void> PeerMain::say_goodbye() {
-  const rt::CancellationToken never;
-  auto work_over = [this](rt::CancellationToken t) { return work_over_.wait(std::move(t)); };
-  co_await rt::with_timeout(root_->executor(), options_.shutdown_timeout / 5, std::move(work_over), never);
-  auto goodbye = [this](rt::CancellationToken t) { return peers_->say_goodbye(std::move(t)); };
+runtime::Task<void> PeerMain::say_goodbye() {
+  const runtime::CancellationToken never;
+  auto work_over = [this](runtime::CancellationToken t) { return work_over_.wait(std::move(t)); };
+  co_await runtime::with_timeout(root_->executor(), options_.shutdown_timeout / 5, std::move(work_over), never);
+  auto goodbye = [this](runtime::CancellationToken t) { return peers_->say_goodbye(std::move(t)); };
   const bool taken =
-      co_await rt::with_timeout(root_->executor(), options_.shutdown_timeout / 2, std::move(goodbye), never);
+      co_await runtime::with_timeout(root_->executor(), options_.shutdown_timeout / 2, std::move(goodbye), never);
   if (!taken) log_.debug("not every peer took the goodbye in time");
 }
 

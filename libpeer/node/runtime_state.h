@@ -23,7 +23,7 @@ namespace peer::node {
 
 inline constexpr std::size_t kMaxWaitingCommands = 1024;
 /// For the net loop to name its tasks when the shutdown's time is over.
-inline constexpr rt::Duration kNamingWait = std::chrono::milliseconds(50);
+inline constexpr runtime::Duration kNamingWait = std::chrono::milliseconds(50);
 
 inline Result<bool> acknowledged(const Result<void>& done) {
   if (!done) return std::unexpected(done.error());
@@ -34,134 +34,134 @@ inline Result<bool> acknowledged(const Result<void>& done) {
 //   endpoint ⊃ inbox (sees the goodbyes through) ⊃ serving ⊃ services ⊃ work (commands, downloads)
 class PeerMain {
  public:
-  PeerMain(PeerOptions options, rt::Channel<Command>& commands);
+  PeerMain(api::PeerOptions options, runtime::Channel<api::Command>& commands);
 
   /// From start to clean end.
-  rt::Task<void> run();
+  runtime::Task<void> run();
   /// Idempotent; does not wait.
   void request_shutdown();
   /// run() threw: a bug or exhaustion. Nothing can be relied on; the shutdown's deadline ends it.
   void crashed(const std::string& error) { fail_runtime("runtime", error); }
   bool failed() const noexcept { return failed_; }
-  rt::Duration shutdown_timeout() const noexcept { return options_.shutdown_timeout; }
+  runtime::Duration shutdown_timeout() const noexcept { return options_.shutdown_timeout; }
   /// Set once the stop has begun.
-  rt::Event& stopping() noexcept { return stopping_; }
+  runtime::Event& stopping() noexcept { return stopping_; }
   /// "scope/task" of what still runs, on both loops; for the deadline's log. Takes kNamingWait at most: a net loop that
   /// does not answer is named instead of its tasks.
-  rt::Task<std::vector<std::string>> alive() const;
+  runtime::Task<std::vector<std::string>> alive() const;
 
  private:
   // runtime.cc
-  rt::Task<void> repair_library();
-  rt::Task<void> create_net_side();
-  rt::Task<void> destroy_net_side();
-  void create_parts(rt::Scope& work);
+  runtime::Task<void> repair_library();
+  runtime::Task<void> create_net_side();
+  runtime::Task<void> destroy_net_side();
+  void create_parts(runtime::Scope& work);
   void note_games_known();
-  rt::Task<void> restore_downloads(rt::CancellationToken token);
+  runtime::Task<void> restore_downloads(runtime::CancellationToken token);
   void stop_without_network(const std::string& error);
-  rt::Task<void> say_goodbye();
-  rt::Task<void> join_reporting(rt::Scope& scope);
-  rt::Task<std::vector<std::string>> alive_on_net() const;
+  runtime::Task<void> say_goodbye();
+  runtime::Task<void> join_reporting(runtime::Scope& scope);
+  runtime::Task<std::vector<std::string>> alive_on_net() const;
   void fail_runtime(const std::string& component, const std::string& error);
   void begin_stop();
-  void emit(const Event& event);
+  void emit(const api::Event& event);
 
   // services.cc
-  void start_services(rt::Scope& required, rt::Scope& services);
-  rt::Service watched(const std::string& name, rt::Service service);
-  void service_ended(const rt::ServiceExit& exit);
-  rt::Task<void> run_on_network(std::string name, rt::Service service, rt::CancellationToken token);
-  rt::Task<void> run_inbox(rt::CancellationToken token);
-  rt::Task<void> quic_server(rt::CancellationToken token);
-  rt::Task<void> set_accepting(bool accepting, rt::CancellationToken token);
-  rt::Task<void> tell_library(rt::CancellationToken token);
-  rt::Task<void> tell_network(std::shared_ptr<const library::Snapshot> snapshot, rt::CancellationToken token);
+  void start_services(runtime::Scope& required, runtime::Scope& services);
+  runtime::Service watched(const std::string& name, runtime::Service service);
+  void service_ended(const runtime::ServiceExit& exit);
+  runtime::Task<void> run_on_network(std::string name, runtime::Service service, runtime::CancellationToken token);
+  runtime::Task<void> run_inbox(runtime::CancellationToken token);
+  runtime::Task<void> quic_server(runtime::CancellationToken token);
+  runtime::Task<void> set_accepting(bool accepting, runtime::CancellationToken token);
+  runtime::Task<void> tell_library(runtime::CancellationToken token);
+  runtime::Task<void> tell_network(std::shared_ptr<const library::Snapshot> snapshot, runtime::CancellationToken token);
 
   // discovery_service.cc
-  rt::Task<void> run_discovery(rt::CancellationToken token);
-  rt::Task<void> run_mdns(rt::CancellationToken token);
-  rt::Task<void> watch_network(rt::CancellationToken token);
+  runtime::Task<void> run_discovery(runtime::CancellationToken token);
+  runtime::Task<void> run_mdns(runtime::CancellationToken token);
+  runtime::Task<void> watch_network(runtime::CancellationToken token);
   void on_found(discovery::Event event);
-  void note_met(const Event& event);
+  void note_met(const api::Event& event);
   std::vector<net::InterfaceAddress> used_addresses() const;
   void on_network_changed();
 
 #if PEERD_TEST_HOOKS
   // faults.cc
   struct Fault {
-    rt::CancellationSource* stop = nullptr;  ///< of the run under way
-    std::optional<ServiceFault> how;
+    runtime::CancellationSource* stop = nullptr;  ///< of the run under way
+    std::optional<api::ServiceFault> how;
   };
-  rt::Task<void> run_failing(std::string name, rt::Service service, rt::CancellationToken token);
-  Result<bool> fail_service(const FailService& command);
+  runtime::Task<void> run_failing(std::string name, runtime::Service service, runtime::CancellationToken token);
+  Result<bool> fail_service(const api::FailService& command);
   std::map<std::string, Fault> faults_;
 #endif
 
   // commands.cc
   template <class C>
-  using Task = rt::Task<Result<typename C::Reply>>;
+  using Task = runtime::Task<Result<typename C::Reply>>;
   template <class C>
-  using Handler = Task<C> (PeerMain::*)(C command, rt::CancellationToken token);
-  rt::Task<void> run_commands(rt::Scope& work, rt::CancellationToken token);
+  using Handler = Task<C> (PeerMain::*)(C command, runtime::CancellationToken token);
+  runtime::Task<void> run_commands(runtime::Scope& work, runtime::CancellationToken token);
   void refuse_commands();
-  void dispatch(Command command, rt::Scope& work);
-  rt::Task<void> dispatch_later(Command command, rt::Scope& work);
-  void take_on(Command command, rt::Scope& work);
+  void dispatch(api::Command command, runtime::Scope& work);
+  runtime::Task<void> dispatch_later(api::Command command, runtime::Scope& work);
+  void take_on(api::Command command, runtime::Scope& work);
   template <class C, class F>
-  void answer_now(Request<C>& request, F work);
+  void answer_now(api::Request<C>& request, F work);
   template <class C>
-  rt::Task<void> answer(Request<C> request, Handler<C> handler, rt::CancellationToken token);
+  runtime::Task<void> answer(api::Request<C> request, Handler<C> handler, runtime::CancellationToken token);
   template <class C>
-  void begin(rt::Scope& work, std::string name, Request<C>& request, Handler<C> handler);
-  void take(Request<GetStatus> request, rt::Scope& work);
-  void take(Request<ListGames> request, rt::Scope& work);
-  void take(Request<ShowGame> request, rt::Scope& work);
-  void take(Request<ListPeers> request, rt::Scope& work);
-  void take(Request<ConnectPeer> request, rt::Scope& work);
-  void take(Request<DisconnectPeer> request, rt::Scope& work);
-  void take(Request<StartDownload> request, rt::Scope& work);
-  void take(Request<ListDownloads> request, rt::Scope& work);
-  void take(Request<PauseDownload> request, rt::Scope& work);
-  void take(Request<ResumeDownload> request, rt::Scope& work);
-  void take(Request<CancelDownload> request, rt::Scope& work);
-  void take(Request<MoveDownload> request, rt::Scope& work);
-  void take(Request<RemoveGame> request, rt::Scope& work);
-  void take(Request<GetLimits> request, rt::Scope& work);
-  void take(Request<SetLimits> request, rt::Scope& work);
-  void take(Request<Reconfigure> request, rt::Scope& work);
-  void take(Request<BanPeer> request, rt::Scope& work);
-  void take(Request<UnbanPeer> request, rt::Scope& work);
-  void take(Request<PairPeer> request, rt::Scope& work);
-  void take(Request<UnpairPeer> request, rt::Scope& work);
-  void take(Request<VerifyGame> request, rt::Scope& work);
-  void take(Request<Rescan> request, rt::Scope& work);
-  void take(Request<Diagnose> request, rt::Scope& work);
-  void take(Request<GetMetrics> request, rt::Scope& work);
-  void take(Request<ListTasks> request, rt::Scope& work);
-  void take(Request<Shutdown> request, rt::Scope& work);
+  void begin(runtime::Scope& work, std::string name, api::Request<C>& request, Handler<C> handler);
+  void take(api::Request<api::GetStatus> request, runtime::Scope& work);
+  void take(api::Request<api::ListGames> request, runtime::Scope& work);
+  void take(api::Request<api::ShowGame> request, runtime::Scope& work);
+  void take(api::Request<api::ListPeers> request, runtime::Scope& work);
+  void take(api::Request<api::ConnectPeer> request, runtime::Scope& work);
+  void take(api::Request<api::DisconnectPeer> request, runtime::Scope& work);
+  void take(api::Request<api::StartDownload> request, runtime::Scope& work);
+  void take(api::Request<api::ListDownloads> request, runtime::Scope& work);
+  void take(api::Request<api::PauseDownload> request, runtime::Scope& work);
+  void take(api::Request<api::ResumeDownload> request, runtime::Scope& work);
+  void take(api::Request<api::CancelDownload> request, runtime::Scope& work);
+  void take(api::Request<api::MoveDownload> request, runtime::Scope& work);
+  void take(api::Request<api::RemoveGame> request, runtime::Scope& work);
+  void take(api::Request<api::GetLimits> request, runtime::Scope& work);
+  void take(api::Request<api::SetLimits> request, runtime::Scope& work);
+  void take(api::Request<api::Reconfigure> request, runtime::Scope& work);
+  void take(api::Request<api::BanPeer> request, runtime::Scope& work);
+  void take(api::Request<api::UnbanPeer> request, runtime::Scope& work);
+  void take(api::Request<api::PairPeer> request, runtime::Scope& work);
+  void take(api::Request<api::UnpairPeer> request, runtime::Scope& work);
+  void take(api::Request<api::VerifyGame> request, runtime::Scope& work);
+  void take(api::Request<api::Rescan> request, runtime::Scope& work);
+  void take(api::Request<api::Diagnose> request, runtime::Scope& work);
+  void take(api::Request<api::GetMetrics> request, runtime::Scope& work);
+  void take(api::Request<api::ListTasks> request, runtime::Scope& work);
+  void take(api::Request<api::Shutdown> request, runtime::Scope& work);
 #if PEERD_TEST_HOOKS
-  void take(Request<FailService> request, rt::Scope& work);
+  void take(api::Request<api::FailService> request, runtime::Scope& work);
 #endif
   bool is_listening() const { return !options_.can_listen || options_.can_listen(); }
   std::string missing_address() const;
-  Status status() const;
-  std::vector<GameInfo> games() const;
-  static rt::Task<std::vector<TaskInfo>> tasks_below(const rt::Scope& scope);
-  Task<ListTasks> list_tasks(ListTasks command, rt::CancellationToken token);
-  Task<ShowGame> find_game(ShowGame command, rt::CancellationToken token);
-  Task<ConnectPeer> connect_peer(ConnectPeer command, rt::CancellationToken token);
-  Task<Rescan> rescan(Rescan command, rt::CancellationToken token);
+  api::Status status() const;
+  std::vector<api::GameInfo> games() const;
+  static runtime::Task<std::vector<api::TaskInfo>> tasks_below(const runtime::Scope& scope);
+  Task<api::ListTasks> list_tasks(api::ListTasks command, runtime::CancellationToken token);
+  Task<api::ShowGame> find_game(api::ShowGame command, runtime::CancellationToken token);
+  Task<api::ConnectPeer> connect_peer(api::ConnectPeer command, runtime::CancellationToken token);
+  Task<api::Rescan> rescan(api::Rescan command, runtime::CancellationToken token);
   // game_commands.cc
-  Task<StartDownload> start_download(StartDownload command, rt::CancellationToken token);
-  Task<StartDownload> plan_download(StartDownload command, rt::CancellationToken token);
-  Task<PauseDownload> pause_download(PauseDownload command, rt::CancellationToken token);
-  Task<ResumeDownload> resume_download(ResumeDownload command, rt::CancellationToken token);
-  Task<CancelDownload> cancel_download(CancelDownload command, rt::CancellationToken token);
-  Task<MoveDownload> move_download(MoveDownload command, rt::CancellationToken token);
-  Task<RemoveGame> remove_game(RemoveGame command, rt::CancellationToken token);
-  rt::Task<void> apply_limits(Limits limits);
-  Task<Reconfigure> reconfigure(Reconfigure command, rt::CancellationToken token);
-  Task<SetLimits> set_limits(SetLimits command, rt::CancellationToken token);
+  Task<api::StartDownload> start_download(api::StartDownload command, runtime::CancellationToken token);
+  Task<api::StartDownload> plan_download(api::StartDownload command, runtime::CancellationToken token);
+  Task<api::PauseDownload> pause_download(api::PauseDownload command, runtime::CancellationToken token);
+  Task<api::ResumeDownload> resume_download(api::ResumeDownload command, runtime::CancellationToken token);
+  Task<api::CancelDownload> cancel_download(api::CancelDownload command, runtime::CancellationToken token);
+  Task<api::MoveDownload> move_download(api::MoveDownload command, runtime::CancellationToken token);
+  Task<api::RemoveGame> remove_game(api::RemoveGame command, runtime::CancellationToken token);
+  runtime::Task<void> apply_limits(api::Limits limits);
+  Task<api::Reconfigure> reconfigure(api::Reconfigure command, runtime::CancellationToken token);
+  Task<api::SetLimits> set_limits(api::SetLimits command, runtime::CancellationToken token);
   // verify.cc
   struct Damage {
     Digest version;  ///< that is to be there
@@ -171,70 +171,70 @@ class PeerMain {
   std::shared_ptr<const library::LocalGame> with_damage(std::shared_ptr<const library::LocalGame> local) const;
   static std::vector<std::string> unexpected(const library::LocalGame& local, const Damage& damage,
                                              const std::vector<std::string>& paths);
-  Task<VerifyGame> verify_game(VerifyGame command, rt::CancellationToken token);
-  rt::Task<Result<void>> compare_files(transfer::Verifier& verifier, std::string game, Digest version,
-                                       std::uint64_t rate, rt::CancellationToken token);
+  Task<api::VerifyGame> verify_game(api::VerifyGame command, runtime::CancellationToken token);
+  runtime::Task<Result<void>> compare_files(staging::Verifier& verifier, std::string game, Digest version,
+                                            std::uint64_t rate, runtime::CancellationToken token);
   void tell_verify(const std::string& game, const Digest& version);
   // doctor.cc
-  Task<Diagnose> diagnose(Diagnose command, rt::CancellationToken token);
-  rt::Task<std::vector<Finding>> judge_access(rt::CancellationToken token);
-  rt::Task<std::vector<Finding>> judge_disk(rt::CancellationToken token);
-  std::vector<Finding> judge_discovery() const;
-  std::vector<Finding> judge_peers() const;
+  Task<api::Diagnose> diagnose(api::Diagnose command, runtime::CancellationToken token);
+  runtime::Task<std::vector<api::Finding>> judge_access(runtime::CancellationToken token);
+  runtime::Task<std::vector<api::Finding>> judge_disk(runtime::CancellationToken token);
+  std::vector<api::Finding> judge_discovery() const;
+  std::vector<api::Finding> judge_peers() const;
   // metrics.cc
-  rt::Task<NetStats> net_stats(rt::CancellationToken token);
-  Task<GetMetrics> measure(GetMetrics command, rt::CancellationToken token);
+  runtime::Task<NetStats> net_stats(runtime::CancellationToken token);
+  Task<api::GetMetrics> measure(api::GetMetrics command, runtime::CancellationToken token);
   // bans.cc
-  Task<BanPeer> ban_peer(BanPeer command, rt::CancellationToken token);
-  Task<UnbanPeer> unban_peer(UnbanPeer command, rt::CancellationToken token);
-  rt::Task<void> load_bans();
-  rt::Task<void> keep_bans(rt::CancellationToken token);
-  rt::Task<Result<void>> apply_bans(rt::CancellationToken token);
+  Task<api::BanPeer> ban_peer(api::BanPeer command, runtime::CancellationToken token);
+  Task<api::UnbanPeer> unban_peer(api::UnbanPeer command, runtime::CancellationToken token);
+  runtime::Task<void> load_bans();
+  runtime::Task<void> keep_bans(runtime::CancellationToken token);
+  runtime::Task<Result<void>> apply_bans(runtime::CancellationToken token);
   // pairings.cc
-  Task<PairPeer> pair_peer(PairPeer command, rt::CancellationToken token);
-  Task<UnpairPeer> unpair_peer(UnpairPeer command, rt::CancellationToken token);
-  rt::Task<void> load_pairings();
-  rt::Task<void> keep_pairings(rt::CancellationToken token);
-  rt::Task<Result<void>> apply_pairings(rt::CancellationToken token);
+  Task<api::PairPeer> pair_peer(api::PairPeer command, runtime::CancellationToken token);
+  Task<api::UnpairPeer> unpair_peer(api::UnpairPeer command, runtime::CancellationToken token);
+  runtime::Task<void> load_pairings();
+  runtime::Task<void> keep_pairings(runtime::CancellationToken token);
+  runtime::Task<Result<void>> apply_pairings(runtime::CancellationToken token);
 
-  PeerOptions options_;
-  PeerEnvironment& environment_;
+  api::PeerOptions options_;
+  api::PeerEnvironment& environment_;
   Log log_;
-  rt::Channel<Command>& commands_;
-  rt::TimePoint started_;
-  rt::CancellationSource endpoint_stop_;
-  rt::CancellationSource inbox_stop_;
-  rt::CancellationSource serving_stop_;
-  rt::CancellationSource services_stop_;
-  rt::CancellationSource stop_;      ///< the innermost: requested by shutdown and by a Required failure
-  std::unique_ptr<rt::Scope> root_;  ///< gone after run(): the loops' scopes may end before this object
-  rt::Event stopping_;
-  rt::Event work_over_;
-  rt::Event network_over_;  ///< endpoint or serving ended by themselves
+  runtime::Channel<api::Command>& commands_;
+  runtime::TimePoint started_;
+  runtime::CancellationSource endpoint_stop_;
+  runtime::CancellationSource inbox_stop_;
+  runtime::CancellationSource serving_stop_;
+  runtime::CancellationSource services_stop_;
+  runtime::CancellationSource stop_;      ///< the innermost: requested by shutdown and by a Required failure
+  std::unique_ptr<runtime::Scope> root_;  ///< gone after run(): the loops' scopes may end before this object
+  runtime::Event stopping_;
+  runtime::Event work_over_;
+  runtime::Event network_over_;  ///< endpoint or serving ended by themselves
   std::string network_error_;
-  std::map<std::string, ServiceStatus> services_;
+  std::map<std::string, api::ServiceStatus> services_;
   std::unique_ptr<NetSide> net_side_;  ///< made, used and destroyed on the net loop
   net::Transport* transport_ = nullptr;
   std::unique_ptr<library::Library> library_;
-  std::unique_ptr<Peers> peers_;
-  std::unique_ptr<Downloads> downloads_;
-  rt::Event library_changed_;
+  std::unique_ptr<sessions::Peers> peers_;
+  std::unique_ptr<downloads::Downloads> downloads_;
+  runtime::Event library_changed_;
   bool downloads_restored_ = false;
-  rt::Event games_known_;  ///< the library has been listed, and the last run's downloads are in the queue
+  runtime::Event games_known_;  ///< the library has been listed, and the last run's downloads are in the queue
   bool offered_changed_ = true;
   LibraryNews library_news_;
   Digest told_digest_ = protocol::library_digest({});  ///< of the offer that LocalLibraryChanged told of last
   std::string listen_;
   bool listening_ = true;                              ///< as it was told last
   std::vector<net::InterfaceAddress> used_addresses_;  ///< as they were when the network was looked at last
-  Limits limits_;
+  api::Limits limits_;
   Counters counters_;
   std::map<std::string, Damage> damaged_;  ///< games that verify found damaged, until they are repaired
-  std::map<std::string, VerifyProgress> verifying_;
-  rt::Event bans_changed_;
-  rt::Event pairings_changed_;
-  KeptList<Ban> kept_bans_;
-  KeptList<std::string> kept_pairings_;  ///< with the name
+  std::map<std::string, api::VerifyProgress> verifying_;
+  runtime::Event bans_changed_;
+  runtime::Event pairings_changed_;
+  access::KeptList<sessions::Ban> kept_bans_;
+  access::KeptList<std::string> kept_pairings_;  ///< with the name
   bool failed_ = false;
 };
 

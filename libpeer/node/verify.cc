@@ -11,7 +11,7 @@ namespace peer::node {
 
 namespace {
 constexpr std::uint64_t kSlice = 8 << 20;  // read by one job
-constexpr rt::Duration kTellInterval = std::chrono::milliseconds(250);
+constexpr runtime::Duration kTellInterval = std::chrono::milliseconds(250);
 }  // namespace
 
 std::shared_ptr<const library::LocalGame> PeerMain::with_damage(std::shared_ptr<const library::LocalGame> local) const {
@@ -42,25 +42,25 @@ std::vector<std::string> PeerMain::unexpected(const library::LocalGame& local, c
 }
 
 void PeerMain::tell_verify(const std::string& game, const Digest& version) {
-  if (!stopping_.is_set()) emit(VerifyEvent{game, version, verifying_.at(game)});
+  if (!stopping_.is_set()) emit(api::VerifyEvent{game, version, verifying_.at(game)});
 }
 
 /// Reads them all; how far it is stands in the table.
-rt::Task<Result<void>> PeerMain::compare_files(transfer::Verifier& verifier, std::string game, Digest version,
-                                               std::uint64_t rate, rt::CancellationToken token) {
+runtime::Task<Result<void>> PeerMain::compare_files(staging::Verifier& verifier, std::string game, Digest version,
+                                                    std::uint64_t rate, runtime::CancellationToken token) {
   transfer::RateLimit limit(root_->executor());
   limit.set(rate);
-  VerifyProgress& progress = verifying_.at(game);
+  api::VerifyProgress& progress = verifying_.at(game);
   progress.bytes_total = verifier.bytes_total();
-  rt::TimePoint next_news = root_->executor().now();
+  runtime::TimePoint next_news = root_->executor().now();
   while (!verifier.done()) {
     if (root_->executor().now() >= next_news) {
       tell_verify(game, version);
       next_news = root_->executor().now() + kTellInterval;
     }
     const std::uint64_t most = limit.piece(kSlice);
-    auto read = [&verifier, most](const rt::StopFlag& stop) { return verifier.read(most, stop); };
-    const Result<std::uint64_t> bytes = co_await rt::offload(*environment_.workers, std::move(read), token);
+    auto read = [&verifier, most](const runtime::StopFlag& stop) { return verifier.read(most, stop); };
+    const Result<std::uint64_t> bytes = co_await runtime::offload(*environment_.workers, std::move(read), token);
     if (!bytes) co_return std::unexpected(bytes.error());
     token.throw_if_requested();
     progress.bytes_done = verifier.bytes_done();
@@ -70,7 +70,7 @@ rt::Task<Result<void>> PeerMain::compare_files(transfer::Verifier& verifier, std
   co_return Result<void>();
 }
 
-rt::Task<Result<Verdict>> PeerMain::verify_game(VerifyGame command, rt::CancellationToken token) {
+runtime::Task<Result<api::Verdict>> PeerMain::verify_game(api::VerifyGame command, runtime::CancellationToken token) {
   const std::string game = std::move(command.game);
   const auto snapshot = library_->snapshot();
   const library::LocalGame* local = snapshot->find(game);
@@ -88,21 +88,21 @@ rt::Task<Result<Verdict>> PeerMain::verify_game(VerifyGame command, rt::Cancella
   }
   if (!verifying_.try_emplace(game).second) co_return fail(ErrorCode::busy, game + " is being verified already");
   struct Over {
-    std::map<std::string, VerifyProgress>& verifying;
+    std::map<std::string, api::VerifyProgress>& verifying;
     const std::string& name;
     ~Over() { verifying.erase(name); }
   };
   const Over over{verifying_, game};
 
-  transfer::Verifier verifier(*environment_.disk, local->root, local->id, damage.document, local->bounds);
+  staging::Verifier verifier(*environment_.disk, local->root, local->id, damage.document, local->bounds);
   Result<void> compared;
   {
-    rt::CancellationSource comparing(token);
-    const rt::CancelHook abandoned(command.abandoned, [&comparing] { comparing.request(); });
+    runtime::CancellationSource comparing(token);
+    const runtime::CancelHook abandoned(command.abandoned, [&comparing] { comparing.request(); });
     bool stopped = false;
     try {
       compared = co_await compare_files(verifier, game, damage.version, command.rate, comparing.token());
-    } catch (const rt::Cancelled&) {
+    } catch (const runtime::Cancelled&) {
       if (token.requested() || !comparing.token().requested()) throw;
       stopped = true;
     }
@@ -113,7 +113,7 @@ rt::Task<Result<Verdict>> PeerMain::verify_game(VerifyGame command, rt::Cancella
   }
   if (!compared) co_return std::unexpected(compared.error());
   tell_verify(game, damage.version);
-  Verdict verdict;
+  api::Verdict verdict;
   verdict.game = game;
   verdict.version = damage.version;
   verdict.damaged = verifier.damaged();

@@ -14,7 +14,7 @@
 
 #include "libpeer/runtime/scope.h"
 
-namespace peer::rt {
+namespace peer::runtime {
 
 namespace detail {
 template <class R>
@@ -106,4 +106,4 @@ auto call_on(Scope& there, std::string name, F fn, CancellationToken token)
   co_return co_await wait;
 }
 
-}  // namespace peer::rt
+}  // namespace peer::runtime

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace peer::rt {
+namespace peer::runtime {
 
 namespace detail {
 // A ring of hooks through `ring`, in order of hooking.
@@ -60,4 +60,4 @@ void CancellationSource::request() noexcept {
   }
 }
 
-}  // namespace peer::rt
+}  // namespace peer::runtime

@@ -10,7 +10,7 @@
 #include <functional>
 #include <memory>
 
-namespace peer::rt {
+namespace peer::runtime {
 
 /// "My token was requested." Thrown only by this layer's awaitables; counts as cancellation only where the catcher's
 /// own token was requested, and is a failure anywhere else.
@@ -74,4 +74,4 @@ class CancellationSource {
   CancelHook parent_;
 };
 
-}  // namespace peer::rt
+}  // namespace peer::runtime

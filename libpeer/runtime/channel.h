@@ -16,7 +16,7 @@
 #include "libpeer/base/check.h"
 #include "libpeer/runtime/event.h"
 
-namespace peer::rt {
+namespace peer::runtime {
 
 template <class T>
 class Channel {
@@ -114,4 +114,4 @@ class Channel {
   std::shared_ptr<State> state_;
 };
 
-}  // namespace peer::rt
+}  // namespace peer::runtime

@@ -4,7 +4,7 @@
 
 #include "libpeer/base/check.h"
 
-namespace peer::rt {
+namespace peer::runtime {
 
 // A waiter's place in the event's ring, in order of waiting. Once woken it is out of the ring and needs the event no
 // more.
@@ -59,4 +59,4 @@ Task<void> Event::wait(CancellationToken token) {
   co_await wait;
 }
 
-}  // namespace peer::rt
+}  // namespace peer::runtime

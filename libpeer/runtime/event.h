@@ -4,7 +4,7 @@
 #include "libpeer/runtime/cancellation.h"
 #include "libpeer/runtime/task.h"
 
-namespace peer::rt {
+namespace peer::runtime {
 
 class Event {
  public:
@@ -26,4 +26,4 @@ class Event {
   bool set_ = false;
 };
 
-}  // namespace peer::rt
+}  // namespace peer::runtime

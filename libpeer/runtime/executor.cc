@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <exception>
 
-namespace peer::rt::detail {
+namespace peer::runtime::detail {
 
 void call(Executor::Function& fn, const char* kind) noexcept {
   try {
@@ -18,4 +18,4 @@ void call(Executor::Function& fn, const char* kind) noexcept {
   }
 }
 
-}  // namespace peer::rt::detail
+}  // namespace peer::runtime::detail

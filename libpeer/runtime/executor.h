@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <functional>
 
-namespace peer::rt {
+namespace peer::runtime {
 
 using Clock = std::chrono::steady_clock;
 using Duration = Clock::duration;
@@ -59,4 +59,4 @@ namespace detail {
 void call(Executor::Function& fn, const char* kind) noexcept;
 }  // namespace detail
 
-}  // namespace peer::rt
+}  // namespace peer::runtime

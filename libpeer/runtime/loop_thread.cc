@@ -10,7 +10,7 @@
 #include "libpeer/runtime/event.h"
 #include "libpeer/runtime/uv_executor.h"
 
-namespace peer::rt {
+namespace peer::runtime {
 
 struct LoopThread::Impl {
   explicit Impl(std::string loop_name) : name(std::move(loop_name)), scope(executor, name, CancellationToken{}) {}
@@ -60,4 +60,4 @@ void LoopThread::stop() {
   impl_->thread.join();
 }
 
-}  // namespace peer::rt
+}  // namespace peer::runtime

@@ -5,7 +5,7 @@
 
 #include "libpeer/base/check.h"
 
-namespace peer::rt {
+namespace peer::runtime {
 
 // A posted function stands in the same queue as the coroutines: one order for both.
 struct ManualExecutor::Posted : Suspended {
@@ -125,4 +125,4 @@ void ManualWorkers::submit(Job job) {
   executor_.arm(executor_.now() + delay, std::move(run));
 }
 
-}  // namespace peer::rt
+}  // namespace peer::runtime

@@ -12,7 +12,7 @@
 #include "libpeer/runtime/executor.h"
 #include "libpeer/runtime/workers.h"
 
-namespace peer::rt {
+namespace peer::runtime {
 
 class ManualExecutor final : public Executor {
  public:
@@ -70,4 +70,4 @@ class ManualWorkers final : public Workers {
   std::size_t outstanding_ = 0;
 };
 
-}  // namespace peer::rt
+}  // namespace peer::runtime

@@ -14,7 +14,7 @@
 
 #include "libpeer/runtime/workers.h"
 
-namespace peer::rt {
+namespace peer::runtime {
 
 namespace detail {
 template <class R>
@@ -102,4 +102,4 @@ auto offload_abandonable(Workers& workers, F fn, CancellationToken token)
   co_return co_await wait;
 }
 
-}  // namespace peer::rt
+}  // namespace peer::runtime

@@ -12,7 +12,7 @@
 #include "libpeer/base/check.h"
 #include "libpeer/runtime/event.h"
 
-namespace peer::rt {
+namespace peer::runtime {
 
 template <class T>
 class Queue {
@@ -65,4 +65,4 @@ class Queue {
   Event room_;
 };
 
-}  // namespace peer::rt
+}  // namespace peer::runtime

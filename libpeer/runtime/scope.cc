@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace peer::rt {
+namespace peer::runtime {
 
 std::string describe(const std::exception_ptr& error) {
   if (!error) return "ended";
@@ -97,4 +97,4 @@ void Scope::visit(const std::function<void(const std::string&, const std::string
   for (const Scope* scope : below_) scope->visit(fn);
 }
 
-}  // namespace peer::rt
+}  // namespace peer::runtime

@@ -21,7 +21,7 @@
 #include "libpeer/runtime/cancellation.h"
 #include "libpeer/runtime/task.h"
 
-namespace peer::rt {
+namespace peer::runtime {
 
 /// Two or more tasks of one scope failed: what() has all their messages.
 struct ScopeFailed final : std::runtime_error {
@@ -81,4 +81,4 @@ class Scope {
   bool joined_ = false;
 };
 
-}  // namespace peer::rt
+}  // namespace peer::runtime

@@ -1,6 +1,6 @@
 #include "libpeer/runtime/sleep.h"
 
-namespace peer::rt {
+namespace peer::runtime {
 
 namespace {
 
@@ -52,4 +52,4 @@ Deadline::Deadline(Executor& executor, Duration limit, const CancellationToken& 
 
 Deadline::~Deadline() { executor_.disarm(timer_); }
 
-}  // namespace peer::rt
+}  // namespace peer::runtime

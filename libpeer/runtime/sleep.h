@@ -9,7 +9,7 @@
 #include "libpeer/runtime/cancellation.h"
 #include "libpeer/runtime/task.h"
 
-namespace peer::rt {
+namespace peer::runtime {
 
 /// now() + `delay`, or the end of time if that is past it.
 TimePoint time_after(const Executor& executor, Duration delay);
@@ -68,4 +68,4 @@ auto with_timeout(Executor& executor, Duration limit, F fn, CancellationToken to
   co_return result;
 }
 
-}  // namespace peer::rt
+}  // namespace peer::runtime

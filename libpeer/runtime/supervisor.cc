@@ -6,7 +6,7 @@
 
 #include "libpeer/runtime/sleep.h"
 
-namespace peer::rt {
+namespace peer::runtime {
 
 namespace {
 
@@ -58,4 +58,4 @@ void spawn_supervised(Scope& scope, std::string name, Service service, Policy po
   scope.spawn(std::move(name), std::move(task));
 }
 
-}  // namespace peer::rt
+}  // namespace peer::runtime

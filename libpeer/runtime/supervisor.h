@@ -16,7 +16,7 @@
 
 #include "libpeer/runtime/scope.h"
 
-namespace peer::rt {
+namespace peer::runtime {
 
 inline constexpr Duration kMinimumRestartDelay = std::chrono::milliseconds(10);
 
@@ -40,4 +40,4 @@ using ExitObserver = std::function<void(const ServiceExit&)>;
 
 void spawn_supervised(Scope& scope, std::string name, Service service, Policy policy, ExitObserver on_exit);
 
-}  // namespace peer::rt
+}  // namespace peer::runtime

@@ -15,7 +15,7 @@
 #include "libpeer/base/check.h"
 #include "libpeer/runtime/executor.h"
 
-namespace peer::rt {
+namespace peer::runtime {
 
 namespace detail {
 
@@ -134,4 +134,4 @@ struct task_value<Task<T>> {
 template <class T>
 using task_value_t = typename task_value<T>::type;
 
-}  // namespace peer::rt
+}  // namespace peer::runtime

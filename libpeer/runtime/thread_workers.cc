@@ -8,7 +8,7 @@
 #include "libpeer/base/check.h"
 #include "libpeer/runtime/executor.h"
 
-namespace peer::rt {
+namespace peer::runtime {
 
 ThreadWorkers::ThreadWorkers(std::string name, unsigned threads) {
   PEER_CHECK(threads > 0);
@@ -59,4 +59,4 @@ void ThreadWorkers::work() noexcept {
   }
 }
 
-}  // namespace peer::rt
+}  // namespace peer::runtime

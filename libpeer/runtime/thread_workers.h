@@ -12,7 +12,7 @@
 
 #include "libpeer/runtime/workers.h"
 
-namespace peer::rt {
+namespace peer::runtime {
 
 class ThreadWorkers final : public Workers {
  public:
@@ -35,4 +35,4 @@ class ThreadWorkers final : public Workers {
   std::vector<std::thread> threads_;
 };
 
-}  // namespace peer::rt
+}  // namespace peer::runtime

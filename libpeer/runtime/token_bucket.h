@@ -7,12 +7,12 @@
 
 #include "libpeer/runtime/executor.h"
 
-namespace peer::node {
+namespace peer::runtime {
 
 class TokenBucket {
  public:
   /// It is full at first. False: too often.
-  bool take(rt::TimePoint now, double burst, double per_second) {
+  bool take(runtime::TimePoint now, double burst, double per_second) {
     const double seconds = filled_ ? std::chrono::duration<double>(now - *filled_).count() : 0;
     left_ = filled_ ? std::min(burst, left_ + seconds * per_second) : burst;
     filled_ = now;
@@ -23,7 +23,7 @@ class TokenBucket {
 
  private:
   double left_ = 0;
-  std::optional<rt::TimePoint> filled_;
+  std::optional<runtime::TimePoint> filled_;
 };
 
-}  // namespace peer::node
+}  // namespace peer::runtime

@@ -13,7 +13,7 @@
 
 #include "libpeer/base/check.h"
 
-namespace peer::rt {
+namespace peer::runtime {
 
 namespace {
 // A drain ends at whichever comes first, and I/O is polled, without waiting, before the next.
@@ -255,4 +255,4 @@ void UvExecutor::run(Task<void> main) {
   if (error) std::rethrow_exception(error);
 }
 
-}  // namespace peer::rt
+}  // namespace peer::runtime

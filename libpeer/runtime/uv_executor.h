@@ -9,7 +9,7 @@
 #include "libpeer/runtime/executor.h"
 #include "libpeer/runtime/scope.h"
 
-namespace peer::rt {
+namespace peer::runtime {
 
 /// Timers run to the microsecond (one timerfd, set once a turn); ready coroutines are drained by budget, so that
 /// neither hops nor I/O starve.
@@ -54,4 +54,4 @@ class LoopThread {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace peer::rt
+}  // namespace peer::runtime

@@ -13,7 +13,7 @@
 #include "libpeer/runtime/cancellation.h"
 #include "libpeer/runtime/task.h"
 
-namespace peer::rt {
+namespace peer::runtime {
 
 /// A pool of threads. In simulation: the manual executor itself, with a seeded order of completion.
 /// Loop: any thread.
@@ -92,4 +92,4 @@ auto offload(Workers& workers, F fn, CancellationToken token) -> Task<std::invok
   co_return co_await wait;
 }
 
-}  // namespace peer::rt
+}  // namespace peer::runtime

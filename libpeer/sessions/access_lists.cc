@@ -6,7 +6,7 @@
 #include "libpeer/protocol/path.h"
 #include "libpeer/sessions/peers.h"
 
-namespace peer::node {
+namespace peer::sessions {
 
 namespace {
 constexpr const char* kNotPaired = "it is not paired here";
@@ -34,12 +34,12 @@ void Peers::ban(const PeerId& peer, const std::string& reason, const std::string
     close(id);
   }
   if (entry != nullptr) {
-    const bool connected = entry->state == PeerState::connected;
-    if (connected) lose(*entry, PeerEvent::Kind::lost);
-    entry->state = PeerState::banned;
+    const bool connected = entry->state == api::PeerState::connected;
+    if (connected) lose(*entry, api::PeerEvent::Kind::lost);
+    entry->state = api::PeerState::banned;
     entry->session.reset();
   }
-  if (!leaving_) options_.on_event(PeerEvent{PeerEvent::Kind::banned, peer, called, reason});
+  if (!leaving_) options_.on_event(api::PeerEvent{api::PeerEvent::Kind::banned, peer, called, reason});
   wake_waiters();
   options_.on_bans_changed();
 }
@@ -80,7 +80,7 @@ Result<void> Peers::unban(const std::string& peer) {
     if (target->id == id && !target->gone) dialled = true;
   }
   if (PeerEntry* entry = table_.find(id)) {
-    entry->state = PeerState::unreachable;
+    entry->state = api::PeerState::unreachable;
     if (!dialled) dial_again(*entry);
   }
   log_.peer(id.hex()).info(id.brief() + " is banned no more");
@@ -90,13 +90,13 @@ Result<void> Peers::unban(const std::string& peer) {
 }
 
 bool Peers::admits(const PeerId& peer) const {
-  return options_.access != AccessMode::paired || peer == options_.self || paired_.contains(peer);
+  return options_.access != access::AccessMode::paired || peer == options_.self || paired_.contains(peer);
 }
 
 /// Somebody answered or called, and one of the two does not let the other in. `dial`: the one that came to this, if it
 /// was this side's.
 void Peers::on_denied(const PeerId& peer, const net::SocketAddress& remote, Dial* dial, Error reason) {
-  if (dial != nullptr && options_.access == AccessMode::paired && paired_.contains(peer)) {
+  if (dial != nullptr && options_.access == access::AccessMode::paired && paired_.contains(peer)) {
     reason.message = "it has not paired this peer: 'peerctl pair " + options_.self.brief() + "' there";
   }
   if (dial != nullptr) {
@@ -105,14 +105,14 @@ void Peers::on_denied(const PeerId& peer, const net::SocketAddress& remote, Dial
   }
   if (peer == options_.self || banned_.contains(peer)) return;
   if (dial == nullptr && table_.find(peer) == nullptr &&
-      std::ranges::count(table_.all(), PeerState::refused, [](const auto& each) { return each.second.state; }) >=
+      std::ranges::count(table_.all(), api::PeerState::refused, [](const auto& each) { return each.second.state; }) >=
           kMaxStrangers) {
     return;
   }
   PeerEntry& entry = table_.obtain(peer);
-  if (entry.state == PeerState::connected) return;
-  const bool news = entry.state != PeerState::refused;
-  entry.state = PeerState::refused;
+  if (entry.state == api::PeerState::connected) return;
+  const bool news = entry.state != api::PeerState::refused;
+  entry.state = api::PeerState::refused;
   entry.refusal = reason.message;
   entry.last_seen = control_.executor().now();
   if (entry.name.empty()) entry.name = peer.brief();
@@ -128,7 +128,7 @@ void Peers::on_denied(const PeerId& peer, const net::SocketAddress& remote, Dial
 
 /// It called, and does not know the key, or is not paired.
 void Peers::on_turned_away(const SessionDenied& denied) {
-  const bool party = options_.access == AccessMode::party;
+  const bool party = options_.access == access::AccessMode::party;
   const std::string reason = party
                                  ? "it does not prove that it knows the party's key"
                                  : std::string(kNotPaired) + ": 'peerctl pair " + denied.peer.brief() + "' lets it in";
@@ -169,7 +169,7 @@ Result<PeerId> Peers::find_to_pair(const std::string& peer) const {
               peer + " fits " + std::to_string(matches.size()) + " peers: give more digits of the id");
 }
 
-Result<Pairing> Peers::pair(const std::string& peer) {
+Result<api::Pairing> Peers::pair(const std::string& peer) {
   const Result<PeerId> id = find_to_pair(peer);
   if (!id) return std::unexpected(id.error());
   if (*id == options_.self) return fail(ErrorCode::invalid, "that is this peer itself");
@@ -179,11 +179,11 @@ Result<Pairing> Peers::pair(const std::string& peer) {
   if (entry != nullptr && !entry->name.empty()) name = entry->name;
   if (known == paired_.end()) log_.peer(id->hex()).info(called(*id, name) + " is paired here");
   paired_.insert_or_assign(*id, name);
-  if (entry != nullptr && entry->state == PeerState::refused) entry->state = PeerState::unreachable;
-  Pairing pairing{*id, name, {}};
+  if (entry != nullptr && entry->state == api::PeerState::refused) entry->state = api::PeerState::unreachable;
+  api::Pairing pairing{*id, name, {}};
   if (banned_.contains(*id)) {
     pairing.note = "it is banned here, and stays so until 'peerctl unban " + id->brief() + "'";
-  } else if (options_.access != AccessMode::paired) {
+  } else if (options_.access != access::AccessMode::paired) {
     pairing.note = "access.mode is \"" + std::string(to_string(options_.access)) +
                    "\": the pairing is kept, and counts once it is \"paired\"";
   } else if (!is_connected(*id)) {
@@ -201,7 +201,7 @@ void Peers::dial_paired(const PeerId& peer) {
   wake_waiters();
 }
 
-Result<Pairing> Peers::unpair(const std::string& peer) {
+Result<api::Pairing> Peers::unpair(const std::string& peer) {
   std::set<PeerId> matches;
   for (const auto& [id, name] : paired_) {
     const PeerEntry* entry = table_.find(id);
@@ -215,10 +215,10 @@ Result<Pairing> Peers::unpair(const std::string& peer) {
                 peer + " fits " + std::to_string(matches.size()) + " paired peers: give more digits");
   }
   const PeerId id = *matches.begin();
-  Pairing pairing{id, paired_.at(id), {}};
+  api::Pairing pairing{id, paired_.at(id), {}};
   paired_.erase(id);
   log_.peer(id.hex()).info(called(id, pairing.name) + " is paired here no more");
-  if (options_.access != AccessMode::paired) {
+  if (options_.access != access::AccessMode::paired) {
     pairing.note = "access.mode is \"" + std::string(to_string(options_.access)) + "\": who is connected stays so";
     return pairing;
   }
@@ -227,9 +227,9 @@ Result<Pairing> Peers::unpair(const std::string& peer) {
     send(session, protocol::Refusal{"this peer is no longer paired here"});
     close(number);
   }
-  if (PeerEntry* entry = table_.find(id); entry != nullptr && entry->state != PeerState::banned) {
-    if (entry->state == PeerState::connected) lose(*entry, PeerEvent::Kind::lost);
-    entry->state = PeerState::refused;
+  if (PeerEntry* entry = table_.find(id); entry != nullptr && entry->state != api::PeerState::banned) {
+    if (entry->state == api::PeerState::connected) lose(*entry, api::PeerEvent::Kind::lost);
+    entry->state = api::PeerState::refused;
     entry->refusal = kNotPaired;
   }
   wake_waiters();
@@ -244,4 +244,4 @@ void Peers::note_name(const PeerId& peer, const std::string& name) {
   options_.on_pairings_changed();
 }
 
-}  // namespace peer::node
+}  // namespace peer::sessions

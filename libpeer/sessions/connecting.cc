@@ -5,12 +5,12 @@
 #include "libpeer/runtime/sleep.h"
 #include "libpeer/sessions/peers.h"
 
-namespace peer::node {
+namespace peer::sessions {
 
 using namespace std::chrono_literals;
 
 namespace {
-constexpr rt::Duration kConnectAnswer = 10s;
+constexpr runtime::Duration kConnectAnswer = 10s;
 
 /// "den" and "den:24747" are one.
 bool same_place(const std::string& one, const std::string& other) {
@@ -51,7 +51,7 @@ Peers::Target& Peers::add_static(const std::string& address) {
     target.address = address;
     target.id.reset();
     target.error.clear();
-    target.state = PeerState::connecting;
+    target.state = api::PeerState::connecting;
     if (std::exchange(target.ended, false)) target.started = false;
   }
   targets_changed_.set();
@@ -72,16 +72,16 @@ void Peers::drop(Target& target) {
   }
 }
 
-rt::Task<Result<PeerInfo>> Peers::connect(std::string address, rt::CancellationToken token) {
+runtime::Task<Result<api::PeerInfo>> Peers::connect(std::string address, runtime::CancellationToken token) {
   const Result<net::HostPort> where = net::parse_host_port(address);
   if (!where) co_return std::unexpected(where.error());
-  rt::Deadline deadline(control_.executor(), kConnectAnswer, token);
+  runtime::Deadline deadline(control_.executor(), kConnectAnswer, token);
   // A name that leads nowhere is most often a typing error, and nothing to dial from now on.
   Result<std::vector<net::SocketAddress>> resolved =
       fail(ErrorCode::unreachable, "the look-up of \"" + where->host + "\" took too long");
   try {
     resolved = co_await options_.resolver->resolve(where->host, where->port, deadline.token());
-  } catch (const rt::Cancelled&) {
+  } catch (const runtime::Cancelled&) {
     if (token.requested()) throw;
   }
   if (!resolved) {
@@ -96,32 +96,33 @@ rt::Task<Result<PeerInfo>> Peers::connect(std::string address, rt::CancellationT
     // A session that ends just now says nothing about the next one.
     const bool ending = target->dial && (target->dial->greeted || target->dial->dropped);
     if (!ending && !std::exchange(asked, true)) {
-      target->state = PeerState::connecting;
+      target->state = api::PeerState::connecting;
       target->kick.set();
     }
-    if (asked && target->state != PeerState::connecting) break;
+    if (asked && target->state != api::PeerState::connecting) break;
     try {
       co_await changed_.wait(deadline.token());
-    } catch (const rt::Cancelled&) {
+    } catch (const runtime::Cancelled&) {
       if (token.requested()) throw;
     }
   }
   if (target->gone) co_return fail(ErrorCode::cancelled, address + " was disconnected while it was being dialled");
   if (connected(*target)) co_return info(*table_.find(*target->id));
   if (target->id == options_.self && !target->configured) drop(*target);
-  if (target->state == PeerState::refused) co_return fail(ErrorCode::refused, address + " refused: " + target->error);
+  if (target->state == api::PeerState::refused)
+    co_return fail(ErrorCode::refused, address + " refused: " + target->error);
   const std::string why = target->error.empty() ? "" : " (" + target->error + ")";
   co_return fail(ErrorCode::unreachable, address + " does not answer" + why +
                                              "; it is dialled again from time to time, until 'peerctl disconnect " +
                                              address + "'");
 }
 
-Result<Disconnected> Peers::disconnect(const std::string& peer) {
+Result<api::Disconnected> Peers::disconnect(const std::string& peer) {
   const Result<PeerId> known = table_.resolve(peer);
   // A static peer that has not answered yet has no session, but it is dialled.
   if (!known && known.error().code != ErrorCode::unreachable) return std::unexpected(known.error());
   const Target* const named = static_target(peer);
-  Disconnected result;
+  api::Disconnected result;
   bool configured = false;
   bool on_mdns = false;
   for (const auto& target : targets_) {
@@ -145,7 +146,7 @@ Result<Disconnected> Peers::disconnect(const std::string& peer) {
       session->second.out.send_urgent(protocol::Goodbye{"disconnected"});
       close(session->first);
     }
-    lose(*entry, PeerEvent::Kind::lost);
+    lose(*entry, api::PeerEvent::Kind::lost);
     result.connected = true;
   }
   if (configured) {
@@ -159,4 +160,4 @@ Result<Disconnected> Peers::disconnect(const std::string& peer) {
   return fail(ErrorCode::invalid, name + " is not connected" + (configured ? "; " + result.note : ""));
 }
 
-}  // namespace peer::node
+}  // namespace peer::sessions

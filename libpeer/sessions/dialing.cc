@@ -5,7 +5,7 @@
 #include "libpeer/runtime/call_on.h"
 #include "libpeer/sessions/peers.h"
 
-namespace peer::node {
+namespace peer::sessions {
 
 namespace {
 /// Strangers that are being dialled at a time: whoever forges a thousand records gets no thousand handshakes.
@@ -19,7 +19,7 @@ Peers::Dial* Peers::dial_of(const Session& session) {
 
 bool Peers::is_connected(const PeerId& id) const {
   const PeerEntry* entry = table_.find(id);
-  return entry != nullptr && entry->state == PeerState::connected;
+  return entry != nullptr && entry->state == api::PeerState::connected;
 }
 
 /// `counted`: wait_contact() was asked before.
@@ -48,17 +48,17 @@ std::shared_ptr<Peers::Dial> Peers::begin_dial(const net::SocketAddress& address
 }
 
 /// What goes wrong in one session is that session's end.
-rt::Task<void> Peers::hold_session(net::SocketAddress address, std::optional<PeerId> expected,
-                                   std::shared_ptr<Dial> dial, rt::CancellationToken token) {
+runtime::Task<void> Peers::hold_session(net::SocketAddress address, std::optional<PeerId> expected,
+                                        std::shared_ptr<Dial> dial, runtime::CancellationToken token) {
   auto start = [context = context_, transport = options_.transport, address, expected,
-                number = dial->number](rt::CancellationToken t) {
+                number = dial->number](runtime::CancellationToken t) {
     return dial_session(context, transport, address, expected, number, std::move(t));
   };
   DialEnd end{Error{ErrorCode::internal, "the session failed", 0}};
   Error& reason = end.reason;
   try {
-    end = co_await rt::call_on(net_, "session to " + address.to_string(), std::move(start), token);
-  } catch (const rt::Cancelled&) {
+    end = co_await runtime::call_on(net_, "session to " + address.to_string(), std::move(start), token);
+  } catch (const runtime::Cancelled&) {
     if (token.requested()) reason = Error{ErrorCode::unreachable, "the daemon is stopping", 0};
   } catch (const std::exception& e) {
     reason.message = std::string("the session failed: ") + e.what();
@@ -78,7 +78,7 @@ void Peers::contact_made(Dial& dial) {
   contact_free_.set();
 }
 
-rt::Task<void> Peers::wait_contact(rt::CancellationToken token) {
+runtime::Task<void> Peers::wait_contact(runtime::CancellationToken token) {
   while (contacts_ >= kMaxContacts) {
     contact_free_.reset();
     co_await contact_free_.wait(token);
@@ -86,4 +86,4 @@ rt::Task<void> Peers::wait_contact(rt::CancellationToken token) {
   ++contacts_;
 }
 
-}  // namespace peer::node
+}  // namespace peer::sessions

@@ -9,14 +9,14 @@
 #include "libpeer/runtime/sleep.h"
 #include "libpeer/sessions/peers.h"
 
-namespace peer::node {
+namespace peer::sessions {
 
 using namespace std::chrono_literals;
 
 namespace {
-constexpr rt::Duration kTellInterval = 500ms;
+constexpr runtime::Duration kTellInterval = 500ms;
 /// A download that is complete is offered a moment later: then nobody need be told that it has ended.
-constexpr rt::Duration kEndDelay = 1s;
+constexpr runtime::Duration kEndDelay = 1s;
 /// Messages that one session may tell at once, and then a second.
 constexpr double kBurst = 64;
 constexpr double kPerSecond = 8;
@@ -125,12 +125,12 @@ void Peers::tell_holdings() {
   for (const std::string& game : over) end_own(game, true);
 }
 
-rt::Task<void> Peers::share_holdings(rt::CancellationToken token) {
+runtime::Task<void> Peers::share_holdings(runtime::CancellationToken token) {
   for (;;) {
     co_await holdings_changed_.wait(token);
     holdings_changed_.reset();
     if (!leaving_) tell_holdings();
-    co_await rt::sleep_for(control_.executor(), kTellInterval, token);
+    co_await runtime::sleep_for(control_.executor(), kTellInterval, token);
     if (std::ranges::any_of(own_, [](const auto& each) { return each.second.over.has_value(); })) {
       holdings_changed_.set();
     }
@@ -177,4 +177,4 @@ void Peers::forget_holdings_offered(Session& session, PeerEntry& entry) {
   });
 }
 
-}  // namespace peer::node
+}  // namespace peer::sessions

@@ -5,7 +5,7 @@
 
 #include "libpeer/protocol/limits.h"
 
-namespace peer::node {
+namespace peer::sessions {
 
 namespace {
 constexpr std::size_t kMaxRemembered = 10'000;  // removals; beyond it, old peers get a snapshot
@@ -78,4 +78,4 @@ std::vector<protocol::LibraryUpdate> LibraryLog::updates_since(std::uint64_t sin
   return parts;
 }
 
-}  // namespace peer::node
+}  // namespace peer::sessions

@@ -8,7 +8,7 @@
 
 #include "libpeer/protocol/messages.h"
 
-namespace peer::node {
+namespace peer::sessions {
 
 class LibraryLog {
  public:
@@ -35,4 +35,4 @@ class LibraryLog {
   Digest digest_ = protocol::library_digest({});
 };
 
-}  // namespace peer::node
+}  // namespace peer::sessions

@@ -5,19 +5,19 @@
 #include "libpeer/runtime/sleep.h"
 #include "libpeer/sessions/peers.h"
 
-namespace peer::node {
+namespace peer::sessions {
 
 using namespace std::chrono_literals;
 
 namespace {
-rt::Duration tick_of(const PeersOptions& options) {
-  return std::max<rt::Duration>(std::min(options.ping, options.lost) / 5, 50ms);
+runtime::Duration tick_of(const PeersOptions& options) {
+  return std::max<runtime::Duration>(std::min(options.ping, options.lost) / 5, 50ms);
 }
 }  // namespace
 
-rt::Task<void> Peers::run_liveness(rt::CancellationToken token) {
+runtime::Task<void> Peers::run_liveness(runtime::CancellationToken token) {
   for (;;) {
-    co_await rt::sleep_for(control_.executor(), tick_of(options_), token);
+    co_await runtime::sleep_for(control_.executor(), tick_of(options_), token);
     check_liveness();
   }
 }
@@ -25,7 +25,7 @@ rt::Task<void> Peers::run_liveness(rt::CancellationToken token) {
 /// How long a peer may be idle before it is pinged. Both have heard each other last at the same time: were both to ping
 /// then, one of the pings would be for nothing. Once it has measured the round trip, the higher id leaves it to the
 /// other.
-rt::Duration Peers::ping_after(const PeerEntry& entry) const {
+runtime::Duration Peers::ping_after(const PeerEntry& entry) const {
   const bool leaves_it = entry.rtt_ms.has_value() && options_.self > entry.id;
   return leaves_it ? options_.ping + 2 * tick_of(options_) : options_.ping;
 }
@@ -37,7 +37,7 @@ void Peers::ping(Session& session) {
 }
 
 void Peers::check_liveness() {
-  const rt::TimePoint now = control_.executor().now();
+  const runtime::TimePoint now = control_.executor().now();
   for (const auto& [id, session] : sessions_) {
     if (!session.greeted && !session.closed && now - session.opened >= options_.lost) close(id);  // no Hello
   }
@@ -46,7 +46,7 @@ void Peers::check_liveness() {
   for (auto& [id, entry] : table_.all()) {
     const bool late = now - entry.last_seen >= options_.lost;
     if (!entry.session) {
-      if (entry.state == PeerState::connected && late) silent.push_back(id);  // its other session said nothing
+      if (entry.state == api::PeerState::connected && late) silent.push_back(id);  // its other session said nothing
       const bool is_static = std::ranges::any_of(targets_, [&](const auto& each) { return each->id == id; });
       if (!is_static && now - entry.last_seen > kForgetAfter) forgotten.push_back(id);
       continue;
@@ -58,15 +58,15 @@ void Peers::check_liveness() {
     }
     Session& session = found->second;
     const bool idle = now - entry.last_seen >= ping_after(entry);
-    const bool waiting = session.ping_sent != rt::TimePoint{} && now - session.ping_sent < options_.ping;
+    const bool waiting = session.ping_sent != runtime::TimePoint{} && now - session.ping_sent < options_.ping;
     if (idle && !waiting) ping(session);
   }
   for (const PeerId& id : silent) {
     PeerEntry& entry = *table_.find(id);
     if (entry.session) close(*entry.session);
-    lose(entry, PeerEvent::Kind::lost);
+    lose(entry, api::PeerEvent::Kind::lost);
   }
   for (const PeerId& id : forgotten) table_.erase(id);
 }
 
-}  // namespace peer::node
+}  // namespace peer::sessions

@@ -8,14 +8,14 @@
 #include "libpeer/runtime/sleep.h"
 #include "libpeer/sessions/peers.h"
 
-namespace peer::node {
+namespace peer::sessions {
 
 using namespace std::chrono_literals;
 
 namespace {
-constexpr rt::Duration kShareDebounce = 250ms;
+constexpr runtime::Duration kShareDebounce = 250ms;
 /// Both sides get the hint at about the same time: the higher id leaves the dialling to the lower for so long.
-constexpr rt::Duration kYield = 2s;
+constexpr runtime::Duration kYield = 2s;
 constexpr std::size_t kMaxHints = 1024;
 
 bool is_link_local(const net::SocketAddress& address) {
@@ -53,14 +53,14 @@ std::optional<protocol::PeerHint> Peers::hint_about(const PeerEntry& entry, cons
 /// Each is told of those it was not told of and did not tell of itself. Two whom mDNS shows here see each other there.
 void Peers::share_peers() {
   // Whom this peer has paired is a stranger to the others that it has paired.
-  if (options_.access == AccessMode::paired) return;
+  if (options_.access == access::AccessMode::paired) return;
   for (auto& [id, session] : sessions_) {
     const PeerEntry* to = table_.find(session.peer);
     if (!session.greeted || session.closed || to == nullptr || to->session != id) continue;
     protocol::PeerHints message;
     for (const auto& [other, entry] : table_.all()) {
       if (session.named_to.size() >= protocol::kMaxHintsPerSession) break;
-      if (entry.state != PeerState::connected || other == session.peer) continue;
+      if (entry.state != api::PeerState::connected || other == session.peer) continue;
       if (session.named_to.contains(other) || session.named_by.contains(other)) continue;
       if (to->found_by.contains("mdns") && entry.found_by.contains("mdns")) continue;
       auto hint = hint_about(entry, session);
@@ -73,10 +73,10 @@ void Peers::share_peers() {
   }
 }
 
-rt::Task<void> Peers::share_when_changed(rt::CancellationToken token) {
+runtime::Task<void> Peers::share_when_changed(runtime::CancellationToken token) {
   for (;;) {
     co_await peers_changed_.wait(token);
-    co_await rt::sleep_for(control_.executor(), kShareDebounce, token);
+    co_await runtime::sleep_for(control_.executor(), kShareDebounce, token);
     peers_changed_.reset();
     if (!leaving_) share_peers();
   }
@@ -88,8 +88,9 @@ void Peers::on_hints(Session& session, const protocol::PeerHints& hints) {
     if (told.id == options_.self || told.id == session.peer || !session.named_by.insert(told.id).second) continue;
     if (!admits(told.id)) continue;
     const PeerEntry* known = table_.find(told.id);
-    const bool settled = known != nullptr && (known->state == PeerState::connected ||
-                                              known->state == PeerState::refused || known->state == PeerState::banned);
+    const bool settled =
+        known != nullptr && (known->state == api::PeerState::connected || known->state == api::PeerState::refused ||
+                             known->state == api::PeerState::banned);
     if (settled || hinted_.contains(told.id) || hinted_.size() >= kMaxHints) continue;
     std::vector<net::SocketAddress> addresses;
     for (const std::string& text : told.addresses) {
@@ -111,8 +112,8 @@ void Peers::dial_again(const PeerEntry& entry) {
   hints_changed_.set();
 }
 
-rt::Task<void> Peers::run_hints(rt::Scope& scope) {
-  const rt::CancellationToken token = scope.token();
+runtime::Task<void> Peers::run_hints(runtime::Scope& scope) {
+  const runtime::CancellationToken token = scope.token();
   for (;;) {
     while (!hints_.empty()) {
       Hint hint = std::move(hints_.front());
@@ -125,7 +126,7 @@ rt::Task<void> Peers::run_hints(rt::Scope& scope) {
   }
 }
 
-rt::Task<void> Peers::try_hint(Hint hint, rt::CancellationToken token) {
+runtime::Task<void> Peers::try_hint(Hint hint, runtime::CancellationToken token) {
   struct Over {
     std::set<PeerId>& hinted;
     PeerId id;
@@ -133,7 +134,7 @@ rt::Task<void> Peers::try_hint(Hint hint, rt::CancellationToken token) {
   };
   const Over over{hinted_, hint.id};
   const std::string found_by = hint.asked ? "inbound" : "exchange";
-  if (hint.id < options_.self && !hint.asked) co_await rt::sleep_for(control_.executor(), kYield, token);
+  if (hint.id < options_.self && !hint.asked) co_await runtime::sleep_for(control_.executor(), kYield, token);
   for (const net::SocketAddress& address : hint.addresses) {
     if (is_connected(hint.id)) co_return;
     co_await wait_contact(token);
@@ -145,4 +146,4 @@ rt::Task<void> Peers::try_hint(Hint hint, rt::CancellationToken token) {
   }
 }
 
-}  // namespace peer::node
+}  // namespace peer::sessions

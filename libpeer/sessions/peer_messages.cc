@@ -6,20 +6,20 @@
 #include "libpeer/protocol/path.h"
 #include "libpeer/sessions/peers.h"
 
-namespace peer::node {
+namespace peer::sessions {
 
 using namespace std::chrono_literals;
 
 namespace {
 /// No second request for a library sooner: the first one's answer has everything; and two peers whose digests never
 /// fit do not ask in a circle.
-constexpr rt::Duration kLibraryAskInterval = 2s;
+constexpr runtime::Duration kLibraryAskInterval = 2s;
 /// Requests for our library that one session gets answered at once, and then a second.
 constexpr double kRequestBurst = 16;
 constexpr double kRequestsPerSecond = 1;
 /// Of two sessions that were dialled at once the first has just said Hello; one that has been silent for longer may
 /// lead nowhere.
-constexpr rt::Duration kJustHeard = 1s;
+constexpr runtime::Duration kJustHeard = 1s;
 }  // namespace
 
 protocol::Hello Peers::hello() const {
@@ -52,7 +52,7 @@ void Peers::on_message(SessionId id, Session& session, protocol::SessionMessage 
   if (auto* ping = std::get_if<protocol::Ping>(&message)) {
     send(session, protocol::Pong{ping->nonce});
   } else if (auto* pong = std::get_if<protocol::Pong>(&message)) {
-    if (session.ping_sent != rt::TimePoint{} && pong->nonce == session.ping_nonce) {
+    if (session.ping_sent != runtime::TimePoint{} && pong->nonce == session.ping_nonce) {
       entry->rtt_ms = std::chrono::duration<double, std::milli>(entry->last_seen - session.ping_sent).count();
       session.ping_sent = {};
     }
@@ -67,7 +67,7 @@ void Peers::on_message(SessionId id, Session& session, protocol::SessionMessage 
   } else if (auto* end = std::get_if<protocol::HoldingsEnd>(&message)) {
     on_holdings_end(session, *entry, *end);
   } else if (std::get_if<protocol::Goodbye>(&message) != nullptr) {
-    lose(*entry, PeerEvent::Kind::goodbye);
+    lose(*entry, api::PeerEvent::Kind::goodbye);
   }
 }
 
@@ -81,7 +81,7 @@ void Peers::on_refusal(SessionId id, Session& session, const protocol::Refusal& 
   if (session.peer != options_.self) {
     PeerEntry& entry = table_.obtain(session.peer);
     if (!entry.session) {
-      entry.state = PeerState::refused;
+      entry.state = api::PeerState::refused;
       entry.refusal = reason;
       entry.last_seen = control_.executor().now();
       if (entry.name.empty()) entry.name = session.peer.brief();
@@ -106,7 +106,7 @@ bool Peers::acceptable(SessionId id, Session& session, const protocol::Hello& he
     PeerEntry& refused = table_.obtain(session.peer);
     refused.name = protocol::printable(hello.name);
     refused.last_seen = control_.executor().now();
-    if (!refused.session) refused.state = PeerState::refused;
+    if (!refused.session) refused.state = api::PeerState::refused;
     refused.refusal = reason;
   } else {
     return true;
@@ -161,14 +161,14 @@ void Peers::on_hello(SessionId id, Session& session, protocol::Hello hello) {
   }
   PeerEntry& entry = table_.obtain(session.peer);
   const std::optional<SessionId> replaced = entry.session;
-  if (restarted) lose(entry, PeerEvent::Kind::lost);  // all that was known of it is forgotten
-  const bool known = entry.state == PeerState::connected;
+  if (restarted) lose(entry, api::PeerEvent::Kind::lost);  // all that was known of it is forgotten
+  const bool known = entry.state == api::PeerState::connected;
   const bool was_heard = just_heard(entry);
 
   entry.session = id;
   entry.name = protocol::printable(hello.name);
   entry.instance = hello.instance;
-  entry.state = PeerState::connected;
+  entry.state = api::PeerState::connected;
   entry.last_seen = control_.executor().now();
   entry.incoming.reset();
   entry.holdings.clear();
@@ -176,15 +176,15 @@ void Peers::on_hello(SessionId id, Session& session, protocol::Hello hello) {
   learn_addresses(entry, session, hello);
   for (const auto& target : targets_) {
     if (target->id != session.peer || target->gone) continue;
-    target->state = PeerState::connected;
+    target->state = api::PeerState::connected;
     entry.found_by.insert(target->found_by);
     add_addresses(entry, target->addresses);
   }
   note_name(session.peer, entry.name);
   if (!known) {
     log_.peer(entry.id.hex()).info(entry.name + " (" + entry.id.brief() + ") is connected");
-    if (is_new) emit(PeerEvent::Kind::discovered, entry);
-    emit(PeerEvent::Kind::connected, entry);
+    if (is_new) emit(api::PeerEvent::Kind::discovered, entry);
+    emit(api::PeerEvent::Kind::connected, entry);
   }
   wake_waiters();
   peers_changed_.set();
@@ -258,4 +258,4 @@ void Peers::on_update(Session& session, PeerEntry& entry, const protocol::Librar
   if (!just_asked) ask_library(session, 0);
 }
 
-}  // namespace peer::node
+}  // namespace peer::sessions

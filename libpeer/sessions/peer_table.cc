@@ -5,13 +5,13 @@
 
 #include "libpeer/protocol/limits.h"
 
-namespace peer::node {
+namespace peer::sessions {
 
 PeerEntry& PeerTable::obtain(const PeerId& id) {
   if (peers_.size() >= kMaxListedPeers && !peers_.contains(id)) {
     auto oldest = peers_.end();
     for (auto each = peers_.begin(); each != peers_.end(); ++each) {
-      if (each->second.state == PeerState::connected) continue;
+      if (each->second.state == api::PeerState::connected) continue;
       if (oldest == peers_.end() || each->second.last_seen < oldest->second.last_seen) oldest = each;
     }
     if (oldest != peers_.end()) peers_.erase(oldest);
@@ -32,7 +32,7 @@ const PeerEntry* PeerTable::find(const PeerId& id) const {
 
 std::size_t PeerTable::connected() const {
   return static_cast<std::size_t>(
-      std::ranges::count_if(peers_, [](const auto& each) { return each.second.state == PeerState::connected; }));
+      std::ranges::count_if(peers_, [](const auto& each) { return each.second.state == api::PeerState::connected; }));
 }
 
 Result<PeerId> PeerTable::resolve(const std::string& text) const {
@@ -116,10 +116,10 @@ PeerTable::Applied PeerTable::apply(PeerEntry& entry, const protocol::LibraryUpd
 }
 
 namespace {
-void add(std::vector<RemoteVersion>& versions, const protocol::GameSummary& game, const PeerId& peer) {
-  auto found = std::ranges::find(versions, game.version, &RemoteVersion::version);
+void add(std::vector<api::RemoteVersion>& versions, const protocol::GameSummary& game, const PeerId& peer) {
+  auto found = std::ranges::find(versions, game.version, &api::RemoteVersion::version);
   if (found == versions.end()) {
-    versions.push_back(RemoteVersion{game.version, game.size, game.files, game.modified, {}});
+    versions.push_back(api::RemoteVersion{game.version, game.size, game.files, game.modified, {}});
     found = std::prev(versions.end());
   }
   found->modified = std::max(found->modified, game.modified);
@@ -127,19 +127,19 @@ void add(std::vector<RemoteVersion>& versions, const protocol::GameSummary& game
 }
 }  // namespace
 
-std::map<std::string, std::vector<RemoteVersion>> PeerTable::catalogue() const {
-  std::map<std::string, std::vector<RemoteVersion>> all;
+std::map<std::string, std::vector<api::RemoteVersion>> PeerTable::catalogue() const {
+  std::map<std::string, std::vector<api::RemoteVersion>> all;
   for (const auto& [id, entry] : peers_) {
-    if (entry.state != PeerState::connected) continue;
+    if (entry.state != api::PeerState::connected) continue;
     for (const auto& [game, summary] : entry.games) add(all[game], summary, id);
   }
   return all;
 }
 
-std::vector<RemoteVersion> PeerTable::versions(const std::string& game, const std::set<PeerId>& from) const {
-  std::vector<RemoteVersion> found;
+std::vector<api::RemoteVersion> PeerTable::versions(const std::string& game, const std::set<PeerId>& from) const {
+  std::vector<api::RemoteVersion> found;
   for (const auto& [id, entry] : peers_) {
-    if (entry.state != PeerState::connected || (!from.empty() && !from.contains(id))) continue;
+    if (entry.state != api::PeerState::connected || (!from.empty() && !from.contains(id))) continue;
     const auto held = entry.games.find(game);
     if (held != entry.games.end()) add(found, held->second, id);
   }
@@ -154,11 +154,11 @@ bool PeerEntry::offers(const std::string& game, const Digest& version) const {
 std::vector<transfer::SourcePeer> PeerTable::sources(const std::string& game, const Digest& version) const {
   std::vector<transfer::SourcePeer> found;
   for (const auto& [id, entry] : peers_) {
-    if (entry.state == PeerState::connected && entry.offers(game, version))
+    if (entry.state == api::PeerState::connected && entry.offers(game, version))
       found.push_back({id, entry.name, entry.addresses, entry.way});
   }
   for (const auto& [id, entry] : peers_) {
-    if (entry.state != PeerState::connected || entry.offers(game, version)) continue;
+    if (entry.state != api::PeerState::connected || entry.offers(game, version)) continue;
     const auto partly = entry.holdings.find(game);
     if (partly == entry.holdings.end() || partly->second.version != version) continue;
     found.push_back({id, entry.name, entry.addresses, entry.way, partly->second.chunks, partly->second.revision});
@@ -166,4 +166,4 @@ std::vector<transfer::SourcePeer> PeerTable::sources(const std::string& game, co
   return found;
 }
 
-}  // namespace peer::node
+}  // namespace peer::sessions

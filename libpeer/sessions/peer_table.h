@@ -16,10 +16,10 @@
 #include "libpeer/sessions/session.h"
 #include "libpeer/transfer/download.h"
 
-namespace peer::node {
+namespace peer::sessions {
 
 /// An unreachable peer stays listed this long.
-inline constexpr rt::Duration kForgetAfter = std::chrono::minutes(10);
+inline constexpr runtime::Duration kForgetAfter = std::chrono::minutes(10);
 /// Listed at most; beyond it the one not heard of for longest gives way, as long as it is not connected.
 inline constexpr std::size_t kMaxListedPeers = 4096;
 
@@ -47,7 +47,7 @@ struct PartialHolding {
 struct PeerEntry {
   PeerId id;
   std::string name;
-  PeerState state = PeerState::connecting;
+  api::PeerState state = api::PeerState::connecting;
   std::string refusal;  ///< why, while it is refused
   std::set<std::string> found_by;
   std::vector<net::SocketAddress> addresses;  ///< of its listeners
@@ -61,7 +61,7 @@ struct PeerEntry {
   std::optional<SessionId> session;
   std::uint64_t way = 0;  ///< counts the sessions that took the place of one that led nowhere
   std::optional<double> rtt_ms;
-  rt::TimePoint last_seen{};
+  runtime::TimePoint last_seen{};
 
   /// As a whole.
   bool offers(const std::string& game, const Digest& version) const;
@@ -102,9 +102,9 @@ class PeerTable final : public transfer::SourceList {
   static bool recall_library(PeerEntry& entry, const protocol::Hello& hello, bool restarted);
 
   /// Every version of every game that connected peers offer.
-  std::map<std::string, std::vector<RemoteVersion>> catalogue() const;
+  std::map<std::string, std::vector<api::RemoteVersion>> catalogue() const;
   /// Of one game, as `from` offer it; empty: all.
-  std::vector<RemoteVersion> versions(const std::string& game, const std::set<PeerId>& from) const;
+  std::vector<api::RemoteVersion> versions(const std::string& game, const std::set<PeerId>& from) const;
 
   /// Those that offer it, and behind them those that have a part of it.
   std::vector<transfer::SourcePeer> sources(const std::string& game, const Digest& version) const override;
@@ -114,4 +114,4 @@ class PeerTable final : public transfer::SourceList {
   FindNamed find_named_;
 };
 
-}  // namespace peer::node
+}  // namespace peer::sessions

@@ -6,20 +6,20 @@
 #include "libpeer/base/fault.h"
 #include "libpeer/runtime/sleep.h"
 
-namespace peer::node {
+namespace peer::sessions {
 
 using namespace std::chrono_literals;
 
 namespace {
 constexpr std::size_t kInboxCapacity = 4096;
-constexpr rt::Duration kCatalogueDebounce = 100ms;
+constexpr runtime::Duration kCatalogueDebounce = 100ms;
 
 SessionId session_of(const SessionReport& report) {
   return std::visit([](const auto& each) { return each.session; }, report);
 }
 }  // namespace
 
-Peers::Peers(rt::Scope& control, rt::Scope& net, PeersOptions options)
+Peers::Peers(runtime::Scope& control, runtime::Scope& net, PeersOptions options)
     : control_(control),
       net_(net),
       options_(std::move(options)),
@@ -33,13 +33,13 @@ Peers::Peers(rt::Scope& control, rt::Scope& net, PeersOptions options)
   });
 }
 
-PeerInfo Peers::info(const PeerEntry& entry) const {
-  PeerInfo info;
+api::PeerInfo Peers::info(const PeerEntry& entry) const {
+  api::PeerInfo info;
   info.id = entry.id;
   info.name = entry.name;
   for (const net::SocketAddress& address : entry.addresses) info.addresses.push_back(address.to_string());
-  info.state = banned_.contains(entry.id) ? PeerState::banned : entry.state;
-  if (info.state == PeerState::refused) info.reason = entry.refusal;
+  info.state = banned_.contains(entry.id) ? api::PeerState::banned : entry.state;
+  if (info.state == api::PeerState::refused) info.reason = entry.refusal;
   info.paired = paired_.contains(entry.id);
   info.found_by.assign(entry.found_by.begin(), entry.found_by.end());
   info.games = entry.games.size();
@@ -48,15 +48,15 @@ PeerInfo Peers::info(const PeerEntry& entry) const {
   return info;
 }
 
-std::vector<PeerInfo> Peers::list() const {
-  std::vector<PeerInfo> all;
+std::vector<api::PeerInfo> Peers::list() const {
+  std::vector<api::PeerInfo> all;
   for (const auto& [id, entry] : table_.all()) all.push_back(info(entry));
   for (const auto& [id, ban] : banned_) {
     if (table_.find(id) != nullptr) continue;
-    PeerInfo away;
+    api::PeerInfo away;
     away.id = id;
     away.name = ban.name;
-    away.state = PeerState::banned;
+    away.state = api::PeerState::banned;
     away.paired = paired_.contains(id);
     all.push_back(std::move(away));
   }
@@ -65,33 +65,33 @@ std::vector<PeerInfo> Peers::list() const {
     if (target->gone || (target->id && (table_.find(*target->id) != nullptr || banned_.contains(*target->id) ||
                                         *target->id == options_.self)))
       continue;
-    PeerInfo unknown;
+    api::PeerInfo unknown;
     unknown.name = target->address;
     // What mDNS claims is not known; but whoever is to be paired has to be named.
-    if (target->found_by == "static" || options_.access == AccessMode::paired) unknown.id = target->id;
+    if (target->found_by == "static" || options_.access == access::AccessMode::paired) unknown.id = target->id;
     unknown.paired = target->id && paired_.contains(*target->id);
     named.insert(target->id.value_or(options_.self));
     const auto& addresses = target->found_by == "static" ? target->resolved : target->addresses;
     for (const net::SocketAddress& address : addresses) unknown.addresses.push_back(address.to_string());
     unknown.state = target->state;
-    if (target->state == PeerState::refused) unknown.reason = target->error;
+    if (target->state == api::PeerState::refused) unknown.reason = target->error;
     unknown.found_by.push_back(target->found_by);
     all.push_back(std::move(unknown));
   }
   for (const auto& [id, name] : paired_) {
     if (table_.find(id) != nullptr || banned_.contains(id) || named.contains(id)) continue;
-    PeerInfo away;
+    api::PeerInfo away;
     away.id = id;
     away.name = name;
-    away.state = PeerState::unreachable;
+    away.state = api::PeerState::unreachable;
     away.paired = true;
     all.push_back(std::move(away));
   }
   return all;
 }
 
-void Peers::emit(PeerEvent::Kind kind, const PeerEntry& entry) {
-  options_.on_event(PeerEvent{kind, entry.id, entry.name, {}});
+void Peers::emit(api::PeerEvent::Kind kind, const PeerEntry& entry) {
+  options_.on_event(api::PeerEvent{kind, entry.id, entry.name, {}});
 }
 
 void Peers::wake_waiters() {
@@ -105,17 +105,17 @@ void Peers::catalogue_changed() {
 }
 
 // One event for a burst of changes.
-rt::Task<void> Peers::announce_catalogue(rt::CancellationToken token) {
+runtime::Task<void> Peers::announce_catalogue(runtime::CancellationToken token) {
   for (;;) {
     co_await catalogue_dirty_.wait(token);
-    co_await rt::sleep_for(control_.executor(), kCatalogueDebounce, token);
+    co_await runtime::sleep_for(control_.executor(), kCatalogueDebounce, token);
     catalogue_dirty_.reset();
-    options_.on_event(GamesUpdated{});
+    options_.on_event(api::GamesUpdated{});
   }
 }
 
-rt::Task<void> Peers::run_inbox(rt::CancellationToken token) {
-  rt::Scope scope(control_, "peers", token);
+runtime::Task<void> Peers::run_inbox(runtime::CancellationToken token) {
+  runtime::Scope scope(control_, "peers", token);
   scope.spawn("catalogue", announce_catalogue(scope.token()));
   scope.spawn("exchange", share_when_changed(scope.token()));
   scope.spawn("holdings", share_holdings(scope.token()));
@@ -210,8 +210,8 @@ void Peers::on_closed(const SessionClosed& closed) {
   PeerEntry* entry = table_.find(peer);
   if (entry == nullptr) return;
   if (entry->session == closed.session) entry->session.reset();
-  if (!entry->session && entry->state == PeerState::connected && !has_successor(peer))
-    lose(*entry, PeerEvent::Kind::lost);
+  if (!entry->session && entry->state == api::PeerState::connected && !has_successor(peer))
+    lose(*entry, api::PeerEvent::Kind::lost);
 }
 
 /// Of two sessions dialled at once the other side may close one before its Hello on the other is here: that peer is not
@@ -224,20 +224,20 @@ bool Peers::has_successor(const PeerId& peer) const {
 }
 
 /// The peer is no longer connected: told once, its games go at once.
-void Peers::lose(PeerEntry& entry, PeerEvent::Kind kind) {
-  const bool was_connected = entry.state == PeerState::connected;
+void Peers::lose(PeerEntry& entry, api::PeerEvent::Kind kind) {
+  const bool was_connected = entry.state == api::PeerState::connected;
   const bool had_games = !entry.games.empty();
   entry.session.reset();
   PeerTable::forget_library(entry);
   entry.rtt_ms.reset();
-  entry.state = PeerState::unreachable;
+  entry.state = api::PeerState::unreachable;
   if (was_connected && !leaving_) {
     log_.peer(entry.id.hex())
         .info(entry.name + " (" + entry.id.brief() + ") " +
-              (kind == PeerEvent::Kind::goodbye ? "said goodbye" : "is lost"));
+              (kind == api::PeerEvent::Kind::goodbye ? "said goodbye" : "is lost"));
     emit(kind, entry);
   }
-  if (kind == PeerEvent::Kind::goodbye) table_.erase(entry.id);
+  if (kind == api::PeerEvent::Kind::goodbye) table_.erase(entry.id);
   if (had_games) catalogue_changed();
   wake_waiters();
 }
@@ -273,7 +273,7 @@ void Peers::set_library(const std::vector<protocol::GameSummary>& games) {
   }
 }
 
-rt::Task<void> Peers::say_goodbye(rt::CancellationToken token) {
+runtime::Task<void> Peers::say_goodbye(runtime::CancellationToken token) {
   leaving_ = true;
   for (auto& [id, session] : sessions_) {
     session.out.send_urgent(protocol::Goodbye{"stopping"});
@@ -282,4 +282,4 @@ rt::Task<void> Peers::say_goodbye(rt::CancellationToken token) {
   if (!sessions_.empty()) co_await sessions_over_.wait(token);
 }
 
-}  // namespace peer::node
+}  // namespace peer::sessions

@@ -23,21 +23,21 @@
 #include "libpeer/sessions/peer_table.h"
 #include "libpeer/sessions/session.h"
 
-namespace peer::node {
+namespace peer::sessions {
 
 struct PeersOptions {
   PeerId self;
   std::string name;
   std::string instance;
   std::vector<std::string> addresses;  ///< of this peer's listeners
-  rt::Duration ping = std::chrono::seconds(10);
-  rt::Duration lost = std::chrono::seconds(25);
-  AccessMode access = AccessMode::open;
-  Gate* gate = nullptr;  ///< for the net loop's sessions; null: everyone is admitted
+  runtime::Duration ping = std::chrono::seconds(10);
+  runtime::Duration lost = std::chrono::seconds(25);
+  access::AccessMode access = access::AccessMode::open;
+  access::Gate* gate = nullptr;  ///< for the net loop's sessions; null: everyone is admitted
   net::Transport* transport = nullptr;
   net::Resolver* resolver = nullptr;
   Random* random = nullptr;
-  EventSink on_event;
+  api::EventSink on_event;
   std::function<void(const PeerId&)> look_again;  ///< asks mDNS for the peer's addresses anew; empty: there is none
   std::function<void()> on_sources_changed;       ///< who offers what is no longer as it was
   std::function<void()> on_bans_changed;
@@ -54,21 +54,21 @@ struct Ban {
 
 class Peers final : public transfer::HoldingsSink {
  public:
-  Peers(rt::Scope& control, rt::Scope& net, PeersOptions options);
+  Peers(runtime::Scope& control, runtime::Scope& net, PeersOptions options);
 
   /// For the net loop's sessions.
   SessionContext session_context() const { return context_; }
   PeerTable& table() noexcept { return table_; }
   const PeerTable& table() const noexcept { return table_; }
-  std::vector<PeerInfo> list() const;
+  std::vector<api::PeerInfo> list() const;
 
   /// Takes in what the sessions report, until cancelled. Runs from start to the very end: it sees the goodbyes through.
-  rt::Task<void> run_inbox(rt::CancellationToken token);
+  runtime::Task<void> run_inbox(runtime::CancellationToken token);
   /// The service Liveness: pings the idle, drops the silent, forgets the long gone.
-  rt::Task<void> run_liveness(rt::CancellationToken token);
+  runtime::Task<void> run_liveness(runtime::CancellationToken token);
   /// The service Discovery, as far as it dials: the static peers for ever with back-off, those that mDNS names for as
   /// long as it does, and once whoever other peers name. Sessions that come of it go on when it ends.
-  rt::Task<void> run_static(rt::CancellationToken token);
+  runtime::Task<void> run_static(runtime::CancellationToken token);
 
   /// Of the configuration: dialled for as long as the daemon runs.
   void add_configured(const std::string& address);
@@ -79,9 +79,9 @@ class Peers final : public transfer::HoldingsSink {
   /// Of what this peer offers, as it is announced.
   std::uint64_t revision() const noexcept { return library_.revision(); }
   /// Dials now; answers with the peer as it then is. Fails, and adds nothing, if the name cannot be resolved.
-  rt::Task<Result<PeerInfo>> connect(std::string address, rt::CancellationToken token);
+  runtime::Task<Result<api::PeerInfo>> connect(std::string address, runtime::CancellationToken token);
   /// Says goodbye to one peer, and undoes connect().
-  Result<Disconnected> disconnect(const std::string& peer);
+  Result<api::Disconnected> disconnect(const std::string& peer);
 
   /// Ends its session and refuses it from now on; told by PeerBanned. What is banned already stays as it is.
   void ban(const PeerId& peer, const std::string& reason, const std::string& name = {});
@@ -92,9 +92,9 @@ class Peers final : public transfer::HoldingsSink {
   void restore_ban(const PeerId& peer, Ban ban) { banned_.insert_or_assign(peer, std::move(ban)); }
 
   /// Whom paired mode lets in, besides itself. What is paired or not already stays so.
-  Result<Pairing> pair(const std::string& peer);
+  Result<api::Pairing> pair(const std::string& peer);
   /// Ends its session, in paired mode.
-  Result<Pairing> unpair(const std::string& peer);
+  Result<api::Pairing> unpair(const std::string& peer);
   /// Dials it at once, where that is to be done at all.
   void dial_paired(const PeerId& peer);
   /// With the name it went by last.
@@ -110,27 +110,27 @@ class Peers final : public transfer::HoldingsSink {
   void set_library(const std::vector<protocol::GameSummary>& games);
 
   /// Goodbye to every peer; returns when all sessions are over.
-  rt::Task<void> say_goodbye(rt::CancellationToken token);
+  runtime::Task<void> say_goodbye(runtime::CancellationToken token);
 
  private:
   struct Session {
     PeerId peer;
     bool inbound = false;
     net::SocketAddress remote;
-    rt::Channel<protocol::SessionMessage>::Sender out;
+    runtime::Channel<protocol::SessionMessage>::Sender out;
     std::uint64_t dial = 0;
     std::shared_ptr<std::atomic<std::size_t>> backlog;
-    rt::TimePoint opened{};
+    runtime::TimePoint opened{};
     bool greeted = false;    ///< its Hello was accepted
     bool closed = false;     ///< by us: nothing it says counts any more
     std::uint64_t told = 0;  ///< our revision that it knows or is being told
-    rt::TimePoint ping_sent{};
+    runtime::TimePoint ping_sent{};
     std::uint64_t ping_nonce = 0;
-    std::optional<rt::TimePoint> library_asked;
-    TokenBucket library_requests;  ///< that it may still make
-    TokenBucket holdings;          ///< that it may still tell
-    std::set<PeerId> named_to;     ///< peers that it was told of
-    std::set<PeerId> named_by;     ///< peers that it told of
+    std::optional<runtime::TimePoint> library_asked;
+    runtime::TokenBucket library_requests;  ///< that it may still make
+    runtime::TokenBucket holdings;          ///< that it may still tell
+    std::set<PeerId> named_to;              ///< peers that it was told of
+    std::set<PeerId> named_by;              ///< peers that it told of
     /// Games that it is downloading as well, in the same version: it is told what we have.
     std::set<std::string> follows;
   };
@@ -142,13 +142,13 @@ class Peers final : public transfer::HoldingsSink {
     bool dropped = false;          ///< nobody wants it any more: no session is to come of it
     std::optional<PeerId> id;      ///< who answered
     bool greeted = false;          ///< it came to a Hello
-    rt::TimePoint met{};           ///< when it did
+    runtime::TimePoint met{};      ///< when it did
     std::optional<Error> verdict;  ///< why the session is not kept
     Error reason{ErrorCode::unreachable, "the daemon is stopping", 0};
-    rt::Event settled;  ///< greeted or over
-    rt::Event over;
+    runtime::Event settled;  ///< greeted or over
+    runtime::Event over;
   };
-  static constexpr rt::Duration kFirstDelay = std::chrono::seconds(1);
+  static constexpr runtime::Duration kFirstDelay = std::chrono::seconds(1);
   /// A peer to be kept connected.
   struct Target {
     std::string found_by;                       ///< static or mdns
@@ -157,21 +157,21 @@ class Peers final : public transfer::HoldingsSink {
     std::vector<net::SocketAddress> addresses;  ///< that mDNS tells
     std::vector<net::SocketAddress> resolved;   ///< static: what the address led to last
     std::optional<PeerId> id;                   ///< static: once known; mdns: as claimed
-    PeerState state = PeerState::connecting;
+    api::PeerState state = api::PeerState::connecting;
     std::string error;
     bool started = false;
     bool gone = false;   ///< no record names it any more; static: dropped
     bool ended = false;  ///< and its task has ended
     std::shared_ptr<Dial> dial;
-    rt::Duration delay{};  ///< until the next attempt, if this one fails
-    rt::Event kick;        ///< do not wait for the next attempt
+    runtime::Duration delay{};  ///< until the next attempt, if this one fails
+    runtime::Event kick;        ///< do not wait for the next attempt
   };
   /// What we have of a version that is being downloaded here.
   struct Own {
     Digest version;
     std::vector<bool> have;
-    std::vector<protocol::HeldRun> news;  ///< not told yet
-    std::optional<rt::TimePoint> over;    ///< since when it is no longer being downloaded
+    std::vector<protocol::HeldRun> news;     ///< not told yet
+    std::optional<runtime::TimePoint> over;  ///< since when it is no longer being downloaded
   };
   /// Whom another peer named.
   struct Hint {
@@ -188,12 +188,12 @@ class Peers final : public transfer::HoldingsSink {
   void send(Session& session, protocol::SessionMessage message);
   void send_updates(Session& session, std::uint64_t since);
   void close(SessionId id);
-  void lose(PeerEntry& entry, PeerEvent::Kind kind);
+  void lose(PeerEntry& entry, api::PeerEvent::Kind kind);
   bool has_successor(const PeerId& peer) const;
-  void emit(PeerEvent::Kind kind, const PeerEntry& entry);
+  void emit(api::PeerEvent::Kind kind, const PeerEntry& entry);
   void wake_waiters();
   void catalogue_changed();
-  rt::Task<void> announce_catalogue(rt::CancellationToken token);
+  runtime::Task<void> announce_catalogue(runtime::CancellationToken token);
   // peer_messages.cc
   protocol::Hello hello() const;
   void on_message(SessionId id, Session& session, protocol::SessionMessage message);
@@ -216,16 +216,16 @@ class Peers final : public transfer::HoldingsSink {
   void note_name(const PeerId& peer, const std::string& name);
   // liveness.cc
   void ping(Session& session);
-  rt::Duration ping_after(const PeerEntry& entry) const;
+  runtime::Duration ping_after(const PeerEntry& entry) const;
   void check_liveness();
   // dialling.cc
   Dial* dial_of(const Session& session);
   std::shared_ptr<Dial> begin_dial(const net::SocketAddress& address, std::optional<PeerId> expected,
                                    const std::string& found_by, bool counted);
-  rt::Task<void> hold_session(net::SocketAddress address, std::optional<PeerId> expected, std::shared_ptr<Dial> dial,
-                              rt::CancellationToken token);
+  runtime::Task<void> hold_session(net::SocketAddress address, std::optional<PeerId> expected,
+                                   std::shared_ptr<Dial> dial, runtime::CancellationToken token);
   void contact_made(Dial& dial);
-  rt::Task<void> wait_contact(rt::CancellationToken token);
+  runtime::Task<void> wait_contact(runtime::CancellationToken token);
   bool is_connected(const PeerId& id) const;
   // connecting.cc
   Target& add_static(const std::string& address);
@@ -234,26 +234,27 @@ class Peers final : public transfer::HoldingsSink {
   void drop(Target& target);
   // static_peers.cc
   bool connected(const Target& target) const { return target.id && is_connected(*target.id); }
-  PeerInfo info(const PeerEntry& entry) const;
-  void start_targets(rt::Scope& scope);
-  rt::Task<void> keep(Target& target, rt::CancellationToken token);
-  rt::Task<void> keep_connected(Target& target, rt::CancellationToken token);
-  rt::Task<void> wait_retry(Target& target, rt::Duration delay, rt::CancellationToken token);
+  api::PeerInfo info(const PeerEntry& entry) const;
+  void start_targets(runtime::Scope& scope);
+  runtime::Task<void> keep(Target& target, runtime::CancellationToken token);
+  runtime::Task<void> keep_connected(Target& target, runtime::CancellationToken token);
+  runtime::Task<void> wait_retry(Target& target, runtime::Duration delay, runtime::CancellationToken token);
   bool refused_by_peer(const Target& target) const;
-  rt::Duration retry_after(const Target& target, bool refused, rt::Duration delay) const;
-  rt::Task<Error> dial_once(Target& target, rt::CancellationToken token);
+  runtime::Duration retry_after(const Target& target, bool refused, runtime::Duration delay) const;
+  runtime::Task<Error> dial_once(Target& target, runtime::CancellationToken token);
   // network_change.cc
-  rt::Task<void> probe_sessions(rt::CancellationToken token);
-  bool is_silent(const PeerId& peer, SessionId session, rt::TimePoint since) const;
-  rt::Task<void> find_again(PeerId peer, SessionId session, rt::TimePoint since, rt::CancellationToken token);
+  runtime::Task<void> probe_sessions(runtime::CancellationToken token);
+  bool is_silent(const PeerId& peer, SessionId session, runtime::TimePoint since) const;
+  runtime::Task<void> find_again(PeerId peer, SessionId session, runtime::TimePoint since,
+                                 runtime::CancellationToken token);
   // exchange.cc
   static std::optional<protocol::PeerHint> hint_about(const PeerEntry& entry, const Session& to);
   void share_peers();
-  rt::Task<void> share_when_changed(rt::CancellationToken token);
+  runtime::Task<void> share_when_changed(runtime::CancellationToken token);
   void on_hints(Session& session, const protocol::PeerHints& hints);
-  rt::Task<void> run_hints(rt::Scope& scope);
+  runtime::Task<void> run_hints(runtime::Scope& scope);
   void dial_again(const PeerEntry& entry);
-  rt::Task<void> try_hint(Hint hint, rt::CancellationToken token);
+  runtime::Task<void> try_hint(Hint hint, runtime::CancellationToken token);
 
   // holdings.cc
   void on_holdings(Session& session, PeerEntry& entry, const protocol::Holdings& holdings);
@@ -264,13 +265,13 @@ class Peers final : public transfer::HoldingsSink {
   void tell_all_held(Session& session, const std::string& game, const Own& own);
   void tell_holdings();
   void end_own(const std::string& game, bool tell);
-  rt::Task<void> share_holdings(rt::CancellationToken token);
+  runtime::Task<void> share_holdings(runtime::CancellationToken token);
 
-  rt::Scope& control_;
-  rt::Scope& net_;
+  runtime::Scope& control_;
+  runtime::Scope& net_;
   PeersOptions options_;
   Log log_;
-  rt::Channel<SessionReport> inbox_;
+  runtime::Channel<SessionReport> inbox_;
   SessionContext context_;
   PeerTable table_;
   LibraryLog library_;
@@ -278,25 +279,25 @@ class Peers final : public transfer::HoldingsSink {
   std::map<PeerId, std::string> paired_;
   std::map<SessionId, Session> sessions_;
   std::vector<std::shared_ptr<Target>> targets_;
-  rt::Event targets_changed_;
-  rt::Scope* dialled_ = nullptr;  ///< where dials run; none before the inbox runs and after
+  runtime::Event targets_changed_;
+  runtime::Scope* dialled_ = nullptr;  ///< where dials run; none before the inbox runs and after
   std::map<std::uint64_t, std::shared_ptr<Dial>> dials_;
   std::uint64_t next_dial_ = 1;
   std::size_t contacts_ = 0;  ///< with strangers, under way
-  rt::Event contact_free_;
+  runtime::Event contact_free_;
   std::deque<Hint> hints_;
   std::set<PeerId> hinted_;  ///< waiting, or being tried
-  rt::Event hints_changed_;
+  runtime::Event hints_changed_;
   std::uint64_t network_changes_ = 0;
-  std::set<PeerId> sought_;  ///< connected, silent, and dialled anew
-  rt::Event peers_changed_;  ///< somebody is to be told of somebody
-  rt::Event changed_;        ///< a peer came or went: set and reset for its waiters
-  rt::Event catalogue_dirty_;
+  std::set<PeerId> sought_;       ///< connected, silent, and dialled anew
+  runtime::Event peers_changed_;  ///< somebody is to be told of somebody
+  runtime::Event changed_;        ///< a peer came or went: set and reset for its waiters
+  runtime::Event catalogue_dirty_;
   std::map<std::string, Own> own_;  ///< by game
   std::uint64_t holdings_revision_ = 0;
-  rt::Event holdings_changed_;
-  rt::Event sessions_over_;
+  runtime::Event holdings_changed_;
+  runtime::Event sessions_over_;
   bool leaving_ = false;
 };
 
-}  // namespace peer::node
+}  // namespace peer::sessions

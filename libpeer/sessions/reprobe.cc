@@ -8,15 +8,15 @@
 #include "libpeer/runtime/sleep.h"
 #include "libpeer/sessions/peers.h"
 
-namespace peer::node {
+namespace peer::sessions {
 
 using namespace std::chrono_literals;
 
 namespace {
 /// A peer that lives answers a ping within a few round trips; QUIC repeats what is lost.
-constexpr rt::Duration kProbeTime = 1s;
+constexpr runtime::Duration kProbeTime = 1s;
 /// For an address to be dialled; on a local network a handshake takes milliseconds.
-constexpr rt::Duration kDialTime = 700ms;
+constexpr runtime::Duration kDialTime = 700ms;
 }  // namespace
 
 void Peers::network_changed(std::vector<std::string> addresses) {
@@ -28,27 +28,28 @@ void Peers::network_changed(std::vector<std::string> addresses) {
 
 /// Peers that do not answer are dialled anew. They count as connected meanwhile, up to the limit of liveness: if a new
 /// session takes the old one's place in time, nobody is lost.
-rt::Task<void> Peers::probe_sessions(rt::CancellationToken token) {
-  const rt::TimePoint asked = control_.executor().now();
+runtime::Task<void> Peers::probe_sessions(runtime::CancellationToken token) {
+  const runtime::TimePoint asked = control_.executor().now();
   std::vector<std::pair<PeerId, SessionId>> probed;
   for (auto& [id, session] : sessions_) {
     if (!session.greeted || session.closed) continue;
     ping(session);
     probed.emplace_back(session.peer, id);
   }
-  co_await rt::sleep_for(control_.executor(), kProbeTime, token);
+  co_await runtime::sleep_for(control_.executor(), kProbeTime, token);
   for (const auto& [peer, session] : probed) {
     if (dialled_ == nullptr || !is_silent(peer, session, asked) || !sought_.insert(peer).second) continue;
     dialled_->spawn("find again " + peer.brief(), find_again(peer, session, asked, dialled_->token()));
   }
 }
 
-bool Peers::is_silent(const PeerId& peer, SessionId session, rt::TimePoint since) const {
+bool Peers::is_silent(const PeerId& peer, SessionId session, runtime::TimePoint since) const {
   const PeerEntry* entry = table_.find(peer);
   return entry != nullptr && entry->session == session && entry->last_seen < since;
 }
 
-rt::Task<void> Peers::find_again(PeerId peer, SessionId session, rt::TimePoint since, rt::CancellationToken token) {
+runtime::Task<void> Peers::find_again(PeerId peer, SessionId session, runtime::TimePoint since,
+                                      runtime::CancellationToken token) {
   struct Over {
     std::set<PeerId>& sought;
     PeerId id;
@@ -73,7 +74,7 @@ rt::Task<void> Peers::find_again(PeerId peer, SessionId session, rt::TimePoint s
     for (const net::SocketAddress& address : entry.addresses) {
       if (std::ranges::find(addresses, address) == addresses.end()) addresses.push_back(address);
     }
-    const rt::TimePoint began = control_.executor().now();
+    const runtime::TimePoint began = control_.executor().now();
     for (const net::SocketAddress& address : addresses) {
       if (!is_silent(peer, session, since)) co_return;
       Attempt& last = attempts[address];
@@ -81,13 +82,13 @@ rt::Task<void> Peers::find_again(PeerId peer, SessionId session, rt::TimePoint s
       if (last.dial && !last.dial->over.is_set() && last.network == network_changes_) continue;
       const std::shared_ptr<Dial> dial = begin_dial(address, peer, found_by, false);
       last = {network_changes_, dial};
-      auto settled = [dial](rt::CancellationToken t) { return dial->settled.wait(std::move(t)); };
-      co_await rt::with_timeout(control_.executor(), kDialTime, std::move(settled), token);
+      auto settled = [dial](runtime::CancellationToken t) { return dial->settled.wait(std::move(t)); };
+      co_await runtime::with_timeout(control_.executor(), kDialTime, std::move(settled), token);
     }
     // Without a way nothing is sent and each attempt fails at once.
-    const rt::Duration took = control_.executor().now() - began;
-    co_await rt::sleep_for(control_.executor(), std::max<rt::Duration>(kDialTime - took, 50ms), token);
+    const runtime::Duration took = control_.executor().now() - began;
+    co_await runtime::sleep_for(control_.executor(), std::max<runtime::Duration>(kDialTime - took, 50ms), token);
   }
 }
 
-}  // namespace peer::node
+}  // namespace peer::sessions

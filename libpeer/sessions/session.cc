@@ -8,12 +8,12 @@
 #include "libpeer/protocol/routes.h"
 #include "libpeer/runtime/sleep.h"
 
-namespace peer::node {
+namespace peer::sessions {
 
 namespace {
 
-using Outgoing = rt::Channel<protocol::SessionMessage>;
-constexpr rt::Duration kBehindWait = std::chrono::milliseconds(5);
+using Outgoing = runtime::Channel<protocol::SessionMessage>;
+constexpr runtime::Duration kBehindWait = std::chrono::milliseconds(5);
 
 struct Session {
   const SessionContext& context;
@@ -23,7 +23,7 @@ struct Session {
   bool inbound;
   Outgoing outgoing;
   std::shared_ptr<std::atomic<std::size_t>> backlog = std::make_shared<std::atomic<std::size_t>>(0);
-  rt::Event reader_ended;
+  runtime::Event reader_ended;
   Error reason{ErrorCode::unreachable, "the session ended", 0};
 
   Session(const SessionContext& c, net::BodyReader& r, net::BodyWriter& w, bool i)
@@ -36,8 +36,8 @@ struct Session {
 };
 
 /// The next frame's payload, of `most` bytes or fewer; nothing at the stream's end.
-rt::Task<Result<std::optional<std::vector<std::uint8_t>>>> read_frame(net::BodyReader& reader, std::size_t most,
-                                                                      rt::CancellationToken token) {
+runtime::Task<Result<std::optional<std::vector<std::uint8_t>>>> read_frame(net::BodyReader& reader, std::size_t most,
+                                                                           runtime::CancellationToken token) {
   std::uint8_t head[4];
   const auto got = co_await reader.read(head, token);
   if (!got) co_return std::unexpected(got.error());
@@ -59,7 +59,7 @@ rt::Task<Result<std::optional<std::vector<std::uint8_t>>>> read_frame(net::BodyR
   co_return std::optional(std::move(payload));
 }
 
-rt::Task<void> read_loop(Session& session, rt::CancellationToken token) {
+runtime::Task<void> read_loop(Session& session, runtime::CancellationToken token) {
   std::size_t most = protocol::kMaxFrameBytesBeforeHello;
   for (;;) {
     auto frame = co_await read_frame(session.reader, most, token);
@@ -82,11 +82,11 @@ rt::Task<void> read_loop(Session& session, rt::CancellationToken token) {
     const bool goodbye = std::holds_alternative<protocol::Goodbye>(**message);
     // A control loop that is behind holds the reading back, and flow control the sender. Each for itself: one who
     // floods does not fill the inbox for all.
-    rt::Executor& executor = session.context.net->executor();
-    while (session.backlog->load() >= kMaxBacklog) co_await rt::sleep_for(executor, kBehindWait, token);
+    runtime::Executor& executor = session.context.net->executor();
+    while (session.backlog->load() >= kMaxBacklog) co_await runtime::sleep_for(executor, kBehindWait, token);
     session.backlog->fetch_add(1);
     while (!session.context.reports.try_send(SessionReceived{session.id, **message})) {
-      co_await rt::sleep_for(executor, kBehindWait, token);
+      co_await runtime::sleep_for(executor, kBehindWait, token);
     }
     if (goodbye) {
       session.reason = Error{ErrorCode::unreachable, "the other side said goodbye", 0};
@@ -95,14 +95,14 @@ rt::Task<void> read_loop(Session& session, rt::CancellationToken token) {
   }
 }
 
-rt::Task<void> read_until_end(Session& session, rt::Scope& scope) {
+runtime::Task<void> read_until_end(Session& session, runtime::Scope& scope) {
   co_await read_loop(session, scope.token());
   session.reader_ended.set();
   scope.request_stop();
 }
 
-rt::Task<void> write_until_end(Session& session, rt::Scope& scope) {
-  const rt::CancellationToken token = scope.token();
+runtime::Task<void> write_until_end(Session& session, runtime::Scope& scope) {
+  const runtime::CancellationToken token = scope.token();
   for (;;) {
     const std::optional<protocol::SessionMessage> message = co_await session.outgoing.receive(token);
     if (!message) break;
@@ -111,8 +111,8 @@ rt::Task<void> write_until_end(Session& session, rt::Scope& scope) {
     frame->reserve(text.size() + 4);
     for (int shift = 24; shift >= 0; shift -= 8) frame->push_back(static_cast<std::uint8_t>(text.size() >> shift));
     frame->insert(frame->end(), text.begin(), text.end());
-    auto write = [&session, frame](rt::CancellationToken t) { return session.writer.write(frame, std::move(t)); };
-    const auto written = co_await rt::with_timeout(scope.executor(), kWriteWait, std::move(write), token);
+    auto write = [&session, frame](runtime::CancellationToken t) { return session.writer.write(frame, std::move(t)); };
+    const auto written = co_await runtime::with_timeout(scope.executor(), kWriteWait, std::move(write), token);
     if (!written || !*written) {
       session.reason = written ? written->error() : Error{ErrorCode::unreachable, "the other side does not read", 0};
       scope.request_stop();
@@ -122,25 +122,26 @@ rt::Task<void> write_until_end(Session& session, rt::Scope& scope) {
   }
   // The other side answers the end of our stream, or our Goodbye, with the end of its own: then it has read everything.
   session.writer.finish();
-  auto wait = [&session](rt::CancellationToken t) -> rt::Task<int> {
-    return [](Session& s, rt::CancellationToken inner) -> rt::Task<int> {
+  auto wait = [&session](runtime::CancellationToken t) -> runtime::Task<int> {
+    return [](Session& s, runtime::CancellationToken inner) -> runtime::Task<int> {
       co_await s.reader_ended.wait(inner);
       co_return 0;
     }(session, t);
   };
-  co_await rt::with_timeout(scope.executor(), kGoodbyeWait, std::move(wait), token);
+  co_await runtime::with_timeout(scope.executor(), kGoodbyeWait, std::move(wait), token);
   scope.request_stop();
 }
 
 /// `dial` is 0 for an inbound one.
-rt::Task<Error> run_session(const SessionContext& context, net::BodyReader& reader, net::BodyWriter& writer,
-                            PeerId peer, net::SocketAddress remote, std::uint64_t dial, rt::CancellationToken token) {
+runtime::Task<Error> run_session(const SessionContext& context, net::BodyReader& reader, net::BodyWriter& writer,
+                                 PeerId peer, net::SocketAddress remote, std::uint64_t dial,
+                                 runtime::CancellationToken token) {
   Session session(context, reader, writer, dial == 0);
   SessionOpened opened{session.id, peer, session.inbound, remote, session.outgoing.sender(), dial, session.backlog};
   context.reports.send_urgent(std::move(opened));
   std::exception_ptr failure;
   {
-    rt::Scope scope(*context.net, "session " + peer.brief(), token);
+    runtime::Scope scope(*context.net, "session " + peer.brief(), token);
     scope.spawn("read", read_until_end(session, scope));
     scope.spawn("write", write_until_end(session, scope));
     try {
@@ -156,8 +157,9 @@ rt::Task<Error> run_session(const SessionContext& context, net::BodyReader& read
 
 }  // namespace
 
-rt::Task<DialEnd> dial_session(SessionContext context, net::Transport* transport, net::SocketAddress address,
-                               std::optional<PeerId> expected, std::uint64_t dial, rt::CancellationToken token) {
+runtime::Task<DialEnd> dial_session(SessionContext context, net::Transport* transport, net::SocketAddress address,
+                                    std::optional<PeerId> expected, std::uint64_t dial,
+                                    runtime::CancellationToken token) {
   auto dialled = co_await transport->dial(address, expected, token);
   if (!dialled) co_return DialEnd{dialled.error()};
   const std::unique_ptr<net::Link> link = std::move(*dialled);
@@ -174,8 +176,8 @@ rt::Task<DialEnd> dial_session(SessionContext context, net::Transport* transport
   auto opened = co_await link->request(head, true, token);
   if (!opened) co_return DialEnd{opened.error()};
   const std::unique_ptr<net::ClientStream> stream = std::move(*opened);
-  auto answer = [&stream](rt::CancellationToken t) { return stream->response(std::move(t)); };
-  const auto response = co_await rt::with_timeout(context.net->executor(), kAnswerWait, std::move(answer), token);
+  auto answer = [&stream](runtime::CancellationToken t) { return stream->response(std::move(t)); };
+  const auto response = co_await runtime::with_timeout(context.net->executor(), kAnswerWait, std::move(answer), token);
   if (!response) {
     co_return DialEnd{Error{ErrorCode::unreachable, address.to_string() + " does not answer to a session", 0}};
   }
@@ -200,7 +202,8 @@ rt::Task<DialEnd> dial_session(SessionContext context, net::Transport* transport
   co_return DialEnd{std::move(reason)};
 }
 
-rt::Task<void> accept_session(SessionContext context, net::ServerStream& stream, rt::CancellationToken token) {
+runtime::Task<void> accept_session(SessionContext context, net::ServerStream& stream,
+                                   runtime::CancellationToken token) {
   if (!stream.peer()) {
     net::ResponseHead refused;
     refused.status = 403;
@@ -211,4 +214,4 @@ rt::Task<void> accept_session(SessionContext context, net::ServerStream& stream,
   co_await run_session(context, stream.reader(), stream.writer(), *stream.peer(), stream.remote_address(), 0, token);
 }
 
-}  // namespace peer::node
+}  // namespace peer::sessions

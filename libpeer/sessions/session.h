@@ -16,7 +16,7 @@
 #include "libpeer/runtime/channel.h"
 #include "libpeer/runtime/scope.h"
 
-namespace peer::node {
+namespace peer::sessions {
 
 using SessionId = std::uint64_t;
 
@@ -25,7 +25,7 @@ struct SessionOpened {
   PeerId peer;
   bool inbound;
   net::SocketAddress remote;
-  rt::Channel<protocol::SessionMessage>::Sender out;
+  runtime::Channel<protocol::SessionMessage>::Sender out;
   std::uint64_t dial;  ///< the number that dial_session() was given; 0 for an inbound one
   /// Messages reported and not yet taken in; who takes one in counts down.
   std::shared_ptr<std::atomic<std::size_t>> backlog;
@@ -54,33 +54,34 @@ struct DialEnd {
 
 /// Shared by all sessions; immutable.
 struct SessionContext {
-  rt::Scope* net;
-  rt::Channel<SessionReport>::Sender reports;  ///< to the control loop
-  Gate* gate;                                  ///< used on the net loop; null: everyone is admitted
+  runtime::Scope* net;
+  runtime::Channel<SessionReport>::Sender reports;  ///< to the control loop
+  access::Gate* gate;                               ///< used on the net loop; null: everyone is admitted
   std::shared_ptr<std::atomic<SessionId>> next_id = std::make_shared<std::atomic<SessionId>>(1);
 
-  SessionContext(rt::Scope* n, rt::Channel<SessionReport>::Sender r, Gate* g = nullptr)
+  SessionContext(runtime::Scope* n, runtime::Channel<SessionReport>::Sender r, access::Gate* g = nullptr)
       : net(n), reports(std::move(r)), gate(g) {}
 };
 
 /// After our Goodbye: how long the other side has to end its stream.
-inline constexpr rt::Duration kGoodbyeWait = std::chrono::milliseconds(500);
+inline constexpr runtime::Duration kGoodbyeWait = std::chrono::milliseconds(500);
 /// Frames waiting to be sent to one peer; more mean that it does not read.
 inline constexpr std::size_t kOutgoingFrames = 256;
 /// Nor does one that has not let a frame go out for so long.
-inline constexpr rt::Duration kWriteWait = std::chrono::seconds(10);
+inline constexpr runtime::Duration kWriteWait = std::chrono::seconds(10);
 /// For the answer to the session's request.
-inline constexpr rt::Duration kAnswerWait = std::chrono::seconds(5);
+inline constexpr runtime::Duration kAnswerWait = std::chrono::seconds(5);
 /// Frames of one peer that the control loop has not taken in yet; then its sending is held back. A frame may have
 /// protocol::kMaxFrameBytes.
 inline constexpr std::size_t kMaxBacklog = 8;
 
 /// Dials, passes the gate, opens the session and runs it to its end. `dial` comes back in SessionOpened. Fails: refused
 /// if it is not the peer that is `expected`.
-rt::Task<DialEnd> dial_session(SessionContext context, net::Transport* transport, net::SocketAddress address,
-                               std::optional<PeerId> expected, std::uint64_t dial, rt::CancellationToken token);
+runtime::Task<DialEnd> dial_session(SessionContext context, net::Transport* transport, net::SocketAddress address,
+                                    std::optional<PeerId> expected, std::uint64_t dial,
+                                    runtime::CancellationToken token);
 
 /// Serves POST /v1/session.
-rt::Task<void> accept_session(SessionContext context, net::ServerStream& stream, rt::CancellationToken token);
+runtime::Task<void> accept_session(SessionContext context, net::ServerStream& stream, runtime::CancellationToken token);
 
-}  // namespace peer::node
+}  // namespace peer::sessions

@@ -6,22 +6,22 @@
 #include "libpeer/runtime/sleep.h"
 #include "libpeer/sessions/peers.h"
 
-namespace peer::node {
+namespace peer::sessions {
 
 using namespace std::chrono_literals;
 
 namespace {
-constexpr rt::Duration kLongestDelay = 30s;
+constexpr runtime::Duration kLongestDelay = 30s;
 /// A session that lasted longer was a success: the back-off begins anew.
-constexpr rt::Duration kSettled = 5s;
+constexpr runtime::Duration kSettled = 5s;
 /// One that refused is not asked again soon.
-constexpr rt::Duration kRefusedDelay = 5min;
+constexpr runtime::Duration kRefusedDelay = 5min;
 /// A key that is not the party's is most often a mistake, and mended soon.
-constexpr rt::Duration kPartyDelay = 1min;
+constexpr runtime::Duration kPartyDelay = 1min;
 /// One that is paired here may be about to be paired there.
-constexpr rt::Duration kPairedDelay = 4s;
+constexpr runtime::Duration kPairedDelay = 4s;
 /// Two that see each other at the same time: the higher id leaves the dialling to the lower for so long.
-constexpr rt::Duration kYield = 2s;
+constexpr runtime::Duration kYield = 2s;
 }  // namespace
 
 void Peers::set_found(const PeerId& id, const std::string& name, std::vector<net::SocketAddress> addresses) {
@@ -47,15 +47,15 @@ void Peers::set_found(const PeerId& id, const std::string& name, std::vector<net
   target->gone = false;
   if (std::exchange(target->ended, false)) target->started = false;
   if (moved) target->kick.set();
-  if (PeerEntry* entry = table_.find(id); entry != nullptr && entry->state == PeerState::connected) {
+  if (PeerEntry* entry = table_.find(id); entry != nullptr && entry->state == api::PeerState::connected) {
     entry->found_by.insert("mdns");
     add_addresses(*entry, target->addresses);
   }
   targets_changed_.set();
 }
 
-rt::Task<void> Peers::run_static(rt::CancellationToken token) {
-  rt::Scope scope(control_, "Discovery", token);
+runtime::Task<void> Peers::run_static(runtime::CancellationToken token) {
+  runtime::Scope scope(control_, "Discovery", token);
   for (const auto& target : targets_) target->started = false;
   scope.spawn("hints", run_hints(scope));
   std::exception_ptr failure;
@@ -73,7 +73,7 @@ rt::Task<void> Peers::run_static(rt::CancellationToken token) {
   if (failure) std::rethrow_exception(failure);
 }
 
-void Peers::start_targets(rt::Scope& scope) {
+void Peers::start_targets(runtime::Scope& scope) {
   std::erase_if(targets_, [](const auto& each) { return each->gone && (each->ended || !each->started); });
   if (dialled_ == nullptr) return;  // the inbox sets targets_changed_ when it runs
   for (const auto& target : targets_) {
@@ -83,7 +83,7 @@ void Peers::start_targets(rt::Scope& scope) {
   }
 }
 
-rt::Task<void> Peers::keep(Target& target, rt::CancellationToken token) {
+runtime::Task<void> Peers::keep(Target& target, runtime::CancellationToken token) {
   do {
     co_await keep_connected(target, token);
   } while (!target.gone);  // it may be named again just now
@@ -92,7 +92,7 @@ rt::Task<void> Peers::keep(Target& target, rt::CancellationToken token) {
 }
 
 /// Until nobody names it any more.
-rt::Task<void> Peers::keep_connected(Target& target, rt::CancellationToken token) {
+runtime::Task<void> Peers::keep_connected(Target& target, runtime::CancellationToken token) {
   target.delay = kFirstDelay;
   target.kick.reset();
   if (target.id && *target.id < options_.self && !connected(target)) co_await wait_retry(target, kYield, token);
@@ -100,25 +100,25 @@ rt::Task<void> Peers::keep_connected(Target& target, rt::CancellationToken token
   if (const std::shared_ptr<Dial> dial = target.dial; dial && !connected(target)) co_await dial->settled.wait(token);
   while (!target.gone) {
     if (connected(target)) {
-      target.state = PeerState::connected;
+      target.state = api::PeerState::connected;
       target.delay = kFirstDelay;
       co_await changed_.wait(token);
       continue;
     }
-    target.state = PeerState::connecting;
+    target.state = api::PeerState::connecting;
     target.kick.reset();
     const Error error = co_await dial_once(target, token);
     if (connected(target)) continue;  // this session was a second one
     const bool refused = error.code == ErrorCode::refused;
-    target.state = refused ? PeerState::refused : PeerState::unreachable;
+    target.state = refused ? api::PeerState::refused : api::PeerState::unreachable;
     target.error = error.message;
     wake_waiters();
     if (target.found_by == "mdns" && !refused && options_.look_again) options_.look_again(*target.id);
     log_.debug(target.address + ": " + error.message);
-    const rt::Duration pause = retry_after(target, refused, target.delay);
+    const runtime::Duration pause = retry_after(target, refused, target.delay);
     const auto spread =
         static_cast<std::int64_t>(options_.random->below(static_cast<std::uint64_t>(pause.count() / 4 + 1)));
-    co_await wait_retry(target, pause + rt::Duration(spread), token);
+    co_await wait_retry(target, pause + runtime::Duration(spread), token);
     target.delay = std::min(target.delay * 2, kLongestDelay);
   }
 }
@@ -126,30 +126,30 @@ rt::Task<void> Peers::keep_connected(Target& target, rt::CancellationToken token
 /// And not only somebody else at an address that is out of date.
 bool Peers::refused_by_peer(const Target& target) const {
   const PeerEntry* entry = target.id ? table_.find(*target.id) : nullptr;
-  return target.found_by == "static" || (entry != nullptr && entry->state == PeerState::refused);
+  return target.found_by == "static" || (entry != nullptr && entry->state == api::PeerState::refused);
 }
 
-rt::Duration Peers::retry_after(const Target& target, bool refused, rt::Duration delay) const {
+runtime::Duration Peers::retry_after(const Target& target, bool refused, runtime::Duration delay) const {
   if (!refused) return delay;
-  const bool hopeful = options_.access == AccessMode::paired && target.id && paired_.contains(*target.id);
+  const bool hopeful = options_.access == access::AccessMode::paired && target.id && paired_.contains(*target.id);
   if (hopeful) return kPairedDelay;
   const bool unpaired = target.id && !admits(*target.id);  // then it was not even dialled
   if (!unpaired && !refused_by_peer(target)) return delay;
-  return options_.access == AccessMode::party ? kPartyDelay : kRefusedDelay;
+  return options_.access == access::AccessMode::party ? kPartyDelay : kRefusedDelay;
 }
 
 /// Until the time for the next attempt, or somebody asks for it, or has asked during the last one.
-rt::Task<void> Peers::wait_retry(Target& target, rt::Duration delay, rt::CancellationToken token) {
-  rt::Deadline deadline(control_.executor(), delay, token);
+runtime::Task<void> Peers::wait_retry(Target& target, runtime::Duration delay, runtime::CancellationToken token) {
+  runtime::Deadline deadline(control_.executor(), delay, token);
   try {
     co_await target.kick.wait(deadline.token());
-  } catch (const rt::Cancelled&) {
+  } catch (const runtime::Cancelled&) {
     if (token.requested()) throw;
   }
 }
 
 /// Resolves, dials each address and stays for as long as the session lasts.
-rt::Task<Error> Peers::dial_once(Target& target, rt::CancellationToken token) {
+runtime::Task<Error> Peers::dial_once(Target& target, runtime::CancellationToken token) {
   Error last{ErrorCode::unreachable, target.address + " has no address", 0};
   std::vector<net::SocketAddress> addresses = target.addresses;
   std::optional<PeerId> expected = target.id;
@@ -180,4 +180,4 @@ rt::Task<Error> Peers::dial_once(Target& target, rt::CancellationToken token) {
   co_return last;
 }
 
-}  // namespace peer::node
+}  // namespace peer::sessions

@@ -5,11 +5,11 @@
 #include "libpeer/staging/local_chunks.h"
 #include "libpeer/staging/staging.h"
 
-namespace peer::transfer {
+namespace peer::staging {
 
 Result<Estimate> estimate_download(store::Disk& disk, const std::string& root, const std::string& game,
                                    const Digest& version, const protocol::Manifest& manifest,
-                                   const library::Snapshot& snapshot, const rt::StopFlag& stop) {
+                                   const library::Snapshot& snapshot, const runtime::StopFlag& stop) {
   const auto top = disk.open(root, false, false);
   if (!top) return std::unexpected(top.error());
   const auto space = (*top)->space();
@@ -27,4 +27,4 @@ Result<Estimate> estimate_download(store::Disk& disk, const std::string& root, c
   return estimate;
 }
 
-}  // namespace peer::transfer
+}  // namespace peer::staging

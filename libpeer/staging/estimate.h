@@ -10,7 +10,7 @@
 #include "libpeer/runtime/workers.h"
 #include "libpeer/store/disk.h"
 
-namespace peer::transfer {
+namespace peer::staging {
 
 struct Estimate {
   std::uint64_t total = 0;
@@ -24,6 +24,6 @@ struct Estimate {
 /// Blocks: on a worker. Fails: disk errors of the library root.
 Result<Estimate> estimate_download(store::Disk& disk, const std::string& root, const std::string& game,
                                    const Digest& version, const protocol::Manifest& manifest,
-                                   const library::Snapshot& snapshot, const rt::StopFlag& stop);
+                                   const library::Snapshot& snapshot, const runtime::StopFlag& stop);
 
-}  // namespace peer::transfer
+}  // namespace peer::staging

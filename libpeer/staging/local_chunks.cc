@@ -7,7 +7,7 @@
 
 #include "libpeer/base/check.h"
 
-namespace peer::transfer {
+namespace peer::staging {
 
 namespace {
 
@@ -24,7 +24,7 @@ std::unordered_multimap<Digest, std::uint64_t> missing_by_content(const protocol
 }  // namespace
 
 LocalCopies find_local_copies(const library::Snapshot& snapshot, const protocol::Manifest& wanted,
-                              const std::vector<bool>& have, const rt::StopFlag& stop) {
+                              const std::vector<bool>& have, const runtime::StopFlag& stop) {
   PEER_CHECK(have.size() == wanted.chunks.size());
   LocalCopies found;
   auto missing = missing_by_content(wanted, have);
@@ -54,9 +54,9 @@ LocalCopies find_local_copies(const library::Snapshot& snapshot, const protocol:
 }
 
 Result<Reused> copy_local(store::Disk& disk, Staging& staging, const LocalCopies& copies, std::size_t next,
-                          std::uint64_t limit, const rt::StopFlag& stop) {
+                          std::uint64_t limit, const runtime::StopFlag& stop) {
   Reused reused{next, {}};
-  std::optional<GameReader> reader;
+  std::optional<library::GameReader> reader;
   std::size_t reading = 0;  // the game
   std::vector<std::uint8_t> buffer(protocol::kChunkSize);
   std::uint64_t bytes = 0;
@@ -69,7 +69,7 @@ Result<Reused> copy_local(store::Disk& disk, Staging& staging, const LocalCopies
     }
     const std::uint64_t left = game->offered->document->manifest.files[copy.position.file].size - copy.position.offset;
     const auto chunk = std::span(buffer).first(static_cast<std::size_t>(std::min(left, protocol::kChunkSize)));
-    GameReader::Position at = copy.position;
+    library::GameReader::Position at = copy.position;
     if (!reader->fill(at, chunk)) continue;
     std::uint64_t written = 0;
     const Result<void> done = staging.write({copy.chunk, 1, chunk}, written);
@@ -81,4 +81,4 @@ Result<Reused> copy_local(store::Disk& disk, Staging& staging, const LocalCopies
   return reused;
 }
 
-}  // namespace peer::transfer
+}  // namespace peer::staging

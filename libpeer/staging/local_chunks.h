@@ -16,13 +16,13 @@
 #include "libpeer/staging/staging.h"
 #include "libpeer/store/disk.h"
 
-namespace peer::transfer {
+namespace peer::staging {
 
 /// A missing chunk and where it lies.
 struct LocalCopy {
-  std::uint64_t chunk = 0;        ///< of the version that is wanted
-  std::size_t game = 0;           ///< in LocalCopies::games
-  GameReader::Position position;  ///< there
+  std::uint64_t chunk = 0;                 ///< of the version that is wanted
+  std::size_t game = 0;                    ///< in LocalCopies::games
+  library::GameReader::Position position;  ///< there
 };
 
 struct LocalCopies {
@@ -33,7 +33,7 @@ struct LocalCopies {
 
 /// Looks for what `have` lacks in everything that is offered here.
 LocalCopies find_local_copies(const library::Snapshot& snapshot, const protocol::Manifest& wanted,
-                              const std::vector<bool>& have, const rt::StopFlag& stop);
+                              const std::vector<bool>& have, const runtime::StopFlag& stop);
 
 struct Reused {
   std::size_t next = 0;               ///< where to go on
@@ -43,6 +43,6 @@ struct Reused {
 /// Copies from `next` on, until about `limit` bytes are copied or the stop is asked for. Fails: disk errors of the
 /// staging; a source that cannot be read is passed over.
 Result<Reused> copy_local(store::Disk& disk, Staging& staging, const LocalCopies& copies, std::size_t next,
-                          std::uint64_t limit, const rt::StopFlag& stop);
+                          std::uint64_t limit, const runtime::StopFlag& stop);
 
-}  // namespace peer::transfer
+}  // namespace peer::staging

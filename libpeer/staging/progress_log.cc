@@ -7,7 +7,7 @@
 #include "libpeer/base/check.h"
 #include "libpeer/protocol/manifest.h"
 
-namespace peer::transfer {
+namespace peer::staging {
 
 namespace {
 
@@ -131,4 +131,4 @@ Result<void> ProgressLog::append(const std::vector<ChunkRun>& had, bool clean) {
   return {};
 }
 
-}  // namespace peer::transfer
+}  // namespace peer::staging

@@ -16,7 +16,7 @@
 #include "libpeer/base/result.h"
 #include "libpeer/store/disk.h"
 
-namespace peer::transfer {
+namespace peer::staging {
 
 struct ChunkRun {
   std::uint64_t first = 0;
@@ -57,4 +57,4 @@ class ProgressLog {
   std::uint64_t end_;
 };
 
-}  // namespace peer::transfer
+}  // namespace peer::staging

@@ -9,7 +9,7 @@
 #include "libpeer/staging/publication_journal.h"
 #include "libpeer/staging/staging.h"
 
-namespace peer::transfer {
+namespace peer::staging {
 
 namespace {
 
@@ -325,4 +325,4 @@ Result<std::vector<UserFiles>> recover(store::Disk& disk, const std::string& roo
   return all;
 }
 
-}  // namespace peer::transfer
+}  // namespace peer::staging

@@ -19,7 +19,7 @@
 #include "libpeer/staging/workspace.h"
 #include "libpeer/store/disk.h"
 
-namespace peer::transfer {
+namespace peer::staging {
 
 inline constexpr std::string_view kTreeName = "tree";
 inline constexpr std::string_view kDocumentName = "document";
@@ -33,4 +33,4 @@ Result<UserFiles> put_in_place(Workspace& workspace, const std::string& game, co
 /// Ends or takes back what a crash interrupted in the stage of that game; where that was nothing it stays as it is.
 Result<UserFiles> recover_stage(Workspace& workspace, const std::string& game);
 
-}  // namespace peer::transfer
+}  // namespace peer::staging

@@ -5,7 +5,7 @@
 
 #include "libpeer/staging/workspace.h"
 
-namespace peer::transfer {
+namespace peer::staging {
 
 namespace {
 constexpr std::array<std::string_view, 3> kKinds{"install", "exchange", "rename"};
@@ -30,4 +30,4 @@ std::optional<Journal> parse_journal(std::string_view text) {
   return Journal{static_cast<Journal::Kind>(kind - kKinds.begin()), *number, *inode};
 }
 
-}  // namespace peer::transfer
+}  // namespace peer::staging

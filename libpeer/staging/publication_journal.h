@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace peer::transfer {
+namespace peer::staging {
 
 /// "install 0 0": nothing is replaced; the stage's tree tells whether it happened. "exchange N INODE": the new tree's
 /// inode tells. "rename N 0": the names tell.
@@ -20,4 +20,4 @@ std::string format(const Journal& journal);
 /// Total: nothing if it is none.
 std::optional<Journal> parse_journal(std::string_view text);
 
-}  // namespace peer::transfer
+}  // namespace peer::staging

@@ -14,7 +14,7 @@
 #include "libpeer/staging/trash.h"
 #include "libpeer/staging/tree_writer.h"
 
-namespace peer::transfer {
+namespace peer::staging {
 
 namespace {
 
@@ -70,8 +70,8 @@ struct Staging::Impl {
       : workspace(std::move(w)), game(std::move(g)), document(d), tree(std::move(root), d) {}
 
   const protocol::Manifest& manifest() const { return document->manifest; }
-  Result<void> load(store::Directory& stage, const Digest& version, const rt::StopFlag& stop);
-  Result<void> hash_unlogged(const std::vector<bool>& whole, const rt::StopFlag& stop);
+  Result<void> load(store::Directory& stage, const Digest& version, const runtime::StopFlag& stop);
+  Result<void> hash_unlogged(const std::vector<bool>& whole, const runtime::StopFlag& stop);
   Result<void> usable();
   Result<void> broken(Error error);
   Result<void> write_chunk(std::uint64_t chunk, std::span<const std::uint8_t> bytes);
@@ -91,7 +91,7 @@ struct Staging::Impl {
   std::optional<Error> failure;  // of a sync: nothing is logged any more
 };
 
-Result<void> Staging::Impl::load(store::Directory& stage, const Digest& version, const rt::StopFlag& stop) {
+Result<void> Staging::Impl::load(store::Directory& stage, const Digest& version, const runtime::StopFlag& stop) {
   const auto bytes = read_log(stage);
   if (!bytes) return std::unexpected(bytes.error());
   LogContent logged = parse_log(*bytes, version, manifest().chunks.size());
@@ -120,7 +120,7 @@ Result<void> Staging::Impl::load(store::Directory& stage, const Digest& version,
 }
 
 // What an unclean stop left unlogged counts if it is right, once it has been synced.
-Result<void> Staging::Impl::hash_unlogged(const std::vector<bool>& whole, const rt::StopFlag& stop) {
+Result<void> Staging::Impl::hash_unlogged(const std::vector<bool>& whole, const runtime::StopFlag& stop) {
   constexpr std::size_t kGlance = 4096;
   std::vector<std::uint8_t> buffer(protocol::kChunkSize);
   std::set<std::size_t> found;
@@ -240,7 +240,8 @@ Staging::Staging(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Staging::~Staging() = default;
 
 Result<std::unique_ptr<Staging>> Staging::open(store::Disk& disk, const std::string& root, const std::string& game,
-                                               const Digest& version, Document document, const rt::StopFlag& stop) {
+                                               const Digest& version, Document document,
+                                               const runtime::StopFlag& stop) {
   if (const auto problem = protocol::game_id_problem(game)) {
     return fail(ErrorCode::invalid, "a game cannot be called \"" + protocol::printable(game) + "\": " + *problem);
   }
@@ -262,7 +263,7 @@ Result<std::unique_ptr<Staging>> Staging::open(store::Disk& disk, const std::str
 Result<std::unique_ptr<Staging>> Staging::open_if_it_fits(store::Disk& disk, const std::string& root,
                                                           const std::string& game, const Digest& version,
                                                           Document document, std::uint64_t reserve,
-                                                          const rt::StopFlag& stop) {
+                                                          const runtime::StopFlag& stop) {
   auto staging = open(disk, root, game, version, std::move(document), stop);
   if (!staging) return staging;
   const Result<void> room = (*staging)->check_room(root, reserve);
@@ -374,4 +375,4 @@ Result<UserFiles> Staging::publish(const library::OfferedGame* known, bool keep_
   return put_in_place(impl_->workspace, impl_->game, known, keep_own);
 }
 
-}  // namespace peer::transfer
+}  // namespace peer::staging

@@ -23,7 +23,7 @@
 #include "libpeer/staging/user_files.h"
 #include "libpeer/store/disk.h"
 
-namespace peer::transfer {
+namespace peer::staging {
 
 /// Ends what a crash interrupted while a download was put in place; at the start, before any staging is opened.
 Result<std::vector<UserFiles>> recover(store::Disk& disk, const std::string& root);
@@ -42,13 +42,13 @@ class Staging {
   static Result<std::unique_ptr<Staging>> open(store::Disk& disk, const std::string& root, const std::string& game,
                                                const Digest& version,
                                                std::shared_ptr<const protocol::ManifestDocument> document,
-                                               const rt::StopFlag& stop);
+                                               const runtime::StopFlag& stop);
   /// As open(), if what is missing fits and leaves `reserve` bytes free. Fails: no_space with the figures; a staging in
   /// which nothing lies yet is removed again.
   static Result<std::unique_ptr<Staging>> open_if_it_fits(store::Disk& disk, const std::string& root,
                                                           const std::string& game, const Digest& version,
                                                           std::shared_ptr<const protocol::ManifestDocument> document,
-                                                          std::uint64_t reserve, const rt::StopFlag& stop);
+                                                          std::uint64_t reserve, const runtime::StopFlag& stop);
   /// The document of an unfinished download, if there is one of that version.
   static Result<std::shared_ptr<const protocol::ManifestDocument>> stored_document(store::Disk& disk,
                                                                                    const std::string& root,
@@ -88,4 +88,4 @@ class Staging {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace peer::transfer
+}  // namespace peer::staging

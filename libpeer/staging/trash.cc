@@ -6,7 +6,7 @@
 #include "libpeer/protocol/path.h"
 #include "libpeer/staging/publication.h"
 
-namespace peer::transfer {
+namespace peer::staging {
 
 namespace {
 
@@ -57,7 +57,7 @@ std::unexpected<Error> not_removed(const std::string& root, const std::string& g
 }
 
 /// As remove_tree(), but it can be stopped between two entries.
-Result<void> remove_slowly(store::Directory& parent, const std::string& name, const rt::StopFlag& stop) {
+Result<void> remove_slowly(store::Directory& parent, const std::string& name, const runtime::StopFlag& stop) {
   const auto info = parent.info(name);
   if (!info) return std::unexpected(info.error());
   if (info->type != store::FileType::directory) return parent.remove_file(name);
@@ -111,7 +111,7 @@ Result<bool> discard_staging(store::Disk& disk, const std::string& root, const s
   return true;
 }
 
-Result<void> empty_trash(store::Disk& disk, const std::string& root, const rt::StopFlag& stop) {
+Result<void> empty_trash(store::Disk& disk, const std::string& root, const runtime::StopFlag& stop) {
   auto workspace = open_workspace(disk, root);
   if (!workspace) return std::unexpected(workspace.error());
   // Made while there is room: on a full disk it is needed to make some.
@@ -129,4 +129,4 @@ Result<void> empty_trash(store::Disk& disk, const std::string& root, const rt::S
   return first;
 }
 
-}  // namespace peer::transfer
+}  // namespace peer::staging

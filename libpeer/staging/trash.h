@@ -12,7 +12,7 @@
 #include "libpeer/runtime/workers.h"
 #include "libpeer/store/disk.h"
 
-namespace peer::transfer {
+namespace peer::staging {
 
 /// ROOT/GAME is no longer there afterwards, nor its installed record. Fails: no_such_game if there is none; else
 /// nothing was changed, and the error says why and what to do.
@@ -22,6 +22,6 @@ Result<void> discard_game(store::Disk& disk, const std::string& root, const std:
 Result<bool> discard_staging(store::Disk& disk, const std::string& root, const std::string& game);
 
 /// Deletes what was discarded, until it is stopped.
-Result<void> empty_trash(store::Disk& disk, const std::string& root, const rt::StopFlag& stop);
+Result<void> empty_trash(store::Disk& disk, const std::string& root, const runtime::StopFlag& stop);
 
-}  // namespace peer::transfer
+}  // namespace peer::staging

@@ -5,7 +5,7 @@
 #include <optional>
 #include <utility>
 
-namespace peer::transfer {
+namespace peer::staging {
 
 namespace {
 
@@ -245,4 +245,4 @@ void TreeWriter::discard(const std::set<std::size_t>& files) {
   }
 }
 
-}  // namespace peer::transfer
+}  // namespace peer::staging

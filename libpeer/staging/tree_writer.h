@@ -16,7 +16,7 @@
 #include "libpeer/protocol/manifest.h"
 #include "libpeer/store/disk.h"
 
-namespace peer::transfer {
+namespace peer::staging {
 
 /// What was changed and may not be durable yet.
 struct Touched {
@@ -79,4 +79,4 @@ class TreeWriter {
   Touched touched_;
 };
 
-}  // namespace peer::transfer
+}  // namespace peer::staging

@@ -9,7 +9,7 @@
 #include "libpeer/library/scan.h"
 #include "libpeer/staging/workspace.h"
 
-namespace peer::transfer {
+namespace peer::staging {
 
 namespace {
 
@@ -168,4 +168,4 @@ void remove_empty(store::Directory& directory) {
   }
 }
 
-}  // namespace peer::transfer
+}  // namespace peer::staging

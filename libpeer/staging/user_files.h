@@ -15,7 +15,7 @@
 #include "libpeer/protocol/manifest.h"
 #include "libpeer/store/disk.h"
 
-namespace peer::transfer {
+namespace peer::staging {
 
 struct UserFiles {
   std::string game;
@@ -38,4 +38,4 @@ void sort_out(store::Directory& replaced, store::Directory& installed, const pro
 /// The directories below it in which there is no file. What cannot be removed stays.
 void remove_empty(store::Directory& directory);
 
-}  // namespace peer::transfer
+}  // namespace peer::staging

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace peer::transfer {
+namespace peer::staging {
 
 Verifier::Verifier(store::Disk& disk, std::string root, std::string game,
                    std::shared_ptr<const protocol::ManifestDocument> document,
@@ -15,7 +15,7 @@ Verifier::Verifier(store::Disk& disk, std::string root, std::string game,
       bounds_(std::move(bounds)),
       bytes_total_(document_->manifest.total_size()) {}
 
-Result<std::uint64_t> Verifier::read(std::uint64_t bytes, const rt::StopFlag& stop) {
+Result<std::uint64_t> Verifier::read(std::uint64_t bytes, const runtime::StopFlag& stop) {
   if (!cursor_) {
     auto top = library::open_game(disk_, root_, game_, bounds_.get());
     if (!top) return std::unexpected(top.error());
@@ -86,4 +86,4 @@ void Verifier::check_links() {
   }
 }
 
-}  // namespace peer::transfer
+}  // namespace peer::staging

@@ -16,7 +16,7 @@
 #include "libpeer/runtime/workers.h"
 #include "libpeer/store/disk.h"
 
-namespace peer::transfer {
+namespace peer::staging {
 
 class Verifier {
  public:
@@ -24,7 +24,7 @@ class Verifier {
            std::shared_ptr<const protocol::ManifestDocument> document, std::shared_ptr<const library::Bounds> bounds);
 
   /// Reads on, about so many bytes; how many it were. Fails: when the game itself cannot be opened.
-  Result<std::uint64_t> read(std::uint64_t bytes, const rt::StopFlag& stop);
+  Result<std::uint64_t> read(std::uint64_t bytes, const runtime::StopFlag& stop);
   bool done() const noexcept { return done_; }
   /// Files and links that are not what the manifest says, in its order.
   const std::vector<std::string>& damaged() const noexcept { return damaged_; }
@@ -56,4 +56,4 @@ class Verifier {
   bool done_ = false;
 };
 
-}  // namespace peer::transfer
+}  // namespace peer::staging

@@ -6,7 +6,7 @@
 
 #include "libpeer/library/installed.h"
 
-namespace peer::transfer {
+namespace peer::staging {
 
 bool is_missing(const Error& error) noexcept { return error.system == ENOENT; }
 
@@ -96,4 +96,4 @@ Result<void> check_target(store::Directory& root, const std::string& game) {
   return fail(ErrorCode::invalid, path + " is no directory: move it away first");
 }
 
-}  // namespace peer::transfer
+}  // namespace peer::staging

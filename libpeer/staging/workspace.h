@@ -11,7 +11,7 @@
 #include "libpeer/base/result.h"
 #include "libpeer/store/disk.h"
 
-namespace peer::transfer {
+namespace peer::staging {
 
 struct Workspace {
   std::unique_ptr<store::Directory> root;
@@ -49,4 +49,4 @@ bool is_missing(const Error& error) noexcept;
 /// Nothing if it is no number.
 std::optional<std::uint64_t> number_in(std::string_view text);
 
-}  // namespace peer::transfer
+}  // namespace peer::staging

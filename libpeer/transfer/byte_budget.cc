@@ -16,11 +16,11 @@ struct ByteBudget::Turn {
   bool is_first() const { return budget.waiting_.front() == &event; }
 
   ByteBudget& budget;
-  rt::Event event;
-  std::list<rt::Event*>::iterator place;
+  runtime::Event event;
+  std::list<runtime::Event*>::iterator place;
 };
 
-rt::Task<void> ByteBudget::acquire(std::uint64_t bytes, rt::CancellationToken token) {
+runtime::Task<void> ByteBudget::acquire(std::uint64_t bytes, runtime::CancellationToken token) {
   token.throw_if_requested();
   if (!waiting_.empty() || !fits(bytes)) {
     Turn turn(*this);

@@ -17,7 +17,7 @@ class ByteBudget {
 
   /// Waits until `bytes` fit (a request above the limit fits an unused budget). Cancel: throws Cancelled, nothing is
   /// taken.
-  rt::Task<void> acquire(std::uint64_t bytes, rt::CancellationToken token);
+  runtime::Task<void> acquire(std::uint64_t bytes, runtime::CancellationToken token);
   void release(std::uint64_t bytes) noexcept;
   std::uint64_t used() const noexcept { return used_; }
 
@@ -27,7 +27,8 @@ class ByteBudget {
 
   std::uint64_t limit_;
   std::uint64_t used_ = 0;
-  std::list<rt::Event*> waiting_;  // only the first is ever woken, so that a large request is not overtaken for ever
+  std::list<runtime::Event*>
+      waiting_;  // only the first is ever woken, so that a large request is not overtaken for ever
 };
 
 }  // namespace peer::transfer

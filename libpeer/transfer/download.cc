@@ -14,14 +14,14 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::uint64_t kCheckpointBytes = 24 << 20;
-constexpr rt::Duration kCheckpointInterval = 1s;
+constexpr runtime::Duration kCheckpointInterval = 1s;
 constexpr std::uint64_t kReuseBytes = 8 << 20;  // copied by one job
-constexpr rt::Duration kTick = 250ms;
-constexpr rt::Duration kRateWindow = 3s;
+constexpr runtime::Duration kTick = 250ms;
+constexpr runtime::Duration kRateWindow = 3s;
 constexpr std::uint64_t kLooks = 40;  // a second of ticks
 }  // namespace
 
-Download::Download(rt::Scope& parent, DownloadContext context, std::string game, Digest version,
+Download::Download(runtime::Scope& parent, DownloadContext context, std::string game, Digest version,
                    std::function<void()> on_progress)
     : parent_(parent),
       context_(std::move(context)),
@@ -33,7 +33,8 @@ Download::Download(rt::Scope& parent, DownloadContext context, std::string game,
 Download::~Download() = default;
 
 Download::Sharing::Sharing(const DownloadContext& context, const std::string& game, const Digest& version,
-                           std::shared_ptr<const protocol::ManifestDocument> document, std::shared_ptr<Staging> staging)
+                           std::shared_ptr<const protocol::ManifestDocument> document,
+                           std::shared_ptr<staging::Staging> staging)
     : context_(context), game_(game) {
   if (context_.partial != nullptr) {
     auto offered = std::make_shared<library::OfferedGame>();
@@ -76,8 +77,8 @@ Progress Download::progress() const {
   return progress;
 }
 
-rt::Task<DownloadOutcome> Download::run(rt::CancellationToken token) {
-  rt::Scope scope(parent_, "download " + game_, token);
+runtime::Task<DownloadOutcome> Download::run(runtime::CancellationToken token) {
+  runtime::Scope scope(parent_, "download " + game_, token);
   std::optional<DownloadOutcome> outcome;
   scope.spawn("plan", run_tasks(scope, outcome));
   std::exception_ptr failure;
@@ -90,20 +91,21 @@ rt::Task<DownloadOutcome> Download::run(rt::CancellationToken token) {
   if (!finished) sharing_.reset();  // else until this object goes: the library has taken over then
   if (staging_ && !finished && !discard_.token().requested()) {
     // Not under the token: what was received is logged whatever the reason of the end.
-    auto close = [staging = staging_](const rt::StopFlag&) { return staging->close_cleanly(); };
-    const Result<void> closed = co_await rt::offload(*context_.workers, std::move(close), rt::CancellationToken());
+    auto close = [staging = staging_](const runtime::StopFlag&) { return staging->close_cleanly(); };
+    const Result<void> closed =
+        co_await runtime::offload(*context_.workers, std::move(close), runtime::CancellationToken());
     if (!closed)
       context_.log.game(game_).warn("the progress of " + game_ + " could not be kept: " + closed.error().message);
   }
   staging_.reset();
   if (failure) std::rethrow_exception(failure);
-  if (!outcome) throw rt::Cancelled{};
+  if (!outcome) throw runtime::Cancelled{};
   if (!finished) co_return std::move(*outcome);
   outcome->document = document_;
   co_return std::move(*outcome);
 }
 
-rt::Task<void> Download::run_tasks(rt::Scope& scope, std::optional<DownloadOutcome>& outcome) {
+runtime::Task<void> Download::run_tasks(runtime::Scope& scope, std::optional<DownloadOutcome>& outcome) {
   scope.spawn("tick", tick_task(scope, scope.token()));
   std::optional<DownloadOutcome> early = co_await obtain_document(scope);
   if (!early) {
@@ -127,11 +129,10 @@ std::vector<SourcePeer> Download::listed() const {
 }
 
 /// The document: what an earlier attempt left, else from the first peer that gives it.
-rt::Task<std::optional<DownloadOutcome>> Download::obtain_document(rt::Scope& scope) {
-  auto stored = [disk = context_.disk, root = context_.root, game = game_, version = version_](const rt::StopFlag&) {
-    return Staging::stored_document(*disk, root, game, version);
-  };
-  auto kept = co_await rt::offload(*context_.workers, std::move(stored), scope.token());
+runtime::Task<std::optional<DownloadOutcome>> Download::obtain_document(runtime::Scope& scope) {
+  auto stored = [disk = context_.disk, root = context_.root, game = game_, version = version_](
+                    const runtime::StopFlag&) { return staging::Staging::stored_document(*disk, root, game, version); };
+  auto kept = co_await runtime::offload(*context_.workers, std::move(stored), scope.token());
   if (kept && *kept) document_ = *kept;
 
   std::set<PeerId> tried;
@@ -150,7 +151,7 @@ rt::Task<std::optional<DownloadOutcome>> Download::obtain_document(rt::Scope& sc
         co_return DownloadOutcome::failure(*last_error_);
       // Everyone was tried and none answered: again, until they answer or are gone.
       tried.clear();
-      co_await rt::sleep_for(*context_.control, kRetryDelay, scope.token());
+      co_await runtime::sleep_for(*context_.control, kRetryDelay, scope.token());
       continue;
     }
     tried.insert(next->id);
@@ -160,8 +161,8 @@ rt::Task<std::optional<DownloadOutcome>> Download::obtain_document(rt::Scope& sc
     job.peer = *next;
     job.game = game_;
     job.version = version_;
-    auto start = [job](rt::CancellationToken t) { return fetch_manifest(job, t); };
-    auto got = co_await rt::call_on(*context_.net, "manifest of " + game_, std::move(start), scope.token());
+    auto start = [job](runtime::CancellationToken t) { return fetch_manifest(job, t); };
+    auto got = co_await runtime::call_on(*context_.net, "manifest of " + game_, std::move(start), scope.token());
     if (got) {
       document_ = std::move(*got);
     } else {
@@ -173,15 +174,15 @@ rt::Task<std::optional<DownloadOutcome>> Download::obtain_document(rt::Scope& sc
 }
 
 /// Space and staging; finished: go on.
-rt::Task<DownloadOutcome> Download::prepare(rt::Scope& scope) {
-  using Opened = Result<std::shared_ptr<Staging>>;
+runtime::Task<DownloadOutcome> Download::prepare(runtime::Scope& scope) {
+  using Opened = Result<std::shared_ptr<staging::Staging>>;
   auto open = [disk = context_.disk, root = context_.root, game = game_, version = version_, document = document_,
-               reserve = context_.reserve](const rt::StopFlag& stop) -> Opened {
-    auto staging = Staging::open_if_it_fits(*disk, root, game, version, document, reserve, stop);
+               reserve = context_.reserve](const runtime::StopFlag& stop) -> Opened {
+    auto staging = staging::Staging::open_if_it_fits(*disk, root, game, version, document, reserve, stop);
     if (!staging) return std::unexpected(staging.error());
-    return std::shared_ptr<Staging>(std::move(*staging));
+    return std::shared_ptr<staging::Staging>(std::move(*staging));
   };
-  Opened opened = co_await rt::offload(*context_.workers, std::move(open), scope.token());
+  Opened opened = co_await runtime::offload(*context_.workers, std::move(open), scope.token());
   if (!opened) co_return DownloadOutcome::failure(opened.error());
   staging_ = std::move(*opened);
   planner_.emplace(document_->manifest, staging_->have(), context_.random->below(UINT64_MAX));
@@ -192,26 +193,27 @@ rt::Task<DownloadOutcome> Download::prepare(rt::Scope& scope) {
 }
 
 /// What lies on this disk already need not travel. Nothing: go on.
-rt::Task<std::optional<DownloadOutcome>> Download::reuse(rt::CancellationToken token) {
+runtime::Task<std::optional<DownloadOutcome>> Download::reuse(runtime::CancellationToken token) {
   phase_ = Phase::fetching;
   if (!context_.local || planner_->complete()) co_return std::nullopt;
-  auto find = [snapshot = context_.local(), document = document_, have = planner_->have()](const rt::StopFlag& stop) {
-    return find_local_copies(*snapshot, document->manifest, have, stop);
+  auto find = [snapshot = context_.local(), document = document_,
+               have = planner_->have()](const runtime::StopFlag& stop) {
+    return staging::find_local_copies(*snapshot, document->manifest, have, stop);
   };
-  const LocalCopies copies = co_await rt::offload(*context_.workers, std::move(find), token);
+  const staging::LocalCopies copies = co_await runtime::offload(*context_.workers, std::move(find), token);
   if (copies.copies.empty()) co_return std::nullopt;
   context_.log.game(game_).info(game_ + ": " + megabytes(copies.bytes) + " of it are on this disk already");
   for (std::size_t next = 0; next < copies.copies.size();) {
     while (staging_->unlogged_bytes() + kReuseBytes > kMaxUnlogged) {
-      co_await rt::sleep_for(*context_.control, kTick / 50, token);
+      co_await runtime::sleep_for(*context_.control, kTick / 50, token);
       while (auto report = inbox_.try_receive()) handle(std::move(*report));
       if (fatal_) co_return DownloadOutcome::failure(*fatal_);  // a checkpoint that failed makes no room
     }
     token.throw_if_requested();
-    auto copy = [this, &copies, next](const rt::StopFlag& stop) {
+    auto copy = [this, &copies, next](const runtime::StopFlag& stop) {
       return copy_local(*context_.disk, *staging_, copies, next, kReuseBytes, stop);
     };
-    const Result<Reused> copied = co_await rt::offload(*context_.workers, std::move(copy), token);
+    const Result<staging::Reused> copied = co_await runtime::offload(*context_.workers, std::move(copy), token);
     if (!copied) co_return DownloadOutcome::failure(copied.error());
     for (const std::uint64_t chunk : copied->chunks) had(chunk, 1);
     next = copied->next;
@@ -220,12 +222,12 @@ rt::Task<std::optional<DownloadOutcome>> Download::reuse(rt::CancellationToken t
   co_return std::nullopt;
 }
 
-rt::Task<void> Download::checkpoint_task(rt::CancellationToken token) {
+runtime::Task<void> Download::checkpoint_task(runtime::CancellationToken token) {
   token.throw_if_requested();
-  auto checkpoint = [staging = staging_](const rt::StopFlag&) { return staging->checkpoint(); };
+  auto checkpoint = [staging = staging_](const runtime::StopFlag&) { return staging->checkpoint(); };
   // A sync takes as long as the disk does. Only one whose data are discarded is not waited for.
   const Result<void> done =
-      co_await rt::offload_abandonable(*context_.workers, std::move(checkpoint), discard_.token());
+      co_await runtime::offload_abandonable(*context_.workers, std::move(checkpoint), discard_.token());
   checkpointing_ = false;
   last_checkpoint_ = context_.control->now();
   if (!done) {
@@ -268,11 +270,11 @@ void Download::look() {
   spent_ = {};
 }
 
-rt::Task<void> Download::tick_task(rt::Scope& scope, rt::CancellationToken token) {
-  rt::TimePoint next_report = context_.control->now();
+runtime::Task<void> Download::tick_task(runtime::Scope& scope, runtime::CancellationToken token) {
+  runtime::TimePoint next_report = context_.control->now();
   for (;;) {
     // Finer than the reports: at the speed of the wire the unlogged bytes fill up within a few ticks.
-    co_await rt::sleep_for(*context_.control, kTick / 10, token);
+    co_await runtime::sleep_for(*context_.control, kTick / 10, token);
     look();
     if (staging_ && phase_ == Phase::fetching && !checkpointing_) {
       const std::uint64_t unlogged = staging_->unlogged_bytes();
@@ -290,16 +292,16 @@ rt::Task<void> Download::tick_task(rt::Scope& scope, rt::CancellationToken token
   }
 }
 
-rt::Task<DownloadOutcome> Download::publish(rt::CancellationToken token) {
+runtime::Task<DownloadOutcome> Download::publish(runtime::CancellationToken token) {
   phase_ = Phase::publishing;
   measure();
   if (on_progress_) on_progress_();
   // A checkpoint under way must end first: publish() runs alone.
-  while (checkpointing_) co_await rt::sleep_for(*context_.control, 1ms, token);
-  auto publish = [staging = staging_, known = installed_here(), keep_own = keep_own_](const rt::StopFlag&) {
+  while (checkpointing_) co_await runtime::sleep_for(*context_.control, 1ms, token);
+  auto publish = [staging = staging_, known = installed_here(), keep_own = keep_own_](const runtime::StopFlag&) {
     return staging->publish(known.get(), keep_own);
   };
-  Result<UserFiles> published = co_await rt::offload(*context_.workers, std::move(publish), token);
+  Result<staging::UserFiles> published = co_await runtime::offload(*context_.workers, std::move(publish), token);
   if (!published) co_return DownloadOutcome::failure(published.error());
   DownloadOutcome outcome;
   outcome.user_files = std::move(*published);

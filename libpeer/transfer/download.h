@@ -52,9 +52,9 @@ class HoldingsSink {
 };
 
 struct DownloadContext {
-  rt::Executor* control = nullptr;
-  rt::Scope* net = nullptr;
-  rt::Workers* workers = nullptr;
+  runtime::Executor* control = nullptr;
+  runtime::Scope* net = nullptr;
+  runtime::Workers* workers = nullptr;
   net::Transport* transport = nullptr;
   store::Disk* disk = nullptr;
   const SourceList* sources = nullptr;
@@ -92,19 +92,19 @@ struct DownloadOutcome {
   static DownloadOutcome failure(Error error) { return {Kind::failed, nullptr, {}, std::move(error)}; }
   static DownloadOutcome gone() { return {Kind::peers_gone, nullptr, {}, std::nullopt}; }
   std::shared_ptr<const protocol::ManifestDocument> document;  ///< of a finished one
-  UserFiles user_files{};                                      ///< of a finished one: what was there before
+  staging::UserFiles user_files{};                             ///< of a finished one: what was there before
   std::optional<Error> error;
 };
 
 class Download {
  public:
   /// Everything in the context must outlive it. `on_progress` comes four times a second at most.
-  Download(rt::Scope& parent, DownloadContext context, std::string game, Digest version,
+  Download(runtime::Scope& parent, DownloadContext context, std::string game, Digest version,
            std::function<void()> on_progress);
   ~Download();
 
   /// Once. Cancel: throws Cancelled after everything received is logged.
-  rt::Task<DownloadOutcome> run(rt::CancellationToken token);
+  runtime::Task<DownloadOutcome> run(runtime::CancellationToken token);
   /// What was received is not wanted any more: the end does not wait until it is on the disk. Cancel run() as well.
   void discard() { discard_.request(); }
   /// The source list changed.
@@ -115,15 +115,15 @@ class Download {
   /// Only these peers may serve it; empty: any.
   void restrict_to(std::set<PeerId> peers) { only_ = std::move(peers); }
   /// No source left is no end before then.
-  void wait_for_sources(rt::TimePoint until) { wait_until_ = until; }
+  void wait_for_sources(runtime::TimePoint until) { wait_until_ = until; }
 
  private:
   static constexpr std::size_t kSpansPerSource = kLanes + 1;
-  static constexpr rt::Duration kRetryDelay = std::chrono::seconds(1);  ///< after an attempt at a peer that failed
+  static constexpr runtime::Duration kRetryDelay = std::chrono::seconds(1);  ///< after an attempt at a peer that failed
   struct Source {
-    std::shared_ptr<rt::Channel<Assignment>> spans;
+    std::shared_ptr<runtime::Channel<Assignment>> spans;
     std::shared_ptr<SourceMeters> meters;
-    std::unique_ptr<rt::CancellationSource> stop;  ///< requested when the peer no longer offers the version
+    std::unique_ptr<runtime::CancellationSource> stop;  ///< requested when the peer no longer offers the version
     std::vector<Assignment> outstanding;
     std::uint64_t held = 0;  ///< bytes outstanding
     Pace pace{kSpansPerSource * kSpanBytes, kSpansPerSource};
@@ -137,7 +137,7 @@ class Download {
     std::vector<bool> lacks;    ///< one a chunk: the holes found; empty: none
     unsigned holes = 0;
     unsigned failures = 0;              ///< spans in a row that came to nothing, the connection being whole
-    rt::TimePoint not_before{};         ///< after a failed connection
+    runtime::TimePoint not_before{};    ///< after a failed connection
     std::uint64_t received_before = 0;  ///< by earlier connections
 
     bool partial() const { return holds && *holds != kAll; }
@@ -148,7 +148,7 @@ class Download {
   class Sharing {
    public:
     Sharing(const DownloadContext& context, const std::string& game, const Digest& version,
-            std::shared_ptr<const protocol::ManifestDocument> document, std::shared_ptr<Staging> staging);
+            std::shared_ptr<const protocol::ManifestDocument> document, std::shared_ptr<staging::Staging> staging);
     Sharing(const Sharing&) = delete;
     Sharing& operator=(const Sharing&) = delete;
     ~Sharing();
@@ -159,25 +159,25 @@ class Download {
   };
 
   // download.cc
-  rt::Task<DownloadOutcome> prepare(rt::Scope& scope);
-  rt::Task<std::optional<DownloadOutcome>> obtain_document(rt::Scope& scope);
-  rt::Task<std::optional<DownloadOutcome>> reuse(rt::CancellationToken token);
-  rt::Task<DownloadOutcome> publish(rt::CancellationToken token);
+  runtime::Task<DownloadOutcome> prepare(runtime::Scope& scope);
+  runtime::Task<std::optional<DownloadOutcome>> obtain_document(runtime::Scope& scope);
+  runtime::Task<std::optional<DownloadOutcome>> reuse(runtime::CancellationToken token);
+  runtime::Task<DownloadOutcome> publish(runtime::CancellationToken token);
   std::shared_ptr<const library::OfferedGame> installed_here() const;
-  rt::Task<void> run_tasks(rt::Scope& scope, std::optional<DownloadOutcome>& outcome);
-  rt::Task<void> tick_task(rt::Scope& scope, rt::CancellationToken token);
-  rt::Task<void> checkpoint_task(rt::CancellationToken token);
+  runtime::Task<void> run_tasks(runtime::Scope& scope, std::optional<DownloadOutcome>& outcome);
+  runtime::Task<void> tick_task(runtime::Scope& scope, runtime::CancellationToken token);
+  runtime::Task<void> checkpoint_task(runtime::CancellationToken token);
 
   bool waiting() const { return context_.control->now() < wait_until_; }
   void measure();
   void look();
   std::vector<SourcePeer> listed() const;
   // download_sources.cc
-  rt::Task<DownloadOutcome> fetch_all(rt::Scope& scope);
-  rt::Task<void> source_task(PeerId id, SourceJob job, rt::CancellationToken token);
-  void refresh_sources(rt::Scope& scope);
+  runtime::Task<DownloadOutcome> fetch_all(runtime::Scope& scope);
+  runtime::Task<void> source_task(PeerId id, SourceJob job, runtime::CancellationToken token);
+  void refresh_sources(runtime::Scope& scope);
   void take_offer(const SourcePeer& peer, Source& source);
-  void start_source(SourcePeer peer, Source& source, rt::Scope& scope);
+  void start_source(SourcePeer peer, Source& source, runtime::Scope& scope);
   void feed();
   std::optional<PeerId> hungriest(const std::set<PeerId>& sated) const;
   std::optional<Span> take_over(const PeerId& id, const Source& source);
@@ -189,35 +189,35 @@ class Download {
   void take_failure(const SpanFailed& failure);
   std::optional<DownloadOutcome> verdict() const;
 
-  rt::Scope& parent_;
+  runtime::Scope& parent_;
   DownloadContext context_;
   bool keep_own_ = false;
   std::string game_;
   Digest version_;
   std::function<void()> on_progress_;
   std::set<PeerId> only_;
-  rt::TimePoint wait_until_ = rt::TimePoint::min();
-  rt::Channel<SourceReport> inbox_;
+  runtime::TimePoint wait_until_ = runtime::TimePoint::min();
+  runtime::Channel<SourceReport> inbox_;
 
   Phase phase_ = Phase::waiting;
   std::shared_ptr<const protocol::ManifestDocument> document_;
-  std::shared_ptr<Staging> staging_;
+  std::shared_ptr<staging::Staging> staging_;
   std::optional<Planner> planner_;
   std::map<PeerId, Source> sources_;
   std::optional<Sharing> sharing_;
-  std::size_t taken_over_ = 0;  ///< spans that were assigned a second time
-  rt::TimePoint last_news_{};   ///< something was had, or could be had from somebody
-  bool blocked_ = false;        ///< feed() stopped short because of what is not durable yet
+  std::size_t taken_over_ = 0;      ///< spans that were assigned a second time
+  runtime::TimePoint last_news_{};  ///< something was had, or could be had from somebody
+  bool blocked_ = false;            ///< feed() stopped short because of what is not durable yet
   std::optional<Error> fatal_;
   std::optional<Error> last_error_;
   std::uint64_t received_before_ = 0;  ///< by earlier runs: what they left in the staging
   std::uint64_t reused_ = 0;
-  rt::CancellationSource discard_{rt::CancellationToken()};
+  runtime::CancellationSource discard_{runtime::CancellationToken()};
   bool checkpointing_ = false;
-  rt::TimePoint last_checkpoint_{};
+  runtime::TimePoint last_checkpoint_{};
 
   struct Sample {
-    rt::TimePoint at;
+    runtime::TimePoint at;
     std::uint64_t received;
   };
   std::vector<Sample> samples_;

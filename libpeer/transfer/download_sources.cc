@@ -14,15 +14,15 @@ using namespace std::chrono_literals;
 /// Spans in a row that a source fails to bring: then its connection is given up and it is left alone for kRetryDelay.
 constexpr unsigned kMaxFailures = 3;
 /// With peers that have a part of it only: how long one of them may take to come by something that is missing here.
-constexpr rt::Duration kPatience = 10s;
+constexpr runtime::Duration kPatience = 10s;
 /// Chunks that a source which offers the version may turn out to lack.
 constexpr unsigned kMaxHoles = 4096;
 /// Sooner by less than that is no reason to fetch something twice.
 constexpr double kWorthwhile = 0.25;
 }  // namespace
 
-rt::Task<DownloadOutcome> Download::fetch_all(rt::Scope& scope) {
-  rt::Scope sources(scope, "sources of " + game_);
+runtime::Task<DownloadOutcome> Download::fetch_all(runtime::Scope& scope) {
+  runtime::Scope sources(scope, "sources of " + game_);
   std::optional<DownloadOutcome> result;
   std::exception_ptr failure;
   last_news_ = context_.control->now();
@@ -51,7 +51,7 @@ rt::Task<DownloadOutcome> Download::fetch_all(rt::Scope& scope) {
 
 /// Starts a task for every listed peer that has none and is of use, and stops those of peers that are no longer listed:
 /// the connection to a dead peer would be waited for much longer.
-void Download::refresh_sources(rt::Scope& scope) {
+void Download::refresh_sources(runtime::Scope& scope) {
   std::vector<SourcePeer> peers = listed();
   for (auto& [id, source] : sources_) {
     const auto listed_now = std::ranges::find(peers, id, &SourcePeer::id);
@@ -84,12 +84,12 @@ void Download::take_offer(const SourcePeer& peer, Source& source) {
   }
 }
 
-void Download::start_source(SourcePeer peer, Source& source, rt::Scope& scope) {
+void Download::start_source(SourcePeer peer, Source& source, runtime::Scope& scope) {
   source.received_before = source.received();
-  source.spans = std::make_shared<rt::Channel<Assignment>>(context_.net->executor(), kSpansPerSource);
+  source.spans = std::make_shared<runtime::Channel<Assignment>>(context_.net->executor(), kSpansPerSource);
   source.meters = std::make_shared<SourceMeters>();
   source.counted = {};
-  source.stop = std::make_unique<rt::CancellationSource>(scope.token());
+  source.stop = std::make_unique<runtime::CancellationSource>(scope.token());
   source.running = true;
   source.busy = false;
   source.way = peer.way;
@@ -109,13 +109,13 @@ void Download::start_source(SourcePeer peer, Source& source, rt::Scope& scope) {
   scope.spawn("source " + peer.name, source_task(peer.id, std::move(job), source.stop->token()));
 }
 
-rt::Task<void> Download::source_task(PeerId id, SourceJob job, rt::CancellationToken token) {
-  const rt::Channel<SourceReport>::Sender reports = job.reports;
-  auto start = [job](rt::CancellationToken t) { return run_source(job, t); };
+runtime::Task<void> Download::source_task(PeerId id, SourceJob job, runtime::CancellationToken token) {
+  const runtime::Channel<SourceReport>::Sender reports = job.reports;
+  auto start = [job](runtime::CancellationToken t) { return run_source(job, t); };
   SourceEnded ended{id, Blame::network, Error{ErrorCode::unreachable, id.brief() + " is no longer asked", 0}};
   try {
-    ended = co_await rt::call_on(*context_.net, "source " + id.brief(), std::move(start), token);
-  } catch (const rt::Cancelled&) {
+    ended = co_await runtime::call_on(*context_.net, "source " + id.brief(), std::move(start), token);
+  } catch (const runtime::Cancelled&) {
   } catch (const std::exception& e) {
     ended.error = Error{ErrorCode::internal, "fetching from " + id.brief() + " failed: " + e.what(), 0};
   }
@@ -124,7 +124,7 @@ rt::Task<void> Download::source_task(PeerId id, SourceJob job, rt::CancellationT
 
 /// Hands out spans, as long as what is received but not durable stays within bounds.
 void Download::feed() {
-  const rt::TimePoint now = context_.control->now();
+  const runtime::TimePoint now = context_.control->now();
   std::uint64_t under_way = staging_->unlogged_bytes();
   for (auto& [id, source] : sources_) {
     under_way += source.held;

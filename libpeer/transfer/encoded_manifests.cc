@@ -4,17 +4,17 @@
 
 namespace peer::transfer {
 
-rt::Task<net::SharedBytes> EncodedManifests::get(std::shared_ptr<const library::OfferedGame> game, Format format,
-                                                 rt::CancellationToken token) {
+runtime::Task<net::SharedBytes> EncodedManifests::get(std::shared_ptr<const library::OfferedGame> game, Format format,
+                                                      runtime::CancellationToken token) {
   if (net::SharedBytes known = find(*game, format)) co_return known;
-  auto make = [game, format](const rt::StopFlag&) -> net::SharedBytes {
+  auto make = [game, format](const runtime::StopFlag&) -> net::SharedBytes {
     if (format == Format::binary) {
       return std::make_shared<const std::vector<std::uint8_t>>(protocol::encode(*game->document));
     }
     const std::string text = protocol::to_json(*game->document, game->version);
     return std::make_shared<const std::vector<std::uint8_t>>(text.begin(), text.end());
   };
-  net::SharedBytes made = co_await rt::offload(workers_, std::move(make), token);
+  net::SharedBytes made = co_await runtime::offload(workers_, std::move(make), token);
   if (net::SharedBytes known = find(*game, format)) co_return known;  // another request was first
   put(*game, format, made);
   co_return made;

@@ -16,10 +16,10 @@ class EncodedManifests {
  public:
   enum class Format { binary, json };
 
-  explicit EncodedManifests(rt::Workers& workers) : workers_(workers) {}
+  explicit EncodedManifests(runtime::Workers& workers) : workers_(workers) {}
   /// Cancel: throws Cancelled.
-  rt::Task<net::SharedBytes> get(std::shared_ptr<const library::OfferedGame> game, Format format,
-                                 rt::CancellationToken token);
+  runtime::Task<net::SharedBytes> get(std::shared_ptr<const library::OfferedGame> game, Format format,
+                                      runtime::CancellationToken token);
 
  private:
   static constexpr std::size_t kKeptBytes = 16 << 20;
@@ -34,7 +34,7 @@ class EncodedManifests {
   net::SharedBytes find(const library::OfferedGame& game, Format format);
   void put(const library::OfferedGame& game, Format format, const net::SharedBytes& bytes);
 
-  rt::Workers& workers_;
+  runtime::Workers& workers_;
   std::list<Entry> entries_;  // last used first
 };
 

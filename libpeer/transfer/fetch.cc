@@ -44,7 +44,8 @@ Batch next_batch(const protocol::Manifest& manifest, std::uint64_t first, std::u
 
 /// After a wrong chunk: the source is asked for that one alone, and to hash it first. One whose disk has changed finds
 /// out, refuses, and is honest; one that sends wrong bytes again lies.
-rt::Task<Blame> reaffirm(const SourceJob& job, net::Link& link, std::uint64_t chunk, rt::CancellationToken token) {
+runtime::Task<Blame> reaffirm(const SourceJob& job, net::Link& link, std::uint64_t chunk,
+                              runtime::CancellationToken token) {
   net::RequestHead head;
   head.method = "GET";
   head.path = protocol::format_route(protocol::ChunksRoute{job.game, job.version, chunk, 1});
@@ -56,10 +57,10 @@ rt::Task<Blame> reaffirm(const SourceJob& job, net::Link& link, std::uint64_t ch
   std::vector<std::uint8_t> bytes(job.document->manifest.place(static_cast<std::size_t>(chunk)).size);
   const auto got = co_await (*opened)->reader().read(bytes, token);
   if (!got || *got != bytes.size()) co_return Blame::content;
-  auto check = [&bytes, expected = job.document->manifest.chunks[chunk]](const rt::StopFlag&) {
+  auto check = [&bytes, expected = job.document->manifest.chunks[chunk]](const runtime::StopFlag&) {
     return protocol::hash(bytes) == expected;
   };
-  const bool right = co_await rt::offload(*job.workers, std::move(check), token);
+  const bool right = co_await runtime::offload(*job.workers, std::move(check), token);
   co_return right ? Blame::content : Blame::lie;
 }
 
@@ -73,8 +74,8 @@ struct WriteOutcome {
 struct ReadPace {
   std::size_t piece = 16 << 10;
 
-  void took(rt::Duration time) {
-    constexpr rt::Duration kAim = std::chrono::milliseconds(50);
+  void took(runtime::Duration time) {
+    constexpr runtime::Duration kAim = std::chrono::milliseconds(50);
     if (time > 2 * kAim) {
       piece = std::max(kLeastPiece,
                        piece * static_cast<std::size_t>(kAim.count()) / static_cast<std::size_t>(time.count()));
@@ -84,14 +85,14 @@ struct ReadPace {
   }
 };
 
-std::uint64_t ns_since(rt::Executor& executor, rt::TimePoint begin) {
+std::uint64_t ns_since(runtime::Executor& executor, runtime::TimePoint begin) {
   return static_cast<std::uint64_t>(std::chrono::nanoseconds(executor.now() - begin).count());
 }
 
 /// One span, start to end. Nothing: all of it is verified and written, or it became unwanted.
-rt::Task<std::optional<SpanFailed>> fetch_span(const SourceJob& job, net::Link& link, Span span,
-                                               const std::atomic<bool>& unwanted, ReadPace& pace,
-                                               rt::CancellationToken token) {
+runtime::Task<std::optional<SpanFailed>> fetch_span(const SourceJob& job, net::Link& link, Span span,
+                                                    const std::atomic<bool>& unwanted, ReadPace& pace,
+                                                    runtime::CancellationToken token) {
   const auto failed = [&](Blame blame, Error error) { return SpanFailed{job.peer.id, span, blame, std::move(error)}; };
   net::RequestHead head;
   head.method = "GET";
@@ -113,7 +114,7 @@ rt::Task<std::optional<SpanFailed>> fetch_span(const SourceJob& job, net::Link& 
   job.meters->held_back.store(held_back, std::memory_order_relaxed);
 
   std::vector<std::uint8_t> buffer;
-  rt::Executor& executor = job.net->executor();
+  runtime::Executor& executor = job.net->executor();
   const std::uint64_t end = span.first + span.count;
   for (std::uint64_t chunk = span.first; chunk < end;) {
     const Batch batch = next_batch(job.document->manifest, chunk, end);
@@ -125,7 +126,7 @@ rt::Task<std::optional<SpanFailed>> fetch_span(const SourceJob& job, net::Link& 
         co_await job.down->pass(want, token);
       }
       if (unwanted.load(std::memory_order_relaxed)) co_return std::nullopt;
-      const rt::TimePoint asked = executor.now();
+      const runtime::TimePoint asked = executor.now();
       const auto got = co_await stream->reader().read(std::span(buffer).subspan(done, want), token);
       if (!got) co_return failed(Blame::network, got.error());
       pace.took(executor.now() - asked);
@@ -135,13 +136,14 @@ rt::Task<std::optional<SpanFailed>> fetch_span(const SourceJob& job, net::Link& 
       if (*got < want)
         co_return failed(Blame::network, Error{ErrorCode::unreachable, job.peer.name + " ended a part early", 0});
     }
-    auto write = [staging = job.staging, batch, bytes = std::span<const std::uint8_t>(buffer)](const rt::StopFlag&) {
+    auto write = [staging = job.staging, batch,
+                  bytes = std::span<const std::uint8_t>(buffer)](const runtime::StopFlag&) {
       WriteOutcome outcome;
-      outcome.result = staging->write(ChunkBatch{batch.first, batch.count, bytes}, outcome.written);
+      outcome.result = staging->write(staging::ChunkBatch{batch.first, batch.count, bytes}, outcome.written);
       return outcome;
     };
-    const rt::TimePoint arrived = executor.now();
-    const WriteOutcome outcome = co_await rt::offload(*job.workers, std::move(write), token);
+    const runtime::TimePoint arrived = executor.now();
+    const WriteOutcome outcome = co_await runtime::offload(*job.workers, std::move(write), token);
     job.meters->writing_ns.fetch_add(ns_since(executor, arrived), std::memory_order_relaxed);
     stream->reader().release(batch.bytes);
     if (outcome.written > 0) job.reports.send_urgent(SpanProgress{job.peer.id, batch.first, outcome.written});
@@ -172,7 +174,7 @@ Span next_request(const SourceJob& job, const Span& span) {
   return part;
 }
 
-rt::Task<void> run_lane(const SourceJob& job, net::Link& link, rt::CancellationToken token) {
+runtime::Task<void> run_lane(const SourceJob& job, net::Link& link, runtime::CancellationToken token) {
   ReadPace pace;
   for (;;) {
     const std::optional<Assignment> work = co_await job.spans->receive(token);
@@ -195,17 +197,18 @@ rt::Task<void> run_lane(const SourceJob& job, net::Link& link, rt::CancellationT
 }
 
 /// Ends the lanes when the connection does.
-rt::Task<void> watch_link(net::Link& link, rt::CancellationSource& stop, Error& why, rt::CancellationToken token) {
+runtime::Task<void> watch_link(net::Link& link, runtime::CancellationSource& stop, Error& why,
+                               runtime::CancellationToken token) {
   why = co_await link.ended(token);
   stop.request();
 }
 
-rt::Task<void> run_lanes(const SourceJob& job, net::Link& link, rt::CancellationSource& stop, Error& why) {
-  rt::Scope lanes(*job.net, "source " + job.peer.id.brief(), stop.token());
+runtime::Task<void> run_lanes(const SourceJob& job, net::Link& link, runtime::CancellationSource& stop, Error& why) {
+  runtime::Scope lanes(*job.net, "source " + job.peer.id.brief(), stop.token());
   for (std::size_t i = 0; i < kLanes; ++i) lanes.spawn("lane", run_lane(job, link, lanes.token()));
   // The lanes end by themselves when the channel is closed: then the watcher is all that is left, and is stopped.
-  rt::CancellationSource watch_stop(lanes.token());
-  rt::Scope watch(*job.net, "source " + job.peer.id.brief(), watch_stop.token());
+  runtime::CancellationSource watch_stop(lanes.token());
+  runtime::Scope watch(*job.net, "source " + job.peer.id.brief(), watch_stop.token());
   watch.spawn("watch", watch_link(link, stop, why, watch.token()));
   std::exception_ptr failure;
   try {
@@ -220,8 +223,8 @@ rt::Task<void> run_lanes(const SourceJob& job, net::Link& link, rt::Cancellation
 
 }  // namespace
 
-rt::Task<Result<std::unique_ptr<net::Link>>> dial_any(net::Transport& transport, SourcePeer peer,
-                                                      rt::CancellationToken token) {
+runtime::Task<Result<std::unique_ptr<net::Link>>> dial_any(net::Transport& transport, SourcePeer peer,
+                                                           runtime::CancellationToken token) {
   Error last{ErrorCode::unreachable, peer.name + " has told no address", 0};
   for (const net::SocketAddress& address : peer.addresses) {
     auto link = co_await transport.dial(address, peer.id, token);
@@ -231,19 +234,19 @@ rt::Task<Result<std::unique_ptr<net::Link>>> dial_any(net::Transport& transport,
   co_return std::unexpected(last);
 }
 
-rt::Task<SourceEnded> run_source(SourceJob job, rt::CancellationToken token) {
+runtime::Task<SourceEnded> run_source(SourceJob job, runtime::CancellationToken token) {
   auto dialled = co_await dial_any(*job.transport, job.peer, token);
   if (!dialled) co_return SourceEnded{job.peer.id, Blame::network, dialled.error()};
   const std::unique_ptr<net::Link> link = std::move(*dialled);
   Error why{ErrorCode::unreachable, "the connection to " + job.peer.name + " ended", 0};
-  rt::CancellationSource stop(token);
+  runtime::CancellationSource stop(token);
   co_await run_lanes(job, *link, stop, why);
   link->close("done");
   co_return SourceEnded{job.peer.id, Blame::network, std::move(why)};
 }
 
-rt::Task<Result<std::shared_ptr<const protocol::ManifestDocument>>> fetch_manifest(ManifestJob job,
-                                                                                   rt::CancellationToken token) {
+runtime::Task<Result<std::shared_ptr<const protocol::ManifestDocument>>> fetch_manifest(
+    ManifestJob job, runtime::CancellationToken token) {
   auto dialled = co_await dial_any(*job.transport, job.peer, token);
   if (!dialled) co_return std::unexpected(dialled.error());
   const std::unique_ptr<net::Link> link = std::move(*dialled);
@@ -278,12 +281,12 @@ rt::Task<Result<std::shared_ptr<const protocol::ManifestDocument>>> fetch_manife
       co_return fail(ErrorCode::unreachable, job.peer.name + " ended the manifest early");
   }
   using Document = Result<std::shared_ptr<const protocol::ManifestDocument>>;
-  auto decode = [bytes = std::move(bytes), version = job.version](const rt::StopFlag&) -> Document {
+  auto decode = [bytes = std::move(bytes), version = job.version](const runtime::StopFlag&) -> Document {
     auto document = protocol::decode(bytes, version);
     if (!document) return std::unexpected(document.error());
     return std::make_shared<const protocol::ManifestDocument>(std::move(*document));
   };
-  Document document = co_await rt::offload(*job.workers, std::move(decode), token);
+  Document document = co_await runtime::offload(*job.workers, std::move(decode), token);
   link->close("done");
   co_return document;
 }

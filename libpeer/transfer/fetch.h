@@ -100,28 +100,28 @@ struct SourceMeters {
 /// What a source's task works with; copied to the net loop.
 struct SourceJob {
   net::Transport* transport = nullptr;
-  rt::Scope* net = nullptr;
-  rt::Workers* workers = nullptr;
+  runtime::Scope* net = nullptr;
+  runtime::Workers* workers = nullptr;
   SourcePeer peer;
   std::string game;
   Digest version;
   std::shared_ptr<const protocol::ManifestDocument> document;
-  std::shared_ptr<Staging> staging;
-  std::shared_ptr<rt::Channel<Assignment>> spans;  ///< received on the net loop
-  rt::Channel<SourceReport>::Sender reports;
+  std::shared_ptr<staging::Staging> staging;
+  std::shared_ptr<runtime::Channel<Assignment>> spans;  ///< received on the net loop
+  runtime::Channel<SourceReport>::Sender reports;
   RateLimit* down = nullptr;  ///< on the net loop; null: none
   std::shared_ptr<SourceMeters> meters;
 
-  explicit SourceJob(rt::Channel<SourceReport>::Sender out) : reports(std::move(out)) {}
+  explicit SourceJob(runtime::Channel<SourceReport>::Sender out) : reports(std::move(out)) {}
 };
 
 /// Connects and fetches spans until the channel closes, the connection ends, or the token is requested. Reports
 /// everything but its own end; returns why it ended.
-rt::Task<SourceEnded> run_source(SourceJob job, rt::CancellationToken token);
+runtime::Task<SourceEnded> run_source(SourceJob job, runtime::CancellationToken token);
 
 struct ManifestJob {
   net::Transport* transport = nullptr;
-  rt::Workers* workers = nullptr;
+  runtime::Workers* workers = nullptr;
   SourcePeer peer;
   std::string game;
   Digest version;
@@ -129,11 +129,11 @@ struct ManifestJob {
 };
 
 /// Connects, gets the manifest, checks it against the version. Fails: unreachable, refused, no_peer_has_it, invalid.
-rt::Task<Result<std::shared_ptr<const protocol::ManifestDocument>>> fetch_manifest(ManifestJob job,
-                                                                                   rt::CancellationToken token);
+runtime::Task<Result<std::shared_ptr<const protocol::ManifestDocument>>> fetch_manifest(
+    ManifestJob job, runtime::CancellationToken token);
 
 /// Tries each address in turn.
-rt::Task<Result<std::unique_ptr<net::Link>>> dial_any(net::Transport& transport, SourcePeer peer,
-                                                      rt::CancellationToken token);
+runtime::Task<Result<std::unique_ptr<net::Link>>> dial_any(net::Transport& transport, SourcePeer peer,
+                                                           runtime::CancellationToken token);
 
 }  // namespace peer::transfer

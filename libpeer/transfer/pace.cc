@@ -7,12 +7,12 @@ namespace peer::transfer {
 using namespace std::chrono_literals;
 
 namespace {
-constexpr rt::Duration kWindow = 1s;   // that the speed is measured over, and whose worth is held
-constexpr rt::Duration kApart = 20ms;  // samples; a shorter time says nothing
+constexpr runtime::Duration kWindow = 1s;   // that the speed is measured over, and whose worth is held
+constexpr runtime::Duration kApart = 20ms;  // samples; a shorter time says nothing
 constexpr std::uint64_t kLeastSpan = 256 << 10;
 }  // namespace
 
-void Pace::update(rt::TimePoint now, std::uint64_t received, bool busy) {
+void Pace::update(runtime::TimePoint now, std::uint64_t received, bool busy) {
   if (last_ && busy) busy_ += now - *last_;
   last_ = now;
   const bool close = samples_.size() > 1 && busy_ - samples_[samples_.size() - 2].busy < kApart;
@@ -23,7 +23,7 @@ void Pace::update(rt::TimePoint now, std::uint64_t received, bool busy) {
 
 std::optional<double> Pace::rate() const {
   if (samples_.size() < 2) return std::nullopt;
-  const rt::Duration time = samples_.back().busy - samples_.front().busy;
+  const runtime::Duration time = samples_.back().busy - samples_.front().busy;
   const std::uint64_t bytes = samples_.back().received - samples_.front().received;
   // Nothing yet is no speed before a second has passed: a first byte takes its time.
   if (time < kApart || (bytes == 0 && time < kWindow)) return std::nullopt;

@@ -23,7 +23,7 @@ class Pace {
   Pace(std::uint64_t most, std::size_t spans) : most_(most), spans_(spans) {}
 
   /// `received` counts up; `busy`: it has had something to do since the last call.
-  void update(rt::TimePoint now, std::uint64_t received, bool busy);
+  void update(runtime::TimePoint now, std::uint64_t received, bool busy);
   /// Bytes a second, of the last second in which it was busy; none: too early to say.
   std::optional<double> rate() const;
   /// Bytes that it may hold.
@@ -33,13 +33,13 @@ class Pace {
 
  private:
   struct Sample {
-    rt::Duration busy;  ///< so far
+    runtime::Duration busy;  ///< so far
     std::uint64_t received;
   };
   const std::uint64_t most_;
   const std::size_t spans_;
-  std::optional<rt::TimePoint> last_;
-  rt::Duration busy_{};
+  std::optional<runtime::TimePoint> last_;
+  runtime::Duration busy_{};
   std::deque<Sample> samples_;
 };
 

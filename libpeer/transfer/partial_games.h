@@ -21,7 +21,7 @@ namespace peer::transfer {
 struct PartialGame {
   std::string game;
   std::shared_ptr<const library::OfferedGame> version;  ///< without stamps
-  std::shared_ptr<Staging> staging;
+  std::shared_ptr<staging::Staging> staging;
   std::atomic<bool> over = false;  ///< nothing more is to be read
 };
 
@@ -39,7 +39,7 @@ class PartialGames {
 };
 
 /// Reads staged files. Fails: no_such_game when the download is over; disk_error.
-class StagedReader final : public ContentReader {
+class StagedReader final : public library::ContentReader {
  public:
   explicit StagedReader(std::shared_ptr<const PartialGame> game) : game_(std::move(game)) {}
   Result<void> fill(Position& at, std::span<std::uint8_t> into) override;

@@ -13,11 +13,11 @@ namespace {
 constexpr double kBucketSeconds = 0.04;
 constexpr double kQuantumSeconds = 0.01;
 constexpr std::uint64_t kSmallestPiece = 2048;
-constexpr rt::Duration kRecently = 500ms;
+constexpr runtime::Duration kRecently = 500ms;
 
-double seconds(rt::Duration time) { return std::chrono::duration<double>(time).count(); }
+double seconds(runtime::Duration time) { return std::chrono::duration<double>(time).count(); }
 
-std::int64_t ns(rt::TimePoint time) {
+std::int64_t ns(runtime::TimePoint time) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
 }
 }  // namespace
@@ -34,8 +34,8 @@ struct RateLimit::Turn {
   bool is_first() const { return limit.waiting_.front() == &event; }
 
   RateLimit& limit;
-  rt::Event event;
-  std::list<rt::Event*>::iterator place;
+  runtime::Event event;
+  std::list<runtime::Event*>::iterator place;
 };
 
 void RateLimit::set(std::uint64_t rate) {
@@ -47,7 +47,7 @@ void RateLimit::set(std::uint64_t rate) {
   if (!waiting_.empty()) waiting_.front()->set();
 }
 
-bool RateLimit::binding(rt::TimePoint now) const noexcept {
+bool RateLimit::binding(runtime::TimePoint now) const noexcept {
   const std::int64_t waited = waited_.load(std::memory_order_relaxed);
   return rate() != 0 && waited != INT64_MIN && ns(now) - waited < std::chrono::nanoseconds(kRecently).count();
 }
@@ -59,18 +59,18 @@ std::uint64_t RateLimit::piece(std::uint64_t most) const noexcept {
 }
 
 void RateLimit::refill() noexcept {
-  const rt::TimePoint now = executor_.now();
+  const runtime::TimePoint now = executor_.now();
   const auto rate = static_cast<double>(this->rate());
   tokens_ = std::min(rate * kBucketSeconds, tokens_ + rate * seconds(now - filled_));
   filled_ = now;
 }
 
-rt::Task<void> RateLimit::pass(std::uint64_t bytes, rt::CancellationToken token) {
+runtime::Task<void> RateLimit::pass(std::uint64_t bytes, runtime::CancellationToken token) {
   token.throw_if_requested();
   if (rate() == 0) co_return;
   Turn turn(*this);
   while (bytes > 0 && rate() != 0) {
-    rt::Duration wait = rt::Duration::max();
+    runtime::Duration wait = runtime::Duration::max();
     if (turn.is_first()) {
       refill();
       const auto rate = static_cast<double>(this->rate());
@@ -81,15 +81,15 @@ rt::Task<void> RateLimit::pass(std::uint64_t bytes, rt::CancellationToken token)
         bytes -= now;
         continue;
       }
-      wait = std::chrono::duration_cast<rt::Duration>(std::chrono::duration<double>(-tokens_ / rate)) + 1us;
+      wait = std::chrono::duration_cast<runtime::Duration>(std::chrono::duration<double>(-tokens_ / rate)) + 1us;
       waited_.store(ns(executor_.now()), std::memory_order_relaxed);
     }
     turn.event.reset();
-    if (wait == rt::Duration::max()) {
+    if (wait == runtime::Duration::max()) {
       co_await turn.event.wait(token);
     } else {
-      auto changed = [&event = turn.event](rt::CancellationToken t) { return event.wait(std::move(t)); };
-      co_await rt::with_timeout(executor_, wait, std::move(changed), token);
+      auto changed = [&event = turn.event](runtime::CancellationToken t) { return event.wait(std::move(t)); };
+      co_await runtime::with_timeout(executor_, wait, std::move(changed), token);
     }
   }
 }

@@ -15,32 +15,33 @@ namespace peer::transfer {
 
 class RateLimit {
  public:
-  explicit RateLimit(rt::Executor& executor) : executor_(executor) {}
+  explicit RateLimit(runtime::Executor& executor) : executor_(executor) {}
   RateLimit(const RateLimit&) = delete;
   RateLimit& operator=(const RateLimit&) = delete;
 
   /// Bytes a second; 0: none. Those who wait go by the new rate from now on.
   void set(std::uint64_t rate);
   std::uint64_t rate() const noexcept { return rate_.load(std::memory_order_relaxed); }
-  rt::TimePoint now() const { return executor_.now(); }
+  runtime::TimePoint now() const { return executor_.now(); }
   /// Somebody had to wait a moment ago.
-  bool binding(rt::TimePoint now) const noexcept;
+  bool binding(runtime::TimePoint now) const noexcept;
 
   /// How much at a time, `most` at most, keeps the flow smooth.
   std::uint64_t piece(std::uint64_t most) const noexcept;
   /// Waits until so many bytes may have passed. Cancel: throws Cancelled; some may count as passed.
-  rt::Task<void> pass(std::uint64_t bytes, rt::CancellationToken token);
+  runtime::Task<void> pass(std::uint64_t bytes, runtime::CancellationToken token);
 
  private:
   struct Turn;
   void refill() noexcept;
 
-  rt::Executor& executor_;
+  runtime::Executor& executor_;
   std::atomic<std::uint64_t> rate_ = 0;
   std::atomic<std::int64_t> waited_{INT64_MIN};  ///< on the executor's clock, ns
   double tokens_ = 0;                            ///< bytes; below 0: passed ahead of time
-  rt::TimePoint filled_{};
-  std::list<rt::Event*> waiting_;  ///< the first sleeps until the bucket is not empty, the others until they are first
+  runtime::TimePoint filled_{};
+  std::list<runtime::Event*>
+      waiting_;  ///< the first sleeps until the bucket is not empty, the others until they are first
 };
 
 }  // namespace peer::transfer

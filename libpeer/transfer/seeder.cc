@@ -49,10 +49,10 @@ int status_of(const Error& error) {
 }
 
 /// Less time than that in the latest spans says nothing of the disk.
-constexpr rt::Duration kMeasurable = std::chrono::milliseconds(500);
+constexpr runtime::Duration kMeasurable = std::chrono::milliseconds(500);
 
 struct ChunkSpan {
-  ContentReader::Position from;
+  library::ContentReader::Position from;
   std::uint64_t bytes = 0;
 };
 
@@ -87,7 +87,7 @@ Result<ChunkSpan> locate(const protocol::Manifest& manifest, const protocol::Chu
 
 }  // namespace
 
-Seeder::Seeder(store::Disk& disk, rt::Workers& workers, Log log)
+Seeder::Seeder(store::Disk& disk, runtime::Workers& workers, Log log)
     : disk_(disk), workers_(workers), log_(std::move(log)), buffers_(kSendMemory), manifests_(workers) {}
 
 void Seeder::set_snapshot(std::shared_ptr<const library::Snapshot> snapshot) { snapshot_ = std::move(snapshot); }
@@ -110,7 +110,7 @@ Seeder::Holder Seeder::find(const protocol::ChunksRoute& route) {
   const auto first = static_cast<std::size_t>(route.first);
   const auto count = static_cast<std::size_t>(route.count);
   if (offered && (!lies_within(game->offered->document->manifest, route) || game->offered->holds(first, count))) {
-    return {game->offered, std::make_unique<GameReader>(disk_, game, game->offered), false};
+    return {game->offered, std::make_unique<library::GameReader>(disk_, game, game->offered), false};
   }
   auto partial = partial_.find(route.game);
   if (!partial || partial->version->version != route.version) {
@@ -123,7 +123,7 @@ Seeder::Holder Seeder::find(const protocol::ChunksRoute& route) {
   return holder;
 }
 
-rt::Task<void> Seeder::serve(net::ServerStream& stream, protocol::Route route, rt::CancellationToken token) {
+runtime::Task<void> Seeder::serve(net::ServerStream& stream, protocol::Route route, runtime::CancellationToken token) {
   ++stats_.requests;
   if (std::holds_alternative<protocol::SessionRoute>(route)) {
     Error error(ErrorCode::no_such_game, "sessions are not served here", 0);
@@ -147,19 +147,19 @@ rt::Task<void> Seeder::serve(net::ServerStream& stream, protocol::Route route, r
   }
 }
 
-rt::Task<void> Seeder::refuse(net::ServerStream& stream, Error error, rt::CancellationToken token) {
+runtime::Task<void> Seeder::refuse(net::ServerStream& stream, Error error, runtime::CancellationToken token) {
   ++stats_.requests;
   const int status = status_of(error);
   co_await send_error(stream, status, std::move(error), token);
 }
 
-rt::Task<void> Seeder::forbid(net::ServerStream& stream, Error error, rt::CancellationToken token) {
+runtime::Task<void> Seeder::forbid(net::ServerStream& stream, Error error, runtime::CancellationToken token) {
   ++stats_.requests;
   co_await send_error(stream, 403, std::move(error), token);
 }
 
-rt::Task<void> Seeder::send(net::ServerStream& stream, net::ResponseHead head, net::SharedBytes body,
-                            rt::CancellationToken token) {
+runtime::Task<void> Seeder::send(net::ServerStream& stream, net::ResponseHead head, net::SharedBytes body,
+                                 runtime::CancellationToken token) {
   head.content_length = body->size();
   const bool has_body = stream.request().method != "HEAD" && !body->empty();
   if (const Result<void> sent = stream.respond(head, has_body); !sent || !has_body) co_return;
@@ -167,13 +167,14 @@ rt::Task<void> Seeder::send(net::ServerStream& stream, net::ResponseHead head, n
   if (written) stream.writer().finish();
 }
 
-rt::Task<void> Seeder::send_text(net::ServerStream& stream, std::string text, rt::CancellationToken token) {
+runtime::Task<void> Seeder::send_text(net::ServerStream& stream, std::string text, runtime::CancellationToken token) {
   net::ResponseHead head;
   head.fields.push_back({"content-type", "application/json"});
   co_await send(stream, std::move(head), shared(text), token);
 }
 
-rt::Task<void> Seeder::send_error(net::ServerStream& stream, int status, Error error, rt::CancellationToken token) {
+runtime::Task<void> Seeder::send_error(net::ServerStream& stream, int status, Error error,
+                                       runtime::CancellationToken token) {
   net::ResponseHead head;
   head.status = status;
   head.fields.push_back({"content-type", "application/json"});
@@ -185,8 +186,8 @@ rt::Task<void> Seeder::send_error(net::ServerStream& stream, int status, Error e
   co_await send(stream, std::move(head), shared(error_document(error)), token);
 }
 
-rt::Task<void> Seeder::send_manifest(net::ServerStream& stream, protocol::ManifestRoute route,
-                                     rt::CancellationToken token) {
+runtime::Task<void> Seeder::send_manifest(net::ServerStream& stream, protocol::ManifestRoute route,
+                                          runtime::CancellationToken token) {
   const auto game = find(route.game);
   std::shared_ptr<const library::OfferedGame> version = game ? game->offered : nullptr;
   if (route.version && (!version || *route.version != version->version)) {
@@ -206,7 +207,8 @@ rt::Task<void> Seeder::send_manifest(net::ServerStream& stream, protocol::Manife
   co_await send(stream, std::move(head), std::move(bytes), token);
 }
 
-rt::Task<void> Seeder::send_file(net::ServerStream& stream, protocol::FileRoute route, rt::CancellationToken token) {
+runtime::Task<void> Seeder::send_file(net::ServerStream& stream, protocol::FileRoute route,
+                                      runtime::CancellationToken token) {
   const auto game = find(route.game);
   if (!game) {
     co_await send_error(stream, 404, no_such_game(route.game), token);
@@ -248,13 +250,13 @@ rt::Task<void> Seeder::send_file(net::ServerStream& stream, protocol::FileRoute 
                                                   std::to_string(range.first + range.length - 1) + "/" + size});
     }
   }
-  const ContentReader::Position from{*file, range.first};
-  Content content{std::make_unique<GameReader>(disk_, game, game->offered), from, range.length, game->id};
+  const library::ContentReader::Position from{*file, range.first};
+  Content content{std::make_unique<library::GameReader>(disk_, game, game->offered), from, range.length, game->id};
   co_await send_content(stream, std::move(head), std::move(content), token);
 }
 
-rt::Task<void> Seeder::send_chunks(net::ServerStream& stream, protocol::ChunksRoute route,
-                                   rt::CancellationToken token) {
+runtime::Task<void> Seeder::send_chunks(net::ServerStream& stream, protocol::ChunksRoute route,
+                                        runtime::CancellationToken token) {
   if (!stream.peer()) {
     Error error(ErrorCode::refused, "chunks are for peers: show a certificate, or take the files", 0);
     co_await send_error(stream, 403, std::move(error), token);
@@ -303,8 +305,8 @@ void Seeder::count_sent(const std::optional<PeerId>& peer, std::uint64_t bytes) 
   }
 }
 
-rt::Task<void> Seeder::send_content(net::ServerStream& stream, net::ResponseHead head, Content content,
-                                    rt::CancellationToken token) {
+runtime::Task<void> Seeder::send_content(net::ServerStream& stream, net::ResponseHead head, Content content,
+                                         runtime::CancellationToken token) {
   std::uint64_t length = content.length;
   reading_ = reading_ * 7 / 8;
   waiting_ = waiting_ * 7 / 8;
@@ -319,13 +321,13 @@ rt::Task<void> Seeder::send_content(net::ServerStream& stream, net::ResponseHead
     if (limit_ != nullptr && !content.hash) most = limit_->piece(most);  // a chunk that is checked is read whole
     const auto count = static_cast<std::size_t>(most);
     std::shared_ptr<std::vector<std::uint8_t>> buffer = co_await buffers_.take(count, token);
-    auto read = [&content, into = std::span(*buffer)](const rt::StopFlag&) -> Result<void> {
+    auto read = [&content, into = std::span(*buffer)](const runtime::StopFlag&) -> Result<void> {
       if (Result<void> filled = content.reader->fill(content.from, into); !filled) return filled;
       if (!content.hash || protocol::hash(into) == *content.hash) return {};
       return fail(ErrorCode::invalid, "a chunk of it is no longer what was hashed");
     };
-    const rt::TimePoint begun = clock_now();
-    const Result<void> filled = co_await rt::offload(workers_, std::move(read), token);
+    const runtime::TimePoint begun = clock_now();
+    const Result<void> filled = co_await runtime::offload(workers_, std::move(read), token);
     reading_ += clock_now() - begun;
     if (!filled) {
       const ErrorCode code = filled.error().code;
@@ -347,7 +349,7 @@ rt::Task<void> Seeder::send_content(net::ServerStream& stream, net::ResponseHead
 #endif
     if (limit_ != nullptr) co_await limit_->pass(count, token);
     if (still_served_ && !still_served_(stream)) co_return;
-    const rt::TimePoint ready = clock_now();
+    const runtime::TimePoint ready = clock_now();
     const Result<void> written = co_await stream.writer().write(std::move(buffer), token);
     waiting_ += clock_now() - ready;
     if (!written) co_return;

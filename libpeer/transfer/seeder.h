@@ -40,7 +40,7 @@ class Seeder {
   };
   static constexpr std::size_t kCountedPeers = 1000;
 
-  Seeder(store::Disk& disk, rt::Workers& workers, Log log);
+  Seeder(store::Disk& disk, runtime::Workers& workers, Log log);
 
   void set_snapshot(std::shared_ptr<const library::Snapshot> snapshot);
   /// The JSON of GET /v1/peer.
@@ -55,47 +55,49 @@ class Seeder {
   void on_changed(std::function<void(const std::string& game)> callback);
 
   /// Serves one request whose route is not the session's; every outcome is an HTTP status or a reset stream.
-  rt::Task<void> serve(net::ServerStream& stream, protocol::Route route, rt::CancellationToken token);
+  runtime::Task<void> serve(net::ServerStream& stream, protocol::Route route, runtime::CancellationToken token);
   /// The answer to who may not have anything, whatever it asked for.
-  rt::Task<void> forbid(net::ServerStream& stream, Error error, rt::CancellationToken token);
+  runtime::Task<void> forbid(net::ServerStream& stream, Error error, runtime::CancellationToken token);
   /// The answer to a path that parse_route() refused.
-  rt::Task<void> refuse(net::ServerStream& stream, Error error, rt::CancellationToken token);
+  runtime::Task<void> refuse(net::ServerStream& stream, Error error, runtime::CancellationToken token);
 
   Stats stats() const { return stats_; }
 
  private:
   void count_sent(const std::optional<PeerId>& peer, std::uint64_t bytes);
   /// A response with one body that is in memory.
-  rt::Task<void> send(net::ServerStream& stream, net::ResponseHead head, net::SharedBytes body,
-                      rt::CancellationToken token);
-  rt::Task<void> send_text(net::ServerStream& stream, std::string text, rt::CancellationToken token);
-  rt::Task<void> send_error(net::ServerStream& stream, int status, Error error, rt::CancellationToken token);
-  rt::Task<void> send_manifest(net::ServerStream& stream, protocol::ManifestRoute route, rt::CancellationToken token);
-  rt::Task<void> send_file(net::ServerStream& stream, protocol::FileRoute route, rt::CancellationToken token);
-  rt::Task<void> send_chunks(net::ServerStream& stream, protocol::ChunksRoute route, rt::CancellationToken token);
+  runtime::Task<void> send(net::ServerStream& stream, net::ResponseHead head, net::SharedBytes body,
+                           runtime::CancellationToken token);
+  runtime::Task<void> send_text(net::ServerStream& stream, std::string text, runtime::CancellationToken token);
+  runtime::Task<void> send_error(net::ServerStream& stream, int status, Error error, runtime::CancellationToken token);
+  runtime::Task<void> send_manifest(net::ServerStream& stream, protocol::ManifestRoute route,
+                                    runtime::CancellationToken token);
+  runtime::Task<void> send_file(net::ServerStream& stream, protocol::FileRoute route, runtime::CancellationToken token);
+  runtime::Task<void> send_chunks(net::ServerStream& stream, protocol::ChunksRoute route,
+                                  runtime::CancellationToken token);
   /// Bytes of a game, from a place on.
   struct Content {
-    std::unique_ptr<ContentReader> reader;
-    ContentReader::Position from;
+    std::unique_ptr<library::ContentReader> reader;
+    library::ContentReader::Position from;
     std::uint64_t length = 0;
     std::string game;
     std::optional<Digest> hash = {};  ///< of a single chunk that is to be checked first
     bool staged = false;              ///< of a download
   };
   /// The head's content length is set.
-  rt::Task<void> send_content(net::ServerStream& stream, net::ResponseHead head, Content content,
-                              rt::CancellationToken token);
+  runtime::Task<void> send_content(net::ServerStream& stream, net::ResponseHead head, Content content,
+                                   runtime::CancellationToken token);
   std::shared_ptr<const library::LocalGame> find(const std::string& game) const;
   /// What holds a span of a version; null: nothing here does.
   struct Holder {
     std::shared_ptr<const library::OfferedGame> version;
-    std::unique_ptr<ContentReader> reader;  ///< null: it lacks some of the span
+    std::unique_ptr<library::ContentReader> reader;  ///< null: it lacks some of the span
     bool staged = false;
   };
   Holder find(const protocol::ChunksRoute& route);
   /// Spans are held back by this side: by the limit, or by the disk.
   bool holds_back() const;
-  rt::TimePoint clock_now() const { return limit_ != nullptr ? limit_->now() : rt::TimePoint{}; }
+  runtime::TimePoint clock_now() const { return limit_ != nullptr ? limit_->now() : runtime::TimePoint{}; }
 
 #if PEERD_TEST_HOOKS
  public:
@@ -106,7 +108,7 @@ class Seeder {
 #endif
   RateLimit* limit_ = nullptr;  ///< null: none
   store::Disk& disk_;
-  rt::Workers& workers_;
+  runtime::Workers& workers_;
   Log log_;
   std::shared_ptr<const library::Snapshot> snapshot_;
   PartialGames partial_;
@@ -117,9 +119,9 @@ class Seeder {
   Stats stats_;
   std::function<bool(const net::ServerStream&)> still_served_;
   // Where the time of the latest spans went: reading the disk, or waiting for the network.
-  rt::Duration reading_{};
-  rt::Duration waiting_{};
-  rt::TimePoint last_sent_ = rt::TimePoint{} - std::chrono::hours(1);
+  runtime::Duration reading_{};
+  runtime::Duration waiting_{};
+  runtime::TimePoint last_sent_ = runtime::TimePoint{} - std::chrono::hours(1);
 };
 
 }  // namespace peer::transfer

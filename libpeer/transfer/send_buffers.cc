@@ -31,7 +31,8 @@ SendBuffers::SendBuffers(std::uint64_t limit) : state_(std::make_shared<State>(l
   state_->spare.reserve(kMaxSpare);
 }
 
-rt::Task<std::shared_ptr<std::vector<std::uint8_t>>> SendBuffers::take(std::size_t bytes, rt::CancellationToken token) {
+runtime::Task<std::shared_ptr<std::vector<std::uint8_t>>> SendBuffers::take(std::size_t bytes,
+                                                                            runtime::CancellationToken token) {
   const std::shared_ptr<State> state = state_;
   co_await state->budget.acquire(bytes, token);
   auto buffer = std::make_shared<Buffer>(state, bytes);

@@ -19,7 +19,7 @@ class SendBuffers {
   explicit SendBuffers(std::uint64_t limit);
 
   /// A buffer of that many bytes, of any content. Waits for the budget. Cancel: throws Cancelled.
-  rt::Task<std::shared_ptr<std::vector<std::uint8_t>>> take(std::size_t bytes, rt::CancellationToken token);
+  runtime::Task<std::shared_ptr<std::vector<std::uint8_t>>> take(std::size_t bytes, runtime::CancellationToken token);
   std::uint64_t used() const noexcept;
 
  private:

@@ -82,7 +82,7 @@ Error broken() { return Error{ErrorCode::unreachable, "broken", 0}; }
 class Body final : public net::BodyReader {
  public:
   Body(std::vector<std::uint8_t> bytes, bool breaks) : bytes_(std::move(bytes)), breaks_(breaks) {}
-  rt::Task<Result<std::size_t>> read(std::span<std::uint8_t> into, rt::CancellationToken token) override {
+  runtime::Task<Result<std::size_t>> read(std::span<std::uint8_t> into, runtime::CancellationToken token) override {
     token.throw_if_requested();
     const std::size_t count = std::min(into.size(), bytes_.size() - at_);
     if (count < into.size() && breaks_) co_return std::unexpected(broken());
@@ -105,7 +105,7 @@ class Body final : public net::BodyReader {
 class Stream final : public net::ClientStream {
  public:
   Stream(Result<net::ResponseHead> head, Body body) : head_(std::move(head)), body_(std::move(body)) {}
-  rt::Task<Result<net::ResponseHead>> response(rt::CancellationToken) override { co_return head_; }
+  runtime::Task<Result<net::ResponseHead>> response(runtime::CancellationToken) override { co_return head_; }
   net::BodyReader& reader() override { return body_; }
   net::BodyWriter& writer() override {
     PEER_CHECK(false);
@@ -142,8 +142,8 @@ class LyingLink final : public net::Link {
   const std::optional<PeerId>& peer() const override { return id_; }
   net::SocketAddress remote_address() const override { return net::SocketAddress::loopback(1); }
   const net::ChannelBinding& channel_binding() const override { return binding_; }
-  rt::Task<Result<std::unique_ptr<net::ClientStream>>> request(const net::RequestHead& head, bool,
-                                                               rt::CancellationToken) override {
+  runtime::Task<Result<std::unique_ptr<net::ClientStream>>> request(const net::RequestHead& head, bool,
+                                                                    runtime::CancellationToken) override {
     const auto route = protocol::parse_route(head.method, head.path);
     PEER_CHECK(route && std::holds_alternative<protocol::ChunksRoute>(*route));
     const auto& chunks = std::get<protocol::ChunksRoute>(*route);
@@ -160,7 +160,7 @@ class LyingLink final : public net::Link {
     co_return std::make_unique<Stream>(std::move(answer), Body(std::move(body), input_.next() % 8 == 7));
   }
   void close(std::string_view) override { ended_.set(); }
-  rt::Task<Error> ended(rt::CancellationToken token) override {
+  runtime::Task<Error> ended(runtime::CancellationToken token) override {
     co_await ended_.wait(std::move(token));
     co_return broken();
   }
@@ -170,29 +170,29 @@ class LyingLink final : public net::Link {
   Input& input_;
   net::ChannelBinding binding_;
   std::optional<PeerId> id_ = PeerId{};
-  rt::Event ended_;
+  runtime::Event ended_;
 };
 
 class LyingTransport final : public net::Transport {
  public:
   explicit LyingTransport(Input& input) : input_(input) {}
   net::SocketAddress local_address() const override { return net::SocketAddress::loopback(1); }
-  rt::Task<Result<std::unique_ptr<net::Link>>> dial(net::SocketAddress, std::optional<PeerId>,
-                                                    rt::CancellationToken) override {
+  runtime::Task<Result<std::unique_ptr<net::Link>>> dial(net::SocketAddress, std::optional<PeerId>,
+                                                         runtime::CancellationToken) override {
     co_return std::make_unique<LyingLink>(input_);
   }
-  rt::Task<void> serve(net::RequestHandler, rt::CancellationToken) override { co_return; }
+  runtime::Task<void> serve(net::RequestHandler, runtime::CancellationToken) override { co_return; }
 
  private:
   Input& input_;
 };
 
-class InPlace final : public rt::Workers {
+class InPlace final : public runtime::Workers {
  public:
   void submit(Job job) override { job(); }
 };
 
-rt::Task<void> run(transfer::SourceJob job, bool& ended, rt::CancellationToken token) {
+runtime::Task<void> run(transfer::SourceJob job, bool& ended, runtime::CancellationToken token) {
   co_await transfer::run_source(std::move(job), std::move(token));
   ended = true;
 }
@@ -204,17 +204,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   large = input.next() == 0xff;
   test::MemoryDisk disk;
   disk.make_directories("/lib");
-  auto staging = transfer::Staging::open(disk, "/lib", "game", game().version, game().document, rt::StopFlag());
+  auto staging = staging::Staging::open(disk, "/lib", "game", game().version, game().document, runtime::StopFlag());
   PEER_CHECK(staging.has_value());
-  const std::shared_ptr<transfer::Staging> staged = std::move(*staging);
+  const std::shared_ptr<staging::Staging> staged = std::move(*staging);
 
-  rt::ManualExecutor executor;
+  runtime::ManualExecutor executor;
   InPlace workers;
   LyingTransport transport(input);
   bool ended = false;
   {
-    rt::Scope scope(executor, "net", rt::CancellationToken());
-    rt::Channel<transfer::SourceReport> reports(executor, 1 << 10);
+    runtime::Scope scope(executor, "net", runtime::CancellationToken());
+    runtime::Channel<transfer::SourceReport> reports(executor, 1 << 10);
     transfer::SourceJob job(reports.sender());
     job.transport = &transport;
     job.net = &scope;
@@ -224,7 +224,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     job.version = game().version;
     job.document = game().document;
     job.staging = staged;
-    job.spans = std::make_shared<rt::Channel<transfer::Assignment>>(executor, 64);
+    job.spans = std::make_shared<runtime::Channel<transfer::Assignment>>(executor, 64);
     job.meters = std::make_shared<transfer::SourceMeters>();
     const std::uint64_t chunks = game().document->manifest.chunks.size();
     for (std::uint64_t first = 0; first < chunks;) {

@@ -16,31 +16,31 @@ const std::string kOtherKey = "f00102030405060708090a0b0c0d0e0f";
 SimPeer::Options in_party(const std::string& key, std::vector<std::string> peers = {}) {
   SimPeer::Options options;
   options.peers = std::move(peers);
-  options.access.mode = node::AccessMode::party;
-  options.access.secret = *net::PartySecret::parse(key);
+  options.access.mode = access::AccessMode::party;
+  options.access.secret = *access::PartySecret::parse(key);
   return options;
 }
 
 SimPeer::Options paired_only(std::vector<std::string> peers = {}) {
   SimPeer::Options options;
   options.peers = std::move(peers);
-  options.access.mode = node::AccessMode::paired;
+  options.access.mode = access::AccessMode::paired;
   return options;
 }
 
-std::optional<node::PeerInfo> listed(SimPeer& peer, const PeerId& other) {
-  for (const auto& each : peer.ask(node::ListPeers{}).value()) {
+std::optional<api::PeerInfo> listed(SimPeer& peer, const PeerId& other) {
+  for (const auto& each : peer.ask(api::ListPeers{}).value()) {
     if (each.id == other) return each;
   }
   return std::nullopt;
 }
 
-bool is(SimPeer& peer, const SimPeer& other, node::PeerState state) {
+bool is(SimPeer& peer, const SimPeer& other, api::PeerState state) {
   const auto info = listed(peer, other.id());
   return info && info->state == state;
 }
 bool connected(SimPeer& one, SimPeer& two) {
-  return is(one, two, node::PeerState::connected) && is(two, one, node::PeerState::connected);
+  return is(one, two, api::PeerState::connected) && is(two, one, api::PeerState::connected);
 }
 
 template <class C>
@@ -49,19 +49,19 @@ auto command(SimPeer& peer, const std::string& other) {
   each.peer = other;
   return peer.ask(each);
 }
-Result<node::Pairing> pair(SimPeer& here, const SimPeer& other) {
-  return command<node::PairPeer>(here, other.id().hex());
+Result<api::Pairing> pair(SimPeer& here, const SimPeer& other) {
+  return command<api::PairPeer>(here, other.id().hex());
 }
 
-Result<node::PeerInfo> connect(SimPeer& peer, const std::string& address) {
-  node::ConnectPeer each;
+Result<api::PeerInfo> connect(SimPeer& peer, const std::string& address) {
+  api::ConnectPeer each;
   each.address = address;
   return peer.ask(each);
 }
 
 std::size_t offers(SimPeer& peer) {
   std::size_t count = 0;
-  for (const auto& game : peer.ask(node::ListGames{}).value()) count += game.remote.size();
+  for (const auto& game : peer.ask(api::ListGames{}).value()) count += game.remote.size();
   return count;
 }
 
@@ -89,8 +89,8 @@ TEST_CASE("access: a party with the same key shares; others with another key, wi
 
   for (SimPeer* stranger : {&wrong, &open}) {
     CAPTURE(stranger->name);
-    CHECK(is(*stranger, one, node::PeerState::refused));
-    CHECK(is(one, *stranger, node::PeerState::refused));
+    CHECK(is(*stranger, one, api::PeerState::refused));
+    CHECK(is(one, *stranger, api::PeerState::refused));
     CHECK_FALSE(listed(one, stranger->id())->reason.empty());
     CHECK_FALSE(listed(two, stranger->id()));  // nobody is told of strangers
     CHECK_FALSE(listed(*stranger, two.id()));
@@ -114,7 +114,7 @@ TEST_CASE("access: a party with the same key shares; others with another key, wi
   // From this side it is the same.
   CHECK(connect(one, open.address).error().code == ErrorCode::refused);
   CHECK(connect(one, wrong.address).error().code == ErrorCode::refused);
-  CHECK(one.ask(node::GetStatus{})->access == node::AccessMode::party);
+  CHECK(one.ask(api::GetStatus{})->access == access::AccessMode::party);
 }
 
 TEST_CASE("access: a peer that gets the right key is let in as soon as it starts again") {
@@ -123,7 +123,7 @@ TEST_CASE("access: a peer that gets the right key is let in as soon as it starts
   SimPeer two(world, "two", "10.0.0.2");
   one.start(in_party(kKey, {two.address}));
   two.start(in_party(kOtherKey, {one.address}));
-  REQUIRE(world.run_until([&] { return is(one, two, node::PeerState::refused); }, 10s));
+  REQUIRE(world.run_until([&] { return is(one, two, api::PeerState::refused); }, 10s));
   two.stop();
   two.start(in_party(kKey, {one.address}));
   REQUIRE(world.run_until([&] { return connected(one, two); }, 10s));
@@ -136,24 +136,24 @@ TEST_CASE("access: who is paired on both sides connects by itself, and is unpair
   make_small_game(one.disk, "/library/game", 300'000);
   one.start(paired_only());
   two.start(paired_only({one.address}));
-  REQUIRE(world.run_until([&] { return is(two, one, node::PeerState::refused); }, 10s));
+  REQUIRE(world.run_until([&] { return is(two, one, api::PeerState::refused); }, 10s));
   CHECK(connect(two, one.address).error().code == ErrorCode::refused);
   CHECK(listed(two, one.id())->name == one.id().brief());
   CHECK(listed(two, one.id())->addresses == std::vector{one.address});
-  CHECK(two.ask(node::GetStatus{})->peers == 0);
+  CHECK(two.ask(api::GetStatus{})->peers == 0);
 
   // One side is not enough; from then on the other one lists it as well.
-  const auto first = command<node::PairPeer>(two, one.id().hex().substr(0, 10));
+  const auto first = command<api::PairPeer>(two, one.id().hex().substr(0, 10));
   REQUIRE(first.has_value());
   CHECK(first->note.contains("peerctl pair " + two.id().brief()));
-  REQUIRE(world.run_until([&] { return is(one, two, node::PeerState::refused); }, 10s));
-  REQUIRE(world.run_until([&] { return is(two, one, node::PeerState::refused); }, 10s));
+  REQUIRE(world.run_until([&] { return is(one, two, api::PeerState::refused); }, 10s));
+  REQUIRE(world.run_until([&] { return is(two, one, api::PeerState::refused); }, 10s));
   CHECK(listed(two, one.id())->paired);
   CHECK_FALSE(listed(one, two.id())->paired);
   CHECK(listed(one, two.id())->name == two.id().brief());
   world.executor.advance(10min);
   CHECK(offers(two) == 0);
-  REQUIRE(command<node::PairPeer>(one, two.id().hex().substr(0, 10)).has_value());
+  REQUIRE(command<api::PairPeer>(one, two.id().hex().substr(0, 10)).has_value());
   REQUIRE(world.run_until([&] { return connected(one, two) && offers(two) == 1; }, 7s));
   CHECK(listed(two, one.id())->name == "one");
 
@@ -165,37 +165,37 @@ TEST_CASE("access: who is paired on both sides connects by itself, and is unpair
     }
     // By the name it went by last, also when it is not there.
     one.stop();
-    REQUIRE(world.run_until([&] { return !is(two, one, node::PeerState::connected); }, 35s));
+    REQUIRE(world.run_until([&] { return !is(two, one, api::PeerState::connected); }, 35s));
     two.stop();
     two.start(paired_only());
     REQUIRE(listed(two, one.id()));
     CHECK(listed(two, one.id())->name == "one");
-    CHECK(listed(two, one.id())->state == node::PeerState::unreachable);
-    REQUIRE(command<node::UnpairPeer>(two, "one").has_value());
+    CHECK(listed(two, one.id())->state == api::PeerState::unreachable);
+    REQUIRE(command<api::UnpairPeer>(two, "one").has_value());
     CHECK_FALSE(listed(two, one.id()));
     two.stop();
     two.start(paired_only());
     CHECK_FALSE(listed(two, one.id()));
-    CHECK(command<node::UnpairPeer>(two, "one").error().code == ErrorCode::invalid);
+    CHECK(command<api::UnpairPeer>(two, "one").error().code == ErrorCode::invalid);
   }
   SECTION("until one side unpairs") {
-    REQUIRE(command<node::UnpairPeer>(one, "two").has_value());
-    CHECK(is(one, two, node::PeerState::refused));
+    REQUIRE(command<api::UnpairPeer>(one, "two").has_value());
+    CHECK(is(one, two, api::PeerState::refused));
     CHECK(one.count("PeerLost") == 1);
     world.executor.advance(1min);
-    CHECK(is(two, one, node::PeerState::refused));
+    CHECK(is(two, one, api::PeerState::refused));
     CHECK(offers(two) == 0);
     CHECK(connect(two, one.address).error().code == ErrorCode::refused);
-    REQUIRE(command<node::PairPeer>(one, two.id().brief()).has_value());
+    REQUIRE(command<api::PairPeer>(one, two.id().brief()).has_value());
     REQUIRE(world.run_until([&] { return connected(one, two) && offers(two) == 1; }, 7s));
   }
   SECTION("a ban wins") {
-    REQUIRE(command<node::BanPeer>(one, "two").has_value());
-    CHECK(command<node::PairPeer>(one, two.id().hex())->note.contains("unban"));
+    REQUIRE(command<api::BanPeer>(one, "two").has_value());
+    CHECK(command<api::PairPeer>(one, two.id().hex())->note.contains("unban"));
     world.executor.advance(1min);
-    CHECK(is(one, two, node::PeerState::banned));
+    CHECK(is(one, two, api::PeerState::banned));
     CHECK(offers(two) == 0);
-    REQUIRE(command<node::UnbanPeer>(one, two.id().hex()).has_value());
+    REQUIRE(command<api::UnbanPeer>(one, two.id().hex()).has_value());
     REQUIRE(world.run_until([&] { return connected(one, two); }, 7s));
   }
 }
@@ -207,11 +207,11 @@ TEST_CASE("access: one that was paired before it was ever seen connects at once;
   SimPeer three(world, "three", "10.0.0.3");
   one.start(paired_only());
   REQUIRE(pair(one, two).has_value());
-  CHECK(command<node::PairPeer>(one, "nobody").error().code == ErrorCode::invalid);
+  CHECK(command<api::PairPeer>(one, "nobody").error().code == ErrorCode::invalid);
   CHECK(pair(one, one).error().code == ErrorCode::invalid);
   two.start(paired_only());
   REQUIRE(pair(two, one).has_value());
-  CHECK(listed(two, one.id())->state == node::PeerState::unreachable);
+  CHECK(listed(two, one.id())->state == api::PeerState::unreachable);
   REQUIRE(connect(two, one.address).has_value());
   // Paired with both, the first tells neither of the other.
   three.start(paired_only({one.address}));
@@ -231,12 +231,12 @@ TEST_CASE("access: pairing in open mode is kept for later") {
   one.start({});
   two.start(knowing(one.address));
   REQUIRE(world.run_until([&] { return connected(one, two); }, 10s));
-  CHECK(command<node::PairPeer>(one, "two")->note.contains("open"));
-  CHECK(command<node::PairPeer>(two, "one").has_value());
+  CHECK(command<api::PairPeer>(one, "two")->note.contains("open"));
+  CHECK(command<api::PairPeer>(two, "one").has_value());
   CHECK(listed(one, two.id())->paired);
-  CHECK(command<node::UnpairPeer>(two, "one")->note.contains("open"));
+  CHECK(command<api::UnpairPeer>(two, "one")->note.contains("open"));
   CHECK(connected(one, two));
-  REQUIRE(command<node::PairPeer>(two, "one").has_value());
+  REQUIRE(command<api::PairPeer>(two, "one").has_value());
   one.stop();
   two.stop();
   one.start(paired_only());
@@ -268,7 +268,7 @@ TEST_CASE("access: a download from a peer that unpairs in the middle goes on fro
   REQUIRE(leech.ask(download_of("game")).has_value());
   world.executor.advance(1s);
   SimPeer& actor = by_the_seed ? one : leech;
-  REQUIRE(command<node::UnpairPeer>(actor, by_the_seed ? leech.id().hex() : one.id().hex()).has_value());
+  REQUIRE(command<api::UnpairPeer>(actor, by_the_seed ? leech.id().hex() : one.id().hex()).has_value());
   REQUIRE(world.run_until([&] { return terminal_events(leech) > 0; }, 1min));
   CHECK(leech.count(another ? "DownloadGameFilesFinished" : "DownloadGameFilesAllPeersGone") == 1);
   if (another) CHECK(leech.disk.read("/library/game/big.pak") == two.disk.read("/library/game/big.pak"));

@@ -9,7 +9,7 @@
 using namespace peer;
 using namespace peer::test;
 using namespace std::chrono_literals;
-using node::DownloadState;
+using api::DownloadState;
 
 namespace {
 
@@ -20,22 +20,22 @@ auto command(SimPeer& peer, const std::string& game = "game") {
   return peer.ask(each);
 }
 
-node::DownloadInfo download(SimPeer& peer, const std::string& game = "game") {
-  for (const auto& each : peer.ask(node::ListDownloads{}).value()) {
+api::DownloadInfo download(SimPeer& peer, const std::string& game = "game") {
+  for (const auto& each : peer.ask(api::ListDownloads{}).value()) {
     if (each.game == game) return each;
   }
   FAIL("no download of " << game);
   return {};
 }
 
-node::StartDownload with_wait(rt::Duration wait) {
-  node::StartDownload start = download_of("game");
+api::StartDownload with_wait(runtime::Duration wait) {
+  api::StartDownload start = download_of("game");
   start.wait = wait;
   return start;
 }
 
-node::StartDownload from(std::vector<std::string> peers) {
-  node::StartDownload start = download_of("game");
+api::StartDownload from(std::vector<std::string> peers) {
+  api::StartDownload start = download_of("game");
   start.from = std::move(peers);
   return start;
 }
@@ -60,7 +60,7 @@ struct Scene {
     REQUIRE(world.run_until([&] { return leech.count("PeerLost") == 1; }, 1min));
   }
   /// The download ends because all peers are gone, within so much time from now.
-  bool is_given_up(rt::Duration earliest, rt::Duration latest) {
+  bool is_given_up(runtime::Duration earliest, runtime::Duration latest) {
     const auto given_up = [&] { return leech.count("DownloadGameFilesAllPeersGone") == 1; };
     world.executor.advance(earliest);
     if (earliest > 0s && given_up()) return false;
@@ -165,7 +165,7 @@ TEST_CASE("attach: a paused download uses up no wait, and stays paused") {
   Scene scene(506);
   REQUIRE(scene.leech.ask(with_wait(5min)).has_value());
   REQUIRE(scene.received(2'000'000));
-  REQUIRE(command<node::PauseDownload>(scene.leech).has_value());
+  REQUIRE(command<api::PauseDownload>(scene.leech).has_value());
   scene.world.executor.advance(1h);
   SECTION("what was left counts on after the pause") {
     scene.leech.stop();
@@ -174,7 +174,7 @@ TEST_CASE("attach: a paused download uses up no wait, and stays paused") {
     REQUIRE(sees(scene.world, scene.leech, 1));
     scene.world.executor.advance(1h);
     CHECK(download(scene.leech).state == DownloadState::paused);
-    REQUIRE(command<node::ResumeDownload>(scene.leech).has_value());
+    REQUIRE(command<api::ResumeDownload>(scene.leech).has_value());
     REQUIRE(scene.world.run_until([&] { return download(scene.leech).state == DownloadState::downloading; }, 1min));
     scene.lose_seed();
     CHECK(scene.is_given_up(4min, 5min));
@@ -182,7 +182,7 @@ TEST_CASE("attach: a paused download uses up no wait, and stays paused") {
   SECTION("one that attaches meanwhile follows it, and its wait counts from the end of the pause") {
     CHECK(scene.leech.ask(with_wait(20min))->state == DownloadState::paused);
     scene.world.executor.advance(1h);
-    REQUIRE(command<node::ResumeDownload>(scene.leech).has_value());
+    REQUIRE(command<api::ResumeDownload>(scene.leech).has_value());
     REQUIRE(scene.world.run_until([&] { return download(scene.leech).state == DownloadState::downloading; }, 1min));
     scene.lose_seed();
     CHECK(scene.is_given_up(18min, 21min));
@@ -193,9 +193,9 @@ TEST_CASE("attach: a pause does not make a wait for the first peer endless") {
   Scene scene(507, false);
   REQUIRE(scene.leech.ask(with_wait(5min)).has_value());
   scene.world.executor.advance(1min);
-  REQUIRE(command<node::PauseDownload>(scene.leech).has_value());
+  REQUIRE(command<api::PauseDownload>(scene.leech).has_value());
   scene.world.executor.advance(1h);
-  REQUIRE(command<node::ResumeDownload>(scene.leech).has_value());
+  REQUIRE(command<api::ResumeDownload>(scene.leech).has_value());
   scene.world.executor.advance(3min);
   CHECK(download(scene.leech).state == DownloadState::queued);
   scene.world.executor.advance(2min);
@@ -206,11 +206,11 @@ TEST_CASE("attach: a pause does not make a wait for the first peer endless") {
 TEST_CASE("attach: a queued download is followed, and keeps the wait that was brought until its turn") {
   Scene scene(508);
   make_dated_game(scene.seed.disk, "/library/first", 11'000'000);
-  REQUIRE(scene.seed.ask(node::Rescan{"first"}).has_value());
+  REQUIRE(scene.seed.ask(api::Rescan{"first"}).has_value());
   scene.leech.stop();
   scene.options.parallel = 1;
   scene.leech.start(scene.options);
-  REQUIRE(scene.world.run_until([&] { return scene.leech.ask(node::ListGames{})->size() == 2; }, 10s));
+  REQUIRE(scene.world.run_until([&] { return scene.leech.ask(api::ListGames{})->size() == 2; }, 10s));
   REQUIRE(scene.leech.ask(download_of("first")).has_value());
   REQUIRE(scene.leech.ask(download_of("game")).has_value());
   CHECK(scene.leech.ask(with_wait(10min))->state == DownloadState::queued);
@@ -225,7 +225,7 @@ TEST_CASE("attach: a person's wait holds for a download that began by itself") {
   scene.leech.stop();
   scene.options.automatic = {"*"};
   scene.leech.start(scene.options);
-  REQUIRE(scene.world.run_until([&] { return !scene.leech.ask(node::ListDownloads{})->empty(); }, 1min));
+  REQUIRE(scene.world.run_until([&] { return !scene.leech.ask(api::ListDownloads{})->empty(); }, 1min));
   REQUIRE(scene.received(1'000'000));
   REQUIRE(scene.leech.ask(with_wait(10min)).has_value());
   scene.lose_seed();
@@ -235,7 +235,7 @@ TEST_CASE("attach: a person's wait holds for a download that began by itself") {
 TEST_CASE("attach: a peer that the download cannot take from is refused, with the reason") {
   Scene scene(510);
   scene.other.start({});
-  REQUIRE(scene.world.run_until([&] { return scene.leech.ask(node::GetStatus{})->peers == 2; }, 30s));
+  REQUIRE(scene.world.run_until([&] { return scene.leech.ask(api::GetStatus{})->peers == 2; }, 30s));
   SECTION("the download is limited to others") {
     REQUIRE(scene.leech.ask(from({"seed"})).has_value());
     REQUIRE(scene.received(1'000'000));
@@ -243,7 +243,7 @@ TEST_CASE("attach: a peer that the download cannot take from is refused, with th
     REQUIRE_FALSE(refused.has_value());
     CHECK(refused.error().code == ErrorCode::busy);
     CHECK(mentions(refused.error(), "\"other\" is none of the peers"));
-    node::StartDownload both = from({"seed", "other"});
+    api::StartDownload both = from({"seed", "other"});
     both.wait = 1min;
     CHECK_FALSE(scene.leech.ask(both).has_value());
     const auto same = scene.leech.ask(from({"seed"}));
@@ -257,7 +257,7 @@ TEST_CASE("attach: a peer that the download cannot take from is refused, with th
     const auto refused = scene.leech.ask(from({"other"}));
     REQUIRE_FALSE(refused.has_value());
     CHECK(mentions(refused.error(), "\"other\" does not have it"));
-    node::StartDownload waiting = from({"other"});
+    api::StartDownload waiting = from({"other"});
     waiting.wait = 1min;
     CHECK(scene.leech.ask(waiting).has_value());
     const auto open = scene.leech.ask(from({"seed"}));
@@ -268,9 +268,9 @@ TEST_CASE("attach: a peer that the download cannot take from is refused, with th
     REQUIRE(scene.leech.ask(download_of("game")).has_value());
     REQUIRE(scene.received(1'000'000));
     make_dated_game(scene.other.disk, "/library/game", 11'000'000);
-    REQUIRE(scene.other.ask(node::Rescan{"game"}).has_value());
-    REQUIRE(scene.world.run_until([&] { return scene.leech.ask(node::ListGames{})->at(0).remote.size() == 2; }, 10s));
-    node::StartDownload waiting = from({"other"});
+    REQUIRE(scene.other.ask(api::Rescan{"game"}).has_value());
+    REQUIRE(scene.world.run_until([&] { return scene.leech.ask(api::ListGames{})->at(0).remote.size() == 2; }, 10s));
+    api::StartDownload waiting = from({"other"});
     waiting.wait = 1h;
     const auto refused = scene.leech.ask(waiting);
     REQUIRE_FALSE(refused.has_value());
@@ -286,12 +286,12 @@ TEST_CASE("attach: a peer that has left is still one of those that the download 
   Scene scene(511);
   REQUIRE(scene.leech.ask(from({"seed"})).has_value());
   REQUIRE(scene.received(1'000'000));
-  node::StartDownload waiting = from({"seed"});
+  api::StartDownload waiting = from({"seed"});
   waiting.wait = 5min;
   REQUIRE(scene.leech.ask(waiting).has_value());
   scene.seed.stop();
   REQUIRE(scene.world.run_until([&] { return scene.leech.count("PeerGoodbye") == 1; }, 10s));
-  REQUIRE(scene.leech.ask(node::GetStatus{})->peers == 0);
+  REQUIRE(scene.leech.ask(api::GetStatus{})->peers == 0);
   CHECK(scene.leech.ask(waiting).has_value());
   CHECK(scene.leech.ask(from({"seed"})).has_value());
   CHECK(scene.leech.ask(from({scene.seed.id().hex().substr(0, 12)})).has_value());
@@ -302,7 +302,7 @@ TEST_CASE("attach: another version is refused, whether the download's own is kno
     Scene scene(512);
     REQUIRE(scene.leech.ask(download_of("game")).has_value());
     const std::string version = download(scene.leech).version.hex();
-    node::StartDownload same = with_wait(1min);
+    api::StartDownload same = with_wait(1min);
     same.version = version.substr(0, 12);
     CHECK(scene.leech.ask(same).has_value());
     same.version = version[0] == '0' ? "1234567890" : "0123456789";
@@ -314,7 +314,7 @@ TEST_CASE("attach: another version is refused, whether the download's own is kno
   }
   SECTION("not known yet") {
     Scene scene(513, false);
-    node::StartDownload start = with_wait(10min);
+    api::StartDownload start = with_wait(10min);
     start.version = "0123456789abcdef";
     REQUIRE(scene.leech.ask(start).has_value());
     CHECK(scene.leech.ask(download_of("game")).has_value());
@@ -324,7 +324,7 @@ TEST_CASE("attach: another version is refused, whether the download's own is kno
       start.version = version;
       CHECK(scene.leech.ask(start).error().code == ErrorCode::busy);
     }
-    REQUIRE(command<node::CancelDownload>(scene.leech).has_value());
+    REQUIRE(command<api::CancelDownload>(scene.leech).has_value());
     REQUIRE(scene.leech.ask(with_wait(10min)).has_value());  // any version
     CHECK(scene.leech.ask(start).error().code == ErrorCode::busy);
   }
@@ -342,9 +342,9 @@ TEST_CASE("resume: a download that lost its peers goes on from what it has, in t
   // Another version appears, newer than the one that was begun.
   make_small_game(scene.other.disk, "/library/game", 11'000'000);
   scene.other.start({});
-  REQUIRE(scene.world.run_until([&] { return scene.leech.ask(node::GetStatus{})->peers == 1; }, 30s));
+  REQUIRE(scene.world.run_until([&] { return scene.leech.ask(api::GetStatus{})->peers == 1; }, 30s));
 
-  const auto resumed = command<node::ResumeDownload>(scene.leech);
+  const auto resumed = command<api::ResumeDownload>(scene.leech);
   REQUIRE(resumed.has_value());
   CHECK(resumed->state == DownloadState::queued);
   CHECK(resumed->bytes_done == lost.bytes_done);
@@ -354,7 +354,7 @@ TEST_CASE("resume: a download that lost its peers goes on from what it has, in t
   } else {
     CHECK(resumed->from.empty());
   }
-  CHECK(scene.leech.ask(node::GetStatus{})->downloads == 1);
+  CHECK(scene.leech.ask(api::GetStatus{})->downloads == 1);
   // It waits for a peer as long as that takes, also over a restart.
   scene.world.executor.advance(10min);
   CHECK(download(scene.leech).state == DownloadState::queued);
@@ -379,7 +379,7 @@ TEST_CASE("resume: a download that failed is begun again") {
   Scene scene(522, false);
   REQUIRE(scene.leech.ask(with_wait(10s)).has_value());
   REQUIRE(scene.world.run_until([&] { return scene.leech.count("DownloadGameFilesFailed") == 1; }, 1min));
-  REQUIRE(command<node::ResumeDownload>(scene.leech)->state == DownloadState::queued);
+  REQUIRE(command<api::ResumeDownload>(scene.leech)->state == DownloadState::queued);
   scene.world.executor.advance(1h);
   CHECK(download(scene.leech).state == DownloadState::queued);
   CHECK(terminal_events(scene.leech) == 1);
@@ -389,7 +389,7 @@ TEST_CASE("resume: a download that failed is begun again") {
 
 TEST_CASE("steering what is over: each refusal says what became of it and what to type") {
   Scene scene(523);
-  node::MoveDownload move;
+  api::MoveDownload move;
   move.game = "game";
   const auto refusals = [&] {
     std::vector<Error> errors;
@@ -397,7 +397,7 @@ TEST_CASE("steering what is over: each refusal says what became of it and what t
       REQUIRE_FALSE(result.has_value());
       errors.push_back(result.error());
     };
-    keep(command<node::PauseDownload>(scene.leech));
+    keep(command<api::PauseDownload>(scene.leech));
     keep(scene.leech.ask(move));
     return errors;
   };
@@ -411,10 +411,10 @@ TEST_CASE("steering what is over: each refusal says what became of it and what t
   CHECK(scene.leech.ask(move).has_value());
 
   SECTION("cancelled") {
-    REQUIRE(command<node::CancelDownload>(scene.leech).has_value());
+    REQUIRE(command<api::CancelDownload>(scene.leech).has_value());
     std::vector<Error> errors = refusals();
-    errors.push_back(command<node::ResumeDownload>(scene.leech).error());
-    errors.push_back(command<node::CancelDownload>(scene.leech).error());
+    errors.push_back(command<api::ResumeDownload>(scene.leech).error());
+    errors.push_back(command<api::CancelDownload>(scene.leech).error());
     for (const Error& error : errors) {
       CHECK(error.code == ErrorCode::no_such_game);
       CHECK(mentions(error, "was cancelled"));
@@ -424,8 +424,8 @@ TEST_CASE("steering what is over: each refusal says what became of it and what t
   SECTION("finished") {
     REQUIRE(scene.world.run_until([&] { return scene.leech.count("DownloadGameFilesFinished") == 1; }, 1min));
     std::vector<Error> errors = refusals();
-    errors.push_back(command<node::ResumeDownload>(scene.leech).error());
-    errors.push_back(command<node::CancelDownload>(scene.leech).error());
+    errors.push_back(command<api::ResumeDownload>(scene.leech).error());
+    errors.push_back(command<api::CancelDownload>(scene.leech).error());
     for (const Error& error : errors) CHECK(mentions(error, "has finished already"));
     CHECK(scene.leech.disk.exists("/library/game"));
   }
@@ -434,14 +434,14 @@ TEST_CASE("steering what is over: each refusal says what became of it and what t
     REQUIRE(scene.is_given_up(0s, 1min));
     for (const Error& error : refusals()) CHECK(mentions(error, "'peerctl resume'"));
     REQUIRE(scene.leech.disk.exists("/library/.peerd/staging/game"));
-    REQUIRE(command<node::CancelDownload>(scene.leech).has_value());
+    REQUIRE(command<api::CancelDownload>(scene.leech).has_value());
     CHECK_FALSE(scene.leech.disk.exists("/library/.peerd/staging/game"));
     CHECK(download(scene.leech).state == DownloadState::cancelled);
     CHECK(terminal_events(scene.leech) == 1);  // it had ended already
-    CHECK(command<node::ResumeDownload>(scene.leech).error().code == ErrorCode::no_such_game);
+    CHECK(command<api::ResumeDownload>(scene.leech).error().code == ErrorCode::no_such_game);
     scene.leech.stop();
     scene.leech.start(scene.options);
     scene.world.executor.advance(10s);
-    CHECK(scene.leech.ask(node::ListDownloads{})->empty());
+    CHECK(scene.leech.ask(api::ListDownloads{})->empty());
   }
 }

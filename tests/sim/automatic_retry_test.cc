@@ -38,6 +38,6 @@ TEST_CASE("automatic: after one that finished a newer version is fetched at once
   leech.start(options);
   REQUIRE(world.run_until([&] { return leech.count("DownloadGameFilesFinished") == 1; }, 30s));
   seed.disk.write("/library/game/data/file0", "changed");
-  REQUIRE(seed.ask(node::Rescan{}).has_value());
+  REQUIRE(seed.ask(api::Rescan{}).has_value());
   CHECK(world.run_until([&] { return leech.count("DownloadGameFilesFinished") == 2; }, 20s));
 }

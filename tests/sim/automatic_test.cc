@@ -7,12 +7,12 @@
 using namespace peer;
 using namespace peer::test;
 using namespace std::chrono_literals;
-using node::DownloadState;
+using api::DownloadState;
 
 namespace {
 
 std::optional<Digest> version_of(SimPeer& peer, const std::string& game) {
-  for (const node::GameInfo& each : peer.ask(node::ListGames{}).value()) {
+  for (const api::GameInfo& each : peer.ask(api::ListGames{}).value()) {
     if (each.id == game && each.local && each.local->offered) return each.local->offered->version;
   }
   return std::nullopt;
@@ -27,14 +27,14 @@ struct Scene {
     options.automatic = std::move(globs);
     leech.start(options);
   }
-  bool has(const std::string& game, rt::Duration limit = 1min) {
+  bool has(const std::string& game, runtime::Duration limit = 1min) {
     return world.run_until([&] { return version_of(leech, game) && version_of(leech, game) == version_of(seed, game); },
                            limit);
   }
   void update(const std::string& game) {
     world.executor.advance(1min);
     seed.disk.write("/library/" + game + "/data/file1", content(world.executor.now().time_since_epoch().count(), 500));
-    REQUIRE(seed.ask(node::Rescan{game}).has_value());
+    REQUIRE(seed.ask(api::Rescan{game}).has_value());
   }
 
   SimWorld world{401};
@@ -59,7 +59,7 @@ TEST_CASE("automatic: what matches is fetched and updated, the rest is left alon
   // Its own newer version is not replaced by an older one.
   scene.world.executor.advance(1min);
   scene.leech.disk.write("/library/quake1/data/file1", "newer");
-  node::Rescan publish{"quake1"};
+  api::Rescan publish{"quake1"};
   publish.publish = true;
   REQUIRE(scene.leech.ask(publish).has_value());
   scene.world.executor.advance(5min);
@@ -69,15 +69,15 @@ TEST_CASE("automatic: what matches is fetched and updated, the rest is left alon
 
 TEST_CASE("automatic: what a person cancelled or removed is left alone until it is asked for") {
   Scene scene({"*"}, {"doom"});
-  REQUIRE(scene.world.run_until([&] { return !scene.leech.ask(node::ListDownloads{})->empty(); }, 30s));
-  node::CancelDownload cancel;
+  REQUIRE(scene.world.run_until([&] { return !scene.leech.ask(api::ListDownloads{})->empty(); }, 30s));
+  api::CancelDownload cancel;
   cancel.game = "doom";
   REQUIRE(scene.leech.ask(cancel).has_value());
   scene.world.executor.advance(15min);
   CHECK_FALSE(scene.leech.disk.exists("/library/doom"));
   REQUIRE(scene.leech.ask(download_of("doom")).has_value());
   REQUIRE(scene.has("doom"));
-  node::RemoveGame remove;
+  api::RemoveGame remove;
   remove.game = "doom";
   REQUIRE(scene.leech.ask(remove).has_value());
   scene.update("doom");
@@ -93,15 +93,15 @@ TEST_CASE("automatic: a changed configuration counts at once, a game that is her
   Scene scene({});
   make_dated_game(scene.leech.disk, "/library/quake1", 1'000'000);
   scene.world.executor.advance(10s);
-  CHECK(scene.leech.ask(node::ListDownloads{})->empty());
-  node::Reconfigure change;
+  CHECK(scene.leech.ask(api::ListDownloads{})->empty());
+  api::Reconfigure change;
   change.automatic = {"quake?"};
   change.down = 2'000'000;
   REQUIRE(scene.leech.ask(change).has_value());
-  CHECK(scene.leech.ask(node::GetLimits{})->down == 2'000'000);
+  CHECK(scene.leech.ask(api::GetLimits{})->down == 2'000'000);
   REQUIRE(scene.has("quake2"));
   REQUIRE(scene.has("quake1"));
-  for (const auto& each : scene.leech.ask(node::ListDownloads{}).value()) {
+  for (const auto& each : scene.leech.ask(api::ListDownloads{}).value()) {
     if (each.game == "quake1") CHECK(each.bytes_received == 0);
   }
 }
@@ -120,26 +120,26 @@ TEST_CASE("automatic: --from, --version and --wait of a queued download are kept
   options.peers.push_back(two.address);
   leech.start(options);
   REQUIRE(sees(world, leech, 2));
-  node::StartDownload start = download_of("game");
+  api::StartDownload start = download_of("game");
   start.from = {"two"};
   start.wait = 1h;
   REQUIRE(leech.ask(start).has_value());
   leech.stop();
   leech.start(options);
   REQUIRE(world.run_until([&] { return leech.count("DownloadGameFilesFinished") == 1; }, 2min));
-  const auto done = leech.ask(node::ListDownloads{}).value().at(0);
+  const auto done = leech.ask(api::ListDownloads{}).value().at(0);
   REQUIRE(done.sources.size() == 1);
   CHECK(done.sources[0].id == two.id());
 
   // Waiting for what nobody has yet: still so after the restart, and over when the time is.
-  node::StartDownload later = download_of("later");
+  api::StartDownload later = download_of("later");
   later.wait = 10min;
   REQUIRE(leech.ask(later).has_value());
   world.executor.advance(5min);
   leech.stop();
   leech.start(options);
   world.executor.advance(2min);
-  const auto waiting = leech.ask(node::ListDownloads{}).value();
+  const auto waiting = leech.ask(api::ListDownloads{}).value();
   REQUIRE(waiting.size() == 1);
   CHECK(waiting[0].game == "later");
   CHECK(waiting[0].state == DownloadState::queued);
@@ -161,7 +161,7 @@ TEST_CASE("automatic: a user's own folder is never replaced") {
   options.automatic = {"*"};
   leech.start(options);
   const auto under_way = [&](const std::string& game) {
-    for (const auto& each : leech.ask(node::ListDownloads{}).value()) {
+    for (const auto& each : leech.ask(api::ListDownloads{}).value()) {
       if (each.game == game && each.bytes_done > 500'000) return true;
     }
     return false;
@@ -179,7 +179,7 @@ TEST_CASE("automatic: a user's own folder is never replaced") {
     CHECK_FALSE(leech.disk.exists("/library/.peerd/replaced/" + std::string(game)));
   }
   // A person may.
-  node::StartDownload start = download_of("late");
+  api::StartDownload start = download_of("late");
   start.version = version_of(seed, "late").value().hex();
   REQUIRE(leech.ask(start).has_value());
   REQUIRE(world.run_until([&] { return leech.disk.exists("/library/late/big.pak"); }, 1min));

@@ -9,16 +9,16 @@ using namespace std::chrono_literals;
 
 namespace {
 
-node::PeerState state_of(SimPeer& peer, const PeerId& other) {
-  for (const auto& each : peer.ask(node::ListPeers{}).value()) {
+api::PeerState state_of(SimPeer& peer, const PeerId& other) {
+  for (const auto& each : peer.ask(api::ListPeers{}).value()) {
     if (each.id == other) return each.state;
   }
-  return node::PeerState::connecting;
+  return api::PeerState::connecting;
 }
 
 std::size_t offers(SimPeer& peer) {
   std::size_t count = 0;
-  for (const auto& game : peer.ask(node::ListGames{}).value()) count += game.remote.size();
+  for (const auto& game : peer.ask(api::ListGames{}).value()) count += game.remote.size();
   return count;
 }
 
@@ -41,31 +41,31 @@ TEST_CASE("ban: the session ends, the peer is no source and gets nothing, over r
   two.start(knowing(one.address));
   REQUIRE(world.run_until([&] { return offers(two) == 1 && offers(one) == 1; }, 10s));
 
-  REQUIRE(command<node::BanPeer>(two, "one").has_value());
-  CHECK(state_of(two, one.id()) == node::PeerState::banned);
+  REQUIRE(command<api::BanPeer>(two, "one").has_value());
+  CHECK(state_of(two, one.id()) == api::PeerState::banned);
   CHECK(offers(two) == 0);
   CHECK(two.count("PeerBanned") == 1);
   CHECK(two.count("PeerLost") == 1);
   CHECK(two.ask(download_of("game")).error().code == ErrorCode::no_such_game);
-  CHECK(command<node::BanPeer>(two, "nobody").error().code == ErrorCode::invalid);
-  REQUIRE(command<node::BanPeer>(two, one.id().hex()).has_value());
+  CHECK(command<api::BanPeer>(two, "nobody").error().code == ErrorCode::invalid);
+  REQUIRE(command<api::BanPeer>(two, one.id().hex()).has_value());
   CHECK(two.count("PeerBanned") == 1);
   world.executor.advance(1min);
   CHECK(offers(one) == 0);
-  CHECK(state_of(one, two.id()) != node::PeerState::connected);
+  CHECK(state_of(one, two.id()) != api::PeerState::connected);
   // Nor when it is the banned one that dials.
-  node::ConnectPeer connect;
+  api::ConnectPeer connect;
   connect.address = two.address;
   CHECK(one.ask(connect).error().code == ErrorCode::refused);
 
   two.stop();
   two.start(knowing(one.address));
   world.executor.advance(1min);
-  CHECK(state_of(two, one.id()) == node::PeerState::banned);
+  CHECK(state_of(two, one.id()) == api::PeerState::banned);
   CHECK(offers(two) == 0);
 
-  CHECK(command<node::UnbanPeer>(two, "nobody").error().code == ErrorCode::invalid);
-  REQUIRE(command<node::UnbanPeer>(two, one.id().hex().substr(0, 12)).has_value());
+  CHECK(command<api::UnbanPeer>(two, "nobody").error().code == ErrorCode::invalid);
+  REQUIRE(command<api::UnbanPeer>(two, one.id().hex().substr(0, 12)).has_value());
   REQUIRE(world.run_until([&] { return offers(two) == 1 && offers(one) == 1; }, 2s));
   two.stop();
   two.start(knowing(one.address));
@@ -74,7 +74,7 @@ TEST_CASE("ban: the session ends, the peer is no source and gets nothing, over r
 
 TEST_CASE("ban: when it is lifted both are connected at once, whichever side dials by itself") {
   for (const bool banned_dials : {true, false}) {
-    for (const rt::Duration while_banned : {5ms, 20ms, 1000ms, 10'000ms, 120'000ms}) {
+    for (const runtime::Duration while_banned : {5ms, 20ms, 1000ms, 10'000ms, 120'000ms}) {
       INFO((banned_dials ? "the banned one dials, " : "the banning one dials, ") << while_banned / 1ms << " ms");
       SimWorld world(84);
       SimPeer one(world, "one", "10.0.0.1");
@@ -82,15 +82,15 @@ TEST_CASE("ban: when it is lifted both are connected at once, whichever side dia
       one.start(banned_dials ? knowing(two.address) : SimPeer::Options());
       two.start(banned_dials ? SimPeer::Options() : knowing(one.address));
       const auto connected = [&] {
-        return one.ask(node::GetStatus{})->peers == 1 && two.ask(node::GetStatus{})->peers == 1;
+        return one.ask(api::GetStatus{})->peers == 1 && two.ask(api::GetStatus{})->peers == 1;
       };
       REQUIRE(world.run_until(connected, 10s));
-      REQUIRE(command<node::BanPeer>(two, "one").has_value());
+      REQUIRE(command<api::BanPeer>(two, "one").has_value());
       world.executor.advance(while_banned);
       CHECK_FALSE(connected());
-      REQUIRE(command<node::UnbanPeer>(two, one.id().hex()).has_value());
+      REQUIRE(command<api::UnbanPeer>(two, one.id().hex()).has_value());
       REQUIRE(world.run_until(connected, 2s));
-      CHECK(state_of(one, two.id()) == node::PeerState::connected);
+      CHECK(state_of(one, two.id()) == api::PeerState::connected);
     }
   }
 }
@@ -104,15 +104,13 @@ TEST_CASE("ban: lifted at any moment of a dial that it makes fail, it leaves nob
   SimPeer two(world, "two", "10.0.0.2");
   one.start({});
   two.start(knowing(one.address));
-  const auto connected = [&] {
-    return one.ask(node::GetStatus{})->peers == 1 && two.ask(node::GetStatus{})->peers == 1;
-  };
-  for (rt::Duration while_banned = 600ms; while_banned < 5s; while_banned += 200ms) {
+  const auto connected = [&] { return one.ask(api::GetStatus{})->peers == 1 && two.ask(api::GetStatus{})->peers == 1; };
+  for (runtime::Duration while_banned = 600ms; while_banned < 5s; while_banned += 200ms) {
     INFO("lifted after " << while_banned / 1ms << " ms");
     REQUIRE(world.run_until(connected, 20s));
-    REQUIRE(command<node::BanPeer>(two, "one").has_value());
+    REQUIRE(command<api::BanPeer>(two, "one").has_value());
     world.executor.advance(while_banned);
-    REQUIRE(command<node::UnbanPeer>(two, one.id().hex()).has_value());
+    REQUIRE(command<api::UnbanPeer>(two, one.id().hex()).has_value());
     REQUIRE(world.run_until(connected, 5s));
     world.executor.advance(10s);
   }
@@ -123,13 +121,13 @@ TEST_CASE("ban: of one that was never met, by its whole id") {
   SimPeer one(world, "one", "10.0.0.1");
   SimPeer two(world, "two", "10.0.0.2");
   one.start({});
-  REQUIRE(command<node::BanPeer>(one, two.id().hex()).has_value());
-  CHECK(command<node::BanPeer>(one, one.id().hex()).error().code == ErrorCode::invalid);
-  CHECK(state_of(one, two.id()) == node::PeerState::banned);
+  REQUIRE(command<api::BanPeer>(one, two.id().hex()).has_value());
+  CHECK(command<api::BanPeer>(one, one.id().hex()).error().code == ErrorCode::invalid);
+  CHECK(state_of(one, two.id()) == api::PeerState::banned);
   two.start(knowing(one.address));
   world.executor.advance(10s);
-  CHECK(one.ask(node::GetStatus{})->peers == 0);
-  CHECK(two.ask(node::GetStatus{})->peers == 0);
+  CHECK(one.ask(api::GetStatus{})->peers == 0);
+  CHECK(two.ask(api::GetStatus{})->peers == 0);
 }
 
 TEST_CASE("ban: a download from a peer that is banned in the middle goes on from another") {
@@ -145,11 +143,11 @@ TEST_CASE("ban: a download from a peer that is banned in the middle goes on from
     options.peers.push_back(seed->address);
   }
   leech.start(options);
-  REQUIRE(world.run_until([&] { return leech.ask(node::GetStatus{})->peers == 2 && offers(leech) == 1; }, 10s));
+  REQUIRE(world.run_until([&] { return leech.ask(api::GetStatus{})->peers == 2 && offers(leech) == 1; }, 10s));
   world.executor.advance(1s);
   REQUIRE(leech.ask(download_of("game")).has_value());
   world.executor.advance(1s);
-  REQUIRE(command<node::BanPeer>(leech, "one").has_value());
+  REQUIRE(command<api::BanPeer>(leech, "one").has_value());
   REQUIRE(world.run_until([&] { return terminal_events(leech) > 0; }, 1min));
   CHECK(leech.count("DownloadGameFilesFinished") == 1);
   CHECK(leech.disk.read("/library/game/big.pak") == two.disk.read("/library/game/big.pak"));

@@ -9,20 +9,20 @@ using namespace std::chrono_literals;
 
 namespace {
 
-std::vector<node::PeerInfo> peers_of(SimPeer& peer) { return peer.ask(node::ListPeers{}).value(); }
+std::vector<api::PeerInfo> peers_of(SimPeer& peer) { return peer.ask(api::ListPeers{}).value(); }
 
-Result<node::PeerInfo> connect(SimPeer& peer, const std::string& address) {
-  node::ConnectPeer command;
+Result<api::PeerInfo> connect(SimPeer& peer, const std::string& address) {
+  api::ConnectPeer command;
   command.address = address;
   return peer.ask(command);
 }
 
-Result<node::Disconnected> disconnect(SimPeer& peer, const std::string& whom) {
-  return peer.ask(node::DisconnectPeer{whom});
+Result<api::Disconnected> disconnect(SimPeer& peer, const std::string& whom) {
+  return peer.ask(api::DisconnectPeer{whom});
 }
 
 bool both_connected(SimPeer& a, SimPeer& b) {
-  return a.ask(node::GetStatus{})->peers == 1 && b.ask(node::GetStatus{})->peers == 1;
+  return a.ask(api::GetStatus{})->peers == 1 && b.ask(api::GetStatus{})->peers == 1;
 }
 
 }  // namespace
@@ -121,14 +121,14 @@ TEST_CASE("a disconnect while the dial is under way: connect says so, and no ses
   LinkConditions slow;
   slow.delay = 300ms;
   world.network.set_conditions(slow);
-  for (const rt::Duration after : {100ms, 500ms, 800ms}) {
+  for (const runtime::Duration after : {100ms, 500ms, 800ms}) {
     INFO(after / 1ms << " ms");
     SimPeer a(world, "a", "10.0.0.1");
     SimPeer b(world, "b", "10.0.0.2");
     b.start({});
     a.start({});
-    std::optional<Result<node::PeerInfo>> answer;
-    node::ConnectPeer command;
+    std::optional<Result<api::PeerInfo>> answer;
+    api::ConnectPeer command;
     command.address = "10.0.0.2";
     a.handle().sender().send(command, [&](auto reply) { answer = std::move(reply); });
     world.executor.advance(after);
@@ -169,7 +169,7 @@ TEST_CASE("a peer of the configuration stays: disconnect ends its session and sa
 
 TEST_CASE("a peer of the configuration is back within seconds, however often it is disconnected, on either side") {
   for (const bool by_dialler : {true, false}) {
-    for (const rt::Duration between : {0s, 2s, 10s}) {
+    for (const runtime::Duration between : {0s, 2s, 10s}) {
       INFO((by_dialler ? "the side that dials disconnects, " : "the other side disconnects, ")
            << between / 1s << " s after each meeting");
       SimWorld world(40);
@@ -186,7 +186,7 @@ TEST_CASE("a peer of the configuration is back within seconds, however often it 
         world.executor.advance(100ms);
         CHECK_FALSE(both_connected(a, b));
         // Who says goodbye at once, again and again, is dialled less often: that is no person.
-        const rt::Duration limit = by_dialler || between > 5s ? 2s : 1min;
+        const runtime::Duration limit = by_dialler || between > 5s ? 2s : 1min;
         REQUIRE(world.run_until([&] { return both_connected(a, b); }, limit));
       }
     }
@@ -225,16 +225,16 @@ TEST_CASE("whatever goes by the id says so of a static peer whose id is not know
   make_small_game(b.disk, "/library/game", 10'000);
   a.resolver.set("den", {*net::SocketAddress::parse(b.address)});
   SimPeer::Options options = knowing("den");
-  options.access.mode = node::AccessMode::open;
+  options.access.mode = access::AccessMode::open;
   a.start(options);
   world.executor.advance(1s);
   const auto check = [](const Error& error, ErrorCode code) {
     CHECK(error.code == code);
     CHECK(error.message.find("\"den\" has not answered yet: its peer id is not known") != std::string::npos);
   };
-  check(a.ask(node::BanPeer{"den"}).error(), ErrorCode::unreachable);
-  check(a.ask(node::PairPeer{"den"}).error(), ErrorCode::unreachable);
-  node::StartDownload download = download_of("game");
+  check(a.ask(api::BanPeer{"den"}).error(), ErrorCode::unreachable);
+  check(a.ask(api::PairPeer{"den"}).error(), ErrorCode::unreachable);
+  api::StartDownload download = download_of("game");
   download.from = {"den"};
   check(a.ask(download).error(), ErrorCode::no_peer_has_it);
 
@@ -243,11 +243,11 @@ TEST_CASE("whatever goes by the id says so of a static peer whose id is not know
   REQUIRE(connect(a, "den"));
   REQUIRE(sees(world, a, 1));
   CHECK(a.ask(download));
-  CHECK(a.ask(node::PairPeer{"den"}).value().id == b.id());
-  CHECK(a.ask(node::UnpairPeer{"den"}).value().id == b.id());
-  CHECK(a.ask(node::BanPeer{"den"}));
-  CHECK(peers_of(a).at(0).state == node::PeerState::banned);
-  CHECK(a.ask(node::UnbanPeer{"den"}));
+  CHECK(a.ask(api::PairPeer{"den"}).value().id == b.id());
+  CHECK(a.ask(api::UnpairPeer{"den"}).value().id == b.id());
+  CHECK(a.ask(api::BanPeer{"den"}));
+  CHECK(peers_of(a).at(0).state == api::PeerState::banned);
+  CHECK(a.ask(api::UnbanPeer{"den"}));
   REQUIRE(world.run_until([&] { return a.count("PeerConnected") == 2; }, 2s));
 }
 
@@ -257,15 +257,15 @@ TEST_CASE("a game that is being downloaded shows where it will be and how many f
   SimPeer a(world, "a", "10.0.0.1");
   SimPeer b(world, "b", "10.0.0.2");
   make_small_game(b.disk, "/library/game", 40'000'000);
-  node::StartDownload download = download_of("game");
+  api::StartDownload download = download_of("game");
   download.wait = 1h;
   a.start(knowing(b.address));
   REQUIRE(a.ask(download));
-  CHECK(a.ask(node::ListGames{}).value().empty());  // nobody knows anything about it yet
+  CHECK(a.ask(api::ListGames{}).value().empty());  // nobody knows anything about it yet
   b.start({});
   REQUIRE(world.run_until([&] { return a.count("DownloadGameFilesBegin") == 1; }, 1min));
   world.executor.advance(2s);
-  auto games = a.ask(node::ListGames{}).value();
+  auto games = a.ask(api::ListGames{}).value();
   REQUIRE(games.size() == 1);
   REQUIRE(games[0].local != nullptr);
   CHECK(games[0].local->state == library::GameState::downloading);

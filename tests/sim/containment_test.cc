@@ -37,11 +37,11 @@ struct Trio {
     both.peers = {seeder.address, leech.address};
     beside.start(both);
     REQUIRE(world.run_until([&] { return all_connected(); }, 30s));
-    REQUIRE(world.run_until([&] { return leech.ask(node::ListGames{}).value().size() == 2; }, 30s));
+    REQUIRE(world.run_until([&] { return leech.ask(api::ListGames{}).value().size() == 2; }, 30s));
   }
 
   bool all_connected() {
-    return std::ranges::all_of(peers(), [](SimPeer* peer) { return peer->ask(node::GetStatus{})->peers == 2; });
+    return std::ranges::all_of(peers(), [](SimPeer* peer) { return peer->ask(api::GetStatus{})->peers == 2; });
   }
   std::array<SimPeer*, 3> peers() { return {&seeder, &leech, &beside}; }
 
@@ -50,7 +50,7 @@ struct Trio {
     REQUIRE(world.run_until([&] { return all_connected(); }, 60s));
     for (SimPeer* peer : peers()) {
       CHECK(peer->count("RuntimeFailed") + peer->count("ServiceRestarted") == 0);
-      const auto status = peer->ask(node::GetStatus{});
+      const auto status = peer->ask(api::GetStatus{});
       REQUIRE(status.has_value());
       for (const auto& service : status->services) CHECK(service.state == "running");
     }
@@ -74,9 +74,9 @@ struct Trio {
     }
   }
 
-  std::vector<node::DownloadInfo> downloads() { return leech.ask(node::ListDownloads{}).value(); }
-  const node::DownloadInfo* find(const std::vector<node::DownloadInfo>& all, const std::string& game) {
-    const auto found = std::ranges::find(all, game, &node::DownloadInfo::game);
+  std::vector<api::DownloadInfo> downloads() { return leech.ask(api::ListDownloads{}).value(); }
+  const api::DownloadInfo* find(const std::vector<api::DownloadInfo>& all, const std::string& game) {
+    const auto found = std::ranges::find(all, game, &api::DownloadInfo::game);
     return found == all.end() ? nullptr : &*found;
   }
   bool told(const std::string& text) const {
@@ -105,13 +105,13 @@ TEST_CASE("what throws inside a download fails that download, keeps what it had,
   CHECK(trio.leech.tasks("download game") + trio.leech.tasks("plan") + trio.leech.tasks("lane") == 0);
   const auto all = trio.downloads();
   REQUIRE(trio.find(all, "game") != nullptr);
-  CHECK(trio.find(all, "game")->state == node::DownloadState::failed);
-  CHECK(trio.leech.ask(node::GetStatus{})->downloads == 0);
+  CHECK(trio.find(all, "game")->state == api::DownloadState::failed);
+  CHECK(trio.leech.ask(api::GetStatus{})->downloads == 0);
   // Closed cleanly: what was received counts for the next attempt.
   const std::string log = trio.leech.disk.read("/library/.peerd/staging/game/log");
   const std::span<const std::uint8_t> bytes(reinterpret_cast<const std::uint8_t*>(log.data()), log.size());
   const Digest version = trio.find(all, "game")->version;
-  const auto content = transfer::parse_log(bytes, version, 11);
+  const auto content = staging::parse_log(bytes, version, 11);
   CHECK(content.clean);
   CHECK(std::ranges::count(content.had, true) >= 2);
 
@@ -150,16 +150,16 @@ TEST_CASE("what throws while a source is read is that source's trouble: the down
 TEST_CASE("what throws inside a command is that command's failure") {
   Trio trio(4);
   REQUIRE(fault::arm("command"));
-  const auto at_once = trio.leech.ask(node::GetStatus{});
+  const auto at_once = trio.leech.ask(api::GetStatus{});
   REQUIRE_FALSE(at_once.has_value());
   CHECK(at_once.error().code == ErrorCode::internal);
   CHECK(at_once.error().message == "the command failed: command: told to fail");
   REQUIRE(fault::arm("command"));
-  const auto later = trio.leech.ask(node::ListTasks{});
+  const auto later = trio.leech.ask(api::ListTasks{});
   REQUIRE_FALSE(later.has_value());
   CHECK(later.error().code == ErrorCode::internal);
   CHECK(later.error().message == "the command failed: command: told to fail");
-  CHECK(trio.leech.ask(node::ListTasks{}).has_value());
+  CHECK(trio.leech.ask(api::ListTasks{}).has_value());
   trio.check_sessions_untouched();
   trio.check_rest();
 }

@@ -31,11 +31,11 @@ void fill_library(MemoryDisk& disk, std::size_t index, std::size_t peers) {
   }
 }
 
-class MemoryPort final : public node::Network {
+class MemoryPort final : public api::Network {
  public:
   explicit MemoryPort(std::unique_ptr<MemoryTransport> transport) : transport_(std::move(transport)) {}
   net::Transport& transport() override { return *transport_; }
-  rt::Task<void> run(rt::CancellationToken token) override { return transport_->run(std::move(token)); }
+  runtime::Task<void> run(runtime::CancellationToken token) override { return transport_->run(std::move(token)); }
 
  private:
   std::unique_ptr<MemoryTransport> transport_;
@@ -44,7 +44,7 @@ class MemoryPort final : public node::Network {
 /// A whole peer on the in-memory network.
 class CrowdPeer {
  public:
-  CrowdPeer(rt::ManualExecutor& executor, MemoryNetwork& network, std::size_t index, std::size_t peers)
+  CrowdPeer(runtime::ManualExecutor& executor, MemoryNetwork& network, std::size_t index, std::size_t peers)
       : address_("10.0." + std::to_string(index / 250) + "." + std::to_string(index % 250 + 1) + ":24747"),
         identity_(seeded_identity(index + 1)),
         random_(seeded_random(index + 1)),
@@ -54,7 +54,7 @@ class CrowdPeer {
         resolver_(net::system_resolver(workers_)),
         scope_(executor, "peer" + std::to_string(index), never_.token()) {
     fill_library(disk_, index, peers);
-    node::PeerOptions options(identity_);
+    api::PeerOptions options(identity_);
     options.environment.control = options.environment.net = &scope_;
     options.environment.workers = &workers_;
     options.environment.store_thread = &store_thread_;
@@ -65,7 +65,7 @@ class CrowdPeer {
     options.environment.wall_clock = [&executor] {
       return 1'800'000'000'000'000'000 + std::chrono::nanoseconds(executor.now().time_since_epoch()).count();
     };
-    options.make_network = [this, &network](rt::Scope& scope) {
+    options.make_network = [this, &network](runtime::Scope& scope) {
       return std::make_unique<MemoryPort>(network.attach(scope, *net::SocketAddress::parse(address_), identity_.id()));
     };
     options.name = "peer" + std::to_string(index);
@@ -73,51 +73,51 @@ class CrowdPeer {
     options.roots = {"/library"};
     options.settle = 100ms;
     if (index > 0) options.peers = {"10.0.0.1:24747"};
-    options.on_event = [this](const node::Event& event) { count(event); };
-    handle_ = node::start_peer(std::move(options));
+    options.on_event = [this](const api::Event& event) { count(event); };
+    handle_ = api::start_peer(std::move(options));
   }
 
   std::size_t met = 0, lost = 0;
 
-  std::vector<node::GameInfo> games() {
-    std::vector<node::GameInfo> all;
-    handle_->sender().send(node::ListGames{}, [&all](Result<std::vector<node::GameInfo>> reply) { all = *reply; });
-    run_sync(dynamic_cast<rt::ManualExecutor&>(scope_.executor()),
-             rt::sleep_for(scope_.executor(), 1ms, rt::CancellationToken()));
+  std::vector<api::GameInfo> games() {
+    std::vector<api::GameInfo> all;
+    handle_->sender().send(api::ListGames{}, [&all](Result<std::vector<api::GameInfo>> reply) { all = *reply; });
+    run_sync(dynamic_cast<runtime::ManualExecutor&>(scope_.executor()),
+             runtime::sleep_for(scope_.executor(), 1ms, runtime::CancellationToken()));
     return all;
   }
   void shutdown() { handle_->shutdown(); }
   void join() {
-    run_sync(dynamic_cast<rt::ManualExecutor&>(scope_.executor()), scope_.join());
+    run_sync(dynamic_cast<runtime::ManualExecutor&>(scope_.executor()), scope_.join());
     handle_.reset();
   }
 
  private:
-  void count(const node::Event& event) {
-    const auto* peer = std::get_if<node::PeerEvent>(&event);
+  void count(const api::Event& event) {
+    const auto* peer = std::get_if<api::PeerEvent>(&event);
     if (peer == nullptr) return;
-    met += peer->kind == node::PeerEvent::Kind::connected ? 1 : 0;
-    lost += peer->kind == node::PeerEvent::Kind::lost ? 1 : 0;
+    met += peer->kind == api::PeerEvent::Kind::connected ? 1 : 0;
+    lost += peer->kind == api::PeerEvent::Kind::lost ? 1 : 0;
   }
 
   std::string address_;
   net::Identity identity_;
   MemoryDisk disk_;
   std::unique_ptr<Random> random_;
-  rt::ManualWorkers workers_;
-  rt::ManualWorkers store_thread_;
+  runtime::ManualWorkers workers_;
+  runtime::ManualWorkers store_thread_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<net::Resolver> resolver_;
-  rt::CancellationSource never_;
-  rt::Scope scope_;
-  std::optional<node::PeerRuntimeHandle> handle_;
+  runtime::CancellationSource never_;
+  runtime::Scope scope_;
+  std::optional<api::PeerRuntimeHandle> handle_;
 };
 
 /// Every game is there, with two holders, of which one may be the peer itself.
-void check_catalogue(const std::vector<node::GameInfo>& games, std::size_t index, std::size_t peers) {
+void check_catalogue(const std::vector<api::GameInfo>& games, std::size_t index, std::size_t peers) {
   INFO("peer " << index);
   REQUIRE(games.size() == peers);
-  for (const node::GameInfo& game : games) {
+  for (const api::GameInfo& game : games) {
     INFO(game.id);
     REQUIRE(game.remote.size() == 1);
     const bool mine = game.id == game_name(index) || game.id == game_name((index + 1) % peers);
@@ -127,13 +127,13 @@ void check_catalogue(const std::vector<node::GameInfo>& games, std::size_t index
 }
 
 void check_crowd_in_memory(std::size_t count) {
-  rt::ManualExecutor executor;
+  runtime::ManualExecutor executor;
   MemoryNetwork network(executor);
   const std::size_t heap_before = mallinfo2().uordblks;
   std::vector<std::unique_ptr<CrowdPeer>> peers;
   for (std::size_t i = 0; i < count; ++i) peers.push_back(std::make_unique<CrowdPeer>(executor, network, i, count));
   const auto all_met = [&] { return std::ranges::all_of(peers, [&](auto& peer) { return peer->met >= count - 1; }); };
-  const rt::TimePoint began = executor.now();
+  const runtime::TimePoint began = executor.now();
   while (!all_met() && executor.now() - began < 5min) executor.advance(100ms);
   const double seconds = std::chrono::duration<double>(executor.now() - began).count();
   for (const auto& peer : peers) REQUIRE(peer->met == count - 1);
@@ -179,7 +179,7 @@ void check_crowd_with_packets(std::size_t count) {
   std::printf("%zu peers over packets: %.0f datagrams a minute and peer\n", count,
               static_cast<double>(world.network.stats().sent - before) / static_cast<double>(count));
   for (std::size_t i = 0; i < count; ++i) {
-    check_catalogue(peers[i]->ask(node::ListGames{}).value(), i, count);
+    check_catalogue(peers[i]->ask(api::ListGames{}).value(), i, count);
     CHECK(peers[i]->count("PeerConnected") == count - 1);
     CHECK(peers[i]->count("PeerLost") == 0);
   }

@@ -30,12 +30,12 @@ struct Counts {
 
 /// `stays` runs all the time; `peers` others come and go as the seed has it, politely or not, and download what they
 /// find.
-void live(SimWorld& world, SimPeer& stays, std::size_t peers, Random& random, rt::Duration time) {
+void live(SimWorld& world, SimPeer& stays, std::size_t peers, Random& random, runtime::Duration time) {
   std::vector<std::unique_ptr<SimPeer>> others;
   for (std::size_t i = 0; i < peers; ++i) {
     others.push_back(std::make_unique<SimPeer>(world, "peer" + std::to_string(i), "10.0.0." + std::to_string(i + 1)));
   }
-  const rt::TimePoint end = world.executor.now() + time;
+  const runtime::TimePoint end = world.executor.now() + time;
   std::uint64_t crash = 1;
   while (world.executor.now() < end) {
     SimPeer& peer = *others[random.below(others.size())];
@@ -43,11 +43,11 @@ void live(SimWorld& world, SimPeer& stays, std::size_t peers, Random& random, rt
       peer.start(knowing(stays.address));
       peer.handle().sender().send(
           [] {
-            node::StartDownload start = download_of("game");
+            api::StartDownload start = download_of("game");
             start.wait = 1min;
             return start;
           }(),
-          [](Result<node::DownloadInfo>) {});
+          [](Result<api::DownloadInfo>) {});
     } else if (random.below(2) == 0) {
       peer.stop();
       CHECK(peer.exit().overran.empty());
@@ -68,11 +68,11 @@ Counts rest(SimWorld& world, SimPeer& stays) {
   counts.descriptors = descriptors();
   counts.files = stays.disk.open_files() + stays.disk.open_directories();
   counts.heap = mallinfo2().uordblks;
-  CHECK(stays.ask(node::ListPeers{})->empty());
+  CHECK(stays.ask(api::ListPeers{})->empty());
   return counts;
 }
 
-void check_day(std::size_t peers, rt::Duration before, rt::Duration time) {
+void check_day(std::size_t peers, runtime::Duration before, runtime::Duration time) {
   SimWorld world(99);
   SimPeer stays(world, "stays", "10.0.1.1");
   make_small_game(stays.disk, "/library/game", 300'000);

@@ -10,7 +10,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr rt::Duration kLimit = 2200ms;
+constexpr runtime::Duration kLimit = 2200ms;
 
 LinkConditions full_speed() {
   LinkConditions conditions;
@@ -19,7 +19,7 @@ LinkConditions full_speed() {
 }
 
 /// The host of `victim` is cut off in the middle of the download from `seeder` to `leech`, and it stops right then.
-void stop_when_cut(std::uint64_t seed, bool stop_sender, rt::Duration between) {
+void stop_when_cut(std::uint64_t seed, bool stop_sender, runtime::Duration between) {
   SimWorld world(seed);
   world.network.set_conditions(full_speed());
   SimPeer seeder(world, "seed", "10.0.0.1");
@@ -33,10 +33,10 @@ void stop_when_cut(std::uint64_t seed, bool stop_sender, rt::Duration between) {
   beside.start(both);
   REQUIRE(sees(world, leech, 1));
   SimPeer& victim = stop_sender ? seeder : leech;
-  REQUIRE(world.run_until([&] { return victim.ask(node::GetStatus{})->peers == 2; }, 30s));
+  REQUIRE(world.run_until([&] { return victim.ask(api::GetStatus{})->peers == 2; }, 30s));
   REQUIRE(leech.ask(download_of("game")).has_value());
   const auto in_the_middle = [&] {
-    const auto rows = leech.ask(node::ListDownloads{}).value();
+    const auto rows = leech.ask(api::ListDownloads{}).value();
     return !rows.empty() && rows.front().bytes_done > 4'000'000;
   };
   REQUIRE(world.run_until(in_the_middle, 30s));
@@ -45,7 +45,7 @@ void stop_when_cut(std::uint64_t seed, bool stop_sender, rt::Duration between) {
   world.network.cut(*net::SocketAddress::parse(victim.address));
   world.executor.advance(between);
   CHECK(victim.count("PeerLost") + victim.count("PeerGoodbye") == 0);
-  const rt::TimePoint asked = world.executor.now();
+  const runtime::TimePoint asked = world.executor.now();
   victim.request_shutdown();
   REQUIRE(world.run_until([&] { return victim.stopped(); }, kLimit));
   INFO("stopped after " << (world.executor.now() - asked) / 1ms << " ms");
@@ -62,7 +62,7 @@ void stop_when_cut(std::uint64_t seed, bool stop_sender, rt::Duration between) {
 
 TEST_CASE("a stop on a network that has just died is clean and in time") {
   for (const bool stop_sender : {true, false}) {
-    for (const rt::Duration between : {0ms, 3ms, 50ms, 400ms}) {
+    for (const runtime::Duration between : {0ms, 3ms, 50ms, 400ms}) {
       INFO((stop_sender ? "the sender" : "the receiver") << ", " << between / 1ms << " ms after the cut");
       stop_when_cut(41, stop_sender, between);
     }

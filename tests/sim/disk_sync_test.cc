@@ -16,10 +16,10 @@ TEST_CASE("doctor: a disk that takes bytes but cannot sync them is bad") {
   peer.disk.on_call([](std::string_view operation, const std::string& path, std::uint64_t) {
     return operation == "file_sync" && path.ends_with("/.peerd/doctor") ? EIO : 0;
   });
-  const auto findings = peer.ask(node::Diagnose{}).value();
-  const auto disk = std::ranges::find(findings, "disk", &node::Finding::subject);
+  const auto findings = peer.ask(api::Diagnose{}).value();
+  const auto disk = std::ranges::find(findings, "disk", &api::Finding::subject);
   REQUIRE(disk != findings.end());
-  CHECK(disk->verdict == node::Finding::Verdict::bad);
+  CHECK(disk->verdict == api::Finding::Verdict::bad);
   CHECK_FALSE(peer.disk.exists("/library/.peerd/doctor"));
   peer.disk.on_call({});
 }
@@ -42,12 +42,12 @@ TEST_CASE("a cancelled download is discarded without logging what was received")
   });
   REQUIRE(world.run_until(
       [&] {
-        const auto downloads = leech.ask(node::ListDownloads{}).value();
+        const auto downloads = leech.ask(api::ListDownloads{}).value();
         return !downloads.empty() && downloads[0].bytes_received >= 500'000;
       },
       1min));
   cancelling = true;
-  node::CancelDownload cancel;
+  api::CancelDownload cancel;
   cancel.game = "game";
   REQUIRE(leech.ask(cancel).has_value());
   CHECK(logged == 0);

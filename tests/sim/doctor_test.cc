@@ -11,13 +11,13 @@
 using namespace peer;
 using namespace peer::test;
 using namespace std::chrono_literals;
-using Judgement = node::Finding::Verdict;
+using Judgement = api::Finding::Verdict;
 
 namespace {
 
-std::optional<node::Finding> about(SimPeer& peer, const std::string& subject) {
-  const auto findings = peer.ask(node::Diagnose{}).value();
-  const auto found = std::ranges::find(findings, subject, &node::Finding::subject);
+std::optional<api::Finding> about(SimPeer& peer, const std::string& subject) {
+  const auto findings = peer.ask(api::Diagnose{}).value();
+  const auto found = std::ranges::find(findings, subject, &api::Finding::subject);
   return found == findings.end() ? std::nullopt : std::optional(*found);
 }
 
@@ -75,8 +75,8 @@ TEST_CASE("doctor: a game from the future shows a clock that is wrong") {
 
   seed.disk.write("/library/later/file", "x");
   seed.disk.set_mtime("/library/later/file", world.wall_clock() + 49 * 3'600'000'000'000);
-  REQUIRE(seed.ask(node::Rescan{}).has_value());
-  REQUIRE(world.run_until([&] { return peer.ask(node::ListGames{}).value().size() == 2; }, 60s));
+  REQUIRE(seed.ask(api::Rescan{}).has_value());
+  REQUIRE(world.run_until([&] { return peer.ask(api::ListGames{}).value().size() == 2; }, 60s));
   const auto clock = about(peer, "clock");
   CHECK(clock->verdict == Judgement::warning);
   CHECK(clock->text.find("later") != std::string::npos);
@@ -104,7 +104,7 @@ TEST_CASE("doctor: a library root that is gone stays so, is told by every comman
   SimPeer peer(world, "peer", "10.0.0.1");
   make_small_game(peer.disk, "/library/game", 1000);
   peer.start({});
-  const auto games = [&] { return peer.ask(node::ListGames{}).value(); };
+  const auto games = [&] { return peer.ask(api::ListGames{}).value(); };
   REQUIRE(world.run_until([&] { return games().size() == 1 && games()[0].local->offered; }, 60s));
   CHECK(games().missing_roots.empty());
   peer.disk.remove("/library");
@@ -116,16 +116,16 @@ TEST_CASE("doctor: a library root that is gone stays so, is told by every comman
     CHECK(about(peer, "library")->verdict == Judgement::bad);
     CHECK_FALSE(peer.disk.exists("/library"));
   }
-  const auto rescanned = peer.ask(node::Rescan{}).value();
+  const auto rescanned = peer.ask(api::Rescan{}).value();
   REQUIRE(rescanned.size() == 1);
   CHECK(rescanned[0].path == "/library");
   CHECK(games().missing_roots == rescanned);
-  CHECK(peer.ask(node::GetStatus{})->missing_roots == rescanned);
+  CHECK(peer.ask(api::GetStatus{})->missing_roots == rescanned);
   CHECK(games().empty());
   world.executor.advance(10min);
   CHECK_FALSE(peer.disk.exists("/library"));
   make_small_game(peer.disk, "/library/game", 1000);
-  REQUIRE(world.run_until([&] { return peer.ask(node::GetStatus{})->missing_roots.empty(); }, 4s));
+  REQUIRE(world.run_until([&] { return peer.ask(api::GetStatus{})->missing_roots.empty(); }, 4s));
   REQUIRE(world.run_until([&] { return games().size() == 1; }, 1s));
 }
 
@@ -140,7 +140,7 @@ TEST_CASE("metrics: every line is one of Prometheus's, and the figures are those
   REQUIRE(leech.ask(download_of("game")).has_value());
   REQUIRE(world.run_until([&] { return leech.count("DownloadGameFilesFinished") == 1; }, 20s));
 
-  const std::string text = leech.ask(node::GetMetrics{}).value();
+  const std::string text = leech.ask(api::GetMetrics{}).value();
   const std::regex line(
       R"(# (HELP|TYPE) peerd_[a-z_]+ .+|peerd_[a-z_]+(\{[a-z_]+="[^"\\\n]*"\})? -?[0-9]+(\.[0-9]+)?(e[-+][0-9]+)?)");
   std::istringstream lines(text);
@@ -153,5 +153,5 @@ TEST_CASE("metrics: every line is one of Prometheus's, and the figures are those
   CHECK(sample(text, "peerd_games_offered") == 1);
   CHECK(sample(text, "peerd_peers_connected") == 1);
   const std::string sent = "peerd_sent_bytes_total{peer_id=\"" + leech.id().hex() + "\"}";
-  CHECK(sample(seed.ask(node::GetMetrics{}).value(), sent) >= 5'000'000);
+  CHECK(sample(seed.ask(api::GetMetrics{}).value(), sent) >= 5'000'000);
 }

@@ -12,8 +12,8 @@ namespace {
 
 net::SocketAddress host(const SimPeer& peer) { return *net::SocketAddress::parse(peer.address); }
 
-node::DownloadInfo only_download(SimPeer& peer) {
-  const auto all = peer.ask(node::ListDownloads{}).value();
+api::DownloadInfo only_download(SimPeer& peer) {
+  const auto all = peer.ask(api::ListDownloads{}).value();
   REQUIRE(all.size() == 1);
   return all[0];
 }
@@ -105,13 +105,13 @@ TEST_CASE("all peers gone is told once and alone: after a goodbye, and after a d
       world.network.cut(host(seed));
     }
     REQUIRE(world.run_until([&] { return terminal_events(leech) > 0; }, 2min));
-    CHECK(world.executor.now() - before < (politely ? rt::Duration(3s) : rt::Duration(32s)));
+    CHECK(world.executor.now() - before < (politely ? runtime::Duration(3s) : runtime::Duration(32s)));
     world.executor.advance(10s);
     CHECK(terminal_events(leech) == 1);
     CHECK(leech.count("DownloadGameFilesAllPeersGone") == 1);
     CHECK(leech.count(politely ? "PeerGoodbye" : "PeerLost") == 1);
-    CHECK(leech.ask(node::GetStatus{})->downloads == 0);
-    CHECK(only_download(leech).state == node::DownloadState::peers_gone);
+    CHECK(leech.ask(api::GetStatus{})->downloads == 0);
+    CHECK(only_download(leech).state == api::DownloadState::peers_gone);
   }
 }
 
@@ -121,7 +121,7 @@ TEST_CASE("with a wait the loss of all peers is no end before the time is over")
   SimPeer seed(world, "seed", "10.0.0.1");
   SimPeer leech(world, "leech", "10.0.0.3");
   REQUIRE(meet(world, leech, {&seed}));
-  node::StartDownload start = download_of("game");
+  api::StartDownload start = download_of("game");
   start.wait = 2min;
   REQUIRE(leech.ask(start).has_value());
   REQUIRE(received(world, leech, 2'000'000));
@@ -147,10 +147,10 @@ TEST_CASE("a download may wait for a game nobody has: in that version, from that
   SimPeer leech(world, "leech", "10.0.0.3");
   leech.start(knowing(seed.address));
   CHECK(leech.ask(download_of("game")).error().code == ErrorCode::no_such_game);
-  node::StartDownload start = download_of("game");
+  api::StartDownload start = download_of("game");
   start.wait = 1min;
   SECTION("it comes") {
-    REQUIRE(leech.ask(start)->state == node::DownloadState::queued);
+    REQUIRE(leech.ask(start)->state == api::DownloadState::queued);
     world.executor.advance(20s);
     make_small_game(seed.disk, "/library/game", 100'000);
     seed.start({});
@@ -159,23 +159,23 @@ TEST_CASE("a download may wait for a game nobody has: in that version, from that
   }
   SECTION("another version comes") {
     start.version = "0123456789abcdef";
-    REQUIRE(leech.ask(start)->state == node::DownloadState::queued);
+    REQUIRE(leech.ask(start)->state == api::DownloadState::queued);
     make_small_game(seed.disk, "/library/game", 100'000);
     seed.start({});
     world.executor.advance(50s);
-    CHECK(only_download(leech).state == node::DownloadState::queued);
+    CHECK(only_download(leech).state == api::DownloadState::queued);
     world.executor.advance(20s);
-    CHECK(only_download(leech).state == node::DownloadState::failed);
+    CHECK(only_download(leech).state == api::DownloadState::failed);
     CHECK(only_download(leech).error->code == ErrorCode::no_peer_has_it);
     CHECK(leech.count("DownloadGameFilesBegin") == 0);
   }
   SECTION("cancelled before") {
     REQUIRE(leech.ask(start).has_value());
-    node::CancelDownload cancel;
+    api::CancelDownload cancel;
     cancel.game = "game";
     REQUIRE(leech.ask(cancel).has_value());
     world.executor.advance(1s);
-    CHECK(only_download(leech).state == node::DownloadState::cancelled);
+    CHECK(only_download(leech).state == api::DownloadState::cancelled);
     CHECK(terminal_events(leech) == 0);
     CHECK(leech.ask(start).has_value());  // and it may be asked for again
   }
@@ -186,7 +186,7 @@ TEST_CASE("one that waits for its peer does not hold up those behind it") {
   SimPeer seed(world, "seed", "10.0.0.1");
   SimPeer leech(world, "leech", "10.0.0.3");
   REQUIRE(meet(world, leech, {&seed}));
-  node::StartDownload waiting = download_of("elsewhere");
+  api::StartDownload waiting = download_of("elsewhere");
   waiting.wait = 1h;
   REQUIRE(leech.ask(waiting).has_value());
   REQUIRE(leech.ask(download_of("game")).has_value());
@@ -202,9 +202,9 @@ TEST_CASE("downloads take turns in the order they were asked for") {
   SimPeer::Options options = knowing(seed.address);
   options.parallel = 1;
   leech.start(options);
-  REQUIRE(world.run_until([&] { return leech.ask(node::ListGames{})->size() == 4; }, 10s));
+  REQUIRE(world.run_until([&] { return leech.ask(api::ListGames{})->size() == 4; }, 10s));
   for (const char* game : {"c", "b", "d", "a"}) REQUIRE(leech.ask(download_of(game)).has_value());
-  node::CancelDownload cancel;
+  api::CancelDownload cancel;
   cancel.game = "b";
   REQUIRE(leech.ask(cancel).has_value());
   REQUIRE(world.run_until([&] { return leech.count("DownloadGameFilesFinished") == 3; }, 1min));
@@ -227,7 +227,7 @@ TEST_CASE("no more downloads run at once than are allowed, also when several pla
   SimPeer::Options options = knowing(seed.address);
   options.parallel = 2;
   leech.start(options);
-  REQUIRE(world.run_until([&] { return leech.ask(node::ListGames{})->size() == games.size(); }, 10s));
+  REQUIRE(world.run_until([&] { return leech.ask(api::ListGames{})->size() == games.size(); }, 10s));
   for (const std::string& game : games) REQUIRE(leech.ask(download_of(game)).has_value());
   REQUIRE(world.run_until([&] { return leech.count("DownloadGameFilesFinished") == games.size(); }, 1min));
   int running = 0;
@@ -246,7 +246,7 @@ TEST_CASE("a download that is cancelled ends once, leaves nothing, and may begin
   REQUIRE(meet(world, leech, {&seed}));
   REQUIRE(leech.ask(download_of("game")).has_value());
   REQUIRE(received(world, leech, 5'000'000));
-  node::CancelDownload cancel;
+  api::CancelDownload cancel;
   cancel.game = "game";
   REQUIRE(leech.ask(cancel).has_value());
   REQUIRE(world.run_until([&] { return leech.count("DownloadGameFilesCancelled") == 1; }, 100ms));
@@ -254,7 +254,7 @@ TEST_CASE("a download that is cancelled ends once, leaves nothing, and may begin
   CHECK_FALSE(leech.ask(cancel).has_value());
   world.executor.advance(1s);
   CHECK(terminal_events(leech) == 1);
-  CHECK(leech.ask(node::GetStatus{})->downloads == 0);
+  CHECK(leech.ask(api::GetStatus{})->downloads == 0);
   CHECK_FALSE(leech.disk.exists("/library/.peerd/staging/game"));
   REQUIRE(leech.ask(download_of("game")).has_value());
   REQUIRE(world.run_until([&] { return leech.count("DownloadGameFilesFinished") == 1; }, 1min));
@@ -282,7 +282,7 @@ TEST_CASE("cut off by a stop or by a power cut, nothing is said of it, and the n
     world.network.cut(host(seed));
     leech.start(knowing(seed.address));
     world.executor.advance(30s);
-    CHECK(only_download(leech).state == node::DownloadState::queued);
+    CHECK(only_download(leech).state == api::DownloadState::queued);
     CHECK(terminal_events(leech) == 0);
     const auto begun = leech.count("DownloadGameFilesBegin");
     world.network.restore(host(seed));
@@ -294,7 +294,7 @@ TEST_CASE("cut off by a stop or by a power cut, nothing is said of it, and the n
     leech.stop();
     leech.start(knowing(seed.address));
     world.executor.advance(10s);
-    CHECK(leech.ask(node::ListDownloads{})->empty());
+    CHECK(leech.ask(api::ListDownloads{})->empty());
   }
 }
 
@@ -304,7 +304,7 @@ TEST_CASE("only the peers that were named are asked") {
   SimPeer two(world, "two", "10.0.0.2");
   SimPeer leech(world, "leech", "10.0.0.3");
   REQUIRE(meet(world, leech, {&one, &two}));
-  node::StartDownload start = download_of("game");
+  api::StartDownload start = download_of("game");
   start.from = {"nobody"};
   CHECK_FALSE(leech.ask(start).has_value());
   start.from = {"two"};
@@ -332,7 +332,7 @@ TEST_CASE("what is here but not looked at yet is not fetched again, nor replaced
     REQUIRE(leech.ask(download_of("game")).has_value());
     world.executor.advance(30s);
     CHECK(leech.count("DownloadGameFilesBegin") == 0);
-    CHECK(only_download(leech).state == node::DownloadState::finished);
+    CHECK(only_download(leech).state == api::DownloadState::finished);
     CHECK_FALSE(leech.disk.exists("/library/.peerd/replaced/game"));
     CHECK(leech.disk.read("/library/game/file") == (same ? "content" : "content of leech"));
   }

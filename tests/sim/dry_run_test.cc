@@ -9,8 +9,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-Result<node::DownloadInfo> plan(SimPeer& peer, const std::string& game) {
-  node::StartDownload command = download_of(game);
+Result<api::DownloadInfo> plan(SimPeer& peer, const std::string& game) {
+  api::StartDownload command = download_of(game);
   command.dry_run = true;
   return peer.ask(command);
 }
@@ -25,7 +25,7 @@ TEST_CASE("dry run: size, reuse, sources, space and time are told, and nothing i
   leech.disk.write("/library/mine/copy", content(5'000'000, 5'000'000));
   seed.start({});
   leech.start(knowing(seed.address));
-  REQUIRE(world.run_until([&] { return leech.ask(node::ListGames{})->size() == 2; }, 10s));
+  REQUIRE(world.run_until([&] { return leech.ask(api::ListGames{})->size() == 2; }, 10s));
   world.executor.advance(2s);
   const auto before = leech.disk.tree("/library");
   const auto told = plan(leech, "game");
@@ -40,7 +40,7 @@ TEST_CASE("dry run: size, reuse, sources, space and time are told, and nothing i
   CHECK(told->eta_s.has_value());
   CHECK_FALSE(told->error.has_value());
   CHECK(leech.disk.tree("/library") == before);
-  CHECK(leech.ask(node::ListDownloads{})->empty());
+  CHECK(leech.ask(api::ListDownloads{})->empty());
   CHECK(leech.count("DownloadGameFilesBegin") == 0);
   CHECK(plan(leech, "nothing").error().code == ErrorCode::no_such_game);
 
@@ -55,5 +55,5 @@ TEST_CASE("dry run: size, reuse, sources, space and time are told, and nothing i
   REQUIRE(world.run_until([&] { return leech.count("DownloadGameFilesFinished") == 1; }, 10s));
   const auto here = plan(leech, "game");
   REQUIRE(here.has_value());
-  CHECK(here->state == node::DownloadState::finished);
+  CHECK(here->state == api::DownloadState::finished);
 }

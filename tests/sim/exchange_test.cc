@@ -11,11 +11,10 @@ using namespace peer::test;
 using namespace std::chrono_literals;
 
 namespace {
-std::vector<node::PeerInfo> peers_of(SimPeer& peer) { return peer.ask(node::ListPeers{}).value(); }
+std::vector<api::PeerInfo> peers_of(SimPeer& peer) { return peer.ask(api::ListPeers{}).value(); }
 
 std::size_t connected(SimPeer& peer) {
-  return static_cast<std::size_t>(
-      std::ranges::count(peers_of(peer), node::PeerState::connected, &node::PeerInfo::state));
+  return static_cast<std::size_t>(std::ranges::count(peers_of(peer), api::PeerState::connected, &api::PeerInfo::state));
 }
 
 protocol::PeerHint hint_of(std::uint64_t number, const std::string& address) {
@@ -63,8 +62,8 @@ TEST_CASE("one static peer bridges two groups: everybody meets everybody, once, 
       CHECK(connected(*peer) == 5);
       CHECK(peer->count("PeerConnected") == 5);
       CHECK(peer->count("PeerLost") == 0);
-      CHECK(peer->ask(node::ListGames{}).value().size() == 6);
-      for (const node::PeerInfo& other : peers_of(*peer)) CHECK_FALSE(other.found_by.empty());
+      CHECK(peer->ask(api::ListGames{}).value().size() == 6);
+      for (const api::PeerInfo& other : peers_of(*peer)) CHECK_FALSE(other.found_by.empty());
     }
     // Whoever was met by a hint serves as anybody else.
     REQUIRE(peers[1]->ask(download_of("game5")).has_value());
@@ -117,7 +116,7 @@ TEST_CASE("hints are bounded and tried once each, and only where a peer may be")
   greet(world, raw, peer);
   const auto trying = [&] {
     std::size_t count = 0;
-    for (const auto& task : peer.ask(node::ListTasks{}).value()) count += task.name.starts_with("try ") ? 1 : 0;
+    for (const auto& task : peer.ask(api::ListTasks{}).value()) count += task.name.starts_with("try ") ? 1 : 0;
     return count;
   };
   SECTION("elsewhere") {
@@ -171,7 +170,7 @@ TEST_CASE("a hint with a wrong id leads nowhere") {
   raw.send(protocol::PeerHints{{right}});
   REQUIRE(world.run_until([&] { return connected(peer) == 2; }, 10s));
   const auto listed = peers_of(peer);
-  const auto met = std::ranges::find(listed, std::optional(other.id()), &node::PeerInfo::id);
+  const auto met = std::ranges::find(listed, std::optional(other.id()), &api::PeerInfo::id);
   REQUIRE(met != listed.end());
   CHECK(met->found_by == std::vector<std::string>{"exchange"});
 }

@@ -12,7 +12,7 @@
 using namespace peer;
 using namespace peer::test;
 using namespace std::chrono_literals;
-using Judgement = node::Finding::Verdict;
+using Judgement = api::Finding::Verdict;
 
 namespace {
 
@@ -20,11 +20,11 @@ bool told(const SimWorld& world, const std::string& text) {
   return std::ranges::any_of(world.trace, [&](const std::string& line) { return line.ends_with(text); });
 }
 
-bool can_connect(SimPeer& peer) { return peer.ask(node::GetStatus{})->peers == 1; }
+bool can_connect(SimPeer& peer) { return peer.ask(api::GetStatus{})->peers == 1; }
 
 std::size_t sessions(SimPeer& peer) {
   std::size_t count = 0;
-  for (const auto& task : peer.ask(node::ListTasks{}).value()) count += task.parent.starts_with("session ") ? 1 : 0;
+  for (const auto& task : peer.ask(api::ListTasks{}).value()) count += task.parent.starts_with("session ") ? 1 : 0;
   return count;
 }
 
@@ -34,7 +34,7 @@ TEST_CASE("a peer whose endpoint cannot be made says why, and ends as one that f
   SimWorld world(401);
   SimPeer peer(world, "peer", "10.0.0.1");
   SimPeer::Options options;
-  options.make_network = [](rt::Scope&) -> std::unique_ptr<node::Network> {
+  options.make_network = [](runtime::Scope&) -> std::unique_ptr<api::Network> {
     throw std::runtime_error("no certificate can be made");
   };
   peer.start(options);
@@ -76,8 +76,8 @@ TEST_CASE("what throws in the inbox or in the endpoint ends the peer, and is wha
 
 namespace {
 /// Opens a session, begins it in a way that no peer does, and leaves its side of it open.
-rt::Task<bool> hold_on(rt::Executor& executor, net::Link& link) {
-  const rt::CancellationToken never;
+runtime::Task<bool> hold_on(runtime::Executor& executor, net::Link& link) {
+  const runtime::CancellationToken never;
   const net::RequestHead head{"POST", protocol::format_route(protocol::SessionRoute{}), {}};
   auto opened = co_await link.request(head, true, never);
   if (!opened) co_return false;
@@ -90,10 +90,10 @@ rt::Task<bool> hold_on(rt::Executor& executor, net::Link& link) {
   frame->insert(frame->end(), text.begin(), text.end());
   const auto written = co_await stream->writer().write(frame, never);
   if (!written) co_return false;
-  co_await rt::sleep_for(executor, 30s, never);
+  co_await runtime::sleep_for(executor, 30s, never);
   co_return true;
 }
-rt::Task<void> note(rt::Task<bool> task, std::optional<bool>* out) { *out = co_await task; }
+runtime::Task<void> note(runtime::Task<bool> task, std::optional<bool>* out) { *out = co_await task; }
 }  // namespace
 
 TEST_CASE("a session that is closed here ends half a second later, though the other side leaves its own open") {
@@ -103,8 +103,8 @@ TEST_CASE("a session that is closed here ends half a second later, though the ot
   REQUIRE(world.run_until([&] { return peer.count("RuntimeReady") == 1; }, 5s));
   Stranger stranger(world, "10.0.0.9");
   net::Link& link = stranger.dial(peer.address);
-  const rt::CancellationSource never;
-  rt::Scope scope(world.executor, "stranger", never.token());
+  const runtime::CancellationSource never;
+  runtime::Scope scope(world.executor, "stranger", never.token());
   std::optional<bool> held;
   scope.spawn("hold on", note(hold_on(world.executor, link), &held));
   REQUIRE(world.run_until([&] { return sessions(peer) > 0; }, 2s));
@@ -120,18 +120,18 @@ TEST_CASE("a pairing that cannot be saved holds and says that it will not outlas
   SimPeer peer(world, "peer", "10.0.0.1");
   SimPeer other(world, "other", "10.0.0.2");
   SimPeer::Options options;
-  options.access.mode = node::AccessMode::paired;
+  options.access.mode = access::AccessMode::paired;
   peer.start(options);
   REQUIRE(world.run_until([&] { return peer.count("RuntimeReady") == 1; }, 5s));
-  node::PairPeer pair;
+  api::PairPeer pair;
   pair.peer = other.id().hex();
   peer.fail_store(true);
   const auto unsaved = peer.ask(pair);
   REQUIRE_FALSE(unsaved.has_value());
   CHECK(unsaved.error().code == ErrorCode::disk_error);
   CHECK(unsaved.error().message.contains("the store is told to fail"));
-  CHECK(peer.ask(node::ListPeers{})->at(0).paired);
-  node::UnpairPeer unpair;
+  CHECK(peer.ask(api::ListPeers{})->at(0).paired);
+  api::UnpairPeer unpair;
   unpair.peer = other.id().hex();
   const auto kept = peer.ask(unpair);
   REQUIRE_FALSE(kept.has_value());
@@ -149,13 +149,13 @@ TEST_CASE("a game that cannot be removed stays, with its download's rest and all
   peer.disk.on_call([](std::string_view operation, const std::string& path, std::uint64_t) {
     return operation == "rename" && path.starts_with("/library/game") ? EACCES : 0;
   });
-  node::RemoveGame remove;
+  api::RemoveGame remove;
   remove.game = "game";
   const auto refused = peer.ask(remove);
   REQUIRE_FALSE(refused.has_value());
   CHECK(refused.error().code != ErrorCode::no_such_game);
   CHECK(peer.disk.exists("/library/game/big.pak"));
-  const auto games = peer.ask(node::ListGames{}).value();
+  const auto games = peer.ask(api::ListGames{}).value();
   REQUIRE(games.size() == 1);
   CHECK(games[0].local != nullptr);
   CHECK(peer.logged(LogLevel::info, "game is removed") == 0);
@@ -171,10 +171,10 @@ TEST_CASE("a download from one peer says why that one brings nothing: it has no 
   peer.start({});
   empty.start(knowing(peer.address));
   REQUIRE(world.run_until([&] { return can_connect(peer); }, 10s));
-  node::StartDownload start = download_of("game");
+  api::StartDownload start = download_of("game");
   start.from = {empty.id().hex()};
   CHECK(peer.ask(start).error().code == ErrorCode::no_such_game);
-  node::BanPeer ban;
+  api::BanPeer ban;
   ban.peer = empty.id().hex();
   REQUIRE(peer.ask(ban).has_value());
   const auto refused = peer.ask(start);
@@ -189,8 +189,8 @@ TEST_CASE("doctor: a socket with large buffers is right, unless the kernel canno
   peer.start({});
   REQUIRE(world.run_until([&] { return peer.count("RuntimeReady") == 1; }, 5s));
   const auto socket = [&] {
-    const auto findings = peer.ask(node::Diagnose{}).value();
-    const auto found = std::ranges::find(findings, std::string("UDP"), &node::Finding::subject);
+    const auto findings = peer.ask(api::Diagnose{}).value();
+    const auto found = std::ranges::find(findings, std::string("UDP"), &api::Finding::subject);
     REQUIRE(found != findings.end());
     return *found;
   };
@@ -212,18 +212,18 @@ TEST_CASE("a paused download that is resumed and cancelled in one turn is cancel
   REQUIRE(sees(world, leech, 1));
   REQUIRE(leech.ask(download_of("game")).has_value());
   world.executor.advance(500ms);
-  node::PauseDownload pause;
+  api::PauseDownload pause;
   pause.game = "game";
   REQUIRE(leech.ask(pause).has_value());
   make_dated_game(leech.disk, "/library/game", 6'000'000);
-  REQUIRE(leech.ask(node::Rescan{"game"}).has_value());
-  REQUIRE(leech.ask(node::ListGames{})->at(0).local->offered != nullptr);
-  node::ResumeDownload resume;
+  REQUIRE(leech.ask(api::Rescan{"game"}).has_value());
+  REQUIRE(leech.ask(api::ListGames{})->at(0).local->offered != nullptr);
+  api::ResumeDownload resume;
   resume.game = "game";
-  node::CancelDownload cancel;
+  api::CancelDownload cancel;
   cancel.game = "game";
-  leech.handle().sender().send(resume, [](const Result<node::ResumeDownload::Reply>&) {});
-  leech.handle().sender().send(cancel, [](const Result<node::CancelDownload::Reply>&) {});
+  leech.handle().sender().send(resume, [](const Result<api::ResumeDownload::Reply>&) {});
+  leech.handle().sender().send(cancel, [](const Result<api::CancelDownload::Reply>&) {});
   REQUIRE(world.run_until([&] { return terminal_events(leech) == 1; }, 1min));
   CHECK(leech.count("DownloadGameFilesCancelled") == 1);
   CHECK_FALSE(leech.disk.exists("/library/.peerd/staging/game"));
@@ -238,10 +238,10 @@ TEST_CASE("what is asked in the turn in which the runtime is told to stop, or wh
   other.start(knowing(peer.address));
   REQUIRE(world.run_until([&] { return can_connect(peer); }, 10s));
   world.network.cut(*net::SocketAddress::parse(other.address));  // the goodbye takes a while
-  const node::CommandSender sender = peer.handle().sender();
+  const api::CommandSender sender = peer.handle().sender();
   std::vector<ErrorCode> answers;
   const auto ask = [&] {
-    return sender.send(node::GetStatus{}, [&](const Result<node::Status>& status) {
+    return sender.send(api::GetStatus{}, [&](const Result<api::Status>& status) {
       answers.push_back(status ? ErrorCode::internal : status.error().code);
     });
   };

@@ -50,14 +50,14 @@ class Scenario {
     REQUIRE(begun.has_value());
     REQUIRE(world_.run_until([&] { return terminal_events(leech_) == 1; }, 5min));
     if (leech_.count("DownloadGameFilesFinished") == 0) {
-      const auto failed = leech_.ask(node::ListDownloads{}).value();
+      const auto failed = leech_.ask(api::ListDownloads{}).value();
       REQUIRE(failed.size() == 1);
       REQUIRE(failed[0].error.has_value());
       CHECK((failed[0].error->code == ErrorCode::disk_error || failed[0].error->code == ErrorCode::no_space));
       CHECK(failed[0].error->message.find('/') != std::string::npos);  // it names the thing
       const auto again = leech_.ask(download_of("game"));
       REQUIRE(again.has_value());
-      if (again->state != node::DownloadState::finished) {
+      if (again->state != api::DownloadState::finished) {
         REQUIRE(world_.run_until([&] { return terminal_events(leech_) == 2; }, 5min));
         REQUIRE(leech_.count("DownloadGameFilesFinished") == 1);
       }
@@ -73,12 +73,12 @@ class Scenario {
 
  private:
   bool ready() {
-    const auto games = leech_.ask(node::ListGames{}).value();
+    const auto games = leech_.ask(api::ListGames{}).value();
     if (games.size() != 1 || games[0].remote.size() != 1) return false;
     return !update_ || (games[0].local && games[0].local->state == library::GameState::ready);
   }
   bool offered() {
-    const auto games = leech_.ask(node::ListGames{}).value();
+    const auto games = leech_.ask(api::ListGames{}).value();
     return games.size() == 1 && games[0].local && games[0].local->offered && games[0].remote.size() == 1 &&
            games[0].local->offered->version == games[0].remote[0].version;
   }

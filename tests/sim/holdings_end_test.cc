@@ -19,11 +19,11 @@ TEST_CASE("the end of a cancelled update is told although the library, which off
   leech.start(knowing(seed.address));
   REQUIRE(world.run_until(
       [&] {
-        const auto games = leech.ask(node::ListGames{}).value();
+        const auto games = leech.ask(api::ListGames{}).value();
         return games.size() == 1 && games[0].remote.size() == 1 && games[0].local && games[0].local->offered;
       },
       30s));
-  node::SetLimits limits;
+  api::SetLimits limits;
   limits.up = 2'000'000;
   REQUIRE(seed.ask(limits).has_value());
   RawPeer raw(world, "10.0.0.9", leech.address);
@@ -33,11 +33,11 @@ TEST_CASE("the end of a cancelled update is told although the library, which off
   REQUIRE(leech.ask(download_of("game")).has_value());
   REQUIRE(world.run_until([&] { return raw.count<protocol::Holdings>() == 1; }, 10s));
   const std::size_t updates = raw.count<protocol::LibraryUpdate>();
-  node::CancelDownload cancel;
+  api::CancelDownload cancel;
   cancel.game = "game";
   leech.disk.write("/library/other/file", "new");
   REQUIRE(leech.ask(cancel).has_value());
-  leech.handle().sender().send(node::Rescan{}, [](const Result<node::Rescan::Reply>&) {});
+  leech.handle().sender().send(api::Rescan{}, [](const Result<api::Rescan::Reply>&) {});
   REQUIRE(world.run_until([&] { return raw.count<protocol::LibraryUpdate>() > updates; }, 900ms));
   REQUIRE(raw.count<protocol::HoldingsEnd>() == 0);
   CHECK(world.run_until([&] { return raw.count<protocol::HoldingsEnd>() == 1; }, 5s));

@@ -18,10 +18,10 @@ struct Scene {
     seed.start({});
     leech.start(knowing(seed.address));
     REQUIRE(sees(world, leech, 1));
-    node::SetLimits command;
+    api::SetLimits command;
     command.up = 2'000'000;
     REQUIRE(seed.ask(command).has_value());
-    version = leech.ask(node::ListGames{})->at(0).remote.at(0).version;
+    version = leech.ask(api::ListGames{})->at(0).remote.at(0).version;
   }
   void greet(RawPeer& raw) {
     REQUIRE(raw.open());
@@ -93,7 +93,7 @@ TEST_CASE("a download that is cancelled is told of at its end") {
   scene.greet(raw);
   REQUIRE(scene.leech.ask(download_of("game")).has_value());
   scene.world.executor.advance(2s);
-  node::CancelDownload cancel;
+  api::CancelDownload cancel;
   cancel.game = "game";
   REQUIRE(scene.leech.ask(cancel).has_value());
   CHECK(scene.world.run_until([&] { return raw.count<protocol::HoldingsEnd>() == 1; }, 3s));
@@ -130,5 +130,5 @@ TEST_CASE("no download begins on the word of one who downloads it himself") {
   raw.send(protocol::Holdings{"rumour", scene.version, 3, {{0, 3}}});
   scene.world.executor.advance(1s);
   CHECK(scene.leech.ask(download_of("rumour")).error().code == ErrorCode::no_such_game);
-  CHECK(scene.leech.ask(node::ListGames{})->size() == 1);
+  CHECK(scene.leech.ask(api::ListGames{})->size() == 1);
 }

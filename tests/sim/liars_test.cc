@@ -13,9 +13,9 @@ namespace {
 constexpr std::size_t kSize = 12'000'000;
 
 std::size_t banned(SimPeer& peer) {
-  const auto peers = peer.ask(node::ListPeers{}).value();
+  const auto peers = peer.ask(api::ListPeers{}).value();
   return static_cast<std::size_t>(
-      std::ranges::count_if(peers, [](const auto& each) { return each.state == node::PeerState::banned; }));
+      std::ranges::count_if(peers, [](const auto& each) { return each.state == api::PeerState::banned; }));
 }
 
 }  // namespace
@@ -60,14 +60,14 @@ TEST_CASE("a seed whose disk has changed is not banned: it hashes again and says
   rotten.start({});
   leech.start(knowing(rotten.address));
   REQUIRE(sees(world, leech, 1));
-  const auto before = leech.ask(node::ListGames{}).value().at(0).remote.at(0).version;
+  const auto before = leech.ask(api::ListGames{}).value().at(0).remote.at(0).version;
   rotten.disk.corrupt("/library/game/big.pak", 5'000'000, "rot");
   REQUIRE(leech.ask(download_of("game")).has_value());
   REQUIRE(world.run_until([&] { return terminal_events(leech) > 0; }, 2min));
   CHECK(leech.count("PeerBanned") == 0);
   CHECK_FALSE(leech.disk.exists("/library/game"));
   const auto other = [&] {
-    const auto games = leech.ask(node::ListGames{}).value();
+    const auto games = leech.ask(api::ListGames{}).value();
     return games.size() == 1 && games[0].remote.size() == 1 && games[0].remote[0].version != before;
   };
   CHECK(world.run_until(other, 1min));  // what lies there now is another version

@@ -15,21 +15,21 @@ struct Scene {
     for (const char* game : {"a", "b"}) make_small_game(seed.disk, std::string("/library/") + game, size);
     seed.start({});
     leech.start(knowing(seed.address));
-    REQUIRE(world.run_until([&] { return leech.ask(node::ListGames{})->size() == 2; }, 10s));
+    REQUIRE(world.run_until([&] { return leech.ask(api::ListGames{})->size() == 2; }, 10s));
   }
   std::uint64_t received() {
     std::uint64_t sum = 0;
-    for (const auto& each : leech.ask(node::ListDownloads{}).value()) sum += each.bytes_received;
+    for (const auto& each : leech.ask(api::ListDownloads{}).value()) sum += each.bytes_received;
     return sum;
   }
   /// Bytes a second, over so long.
-  double rate(rt::Duration time) {
+  double rate(runtime::Duration time) {
     const std::uint64_t before = received();
     world.executor.advance(time);
     return static_cast<double>(received() - before) / std::chrono::duration<double>(time).count();
   }
-  static node::Limits set(SimPeer& peer, std::optional<std::uint64_t> up, std::optional<std::uint64_t> down) {
-    node::SetLimits command;
+  static api::Limits set(SimPeer& peer, std::optional<std::uint64_t> up, std::optional<std::uint64_t> down) {
+    api::SetLimits command;
     command.up = up;
     command.down = down;
     return peer.ask(command).value();
@@ -51,7 +51,7 @@ TEST_CASE("limits: up at the seed and down at the receiver hold, for all downloa
   const auto set = [&](std::uint64_t rate) {
     return up ? Scene::set(limited, rate, std::nullopt) : Scene::set(limited, std::nullopt, rate);
   };
-  const node::Limits limits = set(200'000);
+  const api::Limits limits = set(200'000);
   CHECK((up ? limits.up : limits.down) == 200'000);
   CHECK((up ? limits.down : limits.up) == 0);
   REQUIRE(scene.leech.ask(download_of("a")).has_value());
@@ -64,13 +64,13 @@ TEST_CASE("limits: up at the seed and down at the receiver hold, for all downloa
     CHECK(rate > 100'000);
     CHECK(rate < 300'000);
   }
-  for (const auto& each : scene.leech.ask(node::ListDownloads{}).value()) {
+  for (const auto& each : scene.leech.ask(api::ListDownloads{}).value()) {
     CHECK(each.bottleneck == (up ? "sender" : "limit"));
   }
   set(2'000'000);
   scene.world.executor.advance(500ms);
   CHECK(within(scene.rate(5s), 2'000'000));
-  CHECK(limited.ask(node::GetLimits{})->up == (up ? 2'000'000 : 0));
+  CHECK(limited.ask(api::GetLimits{})->up == (up ? 2'000'000 : 0));
   set(0);
   REQUIRE(scene.world.run_until([&] { return scene.leech.count("DownloadGameFilesFinished") == 2; }, 20s));
 }
@@ -86,5 +86,5 @@ TEST_CASE("limits: without one, on a slow network, it is the network that holds 
   REQUIRE(sees(world, leech, 1));
   REQUIRE(leech.ask(download_of("game")).has_value());
   world.executor.advance(3s);
-  CHECK(leech.ask(node::ListDownloads{})->at(0).bottleneck == "network");
+  CHECK(leech.ask(api::ListDownloads{})->at(0).bottleneck == "network");
 }

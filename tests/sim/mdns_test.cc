@@ -14,14 +14,14 @@ namespace {
 /// Says that the network has changed, when the test does.
 class FakeMonitor final : public discovery::NetworkMonitor {
  public:
-  rt::Task<void> run(std::function<void()> changed, rt::CancellationToken token) override {
+  runtime::Task<void> run(std::function<void()> changed, runtime::CancellationToken token) override {
     struct Stop {
       FakeMonitor& fake;
       ~Stop() { fake.change = nullptr; }
     };
     const Stop stop{*this};
     change = std::move(changed);
-    rt::Event never;
+    runtime::Event never;
     co_await never.wait(token);
   }
   std::function<void()> change;
@@ -42,14 +42,14 @@ struct Found {
   void find(const Found& other) const {
     discovery.find({other.peer.id(), other.peer.name, 1, 1}, {*net::SocketAddress::parse(other.peer.address)});
   }
-  node::PeerInfo only() {
-    auto list = peer.ask(node::ListPeers{}).value();
+  api::PeerInfo only() {
+    auto list = peer.ask(api::ListPeers{}).value();
     REQUIRE(list.size() == 1);
     return list.front();
   }
   bool connected() {
-    const auto list = peer.ask(node::ListPeers{}).value();
-    return list.size() == 1 && list.front().state == node::PeerState::connected;
+    const auto list = peer.ask(api::ListPeers{}).value();
+    return list.size() == 1 && list.front().state == api::PeerState::connected;
   }
 };
 
@@ -97,7 +97,7 @@ TEST_CASE("an address that leads to another than its record says connects nobody
   CHECK(pair.b.peer.count("PeerConnected") == 0);
   pair.a.discovery.lose(forged.id);
   pair.world.run_until([] { return false; }, 1s);
-  CHECK(pair.a.peer.ask(node::ListPeers{}).value().empty());
+  CHECK(pair.a.peer.ask(api::ListPeers{}).value().empty());
 }
 
 TEST_CASE("who is no longer found stays connected, and is not dialled again once lost") {
@@ -108,7 +108,7 @@ TEST_CASE("who is no longer found stays connected, and is not dialled again once
   pair.world.run_until([] { return false; }, 1min);
   CHECK(pair.a.connected());
   pair.b.peer.stop();
-  CHECK(pair.a.peer.ask(node::ListPeers{}).value().empty());
+  CHECK(pair.a.peer.ask(api::ListPeers{}).value().empty());
 }
 
 TEST_CASE("an unanswered address is asked for anew, and dialled as soon as it is another") {
@@ -146,9 +146,9 @@ TEST_CASE("a change of the network is told when an interface that is used has ch
   SimPeer peer(world, "a", "10.0.0.1");
   FakeMonitor monitor;
   bool has_address = true;
-  std::vector<node::LocalInterface> interfaces;
+  std::vector<api::LocalInterface> interfaces;
   const auto add = [&](const char* name, const char* address, bool used) {
-    node::LocalInterface each;
+    api::LocalInterface each;
     each.address.name = name;
     each.address.address = *net::SocketAddress::parse(std::string(address) + ":0");
     each.address.up = true;
@@ -180,9 +180,9 @@ TEST_CASE("a change of the network is told when an interface that is used has ch
   CHECK(peer.logged(LogLevel::info, "the network's interfaces have changed: wlan0 no longer has 10.1.0.7") == 1);
 
   // The address that it listens on goes and comes back.
-  CHECK(peer.ask(node::GetStatus{})->listen == std::vector<std::string>{"10.0.0.1:24747"});
+  CHECK(peer.ask(api::GetStatus{})->listen == std::vector<std::string>{"10.0.0.1:24747"});
   has_address = false;
-  const node::Status waiting = peer.ask(node::GetStatus{}).value();
+  const api::Status waiting = peer.ask(api::GetStatus{}).value();
   CHECK(waiting.listen.empty());
   CHECK(waiting.services.at(0).name == "QuicServer");
   CHECK(waiting.services.at(0).problem.contains("10.0.0.1:24747"));
@@ -193,7 +193,7 @@ TEST_CASE("a change of the network is told when an interface that is used has ch
   monitor.change();
   monitor.change();
   CHECK(peer.logged(LogLevel::info, "this machine has the address 10.0.0.1:24747 now") == 1);
-  CHECK(peer.ask(node::GetStatus{})->services.at(0).problem.empty());
+  CHECK(peer.ask(api::GetStatus{})->services.at(0).problem.empty());
 }
 
 TEST_CASE("LocalLibraryChanged is told when the offer has changed, and at no other time") {
@@ -207,15 +207,15 @@ TEST_CASE("LocalLibraryChanged is told when the offer has changed, and at no oth
   make_small_game(peer.disk, "/library/game", 2'000'000);
   peer.start({});
   REQUIRE(world.run_until([&] { return peer.count("LocalLibraryChanged") > 0; }, 10s));
-  CHECK(peer.ask(node::ListGames{})->at(0).local->offered != nullptr);
+  CHECK(peer.ask(api::ListGames{})->at(0).local->offered != nullptr);
   world.executor.advance(10min);
   CHECK(peer.count("LocalLibraryChanged") == 1);
-  peer.ask(node::Rescan{});
+  peer.ask(api::Rescan{});
   world.executor.advance(1s);
   CHECK(peer.count("LocalLibraryChanged") == 1);
   make_small_game(peer.disk, "/library/other", 2'000'000);  // is found, listed as hashing, and offered
-  peer.ask(node::Rescan{});
-  REQUIRE(world.run_until([&] { return peer.ask(node::GetStatus{})->games == 2; }, 1min));
+  peer.ask(api::Rescan{});
+  REQUIRE(world.run_until([&] { return peer.ask(api::GetStatus{})->games == 2; }, 1min));
   world.executor.advance(10min);
   CHECK(peer.count("LocalLibraryChanged") == 2);
 }
@@ -228,6 +228,6 @@ TEST_CASE("the revision that is published is the library's") {
   REQUIRE(world.run_until([&] { return a.discovery.running() && a.peer.count("LocalLibraryChanged") > 0; }, 10s));
   const std::uint64_t revision = a.discovery.record.revision;
   make_small_game(a.peer.disk, "/library/another", 10'000);
-  a.peer.ask(node::Rescan{});
+  a.peer.ask(api::Rescan{});
   CHECK(world.run_until([&] { return a.discovery.record.revision > revision; }, 10s));
 }

@@ -14,18 +14,18 @@ namespace {
 
 constexpr std::size_t kMiB = 1 << 20;
 
-node::GameInfo game_at(SimPeer& peer) {
-  for (node::GameInfo& game : peer.ask(node::ListGames{}).value()) {
+api::GameInfo game_at(SimPeer& peer) {
+  for (api::GameInfo& game : peer.ask(api::ListGames{}).value()) {
     if (game.id == "game") return game;
   }
   return {};
 }
 GameState state_of(SimPeer& peer) {
-  const node::GameInfo game = game_at(peer);
+  const api::GameInfo game = game_at(peer);
   return game.local ? game.local->state : GameState::downloading;
 }
 Digest version_of(SimPeer& peer) {
-  const node::GameInfo game = game_at(peer);
+  const api::GameInfo game = game_at(peer);
   return game.local && game.local->offered ? game.local->offered->version : Digest{};
 }
 
@@ -53,13 +53,13 @@ struct Scene {
     leech.disk.write("/library/game/settings.ini", "volume=9");
     leech.disk.write("/library/game/saves/one", "level 7");
     leech.disk.remove("/library/game/data/f3");
-    REQUIRE(leech.ask(node::Rescan{"game"}).has_value());
+    REQUIRE(leech.ask(api::Rescan{"game"}).has_value());
   }
   void update_seed() {
     world.executor.advance(1min);
     seed.disk.write("/library/game/big.pak", content(2, 6 * kMiB));
     seed.disk.write("/library/game/settings.ini", "volume=2");
-    REQUIRE(seed.ask(node::Rescan{"game"}).has_value());
+    REQUIRE(seed.ask(api::Rescan{"game"}).has_value());
     REQUIRE(world.run_until(
         [&] { return !game_at(leech).remote.empty() && game_at(leech).remote[0].version != version; }, 30s));
   }
@@ -81,7 +81,7 @@ TEST_CASE("modified: a game that was changed stays the version that was installe
   CHECK(game_at(scene.leech).local->problems.empty());
   CHECK(game_at(scene.seed).remote.at(0).version == scene.version);
   // Downloading it again is nothing to do: it is that version.
-  CHECK(scene.leech.ask(download_of("game"))->state == node::DownloadState::finished);
+  CHECK(scene.leech.ask(download_of("game"))->state == api::DownloadState::finished);
 
   scene.world.executor.advance(10s);
   scene.leech.stop();
@@ -94,7 +94,7 @@ TEST_CASE("modified: a game that was changed stays the version that was installe
   scene.leech.disk.write("/library/game/settings.ini", "volume=1");
   scene.leech.disk.remove("/library/game/saves");
   scene.leech.disk.write("/library/game/data/f3", content(13, 5000));
-  REQUIRE(scene.leech.ask(node::Rescan{"game"}).has_value());
+  REQUIRE(scene.leech.ask(api::Rescan{"game"}).has_value());
   CHECK(state_of(scene.leech) == GameState::ready);
   CHECK(version_of(scene.leech) == scene.version);
 }
@@ -124,9 +124,9 @@ TEST_CASE("modified: others still get the version, from it as far as it is intac
     REQUIRE(sees(scene.world, scene.third, 1));
     REQUIRE(scene.third.ask(download_of("game")).has_value());
     REQUIRE(scene.world.run_until([&] { return terminal_events(scene.third) == 1; }, 5min));
-    const auto downloads = scene.third.ask(node::ListDownloads{}).value();
+    const auto downloads = scene.third.ask(api::ListDownloads{}).value();
     REQUIRE(downloads.size() == 1);
-    CHECK(downloads[0].state == node::DownloadState::failed);
+    CHECK(downloads[0].state == api::DownloadState::failed);
     CHECK(downloads[0].bytes_total - downloads[0].bytes_done == kMiB + 8 + 5000);
     CHECK(state_of(scene.leech) == GameState::modified);
   }
@@ -135,7 +135,7 @@ TEST_CASE("modified: others still get the version, from it as far as it is intac
 TEST_CASE("modified: published it is a version of its own, and the next change is a new one") {
   Scene scene;
   scene.play();
-  node::Rescan publish{"game"};
+  api::Rescan publish{"game"};
   publish.publish = true;
   REQUIRE(scene.leech.ask(publish).has_value());
   const Digest own = version_of(scene.leech);
@@ -144,7 +144,7 @@ TEST_CASE("modified: published it is a version of its own, and the next change i
   CHECK(state_of(scene.leech) == GameState::ready);
   REQUIRE(scene.world.run_until([&] { return game_at(scene.seed).remote.at(0).version == own; }, 10s));
   scene.leech.disk.write("/library/game/saves/two", "level 8");
-  REQUIRE(scene.leech.ask(node::Rescan{"game"}).has_value());
+  REQUIRE(scene.leech.ask(api::Rescan{"game"}).has_value());
   CHECK(state_of(scene.leech) == GameState::ready);
   CHECK(version_of(scene.leech) != own);
 }
@@ -171,7 +171,7 @@ TEST_CASE("modified: verify tells what is not as it was installed, and repair le
   Scene scene;
   scene.play();
   scene.world.executor.advance(10s);
-  node::VerifyGame verify;
+  api::VerifyGame verify;
   verify.game = "game";
   const auto found = scene.leech.ask(verify);
   REQUIRE(found.has_value());
@@ -185,20 +185,20 @@ TEST_CASE("modified: verify tells what is not as it was installed, and repair le
   CHECK(scene.leech.disk.exists("/library/game/data/f3"));
   CHECK(scene.leech.disk.read("/library/game/saves/one") == "level 7");
   CHECK(scene.leech.disk.read("/library/.peerd/replaced/game/1/settings.ini") == "volume=9");
-  const auto downloads = scene.leech.ask(node::ListDownloads{}).value();
+  const auto downloads = scene.leech.ask(api::ListDownloads{}).value();
   CHECK(downloads.at(0).bytes_received < 20'000);
 }
 
 TEST_CASE("modified: a game removed and put there by hand is its user's own") {
   Scene scene;
-  node::RemoveGame remove;
+  api::RemoveGame remove;
   remove.game = "game";
   REQUIRE(scene.leech.ask(remove).has_value());
   scene.leech.disk.write("/library/game/other", "of my own");
-  REQUIRE(scene.leech.ask(node::Rescan{"game"}).has_value());
+  REQUIRE(scene.leech.ask(api::Rescan{"game"}).has_value());
   CHECK(state_of(scene.leech) == GameState::ready);
   const Digest first = version_of(scene.leech);
   scene.leech.disk.write("/library/game/more", "of my own");
-  REQUIRE(scene.leech.ask(node::Rescan{"game"}).has_value());
+  REQUIRE(scene.leech.ask(api::Rescan{"game"}).has_value());
   CHECK(version_of(scene.leech) != first);
 }

@@ -8,7 +8,7 @@
 using namespace peer;
 using namespace peer::test;
 using namespace std::chrono_literals;
-using node::DownloadState;
+using api::DownloadState;
 
 namespace {
 
@@ -19,8 +19,8 @@ auto command(SimPeer& peer, const std::string& game) {
   return peer.ask(each);
 }
 
-node::DownloadInfo download(SimPeer& peer, const std::string& game) {
-  for (const auto& each : peer.ask(node::ListDownloads{}).value()) {
+api::DownloadInfo download(SimPeer& peer, const std::string& game) {
+  for (const auto& each : peer.ask(api::ListDownloads{}).value()) {
     if (each.game == game) return each;
   }
   FAIL("no download of " << game);
@@ -30,7 +30,7 @@ node::DownloadInfo download(SimPeer& peer, const std::string& game) {
 /// Those under way, first to last.
 std::string order(SimPeer& peer) {
   std::string games;
-  for (const auto& each : peer.ask(node::ListDownloads{}).value()) {
+  for (const auto& each : peer.ask(api::ListDownloads{}).value()) {
     if (each.state == DownloadState::queued || each.state == DownloadState::downloading ||
         each.state == DownloadState::paused)
       games += each.game;
@@ -53,7 +53,7 @@ struct Scene {
     options = knowing(seed.address);
     options.parallel = parallel;
     leech.start(options);
-    REQUIRE(world.run_until([&] { return leech.ask(node::ListGames{})->size() == games.size(); }, 10s));
+    REQUIRE(world.run_until([&] { return leech.ask(api::ListGames{})->size() == games.size(); }, 10s));
   }
   void restart() {
     leech.stop();
@@ -75,10 +75,10 @@ TEST_CASE("queue: a paused download keeps its data, gives its turn away and goes
   REQUIRE(leech.ask(download_of("b")).has_value());
   REQUIRE(received(scene.world, leech, "a", 2'000'000));
   CHECK(download(leech, "b").state == DownloadState::queued);
-  const auto paused = command<node::PauseDownload>(leech, "a");
+  const auto paused = command<api::PauseDownload>(leech, "a");
   REQUIRE(paused.has_value());
   CHECK(paused->state == DownloadState::paused);
-  CHECK(command<node::PauseDownload>(leech, "a")->state == DownloadState::paused);
+  CHECK(command<api::PauseDownload>(leech, "a")->state == DownloadState::paused);
   const std::uint64_t at = download(leech, "a").bytes_received;
   CHECK(at >= 2'000'000);
   CHECK(at < 6'000'000);
@@ -88,9 +88,9 @@ TEST_CASE("queue: a paused download keeps its data, gives its turn away and goes
   scene.world.executor.advance(1min);
   CHECK(download(leech, "a").state == DownloadState::paused);
   CHECK(download(leech, "a").bytes_received == at);
-  CHECK(leech.ask(node::GetStatus{})->downloads == 1);
+  CHECK(leech.ask(api::GetStatus{})->downloads == 1);
 
-  REQUIRE(command<node::ResumeDownload>(leech, "a")->state != DownloadState::paused);
+  REQUIRE(command<api::ResumeDownload>(leech, "a")->state != DownloadState::paused);
   REQUIRE(scene.world.run_until([&] { return leech.count("DownloadGameFilesFinished") == 2; }, 1min));
   const auto done = download(leech, "a");
   CHECK(done.bytes_done == done.bytes_total);
@@ -101,8 +101,8 @@ TEST_CASE("queue: a paused download keeps its data, gives its turn away and goes
   CHECK(leech.count("DownloadGameFilesBegin") == 2);
   CHECK(terminal_events(leech) == 2);
   CHECK(leech.disk.read("/library/a/big.pak") == scene.seed.disk.read("/library/a/big.pak"));
-  CHECK_FALSE(command<node::PauseDownload>(leech, "a").has_value());
-  CHECK_FALSE(command<node::ResumeDownload>(leech, "a").has_value());
+  CHECK_FALSE(command<api::PauseDownload>(leech, "a").has_value());
+  CHECK_FALSE(command<api::ResumeDownload>(leech, "a").has_value());
 }
 
 TEST_CASE("queue: pauses, order and what was received survive a restart and a power cut") {
@@ -111,10 +111,10 @@ TEST_CASE("queue: pauses, order and what was received survive a restart and a po
     SimPeer& leech = scene.leech;
     for (const char* game : {"a", "b", "c"}) REQUIRE(leech.ask(download_of(game)).has_value());
     REQUIRE(received(scene.world, leech, "a", 2'000'000));
-    REQUIRE(command<node::PauseDownload>(leech, "a").has_value());
-    REQUIRE(command<node::PauseDownload>(leech, "b").has_value());
-    REQUIRE(command<node::PauseDownload>(leech, "c").has_value());
-    node::MoveDownload move;
+    REQUIRE(command<api::PauseDownload>(leech, "a").has_value());
+    REQUIRE(command<api::PauseDownload>(leech, "b").has_value());
+    REQUIRE(command<api::PauseDownload>(leech, "c").has_value());
+    api::MoveDownload move;
     move.game = "c";
     REQUIRE(leech.ask(move).has_value());
     CHECK(order(leech) == "cab");
@@ -129,7 +129,7 @@ TEST_CASE("queue: pauses, order and what was received survive a restart and a po
     CHECK(order(leech) == "cab");
     for (const char* game : {"a", "b", "c"}) CHECK(download(leech, game).state == DownloadState::paused);
     CHECK(download(leech, "a").bytes_received == at);
-    REQUIRE(command<node::ResumeDownload>(leech, "a").has_value());
+    REQUIRE(command<api::ResumeDownload>(leech, "a").has_value());
     REQUIRE(scene.world.run_until([&] { return leech.count("DownloadGameFilesFinished") == 1; }, 1min));
     CHECK(download(leech, "a").bytes_received >= download(leech, "a").bytes_total);
     CHECK(download(leech, "a").sources.at(0).bytes < 6'000'000);
@@ -147,7 +147,7 @@ TEST_CASE("queue: what was received counts on over crashes, waste included") {
     before = download(leech, "a").bytes_received;
     leech.crash(crash);
     leech.start(scene.options);
-    REQUIRE(scene.world.run_until([&] { return !leech.ask(node::ListDownloads{})->empty(); }, 10s));
+    REQUIRE(scene.world.run_until([&] { return !leech.ask(api::ListDownloads{})->empty(); }, 10s));
     // A second of it at most is not known any more.
     CHECK(download(leech, "a").bytes_received + 5'000'000 > before);
   }
@@ -164,10 +164,10 @@ TEST_CASE("queue: time and bytes count from the same moment, over restarts, cras
   REQUIRE(leech.ask(download_of("a")).has_value());
   REQUIRE(received(scene.world, leech, "a", 8'000'000));
   scene.world.executor.advance(1500ms);
-  const node::DownloadInfo before = download(leech, "a");
+  const api::DownloadInfo before = download(leech, "a");
   CHECK(before.elapsed_s > 1.4);
   CHECK(before.bytes_timed == before.bytes_received);
-  rt::Duration away{};
+  runtime::Duration away{};
   if (how == 0) {
     leech.stop();
     scene.world.executor.advance(1min);  // not active: it does not count
@@ -177,19 +177,19 @@ TEST_CASE("queue: time and bytes count from the same moment, over restarts, cras
     leech.crash(5);
     leech.start(scene.options);
   } else if (how == 2) {
-    REQUIRE(command<node::PauseDownload>(leech, "a").has_value());
+    REQUIRE(command<api::PauseDownload>(leech, "a").has_value());
     scene.restart();
-    REQUIRE(scene.world.run_until([&] { return !leech.ask(node::ListDownloads{})->empty(); }, 10s));
-    REQUIRE(command<node::ResumeDownload>(leech, "a").has_value());
+    REQUIRE(scene.world.run_until([&] { return !leech.ask(api::ListDownloads{})->empty(); }, 10s));
+    REQUIRE(command<api::ResumeDownload>(leech, "a").has_value());
   } else {
     scene.seed.stop();
     REQUIRE(scene.world.run_until([&] { return leech.count("DownloadGameFilesAllPeersGone") == 1; }, 1min));
     scene.seed.start({});
-    REQUIRE(scene.world.run_until([&] { return !leech.ask(node::ListGames{})->empty(); }, 1min));
+    REQUIRE(scene.world.run_until([&] { return !leech.ask(api::ListGames{})->empty(); }, 1min));
     REQUIRE(leech.ask(download_of("a")).has_value());
   }
   REQUIRE(scene.world.run_until([&] { return leech.count("DownloadGameFilesFinished") == 1; }, 5min));
-  const node::DownloadInfo done = download(leech, "a");
+  const api::DownloadInfo done = download(leech, "a");
   const double most = std::chrono::duration<double>(scene.world.executor.now() - begin - away).count();
   CHECK(done.bytes_received >= 30'000'000);
   CHECK(done.elapsed_s <= most);
@@ -206,7 +206,7 @@ TEST_CASE("queue: the order decides whose turn is next, and nobody is interrupte
   SimPeer& leech = scene.leech;
   for (const char* game : {"a", "b", "c", "d"}) REQUIRE(leech.ask(download_of(game)).has_value());
   REQUIRE(received(scene.world, leech, "a", 100'000));
-  node::MoveDownload move;
+  api::MoveDownload move;
   move.game = "d";
   move.position = 1;
   REQUIRE(leech.ask(move).has_value());
@@ -233,9 +233,9 @@ TEST_CASE("queue: one that is paused is cancelled, or goes on when a peer is bac
   SimPeer& leech = scene.leech;
   REQUIRE(leech.ask(download_of("a")).has_value());
   REQUIRE(received(scene.world, leech, "a", 2'000'000));
-  REQUIRE(command<node::PauseDownload>(leech, "a").has_value());
+  REQUIRE(command<api::PauseDownload>(leech, "a").has_value());
   SECTION("cancelled") {
-    REQUIRE(command<node::CancelDownload>(leech, "a").has_value());
+    REQUIRE(command<api::CancelDownload>(leech, "a").has_value());
     CHECK(download(leech, "a").state == DownloadState::cancelled);
     CHECK(leech.count("DownloadGameFilesCancelled") == 1);
     CHECK_FALSE(leech.disk.exists("/library/.peerd/staging/a"));
@@ -243,11 +243,11 @@ TEST_CASE("queue: one that is paused is cancelled, or goes on when a peer is bac
     CHECK(leech.disk.tree("/library/.peerd/trash").empty());
     scene.restart();
     scene.world.executor.advance(10s);
-    CHECK(leech.ask(node::ListDownloads{})->empty());
+    CHECK(leech.ask(api::ListDownloads{})->empty());
   }
   SECTION("resumed while nobody is there") {
     scene.seed.stop();
-    REQUIRE(command<node::ResumeDownload>(leech, "a").has_value());
+    REQUIRE(command<api::ResumeDownload>(leech, "a").has_value());
     scene.world.executor.advance(1min);
     CHECK(download(leech, "a").state == DownloadState::queued);
     CHECK(terminal_events(leech) == 0);
@@ -256,11 +256,11 @@ TEST_CASE("queue: one that is paused is cancelled, or goes on when a peer is bac
   }
   SECTION("paused and resumed in a hurry") {
     for (int i = 0; i < 5; ++i) {
-      REQUIRE(command<node::ResumeDownload>(leech, "a").has_value());
+      REQUIRE(command<api::ResumeDownload>(leech, "a").has_value());
       scene.world.executor.advance(std::chrono::milliseconds(i * 17));
-      REQUIRE(command<node::PauseDownload>(leech, "a")->state == DownloadState::paused);
+      REQUIRE(command<api::PauseDownload>(leech, "a")->state == DownloadState::paused);
     }
-    REQUIRE(command<node::ResumeDownload>(leech, "a").has_value());
+    REQUIRE(command<api::ResumeDownload>(leech, "a").has_value());
     REQUIRE(scene.world.run_until([&] { return leech.count("DownloadGameFilesFinished") == 1; }, 2min));
     CHECK(leech.count("DownloadGameFilesBegin") == 1);
   }
@@ -273,20 +273,20 @@ TEST_CASE("remove: an installed game goes at once, and everybody hears of it") {
   REQUIRE(leech.ask(download_of("b")).has_value());
   REQUIRE(scene.world.run_until([&] { return leech.count("DownloadGameFilesFinished") == 2; }, 1min));
   const auto copies = [&] {
-    const auto games = scene.seed.ask(node::ListGames{}).value();
+    const auto games = scene.seed.ask(api::ListGames{}).value();
     return std::ranges::count_if(games, [](const auto& game) { return !game.remote.empty(); });
   };
   REQUIRE(scene.world.run_until([&] { return copies() == 2; }, 10s));
   const auto changes = leech.count("LocalLibraryChanged");
-  REQUIRE(command<node::RemoveGame>(leech, "a").has_value());
+  REQUIRE(command<api::RemoveGame>(leech, "a").has_value());
   CHECK_FALSE(leech.disk.exists("/library/a"));
-  for (const auto& game : leech.ask(node::ListGames{}).value()) CHECK((game.local == nullptr) == (game.id == "a"));
+  for (const auto& game : leech.ask(api::ListGames{}).value()) CHECK((game.local == nullptr) == (game.id == "a"));
   REQUIRE(scene.world.run_until([&] { return copies() == 1; }, 10s));
   CHECK(leech.count("LocalLibraryChanged") > changes);
   scene.world.executor.advance(1s);
   CHECK(leech.disk.tree("/library/.peerd/trash").empty());
-  CHECK(command<node::RemoveGame>(leech, "a").error().code == ErrorCode::no_such_game);
-  CHECK(command<node::RemoveGame>(leech, "../b").error().code == ErrorCode::invalid);
+  CHECK(command<api::RemoveGame>(leech, "a").error().code == ErrorCode::no_such_game);
+  CHECK(command<api::RemoveGame>(leech, "../b").error().code == ErrorCode::invalid);
   CHECK(leech.disk.exists("/library/b/big.pak"));
   // And it may come again.
   REQUIRE(leech.ask(download_of("a")).has_value());
@@ -299,14 +299,14 @@ TEST_CASE("remove: a partial download, whether it is under way, paused or given 
     SimPeer& leech = scene.leech;
     REQUIRE(leech.ask(download_of("a")).has_value());
     REQUIRE(received(scene.world, leech, "a", 2'000'000));
-    if (how == "paused") REQUIRE(command<node::PauseDownload>(leech, "a").has_value());
+    if (how == "paused") REQUIRE(command<api::PauseDownload>(leech, "a").has_value());
     if (how == "given up") {
       scene.seed.stop();
       REQUIRE(scene.world.run_until([&] { return leech.count("DownloadGameFilesAllPeersGone") == 1; }, 1min));
       REQUIRE(leech.disk.exists("/library/.peerd/staging/a"));
     }
-    REQUIRE(command<node::RemoveGame>(leech, "a").has_value());
-    CHECK(leech.ask(node::GetStatus{})->downloads == 0);
+    REQUIRE(command<api::RemoveGame>(leech, "a").has_value());
+    CHECK(leech.ask(api::GetStatus{})->downloads == 0);
     CHECK_FALSE(leech.disk.exists("/library/.peerd/staging/a"));
     CHECK(terminal_events(leech) == 1);
   }
@@ -320,8 +320,8 @@ TEST_CASE("remove: a game in another root is left alone; what a crash left in th
   SimPeer::Options options;
   options.roots = {"/library", "/elsewhere"};
   peer.start(options);
-  REQUIRE(world.run_until([&] { return peer.ask(node::ListGames{})->size() == 1; }, 10s));
-  const auto refused = command<node::RemoveGame>(peer, "theirs");
+  REQUIRE(world.run_until([&] { return peer.ask(api::ListGames{})->size() == 1; }, 10s));
+  const auto refused = command<api::RemoveGame>(peer, "theirs");
   REQUIRE_FALSE(refused.has_value());
   CHECK(refused.error().code == ErrorCode::refused);
   CHECK(refused.error().message.find("/elsewhere") != std::string::npos);

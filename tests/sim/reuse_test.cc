@@ -19,8 +19,8 @@ bool know_new_version(SimWorld& world, SimPeer& leech, SimPeer& seed) {
   leech.start(knowing(seed.address));
   return world.run_until(
       [&] {
-        const auto games = leech.ask(node::ListGames{}).value();
-        const auto game = std::ranges::find(games, "game", &node::GameInfo::id);
+        const auto games = leech.ask(api::ListGames{}).value();
+        const auto game = std::ranges::find(games, "game", &api::GameInfo::id);
         const auto own = std::ranges::find_if(games, [](const auto& g) { return g.local != nullptr; });
         return game != games.end() && game->remote.size() == 1 && own != games.end() &&
                own->local->state == library::GameState::ready;
@@ -28,11 +28,11 @@ bool know_new_version(SimWorld& world, SimPeer& leech, SimPeer& seed) {
       30s);
 }
 
-node::DownloadInfo finish_download(SimWorld& world, SimPeer& leech) {
+api::DownloadInfo finish_download(SimWorld& world, SimPeer& leech) {
   REQUIRE(leech.ask(download_of("game")).has_value());
   REQUIRE(world.run_until([&] { return terminal_events(leech) > 0; }, 5min));
   CHECK(leech.count("DownloadGameFilesFinished") == 1);
-  return leech.ask(node::ListDownloads{}).value().at(0);
+  return leech.ask(api::ListDownloads{}).value().at(0);
 }
 
 }  // namespace
@@ -55,7 +55,7 @@ TEST_CASE("an update fetches only the chunks that changed; renamed files and cop
   seed.disk.set_mtime("/library/game/added", world.wall_clock());
   REQUIRE(know_new_version(world, leech, seed));
 
-  const node::DownloadInfo info = finish_download(world, leech);
+  const api::DownloadInfo info = finish_download(world, leech);
   CHECK(info.bytes_received == kMiB + 1000);
   CHECK(info.bytes_reused == 19 * kMiB + 77 + 2 * small.size());
   CHECK(info.bytes_done == info.bytes_total);
@@ -76,7 +76,7 @@ TEST_CASE("chunks of another game are reused; a file that has changed since it w
   seed.disk.write("/library/game/sound", sound);
   REQUIRE(know_new_version(world, leech, seed));
   SECTION("whole") {
-    const node::DownloadInfo info = finish_download(world, leech);
+    const api::DownloadInfo info = finish_download(world, leech);
     CHECK(info.bytes_received == 0);
     CHECK(info.bytes_reused == 5 * kMiB);
   }

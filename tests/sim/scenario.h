@@ -32,7 +32,7 @@ inline void make_dated_game(MemoryDisk& disk, const std::string& path, std::size
 inline bool sees(SimWorld& world, SimPeer& leech, std::size_t seeds) {
   return world.run_until(
       [&] {
-        const auto games = leech.ask(node::ListGames{}).value();
+        const auto games = leech.ask(api::ListGames{}).value();
         return games.size() == 1 && games[0].remote.size() == 1 && games[0].remote[0].peers.size() == seeds;
       },
       std::chrono::seconds(30));
@@ -44,8 +44,8 @@ inline SimPeer::Options knowing(const std::string& address) {
   return options;
 }
 
-inline node::StartDownload download_of(const std::string& game) {
-  node::StartDownload start;
+inline api::StartDownload download_of(const std::string& game) {
+  api::StartDownload start;
   start.game = game;
   return start;
 }

@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const node::ServiceStatus& service(const node::Status& status, const std::string& name) {
+const api::ServiceStatus& service(const api::Status& status, const std::string& name) {
   for (const auto& each : status.services) {
     if (each.name == name) return each;
   }
@@ -38,7 +38,7 @@ TEST_CASE("what is asked as soon as the daemon runs is answered when the library
   make_small_game(peer.disk, "/library/game", 100'000);
   peer.start({});
   REQUIRE(world.run_until([&] { return peer.count("RuntimeReady") == 1; }, 5s));
-  const auto games = peer.ask(node::ListGames{});
+  const auto games = peer.ask(api::ListGames{});
   REQUIRE(games.has_value());
   REQUIRE(games->size() == 1);
   CHECK(games->front().id == "game");
@@ -52,7 +52,7 @@ TEST_CASE("a daemon that stops before its library is listed answers what was ask
   peer.start({});
   REQUIRE(world.run_until([&] { return peer.count("RuntimeReady") == 1; }, 5s));
   std::optional<ErrorCode> answer;
-  peer.handle().sender().send(node::ListGames{},
+  peer.handle().sender().send(api::ListGames{},
                               [&](const auto& games) { answer = games ? ErrorCode::internal : games.error().code; });
   peer.request_shutdown();
   check_clean(world, peer);
@@ -64,14 +64,14 @@ TEST_CASE("shutdown is seen through wait_stopped, and leaves nothing behind") {
   SimPeer peer(world, "peer", "10.0.0.1");
   peer.start({});
   REQUIRE(world.run_until([&] { return peer.count("RuntimeReady") == 1; }, 5s));
-  const auto status = peer.ask(node::GetStatus{});
+  const auto status = peer.ask(api::GetStatus{});
   REQUIRE(status.has_value());
   for (const auto& each : status->services) CHECK(each.state == "running");
   CHECK(service(*status, "QuicServer").policy == "required");
   CHECK(service(*status, "Discovery").policy == "restart");
   CHECK(service(*status, "Liveness").policy == "restart");
   CHECK(service(*status, "LocalMonitor").policy == "best-effort");
-  const auto tasks = peer.ask(node::ListTasks{});
+  const auto tasks = peer.ask(api::ListTasks{});
   REQUIRE(tasks.has_value());
   CHECK(tasks->size() == status->tasks);
   peer.request_shutdown();
@@ -97,17 +97,16 @@ TEST_CASE("who asks a stopped runtime is refused or told so") {
   peer.start({});
   REQUIRE(world.run_until([&] { return peer.count("RuntimeReady") == 1; }, 5s));
   std::optional<ErrorCode> answer;
-  const node::CommandSender sender = peer.handle().sender();
-  node::ConnectPeer connect;
+  const api::CommandSender sender = peer.handle().sender();
+  api::ConnectPeer connect;
   connect.address = "10.0.0.9";
-  sender.send(connect,
-              [&](Result<node::PeerInfo> reply) { answer = reply ? ErrorCode::internal : reply.error().code; });
+  sender.send(connect, [&](Result<api::PeerInfo> reply) { answer = reply ? ErrorCode::internal : reply.error().code; });
   world.executor.advance(10ms);
   CHECK_FALSE(answer);
   peer.request_shutdown();
   check_clean(world, peer);
   CHECK(answer == ErrorCode::cancelled);
-  CHECK_FALSE(sender.send(node::GetStatus{}, [](Result<node::Status>) { FAIL("no answer comes"); }));
+  CHECK_FALSE(sender.send(api::GetStatus{}, [](Result<api::Status>) { FAIL("no answer comes"); }));
 }
 
 TEST_CASE("the end of the command channel is a failure, unless the runtime is stopping") {
@@ -115,7 +114,7 @@ TEST_CASE("the end of the command channel is a failure, unless the runtime is st
   SimPeer peer(world, "peer", "10.0.0.1");
   peer.start({});
   REQUIRE(world.run_until([&] { return peer.count("RuntimeReady") == 1; }, 5s));
-  std::optional<node::CommandSender> sender = peer.handle().sender();
+  std::optional<api::CommandSender> sender = peer.handle().sender();
   SECTION("without shutdown") {
     peer.drop_handle();
     world.executor.advance(1s);
@@ -138,8 +137,8 @@ TEST_CASE("the end of the command channel is a failure, unless the runtime is st
 #if PEERD_TEST_HOOKS
 
 namespace {
-bool fail_service(SimPeer& peer, const std::string& name, node::ServiceFault how) {
-  node::FailService command;
+bool fail_service(SimPeer& peer, const std::string& name, api::ServiceFault how) {
+  api::FailService command;
   command.service = name;
   command.how = how;
   return peer.ask(command).has_value();
@@ -147,7 +146,7 @@ bool fail_service(SimPeer& peer, const std::string& name, node::ServiceFault how
 }  // namespace
 
 TEST_CASE("a Required service that fails ends the runtime, goodbyes included, whoever had dialled") {
-  for (const auto how : {node::ServiceFault::throws, node::ServiceFault::ends}) {
+  for (const auto how : {api::ServiceFault::throws, api::ServiceFault::ends}) {
     SimWorld world(5);
     SimPeer failing(world, "failing", "10.0.0.1");
     SimPeer inbound(world, "inbound", "10.0.0.2");
@@ -176,7 +175,7 @@ TEST_CASE("a Required service that hangs is named when the shutdown's time is ov
   failing.start({});
   other.start(knowing(failing.address));
   REQUIRE(world.run_until([&] { return failing.count("PeerConnected") == 1; }, 10s));
-  CHECK(fail_service(failing, "QuicServer", node::ServiceFault::hangs));
+  CHECK(fail_service(failing, "QuicServer", api::ServiceFault::hangs));
   world.executor.advance(10s);
   CHECK(failing.count("RuntimeFailed") == 0);
   failing.request_shutdown();
@@ -197,8 +196,8 @@ TEST_CASE("a hang beside a Required failure keeps neither the exit code nor the 
     failing.start({});
     other.start(knowing(failing.address));
     REQUIRE(world.run_until([&] { return failing.count("PeerConnected") == 1; }, 10s));
-    CHECK(fail_service(failing, hanging, node::ServiceFault::hangs));
-    CHECK(fail_service(failing, "QuicServer", node::ServiceFault::throws));
+    CHECK(fail_service(failing, hanging, api::ServiceFault::hangs));
+    CHECK(fail_service(failing, "QuicServer", api::ServiceFault::throws));
     REQUIRE(world.run_until([&] { return failing.stopped(); }, 2100ms));
     CHECK(failing.exit().failed);
     CHECK(failing.count("RuntimeFailed") == 1);
@@ -220,10 +219,10 @@ TEST_CASE("once QuicServer is over, new requests get 503 for as long as the stop
     Stranger stranger(world, "10.0.0.9");
     net::Link& link = stranger.dial(peer.address);
     CHECK(stranger.ask(link, "GET", "/v1/peer").status == 200);
-    CHECK(fail_service(peer, "LocalMonitor", node::ServiceFault::hangs));
+    CHECK(fail_service(peer, "LocalMonitor", api::ServiceFault::hangs));
     world.executor.advance(100ms);
     if (by_failure) {
-      CHECK(fail_service(peer, "QuicServer", node::ServiceFault::throws));
+      CHECK(fail_service(peer, "QuicServer", api::ServiceFault::throws));
     } else {
       peer.request_shutdown();
     }
@@ -241,13 +240,13 @@ TEST_CASE("a stop that hangs takes no more commands") {
   options.shutdown_timeout = 20s;
   peer.start(options);
   REQUIRE(world.run_until([&] { return peer.count("RuntimeReady") == 1; }, 5s));
-  const node::CommandSender sender = peer.handle().sender();
-  CHECK(fail_service(peer, "LocalMonitor", node::ServiceFault::hangs));
+  const api::CommandSender sender = peer.handle().sender();
+  CHECK(fail_service(peer, "LocalMonitor", api::ServiceFault::hangs));
   world.executor.advance(100ms);
   peer.request_shutdown();
   world.executor.advance(1s);
   CHECK_FALSE(peer.stopped());
-  CHECK_FALSE(sender.send(node::GetStatus{}, [](const auto&) { FAIL("no answer comes"); }));
+  CHECK_FALSE(sender.send(api::GetStatus{}, [](const auto&) { FAIL("no answer comes"); }));
 }
 
 TEST_CASE("what throws where commands are taken in is a failure, and a clean end") {
@@ -257,7 +256,7 @@ TEST_CASE("what throws where commands are taken in is a failure, and a clean end
   failing.start({});
   other.start(knowing(failing.address));
   REQUIRE(world.run_until([&] { return failing.count("PeerConnected") == 1; }, 10s));
-  CHECK(fail_service(failing, "commands", node::ServiceFault::throws));
+  CHECK(fail_service(failing, "commands", api::ServiceFault::throws));
   check_clean(world, failing);
   CHECK(failing.exit().failed);
   CHECK(std::ranges::any_of(world.trace, [](const std::string& line) {
@@ -273,8 +272,8 @@ TEST_CASE("an endpoint that throws is QuicServer's failure, and a clean end") {
   failing.start({});
   other.start(knowing(failing.address));
   REQUIRE(world.run_until([&] { return failing.count("PeerConnected") == 1; }, 10s));
-  CHECK(fail_service(failing, "endpoint", node::ServiceFault::throws));
-  node::ConnectPeer connect;
+  CHECK(fail_service(failing, "endpoint", api::ServiceFault::throws));
+  api::ConnectPeer connect;
   connect.address = "10.0.0.9";  // something for the loop to do
   failing.handle().sender().send(connect, [](const auto&) {});
   REQUIRE(world.run_until([&] { return failing.count("RuntimeFailed") == 1; }, 30s));
@@ -292,7 +291,7 @@ TEST_CASE("the end of the inbox is a failure, and a clean end") {
   SimPeer failing(world, "failing", "10.0.0.1");
   SimPeer other(world, "other", "10.0.0.2");
   failing.start({});
-  CHECK(fail_service(failing, "inbox", node::ServiceFault::throws));
+  CHECK(fail_service(failing, "inbox", api::ServiceFault::throws));
   other.start(knowing(failing.address));
   REQUIRE(world.run_until([&] { return failing.count("RuntimeFailed") + other.count("RuntimeFailed") == 1; }, 10s));
   SimPeer& failed = failing.count("RuntimeFailed") == 1 ? failing : other;
@@ -312,21 +311,21 @@ TEST_CASE("a Restart service runs again after 5 s, until shutdown is asked for")
     peer.start(knowing(other.address));
     REQUIRE(world.run_until([&] { return peer.count("PeerConnected") == 1; }, 10s));
     for (std::uint64_t round = 1; round <= 3; ++round) {
-      CHECK(fail_service(peer, name, round == 2 ? node::ServiceFault::ends : node::ServiceFault::throws));
+      CHECK(fail_service(peer, name, round == 2 ? api::ServiceFault::ends : api::ServiceFault::throws));
       world.executor.advance(100ms);
       CHECK(peer.count("ServiceRestarted") == round);
-      const auto down = peer.ask(node::GetStatus{});
+      const auto down = peer.ask(api::GetStatus{});
       CHECK(service(*down, name).state == "restarting");
       CHECK(service(*down, name).restarts == round);
-      CHECK_FALSE(fail_service(peer, name, node::ServiceFault::throws));
+      CHECK_FALSE(fail_service(peer, name, api::ServiceFault::throws));
       world.executor.advance(4800ms);
-      CHECK(service(*peer.ask(node::GetStatus{}), name).state == "restarting");
+      CHECK(service(*peer.ask(api::GetStatus{}), name).state == "restarting");
       world.executor.advance(200ms);
-      CHECK(service(*peer.ask(node::GetStatus{}), name).state == "running");
+      CHECK(service(*peer.ask(api::GetStatus{}), name).state == "running");
     }
     // Discovery takes up its peers again; Liveness lost none.
-    REQUIRE(world.run_until([&] { return peer.ask(node::GetStatus{})->peers == 1; }, 10s));
-    CHECK(fail_service(peer, name, node::ServiceFault::throws));
+    REQUIRE(world.run_until([&] { return peer.ask(api::GetStatus{})->peers == 1; }, 10s));
+    CHECK(fail_service(peer, name, api::ServiceFault::throws));
     world.executor.advance(1s);
     peer.request_shutdown();
     check_clean(world, peer);
@@ -343,9 +342,9 @@ TEST_CASE("a BestEffort service ends alone") {
   peer.start({});
   other.start(knowing(peer.address));
   REQUIRE(world.run_until([&] { return other.count("GamesUpdated") >= 1; }, 10s));
-  CHECK(fail_service(peer, "LocalMonitor", node::ServiceFault::throws));
+  CHECK(fail_service(peer, "LocalMonitor", api::ServiceFault::throws));
   world.executor.advance(20s);
-  CHECK(service(*peer.ask(node::GetStatus{}), "LocalMonitor").state == "failed");
+  CHECK(service(*peer.ask(api::GetStatus{}), "LocalMonitor").state == "failed");
   CHECK(peer.count("ServiceRestarted") == 0);
   REQUIRE(other.ask(download_of("game")).has_value());
   REQUIRE(world.run_until([&] { return terminal_events(other) == 1; }, 1min));
@@ -359,7 +358,7 @@ TEST_CASE("an unknown service cannot be made to fail") {
   SimPeer peer(world, "peer", "10.0.0.1");
   peer.start({});
   world.executor.advance(1s);
-  CHECK_FALSE(fail_service(peer, "Nonsense", node::ServiceFault::throws));
+  CHECK_FALSE(fail_service(peer, "Nonsense", api::ServiceFault::throws));
 }
 
 #endif

@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 
 namespace {
 net::SocketAddress host(const SimPeer& peer) { return *net::SocketAddress::parse(peer.address); }
-std::vector<node::PeerInfo> peers_of(SimPeer& peer) { return peer.ask(node::ListPeers{}).value(); }
+std::vector<api::PeerInfo> peers_of(SimPeer& peer) { return peer.ask(api::ListPeers{}).value(); }
 }  // namespace
 
 TEST_CASE("two peers that dial each other at once end with one session, and nobody is lost on the way") {
@@ -36,10 +36,10 @@ TEST_CASE("two peers that dial each other at once end with one session, and nobo
       CHECK(peer->count("PeerLost") == 0);
       const auto listed = peers_of(*peer);
       REQUIRE(listed.size() == 1);
-      CHECK(listed[0].state == node::PeerState::connected);
+      CHECK(listed[0].state == api::PeerState::connected);
       CHECK(listed[0].rtt_ms.has_value());
       std::size_t sessions = 0;
-      for (const auto& task : peer->ask(node::ListTasks{}).value()) {
+      for (const auto& task : peer->ask(api::ListTasks{}).value()) {
         sessions += task.name == "read" && task.parent.starts_with("session ") ? 1 : 0;
       }
       CHECK(sessions == 1);
@@ -64,7 +64,7 @@ TEST_CASE("a peer that restarted is recognised: lost once, connected again, with
   CHECK(other.count("PeerLost") == 1);
   CHECK(other.count("PeerGoodbye") == 0);
   CHECK(other.count("PeerDiscovered") == 1);
-  const auto games = other.ask(node::ListGames{}).value();
+  const auto games = other.ask(api::ListGames{}).value();
   REQUIRE(games.size() == 1);
   CHECK(games[0].id == "new");
 }
@@ -74,7 +74,7 @@ TEST_CASE("the daemon's own address is refused and never listed") {
   SimPeer peer(world, "peer", "10.0.0.1");
   peer.start({});
   world.executor.advance(1s);
-  node::ConnectPeer connect;
+  api::ConnectPeer connect;
   connect.address = peer.address;
   const auto answer = peer.ask(connect);
   REQUIRE_FALSE(answer.has_value());
@@ -91,12 +91,12 @@ TEST_CASE("connect answers when the peer is there, at once also while a long ret
   a.start(knowing(b.address));
   world.executor.advance(3min);  // the retries have become rare
   b.start({});
-  node::ConnectPeer connect;
+  api::ConnectPeer connect;
   connect.address = b.address;
   const auto before = world.executor.now();
   const auto answer = a.ask(connect);
   REQUIRE(answer.has_value());
-  CHECK(answer->state == node::PeerState::connected);
+  CHECK(answer->state == api::PeerState::connected);
   CHECK(answer->name == "b");
   CHECK(world.executor.now() - before < 1s);
 }
@@ -107,14 +107,14 @@ TEST_CASE("connect right after disconnect waits for the old session's end and ma
   SimPeer b(world, "b", "10.0.0.2");
   b.start({});
   a.start({});
-  node::ConnectPeer connect;
+  api::ConnectPeer connect;
   connect.address = b.address;
   REQUIRE(a.ask(connect).has_value());
   for (int i = 0; i < 5; ++i) {
-    REQUIRE(a.ask(node::DisconnectPeer{"b"}).has_value());
+    REQUIRE(a.ask(api::DisconnectPeer{"b"}).has_value());
     const auto again = a.ask(connect);
     REQUIRE(again.has_value());
-    CHECK(again->state == node::PeerState::connected);
+    CHECK(again->state == api::PeerState::connected);
   }
 }
 
@@ -135,14 +135,14 @@ TEST_CASE("a silent peer is lost after `lost`, told once, its games go at once; 
   world.executor.advance(5s);
   CHECK(a.count("PeerLost") == 0);
   REQUIRE(world.run_until([&] { return a.count("PeerLost") == 1; }, 4s));
-  CHECK(a.ask(node::ListGames{}).value().empty());
-  CHECK(peers_of(a)[0].state == node::PeerState::unreachable);
+  CHECK(a.ask(api::ListGames{}).value().empty());
+  CHECK(peers_of(a)[0].state == api::PeerState::unreachable);
   world.executor.advance(2min);
   CHECK(a.count("PeerLost") == 1);
   world.network.heal(host(a), host(b));
   REQUIRE(world.run_until([&] { return a.count("PeerConnected") == 2; }, 1min));
   CHECK(a.count("PeerDiscovered") == 1);
-  REQUIRE(world.run_until([&] { return a.ask(node::ListGames{}).value().size() == 1; }, 5s));
+  REQUIRE(world.run_until([&] { return a.ask(api::ListGames{}).value().size() == 1; }, 5s));
 }
 
 TEST_CASE("a change of the library reaches the peers, also one that came while they were shaking hands") {
@@ -154,7 +154,7 @@ TEST_CASE("a change of the library reaches the peers, also one that came while t
   REQUIRE(raw.open());
   REQUIRE(world.run_until([&] { return raw.count<protocol::Hello>() == 1; }, 5s));
   make_small_game(seed.disk, "/library/game", 10'000);
-  seed.ask(node::Rescan{});
+  seed.ask(api::Rescan{});
   world.executor.advance(2s);
   CHECK(raw.count<protocol::LibraryUpdate>() == 0);
   raw.send(raw.hello());
@@ -191,7 +191,7 @@ TEST_CASE("a session without a Hello, or with a wrong one, is ended") {
     raw.send(hello);
     REQUIRE(world.run_until([&] { return raw.over(); }, 2s));
     CHECK(raw.count<protocol::Refusal>() == 1);
-    CHECK(peers_of(peer).at(0).state == node::PeerState::refused);
+    CHECK(peers_of(peer).at(0).state == api::PeerState::refused);
   }
   CHECK(peer.count("PeerConnected") == 0);
 }
@@ -271,7 +271,7 @@ TEST_CASE("equal digests exchange nothing more; a known revision is asked to be 
   std::vector<protocol::GameSummary> games(2);
   games[0].id = "a";
   games[1].id = "b";
-  const auto seen = [&] { return peer.ask(node::ListGames{}).value().size(); };
+  const auto seen = [&] { return peer.ask(api::ListGames{}).value().size(); };
   const auto meet = [&](RawPeer& raw, protocol::Hello hello) {
     REQUIRE(raw.open());
     raw.send(std::move(hello));
@@ -346,7 +346,7 @@ TEST_CASE("a burst of changes is one event") {
     raw.send(update_to(i + 1, i + 2, {games.back()}, games));
   }
   world.executor.advance(2s);
-  CHECK(peer.ask(node::ListGames{}).value().size() == 50);
+  CHECK(peer.ask(api::ListGames{}).value().size() == 50);
   CHECK(peer.count("GamesUpdated") == 1);
 }
 
@@ -365,11 +365,11 @@ TEST_CASE("one that refused is remembered and not asked again soon") {
   }
   const auto state = [&] {
     const auto listed = peers_of(peer);
-    return listed.empty() ? node::PeerState::connecting : listed[0].state;
+    return listed.empty() ? api::PeerState::connecting : listed[0].state;
   };
-  CHECK(state() == node::PeerState::refused);
+  CHECK(state() == api::PeerState::refused);
   world.executor.advance(9min);
-  CHECK(state() == node::PeerState::refused);
+  CHECK(state() == api::PeerState::refused);
   world.executor.advance(2min);
   CHECK(peers_of(peer).empty());
 }
@@ -388,7 +388,7 @@ TEST_CASE("a peer that timed out stays listed for ten minutes, one that said goo
   CHECK(peers_of(peer).size() == 1);
   dies.crash(1);
   REQUIRE(world.run_until([&] { return peer.count("PeerLost") == 1; }, 1min));
-  CHECK(peers_of(peer).at(0).state == node::PeerState::unreachable);
+  CHECK(peers_of(peer).at(0).state == api::PeerState::unreachable);
   world.executor.advance(9min);
   CHECK(peers_of(peer).size() == 1);
   world.executor.advance(2min);

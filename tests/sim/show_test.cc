@@ -12,11 +12,11 @@ TEST_CASE("show: a game that is still being written is found, without files; a v
   SimPeer peer(world, "peer", "10.0.0.1");
   peer.start({});
   make_small_game(peer.disk, "/library/game", 10'000);
-  const auto is_found = [&] { return !peer.ask(node::ListGames{})->empty(); };
-  static_cast<void>(peer.ask(node::ListGames{}));
-  peer.handle().sender().send(node::Rescan{}, [](const Result<node::Rescan::Reply>&) {});
+  const auto is_found = [&] { return !peer.ask(api::ListGames{})->empty(); };
+  static_cast<void>(peer.ask(api::ListGames{}));
+  peer.handle().sender().send(api::Rescan{}, [](const Result<api::Rescan::Reply>&) {});
   REQUIRE(world.run_until(is_found, 3s));
-  node::ShowGame show;
+  api::ShowGame show;
   show.game = "game";
   const auto settling = peer.ask(show);
   REQUIRE(settling.has_value());

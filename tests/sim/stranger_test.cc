@@ -20,26 +20,26 @@ namespace {
 const std::string kKey = "000102030405060708090a0b0c0d0e0f";
 const std::string kProof(protocol::kProofField);
 
-SimPeer::Options closed(node::AccessMode mode, std::vector<std::string> peers = {}) {
+SimPeer::Options closed(access::AccessMode mode, std::vector<std::string> peers = {}) {
   SimPeer::Options options;
   options.peers = std::move(peers);
   options.access.mode = mode;
-  if (mode == node::AccessMode::party) options.access.secret = *net::PartySecret::parse(kKey);
+  if (mode == access::AccessMode::party) options.access.secret = *access::PartySecret::parse(kKey);
   return options;
 }
 SimPeer::Options in_party(std::vector<std::string> peers = {}) {
-  return closed(node::AccessMode::party, std::move(peers));
+  return closed(access::AccessMode::party, std::move(peers));
 }
 
 void pair(SimPeer& here, const PeerId& other) {
-  node::PairPeer command;
+  api::PairPeer command;
   command.peer = other.hex();
   REQUIRE(here.ask(command).has_value());
 }
 
 bool connected(SimPeer& peer, const PeerId& other) {
-  for (const auto& each : peer.ask(node::ListPeers{}).value()) {
-    if (each.id == other) return each.state == node::PeerState::connected;
+  for (const auto& each : peer.ask(api::ListPeers{}).value()) {
+    if (each.id == other) return each.state == api::PeerState::connected;
   }
   return false;
 }
@@ -56,7 +56,7 @@ void check_silent(const std::string& text, const SimPeer& peer, const SimPeer& f
 }  // namespace
 
 TEST_CASE("stranger: whatever is asked, one answer that tells nothing") {
-  const auto mode = GENERATE(node::AccessMode::party, node::AccessMode::paired);
+  const auto mode = GENERATE(access::AccessMode::party, access::AccessMode::paired);
   const bool certificate = GENERATE(true, false);
   CAPTURE(to_string(mode), certificate);
   SimWorld world(311);
@@ -65,12 +65,12 @@ TEST_CASE("stranger: whatever is asked, one answer that tells nothing") {
   make_small_game(peer.disk, "/library/treasure", 100'000);
   peer.start(closed(mode));
   friendly.start(closed(mode, {peer.address}));
-  if (mode == node::AccessMode::paired) {
+  if (mode == access::AccessMode::paired) {
     pair(peer, friendly.id());
     pair(friendly, peer.id());
   }
   REQUIRE(sees(world, friendly, 1));
-  const std::string version = friendly.ask(node::ListGames{}).value()[0].remote[0].version.hex();
+  const std::string version = friendly.ask(api::ListGames{}).value()[0].remote[0].version.hex();
 
   Stranger stranger(world, "10.0.0.9", certificate);
   net::Link& link = stranger.dial(peer.address);
@@ -100,13 +100,13 @@ TEST_CASE("stranger: whatever is asked, one answer that tells nothing") {
   CHECK(connected(peer, friendly.id()));
   CHECK_FALSE(connected(peer, stranger.id()));
   std::size_t listed = 0;
-  for (const auto& each : peer.ask(node::ListPeers{}).value()) listed += each.id == stranger.id() ? 1 : 0;
+  for (const auto& each : peer.ask(api::ListPeers{}).value()) listed += each.id == stranger.id() ? 1 : 0;
   CHECK(listed == (certificate ? 1 : 0));
-  for (const auto& each : friendly.ask(node::ListPeers{}).value()) CHECK(each.id != stranger.id());
+  for (const auto& each : friendly.ask(api::ListPeers{}).value()) CHECK(each.id != stranger.id());
 }
 
 TEST_CASE("stranger: mDNS tells an id and a port, and nothing else") {
-  const auto mode = GENERATE(node::AccessMode::party, node::AccessMode::paired);
+  const auto mode = GENERATE(access::AccessMode::party, access::AccessMode::paired);
   SimWorld world(312);
   FakeDiscovery discovery;
   SimPeer peer(world, "hidden-name", "10.0.0.1");
@@ -127,11 +127,11 @@ TEST_CASE("stranger: mDNS tells an id and a port, and nothing else") {
   forged.id.bytes[0] ^= 1;
   discovery.find(forged, {*net::SocketAddress::parse(other.address)});
   const PeerId claimed = forged.id;
-  if (mode == node::AccessMode::paired) {
+  if (mode == access::AccessMode::paired) {
     REQUIRE(world.run_until(
         [&] {
-          const auto list = peer.ask(node::ListPeers{}).value();
-          return list.size() == 1 && list[0].id == claimed && list[0].state == node::PeerState::refused;
+          const auto list = peer.ask(api::ListPeers{}).value();
+          return list.size() == 1 && list[0].id == claimed && list[0].state == api::PeerState::refused;
         },
         5s));
     pair(peer, claimed);
@@ -142,7 +142,7 @@ TEST_CASE("stranger: mDNS tells an id and a port, and nothing else") {
   discovery.lose(claimed);
   discovery.find({other.id(), other.id().brief(), 1, 0}, {*net::SocketAddress::parse(other.address)});
   world.executor.advance(5s);
-  if (mode == node::AccessMode::paired) {
+  if (mode == access::AccessMode::paired) {
     CHECK(peer.count("PeerConnected") == 0);
     pair(other, peer.id());
     pair(peer, other.id());
@@ -156,16 +156,17 @@ TEST_CASE("stranger: a right proof opens its own connection, and replayed no oth
   make_small_game(peer.disk, "/library/treasure", 100'000);
   peer.start(in_party());
   Stranger member(world, "10.0.0.2");
-  const net::PartySecret secret = *net::PartySecret::parse(kKey);
+  const access::PartySecret secret = *access::PartySecret::parse(kKey);
   net::Link& one = member.dial(peer.address);
   net::Link& two = member.dial(peer.address);
-  const std::string proof = secret.prove(net::Role::client, member.id(), peer.id(), one.channel_binding()).hex();
+  const std::string proof = secret.prove(access::Role::client, member.id(), peer.id(), one.channel_binding()).hex();
   // As the other side it proves nothing.
-  const std::string swapped = secret.prove(net::Role::server, member.id(), peer.id(), one.channel_binding()).hex();
+  const std::string swapped = secret.prove(access::Role::server, member.id(), peer.id(), one.channel_binding()).hex();
   CHECK(member.ask(one, "POST", "/v1/proof", {{kProof, swapped}}).status == 403);
   const auto answer = member.ask(one, "POST", "/v1/proof", {{kProof, proof}});
   CHECK(answer.status == 200);
-  CHECK(answer.field(kProof) == secret.prove(net::Role::server, member.id(), peer.id(), one.channel_binding()).hex());
+  CHECK(answer.field(kProof) ==
+        secret.prove(access::Role::server, member.id(), peer.id(), one.channel_binding()).hex());
   CHECK(member.ask(one, "GET", "/v1/library").status == 200);
   CHECK(member.ask(two, "POST", "/v1/proof", {{kProof, proof}}).status == 403);
   CHECK(member.ask(two, "POST", "/v1/proof", {{kProof, answer.field(kProof)}}).status == 403);
@@ -173,7 +174,7 @@ TEST_CASE("stranger: a right proof opens its own connection, and replayed no oth
   // Whoever has no certificate has no id to prove anything for.
   Stranger nobody(world, "10.0.0.3", false);
   net::Link& bare = nobody.dial(peer.address);
-  const std::string anonymous = secret.prove(net::Role::client, PeerId{}, peer.id(), bare.channel_binding()).hex();
+  const std::string anonymous = secret.prove(access::Role::client, PeerId{}, peer.id(), bare.channel_binding()).hex();
   CHECK(nobody.ask(bare, "POST", "/v1/proof", {{kProof, anonymous}}).status == 403);
 }
 
@@ -207,7 +208,7 @@ TEST_CASE("stranger: who stands in the middle can neither pass a proof on nor se
   }
   // As the answer to itself.
   reflect = true;
-  node::ConnectPeer connect;
+  api::ConnectPeer connect;
   connect.address = middle.address;
   CHECK(member.ask(connect).error().code == ErrorCode::refused);
   CHECK(heard.size() >= 2);
@@ -219,8 +220,8 @@ TEST_CASE("stranger: who stands in the middle can neither pass a proof on nor se
 
 namespace {
 /// Opens a session, sends the frames as they are, and waits; whether the session is still open then.
-rt::Task<bool> survives(rt::Executor& executor, net::Link& link, std::vector<std::string> frames) {
-  const rt::CancellationToken never;
+runtime::Task<bool> survives(runtime::Executor& executor, net::Link& link, std::vector<std::string> frames) {
+  const runtime::CancellationToken never;
   const net::RequestHead head{"POST", protocol::format_route(protocol::SessionRoute{}), {}};
   auto opened = co_await link.request(head, true, never);
   if (!opened) co_return false;
@@ -235,8 +236,8 @@ rt::Task<bool> survives(rt::Executor& executor, net::Link& link, std::vector<std
     if (!written) co_return false;
   }
   std::vector<std::uint8_t> rest(1 << 20);  // more than the peer says: read to the end
-  auto read = [&stream, &rest](rt::CancellationToken t) { return stream->reader().read(rest, std::move(t)); };
-  const auto ended = co_await rt::with_timeout(executor, 2s, std::move(read), never);
+  auto read = [&stream, &rest](runtime::CancellationToken t) { return stream->reader().read(rest, std::move(t)); };
+  const auto ended = co_await runtime::with_timeout(executor, 2s, std::move(read), never);
   co_return !ended;
 }
 
@@ -283,7 +284,7 @@ TEST_CASE(
 }
 
 TEST_CASE("stranger: a stop after any step of meeting, being refused, pairing and fetching leaves nothing behind") {
-  const auto mode = GENERATE(node::AccessMode::party, node::AccessMode::paired);
+  const auto mode = GENERATE(access::AccessMode::party, access::AccessMode::paired);
   constexpr std::uint64_t kRuns = 40;
   std::uint64_t length = 0;
   for (std::uint64_t run = 0; run <= kRuns; ++run) {
@@ -295,19 +296,19 @@ TEST_CASE("stranger: a stop after any step of meeting, being refused, pairing an
     one.start(closed(mode));
     two.start(closed(mode, {one.address}));
     open.start(knowing(one.address));
-    node::PairPeer command;
+    api::PairPeer command;
     const std::uint64_t stop_at = run == 0 ? UINT64_MAX : run * length / kRuns;
     int stage = 0;
     for (std::uint64_t step = 0; step < stop_at; ++step) {
       if (stage == 0 && world.executor.now().time_since_epoch() > 100ms) {
         command.peer = one.id().hex();
-        two.handle().sender().send(command, [](const Result<node::Pairing>&) {});
+        two.handle().sender().send(command, [](const Result<api::Pairing>&) {});
         command.peer = two.id().hex();
-        one.handle().sender().send(command, [](const Result<node::Pairing>&) {});
+        one.handle().sender().send(command, [](const Result<api::Pairing>&) {});
         stage = 1;
       }
       if (stage == 1 && two.count("GamesUpdated") > 0) {
-        two.handle().sender().send(download_of("treasure"), [](const Result<node::DownloadInfo>&) {});
+        two.handle().sender().send(download_of("treasure"), [](const Result<api::DownloadInfo>&) {});
         stage = 2;
       }
       if (two.count("DownloadGameFilesFinished") > 0) {

@@ -15,13 +15,13 @@ namespace {
 net::SocketAddress host(const SimPeer& peer) { return *net::SocketAddress::parse(peer.address); }
 
 void limit_up(SimPeer& peer, std::uint64_t rate) {
-  node::SetLimits command;
+  api::SetLimits command;
   command.up = rate;
   REQUIRE(peer.ask(command).has_value());
 }
 
-node::DownloadInfo only_download(SimPeer& peer) {
-  const auto all = peer.ask(node::ListDownloads{}).value();
+api::DownloadInfo only_download(SimPeer& peer) {
+  const auto all = peer.ask(api::ListDownloads{}).value();
   REQUIRE(all.size() == 1);
   return all[0];
 }
@@ -33,7 +33,7 @@ std::uint64_t bytes_from(SimPeer& leech, const SimPeer& seed) {
   return 0;
 }
 
-double seconds(rt::Duration time) { return std::chrono::duration<double>(time).count(); }
+double seconds(runtime::Duration time) { return std::chrono::duration<double>(time).count(); }
 
 /// Seeds with the game, and receivers that know each other and all of them.
 struct Swarm {
@@ -66,7 +66,7 @@ struct Swarm {
   void meet() {
     const auto all_met = [&] {
       return std::ranges::all_of(leeches, [&](SimPeer& leech) {
-        return leech.ask(node::GetStatus{})->peers == seeds.size() + leeches.size() - 1;
+        return leech.ask(api::GetStatus{})->peers == seeds.size() + leeches.size() - 1;
       });
     };
     REQUIRE(world.run_until(all_met, 30s));
@@ -75,7 +75,7 @@ struct Swarm {
   void download() {
     for (SimPeer& leech : leeches) REQUIRE(leech.ask(download_of("game")).has_value());
   }
-  bool finished(rt::Duration limit) {
+  bool finished(runtime::Duration limit) {
     return world.run_until(
         [&] { return std::ranges::all_of(leeches, [](SimPeer& leech) { return terminal_events(leech) > 0; }); }, limit);
   }
@@ -157,7 +157,7 @@ TEST_CASE("a cancel ends what is served of it, and only that") {
   limit_up(swarm.seeds[0], 2'000'000);
   swarm.download();
   swarm.world.executor.advance(4s);
-  node::CancelDownload cancel;
+  api::CancelDownload cancel;
   cancel.game = "game";
   REQUIRE(swarm.leeches[2].ask(cancel).has_value());
   REQUIRE(swarm.finished(2min));
@@ -260,8 +260,8 @@ TEST_CASE("five seeds: two honest ones, a slow one, one that dies and one that l
   CHECK(leech.count("DownloadGameFilesFinished") == 1);
   CHECK(leech.disk.read("/library/game/big.pak") == swarm.seeds[0].disk.read("/library/game/big.pak"));
   CHECK(leech.count("PeerBanned") == 1);
-  for (const auto& each : leech.ask(node::ListPeers{}).value()) {
-    CHECK((each.state == node::PeerState::banned) == (each.id == swarm.seeds[4].id()));
+  for (const auto& each : leech.ask(api::ListPeers{}).value()) {
+    CHECK((each.state == api::PeerState::banned) == (each.id == swarm.seeds[4].id()));
   }
   // The honest capacity: three fast ones until one dies, then two; and the slow one.
   const double honest = 2 * kFast + kFast / 30;
@@ -288,8 +288,8 @@ TEST_CASE("a receiver that serves wrong bytes of what it has is banned by those 
     CHECK(leech.count("PeerBanned") == (&leech == &swarm.leeches[1] ? 0 : 1));
   }
   for (SimPeer* honest : {&swarm.leeches[0], &swarm.leeches[2]}) {
-    for (const auto& each : honest->ask(node::ListPeers{}).value()) {
-      CHECK((each.state == node::PeerState::banned) == (each.id == swarm.leeches[1].id()));
+    for (const auto& each : honest->ask(api::ListPeers{}).value()) {
+      CHECK((each.state == api::PeerState::banned) == (each.id == swarm.leeches[1].id()));
     }
   }
 }

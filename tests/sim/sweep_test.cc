@@ -67,16 +67,16 @@ class Scenario {
     switch (stage_) {
       case 0:
         if (leech_.count("GamesUpdated") == 0) return;
-        leech_.handle().sender().send(download_of("game"), [](Result<node::DownloadInfo>) {});
+        leech_.handle().sender().send(download_of("game"), [](Result<api::DownloadInfo>) {});
         break;
       case 1:
         if (leech_.count("DownloadGameFilesFinished") == 0) return;
         seeder_.disk.write("/library/game/data/file0", "changed");
-        seeder_.handle().sender().send(node::Rescan{}, [](Result<node::Rescan::Reply>) {});
+        seeder_.handle().sender().send(api::Rescan{}, [](Result<api::Rescan::Reply>) {});
         break;
       case 2:
         if (leech_.count("GamesUpdated") < 2) return;
-        leech_.handle().sender().send(download_of("game"), [](Result<node::DownloadInfo>) {});
+        leech_.handle().sender().send(download_of("game"), [](Result<api::DownloadInfo>) {});
         break;
       case 3:
         if (leech_.count("DownloadGameFilesFinished") < 2) return;

@@ -7,7 +7,7 @@
 using namespace peer;
 using namespace peer::test;
 using namespace std::chrono_literals;
-using node::DownloadState;
+using api::DownloadState;
 
 namespace {
 
@@ -20,8 +20,8 @@ auto command(SimPeer& peer, const std::string& game) {
   return peer.ask(each);
 }
 
-node::DownloadInfo download(SimPeer& peer, const std::string& game) {
-  for (const auto& each : peer.ask(node::ListDownloads{}).value()) {
+api::DownloadInfo download(SimPeer& peer, const std::string& game) {
+  for (const auto& each : peer.ask(api::ListDownloads{}).value()) {
     if (each.game == game) return each;
   }
   FAIL("no download of " << game);
@@ -39,9 +39,9 @@ struct Scene {
     for (const std::string& game : games) make_many(seed.disk, "/library/" + game);
     seed.start({});
     leech.start(knowing(seed.address));
-    REQUIRE(world.run_until([&] { return leech.ask(node::ListGames{})->size() == games.size(); }, 10s));
+    REQUIRE(world.run_until([&] { return leech.ask(api::ListGames{})->size() == games.size(); }, 10s));
   }
-  bool reaches(DownloadState state, rt::Duration limit = 1min) {
+  bool reaches(DownloadState state, runtime::Duration limit = 1min) {
     return world.run_until([&] { return download(leech, "game").state == state; }, limit);
   }
   bool received(std::uint64_t bytes) {
@@ -52,7 +52,7 @@ struct Scene {
       return operation == "write_at" && path.contains("/staging/game/tree/") ? error : 0;
     });
   }
-  bool finished(rt::Duration limit = 2min) {
+  bool finished(runtime::Duration limit = 2min) {
     const bool done = world.run_until([&] { return terminal_events(leech) > 0; }, limit);
     return done && leech.count("DownloadGameFilesFinished") == 1 && terminal_events(leech) == 1 &&
            leech.disk.tree("/library/game") == seed.disk.tree("/library/game");
@@ -103,7 +103,7 @@ TEST_CASE("trouble: a disk that somebody else filled, with room again later") {
     CHECK(download(scene.leech, "other").error->code == ErrorCode::no_space);
     CHECK(download(scene.leech, "other").error->message.contains("needs 6 MB more"));
     CHECK_FALSE(scene.leech.disk.exists("/library/.peerd/staging/other"));
-    CHECK(scene.leech.ask(node::GetStatus{}).has_value());
+    CHECK(scene.leech.ask(api::GetStatus{}).has_value());
     // A little room is not enough to try.
     scene.leech.disk.set_capacity(4'000'000);
     const std::uint64_t before = download(scene.leech, "game").bytes_received;
@@ -115,28 +115,28 @@ TEST_CASE("trouble: a disk that somebody else filled, with room again later") {
     CHECK(scene.leech.disk.tree("/library/game") == scene.seed.disk.tree("/library/game"));
   }
   SECTION("a person pauses and resumes it, which tries it at once") {
-    CHECK(command<node::PauseDownload>(scene.leech, "game")->state == DownloadState::paused);
+    CHECK(command<api::PauseDownload>(scene.leech, "game")->state == DownloadState::paused);
     scene.leech.disk.set_capacity(kPlenty);
     scene.world.executor.advance(2min);
     CHECK(terminal_events(scene.leech) == 0);
-    REQUIRE(command<node::ResumeDownload>(scene.leech, "game").has_value());
+    REQUIRE(command<api::ResumeDownload>(scene.leech, "game").has_value());
     REQUIRE(scene.finished(10s));
   }
   SECTION("resume alone tries it at once") {
     scene.world.executor.advance(2min);  // the pauses have grown
     scene.leech.disk.set_capacity(kPlenty);
-    REQUIRE(command<node::ResumeDownload>(scene.leech, "game").has_value());
+    REQUIRE(command<api::ResumeDownload>(scene.leech, "game").has_value());
     REQUIRE(scene.finished(5s));
   }
   SECTION("a person cancels it") {
-    REQUIRE(command<node::CancelDownload>(scene.leech, "game").has_value());
+    REQUIRE(command<api::CancelDownload>(scene.leech, "game").has_value());
     CHECK(scene.leech.count("DownloadGameFilesCancelled") == 1);
     CHECK_FALSE(scene.leech.disk.exists("/library/.peerd/staging/game"));
   }
   SECTION("a restart") {
     scene.leech.stop();
     scene.leech.start(knowing(scene.seed.address));
-    REQUIRE(scene.world.run_until([&] { return !scene.leech.ask(node::ListDownloads{})->empty(); }, 10s));
+    REQUIRE(scene.world.run_until([&] { return !scene.leech.ask(api::ListDownloads{})->empty(); }, 10s));
     REQUIRE(scene.reaches(DownloadState::paused));
     CHECK(download(scene.leech, "game").error->code == ErrorCode::no_space);
     scene.leech.disk.set_capacity(kPlenty);

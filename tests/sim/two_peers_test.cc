@@ -39,7 +39,7 @@ Outcome transfer(std::uint64_t seed, const LinkConditions& conditions) {
   leech.start(options);
 
   REQUIRE(world.run_until([&] { return leech.count("GamesUpdated") > 0; }, 1min));
-  node::StartDownload start;
+  api::StartDownload start;
   start.game = "game";
   const auto begun = leech.ask(start);
   REQUIRE(begun.has_value());

@@ -11,15 +11,15 @@ using namespace std::chrono_literals;
 namespace {
 
 library::GameState state_of(SimPeer& peer) {
-  for (const auto& game : peer.ask(node::ListGames{}).value()) {
+  for (const auto& game : peer.ask(api::ListGames{}).value()) {
     if (game.id == "game" && game.local) return game.local->state;
   }
   FAIL("no game");
   return {};
 }
 
-Result<node::Verdict> verify(SimPeer& peer, bool repair = false, std::uint64_t rate = 0) {
-  node::VerifyGame command;
+Result<api::Verdict> verify(SimPeer& peer, bool repair = false, std::uint64_t rate = 0) {
+  api::VerifyGame command;
   command.game = "game";
   command.repair = repair;
   command.rate = rate;
@@ -31,7 +31,7 @@ struct Scene {
     make_small_game(seed.disk, "/library/game", 5'000'000);
     seed.start({});
     leech.start(knowing(seed.address));
-    REQUIRE(world.run_until([&] { return leech.ask(node::ListGames{})->size() == 1; }, 10s));
+    REQUIRE(world.run_until([&] { return leech.ask(api::ListGames{})->size() == 1; }, 10s));
     REQUIRE(leech.ask(download_of("game")).has_value());
     REQUIRE(world.run_until([&] { return leech.count("DownloadGameFilesFinished") == 1; }, 10s));
   }
@@ -54,7 +54,7 @@ TEST_CASE("verify: a whole game is found whole, at the rate that was asked for")
   const double seconds = std::chrono::duration<double>(scene.world.executor.now() - before).count();
   CHECK(seconds > 4.5);
   CHECK(seconds < 5.8);
-  node::VerifyGame nothing;
+  api::VerifyGame nothing;
   nothing.game = "nothing";
   CHECK(scene.leech.ask(nothing).error().code == ErrorCode::no_such_game);
 }
@@ -81,7 +81,7 @@ TEST_CASE("verify: silent damage is found, shown, and repaired with the chunks t
   CHECK(leech.disk.tree("/library/game") == scene.seed.disk.tree("/library/game"));
   CHECK(state_of(leech) == library::GameState::ready);
   CHECK(verify(leech)->damaged.empty());
-  const auto downloads = leech.ask(node::ListDownloads{}).value();
+  const auto downloads = leech.ask(api::ListDownloads{}).value();
   REQUIRE(downloads.size() == 1);
   CHECK(downloads[0].bytes_received < 1'100'000);
 }
@@ -107,13 +107,13 @@ TEST_CASE("verify: missing, shortened and grown files are damage; without a peer
 TEST_CASE("verify: how far it is shows beside the state, and is told four times a second at most") {
   Scene scene;
   SimPeer& leech = scene.leech;
-  const auto shown = [&] { return leech.ask(node::ListGames{}).value().at(0).verifying; };
+  const auto shown = [&] { return leech.ask(api::ListGames{}).value().at(0).verifying; };
   CHECK_FALSE(shown().has_value());
-  node::VerifyGame command;
+  api::VerifyGame command;
   command.game = "game";
   command.rate = 500'000;
-  std::optional<Result<node::Verdict>> answer;
-  leech.handle().sender().send(command, [&](Result<node::Verdict> verdict) { answer = std::move(verdict); });
+  std::optional<Result<api::Verdict>> answer;
+  leech.handle().sender().send(command, [&](Result<api::Verdict> verdict) { answer = std::move(verdict); });
   leech.disk.corrupt("/library/game/big.pak", 1'500'000, "damage");
   leech.disk.corrupt("/library/game/data/file3", 10, "damage");
   scene.world.executor.advance(1s);
@@ -140,20 +140,20 @@ TEST_CASE("verify: it stops when nobody waits for it any more, and finds nothing
   Scene scene;
   SimPeer& leech = scene.leech;
   leech.disk.corrupt("/library/game/data/file3", 10, "damage");
-  rt::CancellationSource asker;
-  node::VerifyGame command;
+  runtime::CancellationSource asker;
+  api::VerifyGame command;
   command.game = "game";
   command.rate = 500'000;
   command.abandoned = asker.token();
-  std::optional<Result<node::Verdict>> answer;
-  leech.handle().sender().send(command, [&](Result<node::Verdict> verdict) { answer = std::move(verdict); });
+  std::optional<Result<api::Verdict>> answer;
+  leech.handle().sender().send(command, [&](Result<api::Verdict> verdict) { answer = std::move(verdict); });
   scene.world.executor.advance(2s);
   REQUIRE_FALSE(answer.has_value());
   asker.request();
   REQUIRE(scene.world.run_until([&] { return answer.has_value(); }, 1s));
   CHECK(answer->error().code == ErrorCode::cancelled);
   CHECK(state_of(leech) == library::GameState::ready);
-  CHECK_FALSE(leech.ask(node::ListGames{}).value().at(0).verifying.has_value());
+  CHECK_FALSE(leech.ask(api::ListGames{}).value().at(0).verifying.has_value());
   const auto again = verify(leech);
   REQUIRE(again.has_value());
   CHECK(again->damaged.size() == 1);
@@ -168,13 +168,13 @@ TEST_CASE("verify: a repair that has begun goes on when nobody waits for it any 
   SimPeer& leech = scene.leech;
   scene.world.network.set_conditions(slow_link());
   leech.disk.corrupt("/library/game/big.pak", 2'500'000, "damage");
-  rt::CancellationSource asker;
-  node::VerifyGame command;
+  runtime::CancellationSource asker;
+  api::VerifyGame command;
   command.game = "game";
   command.repair = true;
   command.abandoned = asker.token();
-  std::optional<Result<node::Verdict>> answer;
-  leech.handle().sender().send(command, [&](Result<node::Verdict> verdict) { answer = std::move(verdict); });
+  std::optional<Result<api::Verdict>> answer;
+  leech.handle().sender().send(command, [&](Result<api::Verdict> verdict) { answer = std::move(verdict); });
   REQUIRE(scene.world.run_until([&] { return leech.count("DownloadGameFilesBegin") == 2; }, 30s));
   asker.request();
   REQUIRE(scene.world.run_until([&] { return answer.has_value(); }, 30s));

@@ -15,8 +15,8 @@ TEST_CASE("a download takes a version of 8 to 64 digits, and no others") {
   seed.start({});
   leech.start(knowing(seed.address));
   REQUIRE(sees(world, leech, 1));
-  const std::string version = leech.ask(node::ListGames{})->at(0).remote.at(0).version.hex();
-  node::StartDownload start = download_of("game");
+  const std::string version = leech.ask(api::ListGames{})->at(0).remote.at(0).version.hex();
+  api::StartDownload start = download_of("game");
   for (const std::string& wrong : {version.substr(0, 7), version + "0", std::string()}) {
     start.version = wrong;
     INFO(wrong);

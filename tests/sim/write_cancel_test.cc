@@ -42,7 +42,7 @@ class Scenario {
     options.disk = &recorder_;
     leech_.start(options);
     REQUIRE(sees(world_, leech_, 1));
-    const node::GameInfo game = leech_.ask(node::ListGames{}).value().at(0);
+    const api::GameInfo game = leech_.ask(api::ListGames{}).value().at(0);
     version_ = game.remote.at(0).version;
     recorder_.set_during([this](std::size_t write) { during(write); });
     REQUIRE(leech_.ask(download_of("game")).has_value());
@@ -82,11 +82,11 @@ class Scenario {
     requested_in_write_ = !under_way_.empty();
     if (way_ == Way::shutdown) return leech_.request_shutdown();
     if (way_ == Way::pause) {
-      node::PauseDownload pause;
+      api::PauseDownload pause;
       pause.game = "game";
       leech_.handle().sender().send(pause, [](const auto&) {});
     } else {
-      node::CancelDownload cancel;
+      api::CancelDownload cancel;
       cancel.game = "game";
       leech_.handle().sender().send(cancel, [](const auto&) {});
     }
@@ -95,8 +95,8 @@ class Scenario {
   bool is_paused() {
     if (leech_.tasks("plan") + leech_.tasks("lane") > 0) return false;
     bool paused = false;
-    leech_.handle().sender().send(node::ListDownloads{}, [&](const auto& list) {
-      paused = list && !list->empty() && list->front().state == node::DownloadState::paused;
+    leech_.handle().sender().send(api::ListDownloads{}, [&](const auto& list) {
+      paused = list && !list->empty() && list->front().state == api::DownloadState::paused;
     });
     world_.executor.run_ready();
     return paused;
@@ -150,7 +150,7 @@ class Scenario {
 
   /// No write is forgotten: what was written is logged.
   void check_log() {
-    const auto had = transfer::Staging::logged_chunks(leech_.disk, "/library", "game", version_, chunks().size());
+    const auto had = staging::Staging::logged_chunks(leech_.disk, "/library", "game", version_, chunks().size());
     std::set<std::uint64_t> logged;
     for (std::uint64_t i = 0; i < had.size(); ++i) {
       if (had[i]) logged.insert(i);

@@ -25,7 +25,7 @@ struct Outcome {
 };
 
 template <class T>
-rt::detail::Root run_root(rt::Task<T> task, Outcome<T>* out) {
+runtime::detail::Root run_root(runtime::Task<T> task, Outcome<T>* out) {
   try {
     if constexpr (std::is_void_v<T>) {
       co_await task;
@@ -43,8 +43,8 @@ rt::detail::Root run_root(rt::Task<T> task, Outcome<T>* out) {
 /// throws what it did. Other tasks may live on. Fails the test if nothing is left to wait for, or after `limit` of
 /// virtual time.
 template <class T>
-T run_sync(rt::ManualExecutor& executor, rt::Task<T> task, rt::Duration limit = std::chrono::hours(1)) {
-  const rt::TimePoint end = executor.now() + limit;
+T run_sync(runtime::ManualExecutor& executor, runtime::Task<T> task, runtime::Duration limit = std::chrono::hours(1)) {
+  const runtime::TimePoint end = executor.now() + limit;
   detail::Outcome<T> outcome;
   detail::run_root<T>(std::move(task), &outcome).start(executor);
   std::size_t steps = 0;  // without the clock having moved
@@ -63,9 +63,9 @@ T run_sync(rt::ManualExecutor& executor, rt::Task<T> task, rt::Duration limit = 
 
 /// The same for a whole scenario: afterwards no coroutine may be ready and no timer armed.
 template <class T>
-T run_task(rt::ManualExecutor& executor, rt::Task<T> task, rt::Duration limit = std::chrono::hours(1)) {
+T run_task(runtime::ManualExecutor& executor, runtime::Task<T> task, runtime::Duration limit = std::chrono::hours(1)) {
   struct Clean {
-    rt::ManualExecutor& executor;
+    runtime::ManualExecutor& executor;
     ~Clean() {
       executor.run_ready();
       CHECK(executor.timers() == 0);
@@ -76,12 +76,12 @@ T run_task(rt::ManualExecutor& executor, rt::Task<T> task, rt::Duration limit = 
 }
 
 /// Runs `main(executor)` on a loop of its own, which must be empty afterwards (the executor checks it).
-inline void run_on_uv(const std::function<rt::Task<void>(rt::UvExecutor&)>& main) {
-  rt::UvExecutor executor;
+inline void run_on_uv(const std::function<runtime::Task<void>(runtime::UvExecutor&)>& main) {
+  runtime::UvExecutor executor;
   executor.run(main(executor));
 }
-inline void run_on_uv(rt::Task<void> main) {
-  rt::UvExecutor executor;
+inline void run_on_uv(runtime::Task<void> main) {
+  runtime::UvExecutor executor;
   executor.run(std::move(main));
 }
 

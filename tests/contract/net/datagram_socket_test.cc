@@ -19,13 +19,13 @@ using peer::net::SendStatus;
 using peer::net::SocketAddress;
 using peer::test::Recorder;
 namespace net = peer::net;
-namespace rt = peer::rt;
+namespace runtime = peer::runtime;
 
 namespace {
 
 /// A place where sockets can be bound, and the loop they live on.
 struct Place {
-  rt::Executor* executor;
+  runtime::Executor* executor;
   bool v6;
   std::function<std::unique_ptr<DatagramSocket>(const SocketAddress&)> bind_at;
 
@@ -34,10 +34,10 @@ struct Place {
   }
 };
 
-using Scenario = rt::Task<void> (*)(const Place&);
+using Scenario = runtime::Task<void> (*)(const Place&);
 
 void in_simulation(Scenario scenario, bool v6, bool gso) {
-  rt::ManualExecutor executor;
+  runtime::ManualExecutor executor;
   peer::test::SimNetwork network(executor, 1);
   peer::test::LinkConditions loopback;
   loopback.interface_mtu = 65535;
@@ -48,7 +48,7 @@ void in_simulation(Scenario scenario, bool v6, bool gso) {
 }
 
 void on_the_machine(Scenario scenario, bool v6, bool gso) {
-  rt::UvExecutor executor;
+  runtime::UvExecutor executor;
   net::UdpOptions options;
   options.gso = options.gro = gso;
   const Place place{&executor, v6, [&](const SocketAddress& address) {
@@ -76,7 +76,7 @@ struct Pair {
     a->start(seen_by_a);
     b->start(seen_by_b);
   }
-  rt::Task<void> close() {
+  runtime::Task<void> close() {
     co_await a->close();
     co_await b->close();
   }
@@ -109,7 +109,7 @@ std::vector<std::uint8_t> joined(const Recorder& recorder) {
 
 // -- scenarios --------------------------------------------------------------------------------------------------------
 
-rt::Task<void> addresses_are_told(const Place& place) {
+runtime::Task<void> addresses_are_told(const Place& place) {
   Pair pair(place);
   CHECK(pair.a->local_address().port() != 0);
   CHECK(pair.a->local_address().is_v4() != place.v6);
@@ -127,7 +127,7 @@ rt::Task<void> addresses_are_told(const Place& place) {
   co_await pair.close();
 }
 
-rt::Task<void> segments_are_split(const Place& place) {
+runtime::Task<void> segments_are_split(const Place& place) {
   Pair pair(place);
   const auto data = counting(1237);
   send_all(*pair.a, pair.b->local_address(), data, 100);
@@ -143,7 +143,7 @@ rt::Task<void> segments_are_split(const Place& place) {
   co_await pair.close();
 }
 
-rt::Task<void> bursts_are_ordered_and_bounded(const Place& place) {
+runtime::Task<void> bursts_are_ordered_and_bounded(const Place& place) {
   Pair pair(place);
   std::vector<std::uint8_t> sent;
   std::size_t datagrams = 0;
@@ -165,7 +165,7 @@ rt::Task<void> bursts_are_ordered_and_bounded(const Place& place) {
   co_await pair.close();
 }
 
-rt::Task<void> ecn_is_carried(const Place& place) {
+runtime::Task<void> ecn_is_carried(const Place& place) {
   Pair pair(place);
   const auto data = counting(40);
   const std::vector<Ecn> marks{Ecn::not_ect, Ecn::ect0, Ecn::ect1, Ecn::ce};
@@ -175,7 +175,7 @@ rt::Task<void> ecn_is_carried(const Place& place) {
   co_await pair.close();
 }
 
-rt::Task<void> sizes_from_none_to_the_largest(const Place& place) {
+runtime::Task<void> sizes_from_none_to_the_largest(const Place& place) {
   Pair pair(place);
   std::size_t count = 0;
   for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{1472}, std::size_t{9000}, net::kMaxSend}) {
@@ -187,7 +187,7 @@ rt::Task<void> sizes_from_none_to_the_largest(const Place& place) {
   co_await pair.close();
 }
 
-rt::Task<void> nobody_there_is_a_loss(const Place& place) {
+runtime::Task<void> nobody_there_is_a_loss(const Place& place) {
   Pair pair(place);
   const SocketAddress gone = pair.b->local_address();
   co_await pair.b->close();
@@ -198,7 +198,7 @@ rt::Task<void> nobody_there_is_a_loss(const Place& place) {
   co_await pair.a->close();
 }
 
-rt::Task<void> close_ends_everything_and_frees_the_port(const Place& place) {
+runtime::Task<void> close_ends_everything_and_frees_the_port(const Place& place) {
   Pair pair(place);
   const SocketAddress address = pair.b->local_address();
   send_all(*pair.a, address, counting(10), 10);
@@ -217,7 +217,7 @@ rt::Task<void> close_ends_everything_and_frees_the_port(const Place& place) {
   co_await pair.a->close();
 }
 
-rt::Task<void> unstarted_sockets_may_go(const Place& place) {
+runtime::Task<void> unstarted_sockets_may_go(const Place& place) {
   const auto dropped = place.bind();
   const auto closed = place.bind();
   co_await closed->close();

@@ -10,17 +10,17 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const rt::CancellationToken kNever;
+const runtime::CancellationToken kNever;
 
 struct Pair {
-  rt::Executor& executor;
-  rt::Scope& scope;
+  runtime::Executor& executor;
+  runtime::Scope& scope;
   net::Transport& server;
   net::Transport& client;
   PeerId server_id, client_id;
-  std::function<rt::Task<void>()> stop_serving;
+  std::function<runtime::Task<void>()> stop_serving;
 
-  rt::Task<std::unique_ptr<net::Link>> link() {
+  runtime::Task<std::unique_ptr<net::Link>> link() {
     auto dialling = client.dial(server.local_address(), server_id, kNever);
     auto link = co_await dialling;
     INFO((link ? std::string() : link.error().message));
@@ -28,9 +28,9 @@ struct Pair {
     co_return std::move(*link);
   }
 };
-using Body = std::function<rt::Task<void>(Pair&)>;
+using Body = std::function<runtime::Task<void>(Pair&)>;
 
-rt::Task<void> over_quic(const Body& body, QuicPair& quic) {
+runtime::Task<void> over_quic(const Body& body, QuicPair& quic) {
   Pair pair{quic.executor,
             quic.scope,
             quic.server.endpoint(),
@@ -41,27 +41,27 @@ rt::Task<void> over_quic(const Body& body, QuicPair& quic) {
   co_await body(pair);
 }
 
-rt::Task<void> serve_until(net::Transport& transport, net::RequestHandler handler, rt::Event& over,
-                           rt::CancellationToken token) {
+runtime::Task<void> serve_until(net::Transport& transport, net::RequestHandler handler, runtime::Event& over,
+                                runtime::CancellationToken token) {
   co_await transport.serve(std::move(handler), token);
   over.set();
 }
 
-rt::Task<void> stop_and_wait(rt::CancellationSource& stop, rt::Event& over) {
+runtime::Task<void> stop_and_wait(runtime::CancellationSource& stop, runtime::Event& over) {
   stop.request();
   co_await over.wait(kNever);
 }
 
-rt::Task<void> in_memory(rt::ManualExecutor& executor, const Body& body, net::RequestHandler handler) {
-  rt::Scope scope(executor, "test", kNever);
+runtime::Task<void> in_memory(runtime::ManualExecutor& executor, const Body& body, net::RequestHandler handler) {
+  runtime::Scope scope(executor, "test", kNever);
   MemoryNetwork network(executor);
   PeerId server_id, client_id;
   server_id.bytes.fill(1);
   client_id.bytes.fill(2);
   const auto server = network.attach(scope, sim_address(1), server_id);
   const auto client = network.attach(scope, sim_address(2), client_id);
-  rt::CancellationSource serving, running;
-  rt::Event served;
+  runtime::CancellationSource serving, running;
+  runtime::Event served;
   scope.spawn("server", server->run(running.token()));
   scope.spawn("client", client->run(running.token()));
   if (handler) {
@@ -90,19 +90,19 @@ void check_both(const Body& body, const net::RequestHandler& handler) {
     SimPair().run({[&body](QuicPair& quic) { return over_quic(body, quic); }, handler});
   }
   SECTION("in memory") {
-    rt::ManualExecutor executor;
+    runtime::ManualExecutor executor;
     run_task(executor, in_memory(executor, body, handler));
   }
 }
 
-rt::Task<Result<std::unique_ptr<net::ClientStream>>> ask(net::Link& link, std::string method, std::string path,
-                                                         bool has_body) {
+runtime::Task<Result<std::unique_ptr<net::ClientStream>>> ask(net::Link& link, std::string method, std::string path,
+                                                              bool has_body) {
   const net::RequestHead head{std::move(method), std::move(path), {}};
   auto asking = link.request(head, has_body, kNever);
   co_return co_await asking;
 }
 
-rt::Task<void> exchanges(Pair& pair) {
+runtime::Task<void> exchanges(Pair& pair) {
   auto link = co_await pair.link();
   CHECK(link->peer() == pair.server_id);
   CHECK(link->remote_address() == pair.server.local_address());
@@ -123,7 +123,7 @@ rt::Task<void> exchanges(Pair& pair) {
 }
 
 /// Answers with the connection's binding, and whether it was marked before.
-rt::Task<void> show_binding(net::ServerStream& stream, rt::CancellationToken) {
+runtime::Task<void> show_binding(net::ServerStream& stream, runtime::CancellationToken) {
   net::ResponseHead head;
   head.fields.push_back({"binding", stream.channel_binding().hex()});
   head.fields.push_back({"marked", stream.admitted() ? "yes" : "no"});
@@ -132,13 +132,13 @@ rt::Task<void> show_binding(net::ServerStream& stream, rt::CancellationToken) {
   co_return;
 }
 
-rt::Task<std::pair<std::string, std::string>> ask_binding(net::Link& link) {
+runtime::Task<std::pair<std::string, std::string>> ask_binding(net::Link& link) {
   auto reply = co_await get(link, "/binding");
   REQUIRE(reply.has_value());
   co_return std::pair(reply->head.fields.at(0).value, reply->head.fields.at(1).value);
 }
 
-rt::Task<void> bindings(Pair& pair) {
+runtime::Task<void> bindings(Pair& pair) {
   auto one = co_await pair.link();
   auto two = co_await pair.link();
   CHECK(one->channel_binding() != net::ChannelBinding{});
@@ -153,7 +153,7 @@ rt::Task<void> bindings(Pair& pair) {
   }
 }
 
-rt::Task<void> many_streams(Pair& pair) {
+runtime::Task<void> many_streams(Pair& pair) {
   auto link = co_await pair.link();
   std::vector<std::unique_ptr<net::ClientStream>> streams;
   for (int i = 0; i < 64; ++i) {
@@ -165,7 +165,7 @@ rt::Task<void> many_streams(Pair& pair) {
   REQUIRE_FALSE(refused.has_value());
   CHECK(refused.error().code == ErrorCode::busy);
   streams.clear();  // resets them
-  co_await rt::sleep_for(pair.executor, 100ms, kNever);
+  co_await runtime::sleep_for(pair.executor, 100ms, kNever);
   auto reply = co_await get(*link, "/get?size=10");
   CHECK(reply.has_value());
 }
@@ -173,10 +173,10 @@ rt::Task<void> many_streams(Pair& pair) {
 struct Pressure {
   std::size_t written = 0;
   bool cancelled = false;
-  rt::Event ended;
+  runtime::Event ended;
 };
 
-rt::Task<void> write_for_ever(Pressure& pressure, net::ServerStream& stream, rt::CancellationToken token) {
+runtime::Task<void> write_for_ever(Pressure& pressure, net::ServerStream& stream, runtime::CancellationToken token) {
   if (stream.request().path != "/endless") {
     co_await test_handler(stream, std::move(token));
     co_return;
@@ -190,14 +190,14 @@ rt::Task<void> write_for_ever(Pressure& pressure, net::ServerStream& stream, rt:
       if (!written) break;
       pressure.written += piece->size();
     }
-  } catch (const rt::Cancelled&) {
+  } catch (const runtime::Cancelled&) {
     pressure.cancelled = true;
   }
   pressure.ended.set();
 }
 
 /// The writer is ahead by what is in flight and what the reader may hold, no more; a dropped stream ends its handler.
-rt::Task<void> held_back(Pressure& pressure, Pair& pair) {
+runtime::Task<void> held_back(Pressure& pressure, Pair& pair) {
   constexpr std::size_t kAhead = (16 << 20) + net::kMaxUnackedPerStream + (2 << 20);
   auto link = co_await pair.link();
   auto stream = co_await ask(*link, "GET", "/endless", false);
@@ -208,7 +208,7 @@ rt::Task<void> held_back(Pressure& pressure, Pair& pair) {
     auto n = co_await (*stream)->reader().read(buffer, kNever);
     REQUIRE(n.has_value());
     CHECK(*n == buffer.size());
-    co_await rt::sleep_for(pair.executor, 100ms, kNever);
+    co_await runtime::sleep_for(pair.executor, 100ms, kNever);
     CHECK(pressure.written <= (released << 20) + kAhead);
     (*stream)->reader().release(*n);
   }
@@ -218,7 +218,7 @@ rt::Task<void> held_back(Pressure& pressure, Pair& pair) {
   CHECK(reply.has_value());
 }
 
-rt::Task<void> give_up(net::ServerStream& stream, rt::CancellationToken token) {
+runtime::Task<void> give_up(net::ServerStream& stream, runtime::CancellationToken token) {
   if (stream.request().path == "/silent") co_return;
   net::ResponseHead head;
   head.content_length = 5 << 20;
@@ -227,7 +227,7 @@ rt::Task<void> give_up(net::ServerStream& stream, rt::CancellationToken token) {
   static_cast<void>(co_await writing);
 }
 
-rt::Task<void> server_gives_up(Pair& pair) {
+runtime::Task<void> server_gives_up(Pair& pair) {
   auto link = co_await pair.link();
   auto part = co_await ask(*link, "GET", "/part", false);
   REQUIRE(part.has_value());
@@ -247,7 +247,7 @@ rt::Task<void> server_gives_up(Pair& pair) {
   CHECK(written.error().code == ErrorCode::refused);
 }
 
-rt::Task<void> failures_stay_apart(Pair& pair) {
+runtime::Task<void> failures_stay_apart(Pair& pair) {
   auto link = co_await pair.link();
   auto other = co_await pair.link();
   auto stream = co_await ask(*link, "GET", "/throw", false);
@@ -261,12 +261,12 @@ rt::Task<void> failures_stay_apart(Pair& pair) {
   CHECK((co_await get(*other, "/get?size=10")).has_value());
 }
 
-rt::Task<void> dials(Pair& pair) {
+runtime::Task<void> dials(Pair& pair) {
   auto wrong = co_await pair.client.dial(pair.server.local_address(), pair.client_id, kNever);
   REQUIRE_FALSE(wrong.has_value());
   CHECK(wrong.error().code == ErrorCode::refused);
   CHECK(wrong.error().message.find(pair.server_id.brief()) != std::string::npos);
-  const rt::TimePoint start = pair.executor.now();
+  const runtime::TimePoint start = pair.executor.now();
   auto dead = co_await pair.client.dial(sim_address(99), std::nullopt, kNever);
   REQUIRE_FALSE(dead.has_value());
   CHECK(dead.error().code == ErrorCode::unreachable);
@@ -274,13 +274,13 @@ rt::Task<void> dials(Pair& pair) {
   CHECK(pair.executor.now() - start <= net::kDialTimeout + 1s);
 }
 
-rt::Task<void> nobody_serves(Pair& pair) {
+runtime::Task<void> nobody_serves(Pair& pair) {
   auto link = co_await pair.client.dial(pair.server.local_address(), std::nullopt, kNever);
   REQUIRE_FALSE(link.has_value());
   CHECK(link.error().code == ErrorCode::refused);
 }
 
-rt::Task<void> closes(Pressure& pressure, Pair& pair) {
+runtime::Task<void> closes(Pressure& pressure, Pair& pair) {
   auto link = co_await pair.link();
   auto stream = co_await ask(*link, "GET", "/endless", false);
   REQUIRE(stream.has_value());
@@ -298,7 +298,7 @@ rt::Task<void> closes(Pressure& pressure, Pair& pair) {
   stream->reset();  // after its link
 }
 
-rt::Task<void> serving_ends(Pressure& pressure, Pair& pair) {
+runtime::Task<void> serving_ends(Pressure& pressure, Pair& pair) {
   auto link = co_await pair.link();
   auto stream = co_await ask(*link, "GET", "/endless", false);
   REQUIRE(stream.has_value());
@@ -309,7 +309,7 @@ rt::Task<void> serving_ends(Pressure& pressure, Pair& pair) {
   CHECK(error.message.find("no longer serving") != std::string::npos);
 }
 
-rt::Task<void> attempt(Pair& pair, bool& finished, rt::CancellationToken token) {
+runtime::Task<void> attempt(Pair& pair, bool& finished, runtime::CancellationToken token) {
   try {
     auto link = co_await pair.client.dial(pair.server.local_address(), pair.server_id, token);
     REQUIRE(link.has_value());
@@ -322,16 +322,17 @@ rt::Task<void> attempt(Pair& pair, bool& finished, rt::CancellationToken token) 
     const auto n = co_await (*stream)->reader().read(buffer, token);
     CHECK(n == buffer.size());
     finished = true;
-  } catch (const rt::Cancelled&) {
+  } catch (const runtime::Cancelled&) {
     CHECK(token.requested());
   }
 }
 
-rt::Task<void> cancelled_anywhere(Pair& pair) {
+runtime::Task<void> cancelled_anywhere(Pair& pair) {
   bool finished = false;
-  for (rt::Duration after = 0ms; !finished; after += after < 1ms ? rt::Duration(20us) : rt::Duration(500us)) {
+  for (runtime::Duration after = 0ms; !finished;
+       after += after < 1ms ? runtime::Duration(20us) : runtime::Duration(500us)) {
     {
-      rt::Deadline deadline(pair.executor, after, kNever);
+      runtime::Deadline deadline(pair.executor, after, kNever);
       co_await attempt(pair, finished, deadline.token());
     }
     auto link = co_await pair.link();
@@ -351,7 +352,7 @@ TEST_CASE("link: 64 requests at a time; giving some up makes room") { check_both
 
 TEST_CASE("link: a slow reader holds the writer back, and a dropped stream ends its handler") {
   Pressure pressure;
-  const net::RequestHandler handler = [&pressure](net::ServerStream& stream, rt::CancellationToken token) {
+  const net::RequestHandler handler = [&pressure](net::ServerStream& stream, runtime::CancellationToken token) {
     return write_for_ever(pressure, stream, std::move(token));
   };
   check_both([&pressure](Pair& pair) { return held_back(pressure, pair); }, handler);
@@ -367,7 +368,7 @@ TEST_CASE("link: while nobody serves, dials are refused") { check_both(&nobody_s
 
 TEST_CASE("link: a close is seen by both sides, and its streams fail") {
   Pressure pressure;
-  const net::RequestHandler handler = [&pressure](net::ServerStream& stream, rt::CancellationToken token) {
+  const net::RequestHandler handler = [&pressure](net::ServerStream& stream, runtime::CancellationToken token) {
     return write_for_ever(pressure, stream, std::move(token));
   };
   check_both([&pressure](Pair& pair) { return closes(pressure, pair); }, handler);
@@ -375,7 +376,7 @@ TEST_CASE("link: a close is seen by both sides, and its streams fail") {
 
 TEST_CASE("link: the end of serving cancels handlers and closes connections") {
   Pressure pressure;
-  const net::RequestHandler handler = [&pressure](net::ServerStream& stream, rt::CancellationToken token) {
+  const net::RequestHandler handler = [&pressure](net::ServerStream& stream, runtime::CancellationToken token) {
     return write_for_ever(pressure, stream, std::move(token));
   };
   check_both([&pressure](Pair& pair) { return serving_ends(pressure, pair); }, handler);

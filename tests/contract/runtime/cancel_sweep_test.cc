@@ -10,7 +10,7 @@
 #include "libpeer/runtime/sleep.h"
 #include "libpeer/runtime/supervisor.h"
 
-using namespace peer::rt;
+using namespace peer::runtime;
 using namespace std::chrono_literals;
 
 namespace {

@@ -10,7 +10,7 @@
 #include "libpeer/runtime/scope.h"
 #include "libpeer/runtime/sleep.h"
 
-using namespace peer::rt;
+using namespace peer::runtime;
 using namespace std::chrono_literals;
 using peer::test::OnManual;
 using peer::test::OnUv;

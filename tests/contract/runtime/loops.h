@@ -11,16 +11,16 @@
 namespace peer::test {
 
 struct OnManual {
-  rt::ManualExecutor executor;
-  rt::ManualWorkers workers{executor, 1, std::chrono::milliseconds(1)};
-  void run(rt::Task<void> task) { run_task(executor, std::move(task)); }
+  runtime::ManualExecutor executor;
+  runtime::ManualWorkers workers{executor, 1, std::chrono::milliseconds(1)};
+  void run(runtime::Task<void> task) { run_task(executor, std::move(task)); }
   void close() { executor.close(); }
 };
 
 struct OnUv {
-  rt::UvExecutor executor;
-  rt::ThreadWorkers workers{"workers", 2};
-  void run(rt::Task<void> task) { executor.run(std::move(task)); }
+  runtime::UvExecutor executor;
+  runtime::ThreadWorkers workers{"workers", 2};
+  void run(runtime::Task<void> task) { executor.run(std::move(task)); }
   void close() {}  // run() has closed it
 };
 

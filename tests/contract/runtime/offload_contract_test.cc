@@ -12,7 +12,7 @@
 #include "libpeer/runtime/sleep.h"
 #include "libpeer/runtime/workers.h"
 
-using namespace peer::rt;
+using namespace peer::runtime;
 using namespace std::chrono_literals;
 using peer::test::OnManual;
 using peer::test::OnUv;

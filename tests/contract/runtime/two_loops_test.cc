@@ -7,7 +7,7 @@
 #include "libpeer/runtime/sleep.h"
 #include "libpeer/runtime/uv_executor.h"
 
-using namespace peer::rt;
+using namespace peer::runtime;
 using namespace std::chrono_literals;
 
 namespace {

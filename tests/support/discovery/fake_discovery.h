@@ -13,8 +13,8 @@ namespace peer::test {
 
 class FakeDiscovery final : public discovery::Discovery {
  public:
-  rt::Task<void> run(discovery::Record self, std::uint16_t port, std::function<void(discovery::Event)> tell,
-                     rt::CancellationToken token) override {
+  runtime::Task<void> run(discovery::Record self, std::uint16_t port, std::function<void(discovery::Event)> tell,
+                          runtime::CancellationToken token) override {
     struct Stop {
       FakeDiscovery& fake;
       ~Stop() { fake.tell_ = nullptr; }
@@ -24,7 +24,7 @@ class FakeDiscovery final : public discovery::Discovery {
     published_port = port;
     tell_ = std::move(tell);
     tell_(discovery::Available{});
-    rt::Event never;
+    runtime::Event never;
     co_await never.wait(token);
   }
   void set_revision(std::uint64_t revision) override { record.revision = revision; }

@@ -22,14 +22,14 @@ class FakeWatcher final : public library::Watcher {
     return std::make_unique<Walk>(*this, subject);
   }
   void forget(const Subject& subject) override { watched.erase(subject); }
-  rt::Task<void> run(std::function<void(const Subject&)> changed, rt::CancellationToken token) override {
+  runtime::Task<void> run(std::function<void(const Subject&)> changed, runtime::CancellationToken token) override {
     struct Stop {
       FakeWatcher& self;
       ~Stop() { self.changed_ = nullptr; }
     };
     const Stop stop{*this};
     changed_ = std::move(changed);
-    rt::Event never;
+    runtime::Event never;
     co_await never.wait(token);
   }
 

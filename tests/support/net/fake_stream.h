@@ -15,7 +15,7 @@ namespace peer::test {
 /// Keeps what is written; as a test wants, it waits, fails, or holds the bytes as if they were not acknowledged.
 class FakeBodyWriter final : public net::BodyWriter {
  public:
-  rt::Task<Result<void>> write(net::SharedBytes bytes, rt::CancellationToken token) override {
+  runtime::Task<Result<void>> write(net::SharedBytes bytes, runtime::CancellationToken token) override {
     if (!open_.is_set()) co_await open_.wait(token);
     if (broken_) co_return fail(ErrorCode::unreachable, "the stream was reset");
     content_.append(bytes->begin(), bytes->end());
@@ -37,7 +37,7 @@ class FakeBodyWriter final : public net::BodyWriter {
   bool finished() const noexcept { return finished_; }
 
  private:
-  rt::Event open_;
+  runtime::Event open_;
   bool broken_ = false;
   bool hold_ = false;
   bool finished_ = false;

@@ -21,7 +21,7 @@ Error gave_up() { return {ErrorCode::refused, "the peer gave the request up", 0}
 struct MemoryPipe final : net::BodyReader, net::BodyWriter {
   explicit MemoryPipe(MemoryNetwork::Stats& s) : stats(s) {}
 
-  rt::Task<Result<std::size_t>> read(std::span<std::uint8_t> into, rt::CancellationToken token) override {
+  runtime::Task<Result<std::size_t>> read(std::span<std::uint8_t> into, runtime::CancellationToken token) override {
     std::size_t filled = 0;
     for (;;) {
       if (error) co_return std::unexpected(*error);
@@ -46,7 +46,7 @@ struct MemoryPipe final : net::BodyReader, net::BodyWriter {
     unreleased -= std::min(bytes, unreleased);
     writable.set();
   }
-  rt::Task<Result<void>> write(net::SharedBytes bytes, rt::CancellationToken token) override {
+  runtime::Task<Result<void>> write(net::SharedBytes bytes, runtime::CancellationToken token) override {
     while (!error && unreleased >= net::kMaxUnackedPerStream) {
       writable.reset();
       co_await writable.wait(token);
@@ -80,11 +80,11 @@ struct MemoryPipe final : net::BodyReader, net::BodyWriter {
   std::size_t unreleased = 0;  // written, and not done with
   bool finished = false;
   std::optional<Error> error;
-  rt::Event readable, writable;
+  runtime::Event readable, writable;
 };
 
 struct MemoryStream {
-  MemoryStream(net::RequestHead h, MemoryNetwork::Stats& stats, const rt::CancellationToken& serving)
+  MemoryStream(net::RequestHead h, MemoryNetwork::Stats& stats, const runtime::CancellationToken& serving)
       : head(std::move(h)), up(stats), down(stats), stop(serving) {}
 
   void fail(const Error& why) {
@@ -97,8 +97,8 @@ struct MemoryStream {
   net::RequestHead head;
   MemoryPipe up, down;
   std::optional<net::ResponseHead> response;
-  rt::Event responded;
-  rt::CancellationSource stop;  // of its handler
+  runtime::Event responded;
+  runtime::CancellationSource stop;  // of its handler
 };
 
 /// Two sides that know each other.
@@ -140,7 +140,7 @@ struct MemoryConnection {
   net::ChannelBinding binding;
   bool admitted = false;
   std::set<std::shared_ptr<MemoryStream>> streams;  // whose handler runs
-  rt::Event over;
+  runtime::Event over;
 };
 
 namespace {
@@ -151,7 +151,7 @@ class ClientHandle final : public net::ClientStream {
   ~ClientHandle() override {
     if (!stream_->response || !stream_->down.drained() || !stream_->up.finished) stream_->fail(gave_up());
   }
-  rt::Task<Result<net::ResponseHead>> response(rt::CancellationToken token) override {
+  runtime::Task<Result<net::ResponseHead>> response(runtime::CancellationToken token) override {
     co_await stream_->responded.wait(token);
     if (!stream_->response) co_return std::unexpected(stream_->down.error.value_or(gave_up()));
     co_return *stream_->response;
@@ -193,16 +193,16 @@ class ServerHandle final : public net::ServerStream {
 }  // namespace
 
 struct MemoryTransport::Serving {
-  Serving(net::RequestHandler h, const rt::CancellationToken& scope) : handler(std::move(h)), stop(scope) {}
+  Serving(net::RequestHandler h, const runtime::CancellationToken& scope) : handler(std::move(h)), stop(scope) {}
 
-  static rt::Task<void> answer(std::shared_ptr<Serving> serving, std::shared_ptr<MemoryConnection> connection,
-                               std::shared_ptr<MemoryStream> stream) {
+  static runtime::Task<void> answer(std::shared_ptr<Serving> serving, std::shared_ptr<MemoryConnection> connection,
+                                    std::shared_ptr<MemoryStream> stream) {
     bool bug = false;
     try {
       ServerHandle handle(*stream, *connection);
       auto work = serving->handler(handle, stream->stop.token());
       co_await work;
-    } catch (const rt::Cancelled&) {
+    } catch (const runtime::Cancelled&) {
     } catch (const std::exception&) {
       bug = true;
     }
@@ -216,9 +216,9 @@ struct MemoryTransport::Serving {
   }
 
   net::RequestHandler handler;
-  rt::CancellationSource stop;
+  runtime::CancellationSource stop;
   std::size_t active = 0;
-  rt::Event idle;
+  runtime::Event idle;
 };
 
 namespace {
@@ -233,8 +233,8 @@ class MemoryLink final : public net::Link {
   const std::optional<PeerId>& peer() const override { return peer_; }
   net::SocketAddress remote_address() const override { return connection_->server.address; }
   const net::ChannelBinding& channel_binding() const override { return connection_->binding; }
-  rt::Task<Result<std::unique_ptr<net::ClientStream>>> request(const net::RequestHead& head, bool has_body,
-                                                               rt::CancellationToken token) override {
+  runtime::Task<Result<std::unique_ptr<net::ClientStream>>> request(const net::RequestHead& head, bool has_body,
+                                                                    runtime::CancellationToken token) override {
     token.throw_if_requested();
     auto stream = begin_(head);
     if (!stream) co_return std::unexpected(stream.error());
@@ -242,7 +242,7 @@ class MemoryLink final : public net::Link {
     co_return std::unique_ptr<net::ClientStream>(std::make_unique<ClientHandle>(*stream));
   }
   void close(std::string_view reason) override { connection_->close(true, std::string(reason), std::string(reason)); }
-  rt::Task<Error> ended(rt::CancellationToken token) override {
+  runtime::Task<Error> ended(runtime::CancellationToken token) override {
     const std::shared_ptr<MemoryConnection> connection = connection_;
     co_await connection->over.wait(std::move(token));
     co_return *connection->client.error;
@@ -257,12 +257,12 @@ class MemoryLink final : public net::Link {
 
 }  // namespace
 
-std::unique_ptr<MemoryTransport> MemoryNetwork::attach(rt::Scope& scope, const net::SocketAddress& address,
+std::unique_ptr<MemoryTransport> MemoryNetwork::attach(runtime::Scope& scope, const net::SocketAddress& address,
                                                        const PeerId& id) {
   return std::make_unique<MemoryTransport>(*this, scope, address, id);
 }
 
-MemoryTransport::MemoryTransport(MemoryNetwork& network, rt::Scope& scope, const net::SocketAddress& address,
+MemoryTransport::MemoryTransport(MemoryNetwork& network, runtime::Scope& scope, const net::SocketAddress& address,
                                  const PeerId& id)
     : network_(network), scope_(scope, "memory endpoint"), address_(address), id_(id) {
   PEER_CHECK(network_.transports_.emplace(address, this).second);
@@ -283,10 +283,10 @@ void MemoryTransport::close_connections(bool inbound_only, const char* reason) {
   }
 }
 
-rt::Task<void> MemoryTransport::run(rt::CancellationToken token) {
+runtime::Task<void> MemoryTransport::run(runtime::CancellationToken token) {
   try {
     co_await stopped_.wait(token);
-  } catch (const rt::Cancelled&) {
+  } catch (const runtime::Cancelled&) {
     // The only way on.
   }
   stopping_ = true;
@@ -295,34 +295,34 @@ rt::Task<void> MemoryTransport::run(rt::CancellationToken token) {
   co_await scope_.join();
 }
 
-rt::Task<void> MemoryTransport::serve(net::RequestHandler handler, rt::CancellationToken token) {
+runtime::Task<void> MemoryTransport::serve(net::RequestHandler handler, runtime::CancellationToken token) {
   PEER_CHECK(!serving_);
   const auto serving = std::make_shared<Serving>(std::move(handler), scope_.token());
   serving_ = serving;
-  rt::Event forever;
+  runtime::Event forever;
   try {
     co_await forever.wait(token);
-  } catch (const rt::Cancelled&) {
+  } catch (const runtime::Cancelled&) {
     // The only way on.
   }
   serving_.reset();
   serving->stop.request();
   while (serving->active > 0) {
     serving->idle.reset();
-    co_await serving->idle.wait(rt::CancellationToken());
+    co_await serving->idle.wait(runtime::CancellationToken());
   }
   // What was answered last is read before the connections close.
-  co_await rt::sleep_for(network_.executor(), std::chrono::milliseconds(1), rt::CancellationToken());
+  co_await runtime::sleep_for(network_.executor(), std::chrono::milliseconds(1), runtime::CancellationToken());
   close_connections(true, "no longer serving");
 }
 
-rt::Task<Result<std::unique_ptr<net::Link>>> MemoryTransport::dial(net::SocketAddress address,
-                                                                   std::optional<PeerId> expected,
-                                                                   rt::CancellationToken token) {
-  co_await rt::sleep_for(network_.executor(), std::chrono::microseconds(100), token);
+runtime::Task<Result<std::unique_ptr<net::Link>>> MemoryTransport::dial(net::SocketAddress address,
+                                                                        std::optional<PeerId> expected,
+                                                                        runtime::CancellationToken token) {
+  co_await runtime::sleep_for(network_.executor(), std::chrono::microseconds(100), token);
   const auto found = network_.transports_.find(address);
   if (found == network_.transports_.end() || stopping_) {
-    co_await rt::sleep_for(network_.executor(), net::kDialTimeout, token);
+    co_await runtime::sleep_for(network_.executor(), net::kDialTimeout, token);
     co_return fail(ErrorCode::unreachable, "cannot connect to " + address.to_string() + ": no answer");
   }
   MemoryTransport* const other = found->second;

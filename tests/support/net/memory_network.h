@@ -26,11 +26,11 @@ class MemoryNetwork {
     std::size_t links_alive = 0;  ///< now
   };
 
-  explicit MemoryNetwork(rt::Executor& executor) : executor_(executor) {}
+  explicit MemoryNetwork(runtime::Executor& executor) : executor_(executor) {}
 
   /// A peer's port at that address. Its tasks run in a scope below `scope`.
-  std::unique_ptr<MemoryTransport> attach(rt::Scope& scope, const net::SocketAddress& address, const PeerId& id);
-  rt::Executor& executor() noexcept { return executor_; }
+  std::unique_ptr<MemoryTransport> attach(runtime::Scope& scope, const net::SocketAddress& address, const PeerId& id);
+  runtime::Executor& executor() noexcept { return executor_; }
   const Stats& stats() const noexcept { return stats_; }
 
  private:
@@ -38,24 +38,24 @@ class MemoryNetwork {
   friend struct MemoryConnection;
   friend struct MemoryPipe;
 
-  rt::Executor& executor_;
+  runtime::Executor& executor_;
   std::map<net::SocketAddress, MemoryTransport*> transports_;
   Stats stats_;
 };
 
 class MemoryTransport final : public net::Transport {
  public:
-  MemoryTransport(MemoryNetwork& network, rt::Scope& scope, const net::SocketAddress& address, const PeerId& id);
+  MemoryTransport(MemoryNetwork& network, runtime::Scope& scope, const net::SocketAddress& address, const PeerId& id);
   /// run() must have ended, or never begun.
   ~MemoryTransport() override;
 
   /// The outermost task, as Endpoint's: ends when cancelled, after every link was closed and every handler has ended.
-  rt::Task<void> run(rt::CancellationToken token);
+  runtime::Task<void> run(runtime::CancellationToken token);
 
   net::SocketAddress local_address() const override { return address_; }
-  rt::Task<Result<std::unique_ptr<net::Link>>> dial(net::SocketAddress address, std::optional<PeerId> expected,
-                                                    rt::CancellationToken token) override;
-  rt::Task<void> serve(net::RequestHandler handler, rt::CancellationToken token) override;
+  runtime::Task<Result<std::unique_ptr<net::Link>>> dial(net::SocketAddress address, std::optional<PeerId> expected,
+                                                         runtime::CancellationToken token) override;
+  runtime::Task<void> serve(net::RequestHandler handler, runtime::CancellationToken token) override;
 
  private:
   friend struct MemoryConnection;
@@ -64,12 +64,12 @@ class MemoryTransport final : public net::Transport {
   void close_connections(bool inbound_only, const char* reason);
 
   MemoryNetwork& network_;
-  rt::Scope scope_;
+  runtime::Scope scope_;
   net::SocketAddress address_;
   PeerId id_;
   std::map<std::uint64_t, std::weak_ptr<struct MemoryConnection>> connections_;
   std::shared_ptr<Serving> serving_;
-  rt::Event stopped_;
+  runtime::Event stopped_;
   bool stopping_ = false;
 };
 

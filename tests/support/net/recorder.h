@@ -46,22 +46,22 @@ struct Recorder final : net::DatagramReceiver {
 
   /// Waits until `done()`, which is asked after every burst and event; false if that has not come within `limit`, which
   /// only a failing test sees.
-  rt::Task<bool> until(rt::Executor& executor, std::function<bool()> done,
-                       rt::Duration limit = std::chrono::seconds(20)) {
-    const rt::Deadline deadline(executor, limit, rt::CancellationToken{});
+  runtime::Task<bool> until(runtime::Executor& executor, std::function<bool()> done,
+                            runtime::Duration limit = std::chrono::seconds(20)) {
+    const runtime::Deadline deadline(executor, limit, runtime::CancellationToken{});
     bool came = true;
     try {
       while (!done()) {
         changed_.reset();
         co_await changed_.wait(deadline.token());
       }
-    } catch (const rt::Cancelled&) {
+    } catch (const runtime::Cancelled&) {
       came = false;
     }
     co_return came;
   }
   /// Fails the test if that many do not come.
-  rt::Task<void> expect_datagrams(rt::Executor& executor, std::size_t count) {
+  runtime::Task<void> expect_datagrams(runtime::Executor& executor, std::size_t count) {
     auto all = [this, count] { return datagrams.size() >= count; };
     const bool came = co_await until(executor, all);
     INFO("received " << datagrams.size() << " datagrams of " << count);
@@ -69,7 +69,7 @@ struct Recorder final : net::DatagramReceiver {
   }
 
  private:
-  rt::Event changed_;
+  runtime::Event changed_;
   std::size_t in_burst_ = 0;
 };
 

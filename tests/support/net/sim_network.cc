@@ -13,7 +13,7 @@ namespace {
 SocketAddress host_of(const SocketAddress& address) { return address.with_port(0); }
 }  // namespace
 
-SimNetwork::SimNetwork(rt::ManualExecutor& executor, std::uint64_t seed)
+SimNetwork::SimNetwork(runtime::ManualExecutor& executor, std::uint64_t seed)
     : executor_(executor), random_(seeded_random(seed)) {}
 
 SimNetwork::~SimNetwork() { PEER_CHECK(sockets_.empty()); }
@@ -108,9 +108,9 @@ void SimNetwork::transmit(const SocketAddress& from, const SocketAddress& to, ne
   }
 
   Wire& wire = wires_[direction];
-  rt::TimePoint departs = executor_.now();
+  runtime::TimePoint departs = executor_.now();
   if (link.bandwidth > 0) {
-    const rt::TimePoint begins = std::max(departs, wire.busy_until);
+    const runtime::TimePoint begins = std::max(departs, wire.busy_until);
     const double waiting =
         std::chrono::duration<double>(begins - departs).count() * static_cast<double>(link.bandwidth);
     if (waiting + static_cast<double>(size) > static_cast<double>(link.queue)) {
@@ -118,12 +118,12 @@ void SimNetwork::transmit(const SocketAddress& from, const SocketAddress& to, ne
       return;
     }
     const std::chrono::duration<double> takes(static_cast<double>(size) / static_cast<double>(link.bandwidth));
-    departs = begins + std::chrono::duration_cast<rt::Duration>(takes);
+    departs = begins + std::chrono::duration_cast<runtime::Duration>(takes);
     wire.busy_until = departs;
   }
-  rt::TimePoint arrives = departs + link.delay;
-  if (link.jitter > rt::Duration{})
-    arrives += rt::Duration(random_->below(static_cast<std::uint64_t>(link.jitter.count()) + 1));
+  runtime::TimePoint arrives = departs + link.delay;
+  if (link.jitter > runtime::Duration{})
+    arrives += runtime::Duration(random_->below(static_cast<std::uint64_t>(link.jitter.count()) + 1));
   if (chance(link.reorder)) {
     ++stats_.reordered;
     arrives += link.reorder_delay;
@@ -140,18 +140,18 @@ void SimNetwork::transmit(const SocketAddress& from, const SocketAddress& to, ne
   arrive(arrives, from, to, ecn, std::move(data));
 }
 
-void SimNetwork::arrive(rt::TimePoint at, const SocketAddress& from, const SocketAddress& to, net::Ecn ecn,
+void SimNetwork::arrive(runtime::TimePoint at, const SocketAddress& from, const SocketAddress& to, net::Ecn ecn,
                         std::vector<std::uint8_t> data) {
   const auto found = sockets_.find(to);
   if (found == sockets_.end()) {
     ++stats_.nobody;
     return;
   }
-  if (tick_ > rt::Duration{}) {
-    const auto ticks = (at.time_since_epoch() + tick_ - rt::Duration{1}) / tick_;
-    at = rt::TimePoint(ticks * tick_);
+  if (tick_ > runtime::Duration{}) {
+    const auto ticks = (at.time_since_epoch() + tick_ - runtime::Duration{1}) / tick_;
+    at = runtime::TimePoint(ticks * tick_);
   }
-  at = std::max(at, executor_.now() + rt::Duration{1});
+  at = std::max(at, executor_.now() + runtime::Duration{1});
   found->second->put(at, SimSocket::Datagram{from, ecn, std::move(data)});
 }
 

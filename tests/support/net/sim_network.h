@@ -23,12 +23,12 @@ namespace peer::test {
 
 /// One direction between two hosts. Shares are of 1.
 struct LinkConditions {
-  rt::Duration delay = std::chrono::microseconds(100);
-  rt::Duration jitter{};  ///< up to this much more, without changing the order
+  runtime::Duration delay = std::chrono::microseconds(100);
+  runtime::Duration jitter{};  ///< up to this much more, without changing the order
   double loss = 0;
   double duplicate = 0;
   double reorder = 0;  ///< held back by reorder_delay, so that later ones overtake
-  rt::Duration reorder_delay = std::chrono::milliseconds(2);
+  runtime::Duration reorder_delay = std::chrono::milliseconds(2);
   double congestion_marks = 0;       ///< ECT datagrams that arrive as CE
   std::uint64_t bandwidth = 0;       ///< bytes a second, IP headers included; 0: no limit
   std::size_t queue = 256 << 10;     ///< bytes that wait for the bandwidth; more are dropped
@@ -50,12 +50,12 @@ class SimNetwork {
   using Filter = std::function<bool(const net::SocketAddress& from, const net::SocketAddress& to,
                                     std::vector<std::uint8_t>& data)>;
 
-  SimNetwork(rt::ManualExecutor& executor, std::uint64_t seed);
+  SimNetwork(runtime::ManualExecutor& executor, std::uint64_t seed);
   ~SimNetwork();
 
   /// A socket at that address; port 0 takes a free one. Binding an address in use, or an unspecified one, is a bug.
   std::unique_ptr<net::DatagramSocket> bind(const net::SocketAddress& address);
-  rt::ManualExecutor& executor() noexcept { return executor_; }
+  runtime::ManualExecutor& executor() noexcept { return executor_; }
 
   /// For all directions that have no conditions of their own.
   void set_conditions(const LinkConditions& conditions) { defaults_ = conditions; }
@@ -80,7 +80,7 @@ class SimNetwork {
   void block_sends(const net::SocketAddress& address);
   void allow_sends(const net::SocketAddress& address);
   /// Arrivals are gathered to multiples of this: how large bursts become.
-  void set_tick(rt::Duration tick) { tick_ = tick; }
+  void set_tick(runtime::Duration tick) { tick_ = tick; }
 
   const Stats& stats() const noexcept { return stats_; }
 
@@ -88,8 +88,8 @@ class SimNetwork {
   friend class SimSocket;
   using Direction = std::pair<net::SocketAddress, net::SocketAddress>;
   struct Wire {  // the state of one direction
-    rt::TimePoint busy_until{};
-    rt::TimePoint last_arrival{};
+    runtime::TimePoint busy_until{};
+    runtime::TimePoint last_arrival{};
   };
 
   bool chance(double share);
@@ -97,11 +97,11 @@ class SimNetwork {
   bool severed(const Direction& direction) const;
   void transmit(const net::SocketAddress& from, const net::SocketAddress& to, net::Ecn ecn,
                 std::vector<std::uint8_t> data);
-  void arrive(rt::TimePoint at, const net::SocketAddress& from, const net::SocketAddress& to, net::Ecn ecn,
+  void arrive(runtime::TimePoint at, const net::SocketAddress& from, const net::SocketAddress& to, net::Ecn ecn,
               std::vector<std::uint8_t> data);
   SimSocket& at(const net::SocketAddress& address);
 
-  rt::ManualExecutor& executor_;
+  runtime::ManualExecutor& executor_;
   std::unique_ptr<Random> random_;
   LinkConditions defaults_;
   std::map<Direction, LinkConditions> conditions_;
@@ -113,7 +113,7 @@ class SimNetwork {
   std::size_t max_segments_ = 64;
   std::size_t most_segments_ = 64;  // ever allowed to a socket that lives
   double would_block_ = 0;
-  rt::Duration tick_ = std::chrono::microseconds(50);
+  runtime::Duration tick_ = std::chrono::microseconds(50);
   std::uint16_t next_port_ = 40000;
   Stats stats_;
 };

@@ -69,21 +69,21 @@ net::DatagramSocket::Stats SimSocket::stats() const {
   return result;
 }
 
-rt::Task<void> SimSocket::close() {
+runtime::Task<void> SimSocket::close() {
   PEER_CHECK(!closed_);
   closed_ = true;
   release();
   co_await NextTurn{};
 }
 
-void SimSocket::put(rt::TimePoint at, Datagram datagram) {
+void SimSocket::put(runtime::TimePoint at, Datagram datagram) {
   arriving_.emplace(at, std::move(datagram));
   arm();
 }
 
 void SimSocket::arm() {
   if (receiver_ == nullptr || closed_ || arriving_.empty()) return;
-  const rt::TimePoint first = std::max(arriving_.begin()->first, network_.executor_.now());
+  const runtime::TimePoint first = std::max(arriving_.begin()->first, network_.executor_.now());
   if (delivery_ && delivery_->at <= first) return;
   if (delivery_) network_.executor_.disarm(*delivery_);
   delivery_ = network_.executor_.arm(first, [this] { deliver(); });
@@ -91,7 +91,7 @@ void SimSocket::arm() {
 
 void SimSocket::deliver() {
   delivery_.reset();
-  const rt::TimePoint now = network_.executor_.now();
+  const runtime::TimePoint now = network_.executor_.now();
   std::size_t given = 0;
   while (given < net::kDatagramsPerTurn && !closed_ && !arriving_.empty() && arriving_.begin()->first <= now) {
     const Datagram datagram = std::move(arriving_.extract(arriving_.begin()).mapped());

@@ -26,7 +26,7 @@ class SimSocket final : public net::DatagramSocket {
                        std::span<const std::uint8_t> data, std::size_t segment) override;
   std::size_t max_segments() const override { return network_.max_segments_; }
   Stats stats() const override;
-  rt::Task<void> close() override;
+  runtime::Task<void> close() override;
 
  private:
   friend class SimNetwork;
@@ -36,7 +36,7 @@ class SimSocket final : public net::DatagramSocket {
     std::vector<std::uint8_t> data;
   };
 
-  void put(rt::TimePoint at, Datagram datagram);
+  void put(runtime::TimePoint at, Datagram datagram);
   void arm();
   void deliver();
   void promise_writable();
@@ -45,9 +45,9 @@ class SimSocket final : public net::DatagramSocket {
   SimNetwork& network_;
   net::SocketAddress address_;
   net::DatagramReceiver* receiver_ = nullptr;
-  std::multimap<rt::TimePoint, Datagram> arriving_;  // equal times keep the order they were put in
-  std::optional<rt::Executor::Timer> delivery_;
-  std::optional<rt::Executor::Timer> writable_;
+  std::multimap<runtime::TimePoint, Datagram> arriving_;  // equal times keep the order they were put in
+  std::optional<runtime::Executor::Timer> delivery_;
+  std::optional<runtime::Executor::Timer> writable_;
   bool blocked_ = false;        // by the test
   bool owes_writable_ = false;  // a send was refused
   bool closed_ = false;

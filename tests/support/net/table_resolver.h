@@ -15,7 +15,7 @@ namespace peer::test {
 
 class TableResolver final : public net::Resolver {
  public:
-  explicit TableResolver(rt::Executor& executor) : executor_(executor) {}
+  explicit TableResolver(runtime::Executor& executor) : executor_(executor) {}
 
   /// Ports are ignored.
   void set(std::string host, std::vector<net::SocketAddress> addresses) {
@@ -23,16 +23,16 @@ class TableResolver final : public net::Resolver {
   }
   void forget(const std::string& host) { table_.erase(host); }
   /// How long each look-up takes from now on.
-  void set_delay(rt::Duration delay) { delay_ = delay; }
+  void set_delay(runtime::Duration delay) { delay_ = delay; }
   std::size_t lookups() const noexcept { return lookups_; }
 
-  rt::Task<Result<std::vector<net::SocketAddress>>> resolve(std::string host, std::uint16_t port,
-                                                            rt::CancellationToken token) override {
+  runtime::Task<Result<std::vector<net::SocketAddress>>> resolve(std::string host, std::uint16_t port,
+                                                                 runtime::CancellationToken token) override {
     token.throw_if_requested();
     if (const auto literal = net::literal_address(host, port)) co_return std::vector<net::SocketAddress>{*literal};
     if (const auto valid = net::check_host(host); !valid) co_return std::unexpected(valid.error());
     ++lookups_;
-    if (delay_ > rt::Duration{}) co_await rt::sleep_for(executor_, delay_, token);
+    if (delay_ > runtime::Duration{}) co_await runtime::sleep_for(executor_, delay_, token);
     const auto found = table_.find(host);
     if (found == table_.end()) co_return fail(ErrorCode::unreachable, "no address for \"" + host + "\"");
     std::vector<net::SocketAddress> result;
@@ -41,9 +41,9 @@ class TableResolver final : public net::Resolver {
   }
 
  private:
-  rt::Executor& executor_;
+  runtime::Executor& executor_;
   std::map<std::string, std::vector<net::SocketAddress>> table_;
-  rt::Duration delay_{};
+  runtime::Duration delay_{};
   std::size_t lookups_ = 0;
 };
 

@@ -19,7 +19,7 @@ RawPeer::RawPeer(SimWorld& world, const std::string& ip, const std::string& targ
       random_(seeded_random(seed_of(ip))),
       tasks_(world.executor, "raw " + ip, stop_.token()),
       endpoint_task_(world.executor, "raw endpoint " + ip, endpoint_stop_.token()),
-      net_(world.executor, "raw net " + ip, rt::CancellationToken()),
+      net_(world.executor, "raw net " + ip, runtime::CancellationToken()),
       endpoint_(net_, world.network.bind(*net::SocketAddress::parse(ip + ":24747")), options_of(identity_, *random_)),
       reports_(world.executor, 4096) {
   endpoint_task_.spawn("endpoint", endpoint_.run(endpoint_task_.token()));
@@ -35,20 +35,20 @@ RawPeer::~RawPeer() {
   run_sync(world_.executor, net_.join());
 }
 
-rt::Task<void> RawPeer::run_session(net::SocketAddress target) {
-  node::SessionContext context(&net_, reports_.sender());
-  co_await node::dial_session(context, &endpoint_, target, std::nullopt, 1, tasks_.token());
+runtime::Task<void> RawPeer::run_session(net::SocketAddress target) {
+  sessions::SessionContext context(&net_, reports_.sender());
+  co_await sessions::dial_session(context, &endpoint_, target, std::nullopt, 1, tasks_.token());
   over_ = true;
 }
 
-rt::Task<void> RawPeer::collect() {
+runtime::Task<void> RawPeer::collect() {
   for (;;) {
     auto report = co_await reports_.receive(tasks_.token());
     if (!report) co_return;
-    if (auto* opened = std::get_if<node::SessionOpened>(&*report)) {
+    if (auto* opened = std::get_if<sessions::SessionOpened>(&*report)) {
       out_ = std::move(opened->out);
       backlog_ = std::move(opened->backlog);
-    } else if (auto* got = std::get_if<node::SessionReceived>(&*report)) {
+    } else if (auto* got = std::get_if<sessions::SessionReceived>(&*report)) {
       received.push_back(std::move(got->message));
       backlog_->fetch_sub(1);
     }

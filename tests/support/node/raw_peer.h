@@ -35,20 +35,20 @@ class RawPeer {
   std::vector<protocol::SessionMessage> received;
 
  private:
-  rt::Task<void> run_session(net::SocketAddress target);
-  rt::Task<void> collect();
+  runtime::Task<void> run_session(net::SocketAddress target);
+  runtime::Task<void> collect();
 
   SimWorld& world_;
   net::Identity identity_;
   std::unique_ptr<Random> random_;
-  rt::CancellationSource stop_;
-  rt::CancellationSource endpoint_stop_;
-  rt::Scope tasks_;
-  rt::Scope endpoint_task_;
-  rt::Scope net_;
+  runtime::CancellationSource stop_;
+  runtime::CancellationSource endpoint_stop_;
+  runtime::Scope tasks_;
+  runtime::Scope endpoint_task_;
+  runtime::Scope net_;
   net::Endpoint endpoint_;
-  rt::Channel<node::SessionReport> reports_;
-  std::optional<rt::Channel<protocol::SessionMessage>::Sender> out_;
+  runtime::Channel<sessions::SessionReport> reports_;
+  std::optional<runtime::Channel<protocol::SessionMessage>::Sender> out_;
   std::shared_ptr<std::atomic<std::size_t>> backlog_;
   bool over_ = false;
 };

@@ -18,10 +18,10 @@ std::uint64_t mix(std::uint64_t seed, std::string_view use) {
 }
 
 struct Details {
-  std::string operator()(const node::RuntimeFailed& event) const { return event.component + ": " + event.error; }
-  std::string operator()(const node::ServiceRestarted& event) const { return event.component; }
-  std::string operator()(const node::PeerEvent& event) const { return event.name; }
-  std::string operator()(const node::DownloadEvent& event) const {
+  std::string operator()(const api::RuntimeFailed& event) const { return event.component + ": " + event.error; }
+  std::string operator()(const api::ServiceRestarted& event) const { return event.component; }
+  std::string operator()(const api::PeerEvent& event) const { return event.name; }
+  std::string operator()(const api::DownloadEvent& event) const {
     return event.download.game + " " + std::to_string(event.download.bytes_done) + "/" +
            std::to_string(event.download.bytes_total) +
            (event.download.error ? " " + event.download.error->message : "");
@@ -32,7 +32,7 @@ struct Details {
   }
 };
 
-rt::Task<void> watch(rt::Task<node::RuntimeExit> end, node::RuntimeExit& exit, bool& stopped) {
+runtime::Task<void> watch(runtime::Task<api::RuntimeExit> end, api::RuntimeExit& exit, bool& stopped) {
   exit = co_await end;
   stopped = true;
 }
@@ -45,8 +45,8 @@ std::int64_t SimWorld::wall_clock() const {
   return kFirstDay + std::chrono::duration_cast<std::chrono::nanoseconds>(executor.now().time_since_epoch()).count();
 }
 
-bool SimWorld::run_until(const std::function<bool()>& done, rt::Duration limit) {
-  const rt::TimePoint end = executor.now() + limit;
+bool SimWorld::run_until(const std::function<bool()>& done, runtime::Duration limit) {
+  const runtime::TimePoint end = executor.now() + limit;
   executor.run_ready();
   while (!done()) {
     if (executor.now() >= end) return false;
@@ -65,8 +65,8 @@ SimPeer::SimPeer(SimWorld& world, std::string peer_name, const std::string& ip)
       random_(seeded_random(mix(seed_, "random"))) {
   disk.set_clock([&world] { return world.wall_clock(); });
   disk.make_directories("/library");
-  workers_ = std::make_unique<rt::ManualWorkers>(world.executor, mix(seed_, "workers"), 2ms);
-  store_thread_ = std::make_unique<rt::ManualWorkers>(world.executor, mix(seed_, "store"), 0s);
+  workers_ = std::make_unique<runtime::ManualWorkers>(world.executor, mix(seed_, "workers"), 2ms);
+  store_thread_ = std::make_unique<runtime::ManualWorkers>(world.executor, mix(seed_, "store"), 0s);
   store_ = std::move(*store::open_sqlite_store(":memory:", Log()));
   failing_store_ = std::make_unique<FailingStore>(*store_);
 }
@@ -97,9 +97,9 @@ void SimPeer::stop() {
 }
 
 void SimPeer::start(Options options) {
-  never_ = std::make_unique<rt::CancellationSource>();
-  scope_ = std::make_unique<rt::Scope>(world_.executor, name, never_->token());
-  node::PeerOptions peer(identity_);
+  never_ = std::make_unique<runtime::CancellationSource>();
+  scope_ = std::make_unique<runtime::Scope>(world_.executor, name, never_->token());
+  api::PeerOptions peer(identity_);
   peer.environment.control = scope_.get();
   peer.environment.net = scope_.get();
   peer.environment.workers = workers_.get();
@@ -135,17 +135,17 @@ void SimPeer::start(Options options) {
   peer.end_of_hang = &end_of_hang_;
   peer.tamper = options.tamper;
 #endif
-  peer.on_event = [this](const node::Event& event) {
+  peer.on_event = [this](const api::Event& event) {
     const auto now =
         std::chrono::duration_cast<std::chrono::milliseconds>(world_.executor.now().time_since_epoch()).count();
-    events_.emplace_back(node::event_name(event));
+    events_.emplace_back(api::event_name(event));
     world_.trace.push_back(std::to_string(now) + " " + name + " " + events_.back() + " " +
                            std::visit(Details{}, event));
   };
   stopped_ = false;
   exit_ = {};
   end_of_hang_.reset();
-  handle_ = node::start_peer(std::move(peer));
+  handle_ = api::start_peer(std::move(peer));
   scope_->spawn("watch", watch(handle_->wait_stopped(never_->token()), exit_, stopped_));
 }
 

@@ -23,7 +23,7 @@ class SimWorld {
   explicit SimWorld(std::uint64_t seed);
   ~SimWorld();
 
-  rt::ManualExecutor executor;
+  runtime::ManualExecutor executor;
   SimNetwork network;
   std::uint64_t seed;
   /// What every peer told, in order: "<virtual ms> <peer> <event> <details>".
@@ -32,29 +32,29 @@ class SimWorld {
   /// ns since 1970: a fixed day plus the virtual time.
   std::int64_t wall_clock() const;
   /// Advances in small steps until `done`, at most `limit` of virtual time; whether it came true.
-  bool run_until(const std::function<bool()>& done, rt::Duration limit);
+  bool run_until(const std::function<bool()>& done, runtime::Duration limit);
 };
 
 class SimPeer {
  public:
   struct Options {
     std::vector<std::string> peers;
-    rt::Duration settle = std::chrono::milliseconds(100);
-    rt::Duration ping = std::chrono::seconds(10);
-    rt::Duration lost = std::chrono::seconds(25);
-    rt::Duration shutdown_timeout = std::chrono::seconds(2);
+    runtime::Duration settle = std::chrono::milliseconds(100);
+    runtime::Duration ping = std::chrono::seconds(10);
+    runtime::Duration lost = std::chrono::seconds(25);
+    runtime::Duration shutdown_timeout = std::chrono::seconds(2);
     std::size_t parallel = 3;
     discovery::Discovery* discovery = nullptr;  ///< must outlive the run
     discovery::NetworkMonitor* network = nullptr;
-    std::function<std::vector<node::LocalInterface>()> list_interfaces;
+    std::function<std::vector<api::LocalInterface>()> list_interfaces;
     std::function<bool()> can_listen;
     std::function<void(std::span<std::uint8_t>)> tamper;  ///< spoils what it sends
     std::vector<std::string> roots = {"/library"};
     std::vector<std::string> automatic;
-    node::Access access;
+    access::Access access;
     store::Disk* disk = nullptr;  ///< in front of its own; must outlive the run
     /// Instead of an endpoint on the simulated network.
-    std::function<std::unique_ptr<node::Network>(rt::Scope& net)> make_network;
+    std::function<std::unique_ptr<api::Network>(runtime::Scope& net)> make_network;
     Options() = default;
   };
 
@@ -71,7 +71,7 @@ class SimPeer {
   void stop();
   void request_shutdown() { handle_->shutdown(); }
   bool stopped() const noexcept { return stopped_; }
-  const node::RuntimeExit& exit() const noexcept { return exit_; }
+  const api::RuntimeExit& exit() const noexcept { return exit_; }
   /// Asks, and advances the world until the answer is there.
   template <class C>
   Result<typename C::Reply> ask(C command) {
@@ -94,7 +94,7 @@ class SimPeer {
   const std::string address;
 
   const PeerId& id() const noexcept { return identity_.id(); }
-  node::PeerRuntimeHandle& handle() { return *handle_; }
+  api::PeerRuntimeHandle& handle() { return *handle_; }
   /// Lets go of the handle and of all it could be asked with.
   void drop_handle() { handle_.reset(); }
   /// Tasks that live, of both loops.
@@ -108,17 +108,17 @@ class SimPeer {
   std::uint64_t seed_;
   net::Identity identity_;
   std::unique_ptr<Random> random_;
-  std::unique_ptr<rt::ManualWorkers> workers_;
-  std::unique_ptr<rt::ManualWorkers> store_thread_;
+  std::unique_ptr<runtime::ManualWorkers> workers_;
+  std::unique_ptr<runtime::ManualWorkers> store_thread_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<FailingStore> failing_store_;
-  std::unique_ptr<rt::CancellationSource> never_;
-  std::unique_ptr<rt::Scope> scope_;
-  std::optional<node::PeerRuntimeHandle> handle_;
+  std::unique_ptr<runtime::CancellationSource> never_;
+  std::unique_ptr<runtime::Scope> scope_;
+  std::optional<api::PeerRuntimeHandle> handle_;
   std::vector<std::string> events_;
   std::vector<std::pair<LogLevel, std::string>> log_;
-  rt::Event end_of_hang_;
-  node::RuntimeExit exit_;
+  runtime::Event end_of_hang_;
+  api::RuntimeExit exit_;
   bool stopped_ = true;
   unsigned starts_ = 0;
 };

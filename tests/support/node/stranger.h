@@ -32,7 +32,7 @@ class Stranger {
         world_(world),
         identity_(seeded_identity(std::hash<std::string>{}(ip))),
         random_(seeded_random(std::hash<std::string>{}(ip))),
-        net_(world.executor, "stranger " + ip, rt::CancellationToken()),
+        net_(world.executor, "stranger " + ip, runtime::CancellationToken()),
         endpoint_(net_, world.network.bind(*net::SocketAddress::parse(address)),
                   options_of(identity_, *random_, certificate)) {
     net_.spawn("endpoint", endpoint_.run(endpoint_stop_.token()));
@@ -49,8 +49,8 @@ class Stranger {
 
   /// The link stays open until the end, or until it is closed by the other side.
   net::Link& dial(const std::string& target) {
-    auto link = run_sync(world_.executor,
-                         endpoint_.dial(*net::SocketAddress::parse(target), std::nullopt, rt::CancellationToken()));
+    auto link = run_sync(world_.executor, endpoint_.dial(*net::SocketAddress::parse(target), std::nullopt,
+                                                         runtime::CancellationToken()));
     REQUIRE(link.has_value());
     links_.push_back(std::move(*link));
     return *links_.back();
@@ -75,8 +75,8 @@ class Stranger {
     options.present_certificate = certificate;
     return options;
   }
-  static rt::Task<Answer> ask_and_read(net::Link& link, net::RequestHead head) {
-    const rt::CancellationToken never;
+  static runtime::Task<Answer> ask_and_read(net::Link& link, net::RequestHead head) {
+    const runtime::CancellationToken never;
     Answer answer;
     auto opened = co_await link.request(head, false, never);
     if (!opened) co_return answer;
@@ -90,14 +90,14 @@ class Stranger {
     if (read) answer.body.assign(body.begin(), body.begin() + static_cast<std::ptrdiff_t>(*read));
     co_return answer;
   }
-  rt::Task<void> serve_all() {
-    net::RequestHandler handler = [this](net::ServerStream& stream, rt::CancellationToken) {
+  runtime::Task<void> serve_all() {
+    net::RequestHandler handler = [this](net::ServerStream& stream, runtime::CancellationToken) {
       return reply(*this, stream);
     };
     co_await endpoint_.serve(std::move(handler), serving_stop_.token());
     serving_ = false;
   }
-  static rt::Task<void> reply(Stranger& self, net::ServerStream& stream) {
+  static runtime::Task<void> reply(Stranger& self, net::ServerStream& stream) {
     static_cast<void>(stream.respond(self.answer_(stream), false));
     co_return;
   }
@@ -105,9 +105,9 @@ class Stranger {
   SimWorld& world_;
   net::Identity identity_;
   std::unique_ptr<Random> random_;
-  rt::CancellationSource endpoint_stop_;
-  rt::CancellationSource serving_stop_;
-  rt::Scope net_;
+  runtime::CancellationSource endpoint_stop_;
+  runtime::CancellationSource serving_stop_;
+  runtime::Scope net_;
   net::Endpoint endpoint_;
   std::vector<std::unique_ptr<net::Link>> links_;
   std::function<net::ResponseHead(const net::ServerStream&)> answer_;

@@ -10,7 +10,7 @@
 #include "support/run_task.h"
 
 using namespace peer;
-using namespace peer::node;
+using namespace peer::access;
 using namespace std::chrono_literals;
 
 namespace {
@@ -20,10 +20,10 @@ struct Bench {
   static inline bool disk_works = true;
   static inline int writes = 0;
 
-  rt::ManualExecutor executor;
-  rt::ManualWorkers workers{executor, 1, 0s};
+  runtime::ManualExecutor executor;
+  runtime::ManualWorkers workers{executor, 1, 0s};
   std::unique_ptr<store::Store> store = std::move(*store::open_sqlite_store(":memory:", Log()));
-  KeptList<std::string> list{*store, workers, put, remove};
+  access::KeptList<std::string> list{*store, workers, put, remove};
 
   Bench() {
     disk_works = true;
@@ -93,8 +93,8 @@ TEST_CASE("kept list: what could not be written is told, and tried again with th
 
 TEST_CASE("kept list: of two that overlap the later one counts") {
   Bench bench;
-  rt::Scope scope(bench.executor, "scope", rt::CancellationToken{});
-  const auto save = [](Bench& on, std::map<PeerId, std::string> now) -> rt::Task<void> {
+  runtime::Scope scope(bench.executor, "scope", runtime::CancellationToken{});
+  const auto save = [](Bench& on, std::map<PeerId, std::string> now) -> runtime::Task<void> {
     const Result<void> saved = co_await on.list.save(std::move(now));
     CHECK(saved);
   };

@@ -4,6 +4,7 @@
 #include <string>
 
 using namespace peer;
+using namespace peer::access;
 using namespace peer::net;
 
 namespace {

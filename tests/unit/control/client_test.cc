@@ -13,7 +13,7 @@ using Answer = std::expected<Json, CallFailure>;
 /// A blocking client in a thread of its own, which calls `work` once it is connected.
 class ClientThread {
  public:
-  ClientThread(rt::Executor& executor, const std::string& path, std::function<Answer(Client&)> work)
+  ClientThread(runtime::Executor& executor, const std::string& path, std::function<Answer(Client&)> work)
       : executor_(executor), thread_([this, path, work = std::move(work)] {
           auto client = Client::connect(path);
           answer_ = client ? work(*client) : std::unexpected(client.error());
@@ -21,27 +21,27 @@ class ClientThread {
         }) {}
   ~ClientThread() { thread_.join(); }
 
-  rt::Task<Answer> answer() {
-    co_await over_.wait(rt::CancellationToken{});
+  runtime::Task<Answer> answer() {
+    co_await over_.wait(runtime::CancellationToken{});
     co_return answer_;
   }
 
  private:
-  rt::Executor& executor_;
-  rt::Event over_;
+  runtime::Executor& executor_;
+  runtime::Event over_;
   Answer answer_;
   std::thread thread_;  // the last: it uses the others
 };
 
 Answer rescan(Client& client) { return client.call("library.rescan", {}); }
 
-rt::Task<void> wait_kept(ControlTest& test) {
-  while (test.kept.empty()) co_await rt::sleep_for(test.executor, 1ms, rt::CancellationToken{});
+runtime::Task<void> wait_kept(ControlTest& test) {
+  while (test.kept.empty()) co_await runtime::sleep_for(test.executor, 1ms, runtime::CancellationToken{});
 }
 
 /// A daemon that leaves by _exit answers nothing any more; the event is all that comes.
-rt::Task<void> tells_why(ControlTest& test) {
-  rt::Scope scope(test.executor, "test", rt::CancellationToken{});
+runtime::Task<void> tells_why(ControlTest& test) {
+  runtime::Scope scope(test.executor, "test", runtime::CancellationToken{});
   ControlOptions options{test.path, "1.2.3", [] { return std::int64_t{0}; }, Log{}};
   ControlServer server(test.executor, scope, std::move(options));
   auto opened = server.open(test.peer());
@@ -49,8 +49,8 @@ rt::Task<void> tells_why(ControlTest& test) {
   scope.spawn("server", server.run(scope.token()));
   ClientThread client(test.executor, test.path, rescan);
   co_await wait_kept(test);
-  server.publish(node::GamesUpdated{});
-  server.publish(node::RuntimeFailed{"QuicServer", "the socket is gone"});
+  server.publish(api::GamesUpdated{});
+  server.publish(api::RuntimeFailed{"QuicServer", "the socket is gone"});
   scope.request_stop();
   co_await scope.join();
   const Answer answer = co_await client.answer();
@@ -76,10 +76,10 @@ Answer calls_then_subscribes(Client& client) {
   return **first;
 }
 
-rt::Task<void> keeps_events_apart(ControlTest& test, ControlServer& server) {
+runtime::Task<void> keeps_events_apart(ControlTest& test, ControlServer& server) {
   ClientThread client(test.executor, test.path, calls_then_subscribes);
   co_await wait_kept(test);
-  server.publish(node::RuntimeFailed{"component", "error"});
+  server.publish(api::RuntimeFailed{"component", "error"});
   test.kept.front()({});
   const Answer answer = co_await client.answer();
   REQUIRE(answer.has_value());

@@ -24,7 +24,7 @@ using Json = nlohmann::ordered_json;
 /// A client whose waits let the loop run. Nothing depends on how long they take.
 class TestClient {
  public:
-  TestClient(rt::Executor& executor, const std::string& path) : executor_(executor) {
+  TestClient(runtime::Executor& executor, const std::string& path) : executor_(executor) {
     fd_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -38,14 +38,14 @@ class TestClient {
   bool connected() const { return connected_; }
   void stop_sending() { shutdown(fd_, SHUT_WR); }
 
-  rt::Task<void> send(std::string text) {
+  runtime::Task<void> send(std::string text) {
     std::size_t sent = 0;
     while (sent < text.size()) {
       const ssize_t count = ::send(fd_, text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
       if (count > 0) {
         sent += static_cast<std::size_t>(count);
       } else if (errno == EAGAIN) {
-        co_await rt::sleep_for(executor_, std::chrono::milliseconds(1), rt::CancellationToken{});
+        co_await runtime::sleep_for(executor_, std::chrono::milliseconds(1), runtime::CancellationToken{});
       } else {
         co_return;  // closed by the server: read() tells
       }
@@ -53,7 +53,7 @@ class TestClient {
   }
 
   /// The next line as JSON; null when the server has closed the connection.
-  rt::Task<Json> read() {
+  runtime::Task<Json> read() {
     for (;;) {
       if (const std::size_t end = input_.find('\n'); end != std::string::npos) {
         Json json = Json::parse(input_.substr(0, end));
@@ -65,20 +65,20 @@ class TestClient {
       if (count > 0) {
         input_.append(chunk, static_cast<std::size_t>(count));
       } else if (count < 0 && errno == EAGAIN) {
-        co_await rt::sleep_for(executor_, std::chrono::milliseconds(1), rt::CancellationToken{});
+        co_await runtime::sleep_for(executor_, std::chrono::milliseconds(1), runtime::CancellationToken{});
       } else {
         co_return Json();
       }
     }
   }
 
-  rt::Task<Json> call(std::string line) {
+  runtime::Task<Json> call(std::string line) {
     co_await send(line + "\n");
     co_return co_await read();
   }
 
  private:
-  rt::Executor& executor_;
+  runtime::Executor& executor_;
   int fd_ = -1;
   bool connected_ = false;
   std::string input_;
@@ -95,14 +95,14 @@ struct ControlTest {
   ~ControlTest() { std::filesystem::remove_all(directory); }
 
   ControlServer::SendCommand peer() {
-    return [this](node::Command command) {
-      if (auto* status = std::get_if<node::Request<node::GetStatus>>(&command)) {
-        node::Status answer;
+    return [this](api::Command command) {
+      if (auto* status = std::get_if<api::Request<api::GetStatus>>(&command)) {
+        api::Status answer;
         answer.name = "fake";
         status->reply(answer);
-      } else if (auto* rescan = std::get_if<node::Request<node::Rescan>>(&command)) {
+      } else if (auto* rescan = std::get_if<api::Request<api::Rescan>>(&command)) {
         kept.push_back(std::move(rescan->reply));
-      } else if (auto* cancel = std::get_if<node::Request<node::CancelDownload>>(&command)) {
+      } else if (auto* cancel = std::get_if<api::Request<api::CancelDownload>>(&command)) {
         cancel->reply(fail(ErrorCode::no_such_game, "there is no download of " + cancel->command.game));
       } else {
         return false;
@@ -118,8 +118,8 @@ struct ControlTest {
   }
 
   template <class F>
-  static rt::Task<void> main(ControlTest& test, F body) {
-    rt::Scope scope(test.executor, "test", rt::CancellationToken{});
+  static runtime::Task<void> main(ControlTest& test, F body) {
+    runtime::Scope scope(test.executor, "test", runtime::CancellationToken{});
     ControlOptions options{test.path, "1.2.3", [] { return std::int64_t{0}; }, Log{}};
     ControlServer server(test.executor, scope, std::move(options));
     auto opened = server.open(test.peer());
@@ -133,8 +133,8 @@ struct ControlTest {
 
   std::string directory;
   std::string path;
-  rt::UvExecutor executor;
-  std::vector<std::function<void(Result<node::Rescan::Reply>)>> kept;
+  runtime::UvExecutor executor;
+  std::vector<std::function<void(Result<api::Rescan::Reply>)>> kept;
 };
 
 }  // namespace peer::control

@@ -6,9 +6,9 @@
 namespace peer::control {
 namespace {
 
-rt::Task<void> numbers_and_replays(ControlTest& test, ControlServer& server) {
-  for (int i = 0; i < 1200; ++i) server.publish(node::GamesUpdated{});
-  server.publish(node::ShuttingDown{});
+runtime::Task<void> numbers_and_replays(ControlTest& test, ControlServer& server) {
+  for (int i = 0; i < 1200; ++i) server.publish(api::GamesUpdated{});
+  server.publish(api::ShuttingDown{});
   TestClient client(test.executor, test.path);
   Json answer = co_await client.call(R"({"jsonrpc":"2.0","id":1,"method":"events.subscribe","params":{"since":0}})");
   CHECK(answer["result"]["seq"] == 1201);
@@ -24,19 +24,19 @@ rt::Task<void> numbers_and_replays(ControlTest& test, ControlServer& server) {
 
 TEST_CASE("The last thousand events are told again to who asks") { ControlTest().run(numbers_and_replays); }
 
-rt::Task<void> filters(ControlTest& test, ControlServer& server) {
+runtime::Task<void> filters(ControlTest& test, ControlServer& server) {
   TestClient client(test.executor, test.path);
   Json answer = co_await client.call(
       R"({"jsonrpc":"2.0","id":1,"method":"events.subscribe","params":{"only":["PeerGoodbye","LocalLibraryChanged"]}})");
-  node::PeerEvent goodbye{node::PeerEvent::Kind::goodbye, PeerId{}, "beta", ""};
-  server.publish(node::GamesUpdated{});
+  api::PeerEvent goodbye{api::PeerEvent::Kind::goodbye, PeerId{}, "beta", ""};
+  server.publish(api::GamesUpdated{});
   server.publish(goodbye);
   answer = co_await client.read();
   CHECK(answer["params"]["event"] == "PeerGoodbye");
   CHECK(answer["params"]["seq"] == 2);
   CHECK(answer["params"]["name"] == "beta");
   answer = co_await client.call(R"({"jsonrpc":"2.0","id":2,"method":"events.unsubscribe"})");
-  server.publish(node::LocalLibraryChanged{});
+  server.publish(api::LocalLibraryChanged{});
   answer =
       co_await client.call(R"({"jsonrpc":"2.0","id":3,"method":"events.subscribe","params":{"only":["Nonsense"]}})");
   CHECK(answer["error"]["code"] == -32602);
@@ -51,13 +51,13 @@ rt::Task<void> filters(ControlTest& test, ControlServer& server) {
 
 TEST_CASE("A subscription may be for some events only, and ends") { ControlTest().run(filters); }
 
-rt::Task<void> overflows(ControlTest& test, ControlServer& server) {
+runtime::Task<void> overflows(ControlTest& test, ControlServer& server) {
   TestClient slow(test.executor, test.path), quick(test.executor, test.path);
   Json answer = co_await slow.call(R"({"jsonrpc":"2.0","id":1,"method":"events.subscribe"})");
   answer = co_await quick.call(R"({"jsonrpc":"2.0","id":1,"method":"events.subscribe"})");
   constexpr std::uint64_t kEvents = 20'000;
   for (std::uint64_t i = 1; i <= kEvents; ++i) {
-    server.publish(node::RuntimeFailed{"component", std::string(100, 'x')});
+    server.publish(api::RuntimeFailed{"component", std::string(100, 'x')});
     answer = co_await quick.read();
     REQUIRE(answer["params"]["seq"] == i);
   }
@@ -71,7 +71,7 @@ rt::Task<void> overflows(ControlTest& test, ControlServer& server) {
   CHECK(seen > 100);
   CHECK(seen < kEvents);
   CHECK(answer["params"]["seq"] == seen);
-  server.publish(node::GamesUpdated{});
+  server.publish(api::GamesUpdated{});
   answer = co_await slow.call(R"({"jsonrpc":"2.0","id":2,"method":"status"})");
   CHECK(answer["result"]["name"] == "fake");
 }
@@ -97,8 +97,8 @@ TEST_CASE("A reader that fails is told no more; the others are, and whoever publ
                                                    "control"));
   Reader before(false), bad(true), after(false);
   for (Reader* reader : {&before, &bad, &after}) hub.subscribe(*reader, {});
-  CHECK(hub.publish(node::GamesUpdated{}).sequence == 1);
-  CHECK(hub.publish(node::GamesUpdated{}).sequence == 2);
+  CHECK(hub.publish(api::GamesUpdated{}).sequence == 1);
+  CHECK(hub.publish(api::GamesUpdated{}).sequence == 2);
   CHECK(before.seen == std::vector<std::uint64_t>{1, 2});
   CHECK(bad.seen == std::vector<std::uint64_t>{1});
   CHECK(after.seen == std::vector<std::uint64_t>{1, 2});

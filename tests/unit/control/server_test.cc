@@ -12,7 +12,7 @@ namespace {
 
 constexpr const char* kStatus = R"({"jsonrpc":"2.0","id":1,"method":"status"})";
 
-rt::Task<void> answers_calls(ControlTest& test, ControlServer&) {
+runtime::Task<void> answers_calls(ControlTest& test, ControlServer&) {
   struct stat info{};
   REQUIRE(stat(test.path.c_str(), &info) == 0);
   CHECK((info.st_mode & 07777) == 0660);
@@ -33,7 +33,7 @@ rt::Task<void> answers_calls(ControlTest& test, ControlServer&) {
 
 TEST_CASE("Calls are answered, errors with their word") { ControlTest().run(answers_calls); }
 
-rt::Task<void> goes_on_after_bad_lines(ControlTest& test, ControlServer&) {
+runtime::Task<void> goes_on_after_bad_lines(ControlTest& test, ControlServer&) {
   TestClient client(test.executor, test.path);
   Json answer = co_await client.call("{nonsense");
   CHECK(answer["error"]["code"] == -32700);
@@ -61,7 +61,7 @@ rt::Task<void> goes_on_after_bad_lines(ControlTest& test, ControlServer&) {
 
 TEST_CASE("A bad line gets an error and the connection goes on") { ControlTest().run(goes_on_after_bad_lines); }
 
-rt::Task<void> checks_versions(ControlTest& test, ControlServer&) {
+runtime::Task<void> checks_versions(ControlTest& test, ControlServer&) {
   TestClient client(test.executor, test.path);
   for (const char* method : {"games.show", "downloads.start"}) {
     for (const char* version : {"\"zzzzzzzzzz\"", "\"1234567\"", "\"\"", "12345678", "\"0x123456789\""}) {
@@ -80,20 +80,20 @@ rt::Task<void> checks_versions(ControlTest& test, ControlServer&) {
 
 TEST_CASE("A version is hex digits") { ControlTest().run(checks_versions); }
 
-rt::Task<void> tells_why_it_stops(ControlTest& test, ControlServer& server) {
+runtime::Task<void> tells_why_it_stops(ControlTest& test, ControlServer& server) {
   TestClient client(test.executor, test.path);
   co_await client.send("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"library.rescan\"}\n");
   co_await client.send("{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"library.rescan\"}\n");
   co_await client.send("{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"library.rescan\"}\n");
   while (test.kept.size() < 3) {
-    co_await rt::sleep_for(test.executor, std::chrono::milliseconds(1), rt::CancellationToken{});
+    co_await runtime::sleep_for(test.executor, std::chrono::milliseconds(1), runtime::CancellationToken{});
   }
   test.kept[0](fail(ErrorCode::cancelled, "by a person"));
   Json answer = co_await client.read();
   CHECK(answer["error"]["message"] == "by a person");
   CHECK(answer["error"]["data"] == Json{{"code", "cancelled"}});
-  server.publish(node::RuntimeFailed{"QuicServer", "socket closed"});
-  server.publish(node::ShuttingDown{});
+  server.publish(api::RuntimeFailed{"QuicServer", "socket closed"});
+  server.publish(api::ShuttingDown{});
   test.kept[1](fail(ErrorCode::cancelled, "the daemon is stopping"));
   answer = co_await client.read();
   CHECK(answer["error"]["message"] == "peerd stopped (RuntimeFailed: QuicServer: socket closed)");
@@ -108,7 +108,7 @@ rt::Task<void> tells_why_it_stops(ControlTest& test, ControlServer& server) {
 
 TEST_CASE("A command that the stop cuts short is told why the daemon ends") { ControlTest().run(tells_why_it_stops); }
 
-rt::Task<void> closes_beyond_limits(ControlTest& test, ControlServer&) {
+runtime::Task<void> closes_beyond_limits(ControlTest& test, ControlServer&) {
   TestClient longer(test.executor, test.path);
   Json answer = co_await longer.call(std::string(200'000, ' '));
   CHECK(answer["error"]["code"] == -32600);
@@ -137,13 +137,13 @@ TEST_CASE("A line too long or nested too deep is told so and closes the connecti
   ControlTest().run(closes_beyond_limits);
 }
 
-rt::Task<void> answers_batches(ControlTest& test, ControlServer&) {
+runtime::Task<void> answers_batches(ControlTest& test, ControlServer&) {
   TestClient client(test.executor, test.path);
   co_await client.send(std::string("[") + kStatus + R"(,{"jsonrpc":"2.0","id":2,"method":"library.rescan"},)" +
                        "{\"jsonrpc\":\"2.0\",\"method\":\"status\"}]\n");
   while (test.kept.empty())
-    co_await rt::sleep_for(test.executor, std::chrono::milliseconds(1), rt::CancellationToken{});
-  test.kept[0](node::Rescan::Reply{});
+    co_await runtime::sleep_for(test.executor, std::chrono::milliseconds(1), runtime::CancellationToken{});
+  test.kept[0](api::Rescan::Reply{});
   const Json answer = co_await client.read();
   REQUIRE(answer.size() == 2);
   CHECK(answer[0]["id"] == 1);
@@ -154,7 +154,7 @@ TEST_CASE("The answers of a batch come together, without those of notifications"
   ControlTest().run(answers_batches);
 }
 
-rt::Task<void> bounds_outstanding(ControlTest& test, ControlServer&) {
+runtime::Task<void> bounds_outstanding(ControlTest& test, ControlServer&) {
   TestClient client(test.executor, test.path);
   std::string many;
   for (int i = 0; i < 100; ++i)
@@ -172,8 +172,8 @@ rt::Task<void> bounds_outstanding(ControlTest& test, ControlServer&) {
   std::size_t answered = 0;
   while (answered < 100) {
     while (answered >= test.kept.size())
-      co_await rt::sleep_for(test.executor, std::chrono::milliseconds(1), rt::CancellationToken{});
-    test.kept[answered](node::Rescan::Reply{});
+      co_await runtime::sleep_for(test.executor, std::chrono::milliseconds(1), runtime::CancellationToken{});
+    test.kept[answered](api::Rescan::Reply{});
     const Json answer = co_await client.read();
     CHECK(answer["id"] == answered);
     ++answered;
@@ -185,7 +185,7 @@ TEST_CASE("A client has a bounded number of calls under way, and all are answere
   ControlTest().run(bounds_outstanding);
 }
 
-rt::Task<void> refuses_one_more(ControlTest& test, ControlServer&) {
+runtime::Task<void> refuses_one_more(ControlTest& test, ControlServer&) {
   std::vector<std::unique_ptr<TestClient>> clients;
   for (std::size_t i = 0; i < ControlServer::kMaxClients; ++i) {
     clients.push_back(std::make_unique<TestClient>(test.executor, test.path));
@@ -211,12 +211,12 @@ rt::Task<void> refuses_one_more(ControlTest& test, ControlServer&) {
 
 TEST_CASE("More than 64 clients are told so") { ControlTest().run(refuses_one_more); }
 
-rt::Task<void> hears_after_half_close(ControlTest& test, ControlServer& server) {
+runtime::Task<void> hears_after_half_close(ControlTest& test, ControlServer& server) {
   TestClient client(test.executor, test.path);
   Json answer = co_await client.call(R"({"jsonrpc":"2.0","id":1,"method":"events.subscribe"})");
   CHECK(answer["result"]["seq"] == 0);
   client.stop_sending();
-  server.publish(node::GamesUpdated{});
+  server.publish(api::GamesUpdated{});
   answer = co_await client.read();
   CHECK(answer["params"]["event"] == "GamesUpdated");
 }
@@ -232,8 +232,8 @@ TEST_CASE("The socket of a dead daemon is replaced, a living one's or another fi
   std::strcpy(address.sun_path, test.path.c_str());
   REQUIRE(bind(dead, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
   close(dead);
-  test.run([](ControlTest& t, ControlServer&) -> rt::Task<void> {
-    rt::Scope scope(t.executor, "second", rt::CancellationToken{});
+  test.run([](ControlTest& t, ControlServer&) -> runtime::Task<void> {
+    runtime::Scope scope(t.executor, "second", runtime::CancellationToken{});
     ControlOptions options{t.path, "", [] { return std::int64_t{0}; }, Log{}};
     ControlServer second(t.executor, scope, std::move(options));
     const auto opened = second.open(t.peer());
@@ -256,13 +256,13 @@ int listening_socket(const std::string& path) {
   return fd;
 }
 
-rt::Task<void> serves_adopted(ControlTest& test, int held) {
+runtime::Task<void> serves_adopted(ControlTest& test, int held) {
   TestClient early(test.executor, test.path);
   CHECK(early.connected());
   co_await early.send(std::string(kStatus) + "\n");
   std::unique_ptr<TestClient> late;
   for (int daemon = 0; daemon < 2; ++daemon) {
-    rt::Scope scope(test.executor, "daemon", rt::CancellationToken{});
+    runtime::Scope scope(test.executor, "daemon", runtime::CancellationToken{});
     ControlOptions options{test.path, "", [] { return std::int64_t{0}; }, Log{}, fcntl(held, F_DUPFD_CLOEXEC, 0)};
     ControlServer server(test.executor, scope, std::move(options));
     const auto opened = server.open(test.peer());
@@ -271,7 +271,7 @@ rt::Task<void> serves_adopted(ControlTest& test, int held) {
     TestClient& waiting = daemon == 0 ? early : *late;
     const Json answer = co_await waiting.read();
     CHECK(answer["result"]["name"] == "fake");
-    server.publish(node::ShuttingDown{});
+    server.publish(api::ShuttingDown{});
     // Whoever was accepted is still served; who comes now waits for the next daemon.
     const Json again = co_await early.call(kStatus);
     CHECK((daemon == 0 ? again["result"]["name"] == "fake" : again.is_null()));

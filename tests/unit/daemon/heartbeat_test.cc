@@ -19,7 +19,7 @@ namespace {
 using namespace std::chrono_literals;
 
 /// Threads as a test wants them: each is idle, or in a job that never ends.
-struct FakeWorkers final : rt::Workers {
+struct FakeWorkers final : runtime::Workers {
   void submit(Job job) override { jobs.push_back(std::move(job)); }
   /// Those that are not hung run all there is.
   void run() {
@@ -54,17 +54,17 @@ struct HeartbeatTest {
     executor.run_ready();
   }
   /// How many beats so long a time has.
-  int beats_in(rt::Duration time) {
+  int beats_in(runtime::Duration time) {
     beats = 0;
-    for (const rt::TimePoint end = executor.now() + time; executor.now() < end;) {
+    for (const runtime::TimePoint end = executor.now() + time; executor.now() < end;) {
       workers.run();
       executor.advance(500ms);
     }
     return beats;
   }
 
-  rt::ManualExecutor executor;
-  rt::Scope scope{executor, "test", rt::CancellationToken{}};
+  runtime::ManualExecutor executor;
+  runtime::Scope scope{executor, "test", runtime::CancellationToken{}};
   FakeWorkers workers;
   int beats = 0;
   std::vector<std::string> lines;
@@ -118,7 +118,7 @@ TEST_CASE("Workers that are merely busy do no harm: the probe waits, but jobs en
 }
 
 TEST_CASE("Real workers count what they have ended, and the probe is one of them") {
-  rt::ThreadWorkers workers("test", 2);
+  runtime::ThreadWorkers workers("test", 2);
   std::mutex mutex;
   std::condition_variable changed;
   bool ran = false;

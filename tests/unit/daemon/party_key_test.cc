@@ -36,7 +36,7 @@ TEST_CASE("A key file that only the daemon and its group can read is loaded") {
     const auto key = load_party_key(file.path);
     INFO(file.problem());
     REQUIRE(key);
-    CHECK(*key == *net::PartySecret::parse(kKey));
+    CHECK(*key == *access::PartySecret::parse(kKey));
   }
 }
 

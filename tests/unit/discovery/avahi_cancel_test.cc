@@ -73,7 +73,7 @@ bool eventually(const std::function<bool()>& condition) {
   return false;
 }
 
-rt::Task<void> run(discovery::AvahiDiscovery& subject, rt::CancellationToken token) {
+runtime::Task<void> run(discovery::AvahiDiscovery& subject, runtime::CancellationToken token) {
   discovery::Record self;
   self.id = PeerId::from_hex(std::string(64, '3')).value();
   self.name = "test";
@@ -84,9 +84,9 @@ rt::Task<void> run(discovery::AvahiDiscovery& subject, rt::CancellationToken tok
 /// How many calls the client makes until it has made all kinds of them.
 unsigned calls_of_all_kinds() {
   Bench bench(kNever);
-  rt::ManualExecutor executor;
+  runtime::ManualExecutor executor;
   discovery::AvahiDiscovery subject(executor, {}, Log());
-  rt::Scope scope(executor, "test", rt::CancellationToken());
+  runtime::Scope scope(executor, "test", runtime::CancellationToken());
   scope.spawn("run", run(subject, scope.token()));
   executor.run_ready();
   const bool resolves = Bench::one_peer().interface != 0;
@@ -102,13 +102,13 @@ unsigned calls_of_all_kinds() {
 
 /// The control loop's time from the cancellation to the end. It is virtual, so the thread gets none of it: what ends in
 /// time then does so whatever the thread is doing.
-rt::Duration time_to_end(unsigned silent_from) {
+runtime::Duration time_to_end(unsigned silent_from) {
   const std::size_t before = threads();
   std::optional<Bench> bench;
   bench.emplace(silent_from);
-  rt::ManualExecutor executor;
+  runtime::ManualExecutor executor;
   discovery::AvahiDiscovery subject(executor, {}, Log());
-  rt::Scope scope(executor, "test", rt::CancellationToken());
+  runtime::Scope scope(executor, "test", runtime::CancellationToken());
   scope.spawn("run", run(subject, scope.token()));
   executor.run_ready();
   REQUIRE(eventually([&] {
@@ -116,19 +116,19 @@ rt::Duration time_to_end(unsigned silent_from) {
     if (bench->bus->published()) subject.set_revision(5);
     return bench->bus->silent();
   }));
-  const rt::TimePoint asked = executor.now();
+  const runtime::TimePoint asked = executor.now();
   scope.request_stop();
   for (int ms = 0; ms < 60'000 && !scope.empty(); ++ms) executor.advance(1ms);
   REQUIRE(scope.empty());
   run_sync(executor, scope.join());
-  const rt::Duration took = executor.now() - asked;
+  const runtime::Duration took = executor.now() - asked;
   bench->bus.reset();                                        // lets an abandoned call go
   REQUIRE(eventually([&] { return threads() <= before; }));  // and its thread end, before what it touches does
   return took;
 }
 
 struct RealEnd {
-  rt::Duration took{};
+  runtime::Duration took{};
   bool abandoned = false;
 };
 
@@ -139,16 +139,16 @@ RealEnd real_end(unsigned silent_from) {
   const Log log([&end](LogLevel, std::string_view, const std::string& line,
                        const LogFields&) { end.abandoned = end.abandoned || line.contains("abandoned"); },
                 "discovery");
-  run_on_uv([&](rt::UvExecutor& executor) -> rt::Task<void> {
-    return [](rt::UvExecutor& loop, Bench& b, const Log& l, RealEnd& e) -> rt::Task<void> {
+  run_on_uv([&](runtime::UvExecutor& executor) -> runtime::Task<void> {
+    return [](runtime::UvExecutor& loop, Bench& b, const Log& l, RealEnd& e) -> runtime::Task<void> {
       discovery::AvahiDiscovery subject(loop, {}, l);
-      rt::Scope scope(loop, "test", rt::CancellationToken());
+      runtime::Scope scope(loop, "test", runtime::CancellationToken());
       scope.spawn("run", run(subject, scope.token()));
       while (!b.bus->silent()) {
         if (b.bus->published()) subject.set_revision(5);
-        co_await rt::sleep_for(loop, 1ms, rt::CancellationToken());
+        co_await runtime::sleep_for(loop, 1ms, runtime::CancellationToken());
       }
-      const rt::TimePoint asked = loop.now();
+      const runtime::TimePoint asked = loop.now();
       scope.request_stop();
       co_await scope.join();
       e.took = loop.now() - asked;

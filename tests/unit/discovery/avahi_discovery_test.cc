@@ -43,10 +43,10 @@ struct SilentBus {
 
 struct Watched {
   std::vector<discovery::Event> told;
-  rt::Event any;
+  runtime::Event any;
 };
 
-rt::Task<void> run(discovery::AvahiDiscovery& subject, Watched& watched, rt::CancellationToken token) {
+runtime::Task<void> run(discovery::AvahiDiscovery& subject, Watched& watched, runtime::CancellationToken token) {
   auto tell = [&watched](discovery::Event event) {
     watched.told.push_back(std::move(event));
     watched.any.set();
@@ -56,18 +56,18 @@ rt::Task<void> run(discovery::AvahiDiscovery& subject, Watched& watched, rt::Can
   co_await subject.run(std::move(self), 24747, std::move(tell), token);
 }
 
-rt::Task<void> without_bus(rt::UvExecutor& executor, std::string path) {
+runtime::Task<void> without_bus(runtime::UvExecutor& executor, std::string path) {
   const BusAddress address(path);
   discovery::AvahiDiscovery subject(executor, {}, Log());
   for (int round = 0; round < 2; ++round) {  // it runs again after it was cancelled
     Watched watched;
-    rt::Scope scope(executor, "test", rt::CancellationToken());
+    runtime::Scope scope(executor, "test", runtime::CancellationToken());
     scope.spawn("run", run(subject, watched, scope.token()));
-    co_await watched.any.wait(rt::CancellationToken());
+    co_await watched.any.wait(runtime::CancellationToken());
     subject.set_revision(5);
     subject.network_changed();
     subject.look_again(PeerId());
-    co_await rt::sleep_for(executor, 700ms, rt::CancellationToken());  // several attempts
+    co_await runtime::sleep_for(executor, 700ms, runtime::CancellationToken());  // several attempts
     scope.request_stop();
     co_await scope.join();
     CHECK(watched.told.size() == 1);  // said once
@@ -77,30 +77,30 @@ rt::Task<void> without_bus(rt::UvExecutor& executor, std::string path) {
   }
 }
 
-rt::Task<void> hung_bus(rt::UvExecutor& executor, std::string path) {
+runtime::Task<void> hung_bus(runtime::UvExecutor& executor, std::string path) {
   const BusAddress address(path);
   std::optional<SilentBus> bus;
   bus.emplace(path);
   discovery::AvahiDiscovery subject(executor, {}, Log());
   Watched watched;
   {
-    rt::Scope scope(executor, "test", rt::CancellationToken());
+    runtime::Scope scope(executor, "test", runtime::CancellationToken());
     scope.spawn("run", run(subject, watched, scope.token()));
-    co_await rt::sleep_for(executor, 100ms, rt::CancellationToken());
-    const rt::TimePoint asked = executor.now();
+    co_await runtime::sleep_for(executor, 100ms, runtime::CancellationToken());
+    const runtime::TimePoint asked = executor.now();
     scope.request_stop();
     co_await scope.join();  // the thread sits in a call of 25 s: it is abandoned
     CHECK(executor.now() - asked < 10s);
   }
   // The next run waits until the abandoned call has ended, and then begins anew.
-  rt::Scope scope(executor, "test", rt::CancellationToken());
+  runtime::Scope scope(executor, "test", runtime::CancellationToken());
   scope.spawn("run", run(subject, watched, scope.token()));
-  co_await watched.any.wait(rt::CancellationToken());
+  co_await watched.any.wait(runtime::CancellationToken());
   CHECK(std::holds_alternative<discovery::Unavailable>(watched.told.front()));
   bus.reset();
   while (watched.told.size() < 2) {
     watched.any.reset();
-    co_await watched.any.wait(rt::CancellationToken());
+    co_await watched.any.wait(runtime::CancellationToken());
   }
   scope.request_stop();
   co_await scope.join();
@@ -110,10 +110,10 @@ rt::Task<void> hung_bus(rt::UvExecutor& executor, std::string path) {
 
 TEST_CASE("a missing D-Bus is told once and tried again") {
   const test::TempDirectory directory;
-  test::run_on_uv([&](rt::UvExecutor& executor) { return without_bus(executor, directory.path() + "/bus"); });
+  test::run_on_uv([&](runtime::UvExecutor& executor) { return without_bus(executor, directory.path() + "/bus"); });
 }
 
 TEST_CASE("a D-Bus that hangs holds up neither the cancellation nor the loop") {
   const test::TempDirectory directory;
-  test::run_on_uv([&](rt::UvExecutor& executor) { return hung_bus(executor, directory.path() + "/bus"); });
+  test::run_on_uv([&](runtime::UvExecutor& executor) { return hung_bus(executor, directory.path() + "/bus"); });
 }

@@ -46,7 +46,7 @@ struct Handler {
   static void timeout(AvahiTimeout* timeout, void* self) { static_cast<Handler*>(self)->on_timeout(timeout); }
 };
 
-rt::Task<void> wait_on(rt::Event& event) { co_await event.wait(rt::CancellationToken()); }
+runtime::Task<void> wait_on(runtime::Event& event) { co_await event.wait(runtime::CancellationToken()); }
 
 timeval in(std::chrono::milliseconds delay) {
   timeval now{};
@@ -57,11 +57,11 @@ timeval in(std::chrono::milliseconds delay) {
   return now;
 }
 
-rt::Task<void> two_watches(rt::UvExecutor& executor) {
+runtime::Task<void> two_watches(runtime::UvExecutor& executor) {
   discovery::PollAdapter adapter(executor.loop());
   const AvahiPoll* api = adapter.api();
   const Pair pair;
-  rt::Event done;
+  runtime::Event done;
   std::vector<Call> calls;
   Handler handler;
   handler.on_watch = [&](AvahiWatch* watch, int events) {
@@ -93,11 +93,11 @@ rt::Task<void> two_watches(rt::UvExecutor& executor) {
   CHECK(adapter.handles() == 0);
 }
 
-rt::Task<void> freed_in_callback(rt::UvExecutor& executor) {
+runtime::Task<void> freed_in_callback(runtime::UvExecutor& executor) {
   discovery::PollAdapter adapter(executor.loop());
   const AvahiPoll* api = adapter.api();
   const Pair pair;
-  rt::Event done;
+  runtime::Event done;
   unsigned calls = 0;
   AvahiWatch* first = nullptr;
   AvahiWatch* second = nullptr;
@@ -124,10 +124,10 @@ rt::Task<void> freed_in_callback(rt::UvExecutor& executor) {
   co_await adapter.closed();
 }
 
-rt::Task<void> same_number_again(rt::UvExecutor& executor) {
+runtime::Task<void> same_number_again(runtime::UvExecutor& executor) {
   discovery::PollAdapter adapter(executor.loop());
   const AvahiPoll* api = adapter.api();
-  rt::Event done;
+  runtime::Event done;
   Handler handler;
   handler.on_watch = [&](AvahiWatch*, int) { done.set(); };
   int number = -1;
@@ -147,13 +147,13 @@ rt::Task<void> same_number_again(rt::UvExecutor& executor) {
   co_await adapter.closed();
 }
 
-rt::Task<void> interrupted(rt::UvExecutor& executor) {
+runtime::Task<void> interrupted(runtime::UvExecutor& executor) {
   discovery::PollAdapter adapter(executor.loop());
   const AvahiPoll* api = adapter.api();
   const Pair watched;
   const Pair unwatched;
   Handler handler;
-  rt::Event done;
+  runtime::Event done;
   handler.on_watch = [&](AvahiWatch*, int) { done.set(); };
   AvahiWatch* watch = api->watch_new(api, watched.ends[0], AVAHI_WATCH_IN, Handler::watch, &handler);
   api->watch_free(api->watch_new(api, unwatched.ends[0], AVAHI_WATCH_IN, Handler::watch, &handler));
@@ -167,11 +167,11 @@ rt::Task<void> interrupted(rt::UvExecutor& executor) {
   co_await adapter.closed();
 }
 
-rt::Task<void> timeouts(rt::UvExecutor& executor) {
+runtime::Task<void> timeouts(runtime::UvExecutor& executor) {
   discovery::PollAdapter adapter(executor.loop());
   const AvahiPoll* api = adapter.api();
   std::vector<AvahiTimeout*> fired;
-  rt::Event done;
+  runtime::Event done;
   AvahiTimeout* last = nullptr;
   Handler handler;
   handler.on_timeout = [&](AvahiTimeout* timeout) {
@@ -195,10 +195,10 @@ rt::Task<void> timeouts(rt::UvExecutor& executor) {
   co_await adapter.closed();
 }
 
-rt::Task<void> timeout_freed_in_callback(rt::UvExecutor& executor) {
+runtime::Task<void> timeout_freed_in_callback(runtime::UvExecutor& executor) {
   discovery::PollAdapter adapter(executor.loop());
   const AvahiPoll* api = adapter.api();
-  rt::Event done;
+  runtime::Event done;
   unsigned rounds = 0;
   Handler handler;
   const timeval zero{0, 0};

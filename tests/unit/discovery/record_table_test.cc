@@ -30,7 +30,7 @@ net::SocketAddress at(const std::string& text) { return *net::SocketAddress::par
 struct Fixture {
   std::map<PeerId, Found> seen;
   unsigned told = 0;
-  rt::TimePoint now{};
+  runtime::TimePoint now{};
   RecordTable table{id_of(1), [this](const PeerId& id, const std::optional<Found>& found) {
                       ++told;
                       if (found) {

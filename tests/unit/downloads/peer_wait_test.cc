@@ -4,10 +4,10 @@
 
 using namespace peer;
 using namespace std::chrono_literals;
-using node::PeerWait;
+using downloads::PeerWait;
 
 namespace {
-constexpr rt::TimePoint kStart{1h};
+constexpr runtime::TimePoint kStart{1h};
 }
 
 TEST_CASE("a download to which nobody brought a wait has none") {
@@ -62,11 +62,11 @@ TEST_CASE("a pause gives no wait to a download that had none, nor back one that 
 
 TEST_CASE("a wait beyond the end of time lasts until then") {
   PeerWait wait;
-  wait.bring(rt::Duration::max(), kStart);
-  CHECK(wait.until(kStart) == rt::TimePoint::max());
+  wait.bring(runtime::Duration::max(), kStart);
+  CHECK(wait.until(kStart) == runtime::TimePoint::max());
   wait.hold(kStart);
   wait.go_on(kStart + 1h);
-  CHECK(wait.until(kStart + 1h) == rt::TimePoint::max());
+  CHECK(wait.until(kStart + 1h) == runtime::TimePoint::max());
   wait.bring(-1s, kStart);
-  CHECK(wait.until(kStart) == rt::TimePoint::max());
+  CHECK(wait.until(kStart) == runtime::TimePoint::max());
 }

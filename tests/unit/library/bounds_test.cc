@@ -19,7 +19,7 @@ struct Place {
   Result<ScannedGame> scan(const std::string& name) {
     const Bounds bounds(disk, {"/r", "/s", "/not/there"}, {"/var/state"}, {"/conf/peerd.toml", "/gone/key"});
     const auto root = disk.open("/r", false, false);
-    return scan_game(**root, name, 0, nullptr, &bounds, rt::StopFlag());
+    return scan_game(**root, name, 0, nullptr, &bounds, runtime::StopFlag());
   }
   test::MemoryDisk disk;
 };
@@ -79,10 +79,10 @@ TEST_CASE("bounds: a directory that holds secrets is no game either") {
   const auto root = place.disk.open("/r", false, false);
   for (const char* tree : {"/r/mine", "/r/mine/state"}) {
     const Bounds bounds(place.disk, {"/r"}, {tree}, {});
-    const auto game = scan_game(**root, "mine", 0, nullptr, &bounds, rt::StopFlag());
+    const auto game = scan_game(**root, "mine", 0, nullptr, &bounds, runtime::StopFlag());
     REQUIRE(game.has_value());
     CHECK(game->unshareable);
-    const auto other = scan_game(**root, "game", 0, nullptr, &bounds, rt::StopFlag());
+    const auto other = scan_game(**root, "game", 0, nullptr, &bounds, runtime::StopFlag());
     CHECK_FALSE(other->unshareable);
   }
 }

@@ -24,8 +24,8 @@ inline constexpr std::int64_t kToday = 1'700'000'000 * kSecond;  ///< the wall c
 
 /// The machine: what outlives a daemon.
 struct Machine {
-  explicit Machine(std::uint64_t seed = 1, rt::Duration slowest = 3ms)
-      : workers(executor, seed, slowest), store_thread(executor, seed + 1, rt::Duration::zero()) {
+  explicit Machine(std::uint64_t seed = 1, runtime::Duration slowest = 3ms)
+      : workers(executor, seed, slowest), store_thread(executor, seed + 1, runtime::Duration::zero()) {
     // Old files, unless a test says otherwise.
     disk.set_clock([this] { return file_time ? *file_time : wall(); });
     file_time = kToday - 1000 * kSecond;
@@ -37,9 +37,9 @@ struct Machine {
   /// From now on files are as young as the clock says.
   void live() { file_time.reset(); }
 
-  rt::ManualExecutor executor;
-  rt::ManualWorkers workers;
-  rt::ManualWorkers store_thread;
+  runtime::ManualExecutor executor;
+  runtime::ManualWorkers workers;
+  runtime::ManualWorkers store_thread;
   test::MemoryDisk disk;
   std::unique_ptr<store::Store> store = *store::open_sqlite_store(":memory:", Log());
   std::vector<std::string> roots = {"/games"};
@@ -71,7 +71,7 @@ struct Life {
 
   /// Starts the service.
   void start() { scope.spawn("LocalMonitor", library->run(scope.token())); }
-  void start_and_run(rt::Duration time) {
+  void start_and_run(runtime::Duration time) {
     start();
     machine.executor.advance(time);
   }
@@ -115,7 +115,7 @@ struct Life {
   }
 
   Machine& machine;
-  rt::Scope scope{machine.executor, "test", rt::CancellationToken()};
+  runtime::Scope scope{machine.executor, "test", runtime::CancellationToken()};
   std::optional<Library> library;
   int changes = 0;
   int offers = 0;

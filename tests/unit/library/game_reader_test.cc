@@ -29,9 +29,9 @@ TEST_CASE("game reader: a link that leads to secrets when it is read is not foll
     offered->document = std::move(document);
     const auto directory = disk.open(target, false, false);
     offered->stamps.push_back(library::stamp_of((*directory)->info("file").value()));
-    GameReader reader(disk, game, offered);
+    library::GameReader reader(disk, game, offered);
     std::vector<std::uint8_t> bytes(7);
-    GameReader::Position at;
+    library::GameReader::Position at;
     const Result<void> done = reader.fill(at, bytes);
     return done ? std::string(bytes.begin(), bytes.end()) : std::string();
   };

@@ -20,7 +20,7 @@ std::vector<HashedFile> hash_file(test::MemoryDisk& disk, const std::function<in
   disk.write("/r/game/f", std::string(3 * protocol::kChunkSize, 'a'));
   const auto root = disk.open("/r", false, false);
   REQUIRE(root.has_value());
-  auto scan = scan_game(**root, "game", 0, nullptr, nullptr, rt::StopFlag());
+  auto scan = scan_game(**root, "game", 0, nullptr, nullptr, runtime::StopFlag());
   REQUIRE(scan.has_value());
   HashWork work;
   work.root = "/r";
@@ -35,7 +35,7 @@ std::vector<HashedFile> hash_file(test::MemoryDisk& disk, const std::function<in
   std::vector<HashedFile> files;
   {
     HashStream stream(disk, work, bytes_read);
-    HashSlice slice = stream.run(0, rt::StopFlag());
+    HashSlice slice = stream.run(0, runtime::StopFlag());
     REQUIRE(slice.done);
     files = std::move(slice.files);
   }

@@ -14,19 +14,19 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kTimes = 10;
-constexpr rt::Duration kLeast = 15ms;  // the watcher's 20 ms, less the grain of the loop's clock
+constexpr runtime::Duration kLeast = 15ms;  // the watcher's 20 ms, less the grain of the loop's clock
 
-rt::Task<void> write_on_and_on(rt::UvExecutor& executor) {
+runtime::Task<void> write_on_and_on(runtime::UvExecutor& executor) {
   const test::TempDirectory directory;
   const auto watcher = inotify_watcher(executor, Log());
   CHECK(watcher->walk({directory.path(), "g"})->enter(directory.path()));
-  std::vector<rt::TimePoint> told;
-  rt::Scope scope(executor, "test", rt::CancellationToken());
+  std::vector<runtime::TimePoint> told;
+  runtime::Scope scope(executor, "test", runtime::CancellationToken());
   scope.spawn("watch", watcher->run([&](const Subject&) { told.push_back(executor.now()); }, scope.token()));
   for (std::size_t i = 0; i < kTimes; ++i) {
     std::ofstream(directory / "f") << i;
     for (int tries = 0; tries < 30'000 && told.size() <= i; ++tries)
-      co_await rt::sleep_for(executor, 1ms, rt::CancellationToken());
+      co_await runtime::sleep_for(executor, 1ms, runtime::CancellationToken());
     if (told.size() <= i) break;
   }
   CHECK(told.size() >= kTimes);

@@ -28,24 +28,24 @@ void write(const fs::path& path, const std::string& content) {
 }
 
 /// Waits until `holds`; a test that never gets there fails.
-rt::Task<void> until(rt::Executor& executor, std::function<bool()> holds) {
-  for (int i = 0; i < 6000 && !holds(); ++i) co_await rt::sleep_for(executor, 5ms, rt::CancellationToken());
+runtime::Task<void> until(runtime::Executor& executor, std::function<bool()> holds) {
+  for (int i = 0; i < 6000 && !holds(); ++i) co_await runtime::sleep_for(executor, 5ms, runtime::CancellationToken());
   CHECK(holds());
 }
 
 /// A watcher that runs, and what it told. The kernel's queue is in order: once a mark has been told, so has all that
 /// was done before it.
 struct Told {
-  Told(rt::UvExecutor& e, std::string m) : executor(e), marks(std::move(m)) {}
-  rt::UvExecutor& executor;
+  Told(runtime::UvExecutor& e, std::string m) : executor(e), marks(std::move(m)) {}
+  runtime::UvExecutor& executor;
   const std::string marks;  // a directory that is watched as a subject of its own
   int mark = 0;
   std::set<Subject> subjects;
   template <class... S>
-  rt::Task<void> expect(S... wanted) {
+  runtime::Task<void> expect(S... wanted) {
     return expect_all(std::set<Subject>{wanted...});
   }
-  rt::Task<void> expect_all(std::set<Subject> wanted) {
+  runtime::Task<void> expect_all(std::set<Subject> wanted) {
     const Subject seen{marks, "marks"};
     fs::create_directory(marks + "/" + std::to_string(++mark));  // one event
     const auto marked = [this, &seen] { return subjects.contains(seen); };
@@ -56,15 +56,15 @@ struct Told {
   }
 };
 
-using Script = std::function<rt::Task<void>(Watcher&, Told&, std::string)>;
+using Script = std::function<runtime::Task<void>(Watcher&, Told&, std::string)>;
 
-rt::Task<void> play(rt::UvExecutor& executor, Script script) {
+runtime::Task<void> play(runtime::UvExecutor& executor, Script script) {
   const test::TempDirectory directory;
   const auto watcher = inotify_watcher(executor, Log());
   const test::TempDirectory marks;
   Told told(executor, marks.path());
   CHECK(watcher->walk({marks.path(), "marks"})->enter(marks.path()));
-  rt::Scope scope(executor, "test", rt::CancellationToken());
+  runtime::Scope scope(executor, "test", runtime::CancellationToken());
   scope.spawn("watch", watcher->run([&told](const Subject& s) { told.subjects.insert(s); }, scope.token()));
   co_await script(*watcher, told, directory.path());
   scope.request_stop();
@@ -72,7 +72,7 @@ rt::Task<void> play(rt::UvExecutor& executor, Script script) {
 }
 
 void on_uv(Script script) {
-  test::run_on_uv([&](rt::UvExecutor& executor) { return play(executor, script); });
+  test::run_on_uv([&](runtime::UvExecutor& executor) { return play(executor, script); });
 }
 
 void enter(Watcher& watcher, const Subject& subject, const std::vector<std::string>& paths) {
@@ -81,7 +81,7 @@ void enter(Watcher& watcher, const Subject& subject, const std::vector<std::stri
   walk->complete();
 }
 
-rt::Task<void> all_kinds(Watcher& watcher, Told& told, std::string root) {
+runtime::Task<void> all_kinds(Watcher& watcher, Told& told, std::string root) {
   const Subject g{root, "g"};
   const Subject h{root, "h"};
   const Subject link{root, "link"};
@@ -113,7 +113,7 @@ rt::Task<void> all_kinds(Watcher& watcher, Told& told, std::string root) {
   co_await told.expect(g, r);
 }
 
-rt::Task<void> moved_and_shared(Watcher& watcher, Told& told, std::string root) {
+runtime::Task<void> moved_and_shared(Watcher& watcher, Told& told, std::string root) {
   const Subject a{root, "a"};
   const Subject b{root, "b"};
   const Subject c{root, "c"};
@@ -146,7 +146,7 @@ rt::Task<void> moved_and_shared(Watcher& watcher, Told& told, std::string root) 
 }
 
 /// More than the kernel notes counts as a change of everything.
-rt::Task<void> overflow(Watcher& watcher, Told& told, std::string root) {
+runtime::Task<void> overflow(Watcher& watcher, Told& told, std::string root) {
   const Subject a{root, "a"};
   const Subject b{root, "b"};
   write(root + "/a/f0", "");
@@ -168,7 +168,7 @@ rt::Task<void> overflow(Watcher& watcher, Told& told, std::string root) {
 
 /// A library on real disks, with a watcher whose periodic scans would come too late.
 struct Home {
-  explicit Home(rt::UvExecutor& e, InotifyCalls calls = InotifyCalls::system()) : executor(e) {
+  explicit Home(runtime::UvExecutor& e, InotifyCalls calls = InotifyCalls::system()) : executor(e) {
     const LogSink sink = [this](LogLevel level, std::string_view, const std::string& line, const LogFields&) {
       const std::lock_guard lock(mutex);
       if (level >= LogLevel::warn) warnings.push_back(line);
@@ -190,7 +190,7 @@ struct Home {
     const LocalGame* game = library->snapshot()->find(id);
     return game != nullptr && game->state == GameState::ready ? game : nullptr;
   }
-  rt::Task<void> until_files(std::string id, std::size_t count) {
+  runtime::Task<void> until_files(std::string id, std::size_t count) {
     const auto there = [this, &id, count] { return files(id) == count; };
     co_await until(executor, there);
   }
@@ -199,12 +199,12 @@ struct Home {
     return game != nullptr ? game->files : 0;
   }
 
-  rt::UvExecutor& executor;
+  runtime::UvExecutor& executor;
   test::TempDirectory directory;
   std::unique_ptr<store::Disk> disk = store::posix_disk();
   std::unique_ptr<store::Store> store = *store::open_sqlite_store(":memory:", Log());
-  rt::ThreadWorkers workers{"test-work", 4};
-  rt::ThreadWorkers store_thread{"test-store", 1};
+  runtime::ThreadWorkers workers{"test-work", 4};
+  runtime::ThreadWorkers store_thread{"test-store", 1};
   std::mutex mutex;
   std::vector<std::string> warnings;
   std::unique_ptr<Watcher> watcher;
@@ -212,8 +212,8 @@ struct Home {
   Library* library = nullptr;
 };
 
-rt::Task<void> live(Home* home, std::function<rt::Task<void>(Home&)> script) {
-  rt::Scope scope(home->executor, "test", rt::CancellationToken());
+runtime::Task<void> live(Home* home, std::function<runtime::Task<void>(Home&)> script) {
+  runtime::Scope scope(home->executor, "test", runtime::CancellationToken());
   Library library(scope, *home->disk, home->workers, *home->store, home->store_thread, home->options, Log());
   home->library = &library;
   scope.spawn("LocalMonitor", library.run(scope.token()));
@@ -222,7 +222,7 @@ rt::Task<void> live(Home* home, std::function<rt::Task<void>(Home&)> script) {
   co_await scope.join();
 }
 
-rt::Task<void> add_change_remove(Home& home) {
+runtime::Task<void> add_change_remove(Home& home) {
   const fs::path games = home.games();
   co_await home.until_files("g", 1);
   const Digest first = home.ready("g")->offered->version;
@@ -250,7 +250,7 @@ rt::Task<void> add_change_remove(Home& home) {
   co_await until(home.executor, one_left);
 }
 
-rt::Task<void> work_home(rt::UvExecutor& executor) {
+runtime::Task<void> work_home(runtime::UvExecutor& executor) {
   Home home(executor);
   write(home.games() / "g/f", "one");
   write(home.directory / "elsewhere/f", "one");
@@ -258,7 +258,7 @@ rt::Task<void> work_home(rt::UvExecutor& executor) {
   CHECK(home.warnings.empty());
 }
 
-rt::Task<void> without_watches(Home& home) {
+runtime::Task<void> without_watches(Home& home) {
   co_await home.until_files("g", 1);
   co_await home.until_files("h", 1);
   write(home.games() / "g/f2", "found by scans alone");
@@ -267,7 +267,7 @@ rt::Task<void> without_watches(Home& home) {
   co_await home.until_files("new", 1);
 }
 
-rt::Task<void> refuse(rt::UvExecutor& executor, int error, bool already_open) {
+runtime::Task<void> refuse(runtime::UvExecutor& executor, int error, bool already_open) {
   InotifyCalls calls = InotifyCalls::system();
   if (already_open) {
     calls.add = [error](int, const char*, std::uint32_t) {
@@ -289,13 +289,13 @@ rt::Task<void> refuse(rt::UvExecutor& executor, int error, bool already_open) {
   CHECK(home.warnings[0].find(error == ENOSPC ? "max_user_watches" : "max_user_instances") != std::string::npos);
 }
 
-rt::Task<void> deep_down(Home& home) {
+runtime::Task<void> deep_down(Home& home) {
   co_await home.until_files("g", 1);
   write(home.games() / "g/1/2/3/4/5/more", "not watched");
   co_await home.until_files("g", 2);
 }
 
-rt::Task<void> run_out(rt::UvExecutor& executor) {
+runtime::Task<void> run_out(runtime::UvExecutor& executor) {
   Home home(executor);
   home.options.unwatched_interval = 20ms;
   write(home.games() / "g/1/2/3/4/5/f", "one");
@@ -317,8 +317,8 @@ TEST_CASE("inotify: a library follows games as they are added, changed, renamed 
 }
 
 TEST_CASE("inotify: without watches the library says so once and scans") {
-  test::run_on_uv([](rt::UvExecutor& executor) { return refuse(executor, ENOSPC, true); });
-  test::run_on_uv([](rt::UvExecutor& executor) { return refuse(executor, EMFILE, false); });
+  test::run_on_uv([](runtime::UvExecutor& executor) { return refuse(executor, ENOSPC, true); });
+  test::run_on_uv([](runtime::UvExecutor& executor) { return refuse(executor, EMFILE, false); });
 }
 
 TEST_CASE("run by the next test: too few watches", "[.][inotify-limit]") { test::run_on_uv(run_out); }

@@ -22,7 +22,7 @@ Digest right_version() {
 }
 
 /// Runs until `steps` steps are done; false if it came to rest before.
-bool run_steps(rt::ManualExecutor& executor, std::size_t steps, rt::TimePoint until) {
+bool run_steps(runtime::ManualExecutor& executor, std::size_t steps, runtime::TimePoint until) {
   for (std::size_t i = 0; i < steps;) {
     if (executor.step()) {
       ++i;
@@ -44,7 +44,7 @@ TEST_CASE("library: cancelled at every step of the first scan") {
     {
       Life life(machine);
       life.start();
-      more = run_steps(machine.executor, steps, rt::TimePoint(1s));
+      more = run_steps(machine.executor, steps, runtime::TimePoint(1s));
       life.stop();
       CHECK(life.scope.size() == 0);
       CHECK(machine.workers.outstanding() == 0);
@@ -64,18 +64,18 @@ TEST_CASE("library: a rescan and an adoption cancelled at every step") {
     Life life(machine);
     life.start_and_run(1s);
     const protocol::ManifestDocument document = *life.game("a")->offered->document;
-    const auto rescan = [](Library& library, rt::CancellationToken token) -> rt::Task<void> {
+    const auto rescan = [](Library& library, runtime::CancellationToken token) -> runtime::Task<void> {
       static_cast<void>(co_await library.rescan(std::nullopt, token));
     };
     const auto adopt = [](Library& library, protocol::ManifestDocument adopted,
-                          rt::CancellationToken token) -> rt::Task<void> {
+                          runtime::CancellationToken token) -> runtime::Task<void> {
       static_cast<void>(co_await library.adopt("a", std::move(adopted), token));
     };
     life.library->withdraw("a");
-    rt::Scope calls(life.scope, "calls");
+    runtime::Scope calls(life.scope, "calls");
     calls.spawn("rescan", rescan(*life.library, calls.token()));
     calls.spawn("adopt", adopt(*life.library, document, calls.token()));
-    more = run_steps(machine.executor, steps, rt::TimePoint(2s));
+    more = run_steps(machine.executor, steps, runtime::TimePoint(2s));
     calls.request_stop();
     test::run_sync(machine.executor, calls.join());
     machine.executor.advance(1s);  // the service goes on

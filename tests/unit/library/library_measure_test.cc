@@ -24,26 +24,26 @@ std::int64_t later() {
          3600 * 1'000'000'000L;
 }
 
-rt::Task<void> start(rt::UvExecutor& executor, std::string games, std::string database, bool watched) {
+runtime::Task<void> start(runtime::UvExecutor& executor, std::string games, std::string database, bool watched) {
   const auto disk = store::posix_disk();
   const auto store = *store::open_sqlite_store(database, Log());
-  rt::ThreadWorkers workers("measure-work", 4);
-  rt::ThreadWorkers store_thread("measure-store", 1);
+  runtime::ThreadWorkers workers("measure-work", 4);
+  runtime::ThreadWorkers store_thread("measure-store", 1);
   const auto watcher = inotify_watcher(executor, Log());
   LibraryOptions options;
   options.roots = {std::move(games)};
   options.wall_clock = later;
   if (watched) options.watcher = watcher.get();
-  rt::Scope scope(executor, "measure", rt::CancellationToken());
+  runtime::Scope scope(executor, "measure", runtime::CancellationToken());
   Library library(scope, *disk, workers, *store, store_thread, options, Log());
-  rt::Event ready;
+  runtime::Event ready;
   library.on_change([&](bool) {
     if (library.snapshot()->summaries().size() == kGames) ready.set();
   });
-  const auto begun = rt::Clock::now();
+  const auto begun = runtime::Clock::now();
   scope.spawn("LocalMonitor", library.run(scope.token()));
-  co_await ready.wait(rt::CancellationToken());
-  const auto took = rt::Clock::now() - begun;
+  co_await ready.wait(runtime::CancellationToken());
+  const auto took = runtime::Clock::now() - begun;
   std::printf("%d files, %s: ready after %lld ms, %llu bytes read\n", kGames * kFolders * kFiles,
               watched ? "watched" : "not watched",
               static_cast<long long>(std::chrono::duration_cast<std::chrono::milliseconds>(took).count()),
@@ -67,7 +67,7 @@ TEST_CASE("library: the start over 20,000 known files, measured", "[.][measure]"
   }
   for (const bool watched : {true, false, true, false, true}) {
     test::run_on_uv(
-        [&](rt::UvExecutor& executor) { return start(executor, directory / "games", directory / "db", watched); });
+        [&](runtime::UvExecutor& executor) { return start(executor, directory / "games", directory / "db", watched); });
   }
 }
 

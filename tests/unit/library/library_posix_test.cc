@@ -20,11 +20,12 @@ struct Outcome {
   std::shared_ptr<const Snapshot> snapshot;
 };
 
-rt::Task<void> live_once(rt::UvExecutor& executor, std::string games, std::string database, Outcome* outcome) {
+runtime::Task<void> live_once(runtime::UvExecutor& executor, std::string games, std::string database,
+                              Outcome* outcome) {
   const auto disk = store::posix_disk();
   const auto store = *store::open_sqlite_store(database, Log());
-  rt::ThreadWorkers workers("test-work", 4);
-  rt::ThreadWorkers store_thread("test-store", 1);
+  runtime::ThreadWorkers workers("test-work", 4);
+  runtime::ThreadWorkers store_thread("test-store", 1);
   LibraryOptions options;
   options.roots = {std::move(games)};
   // Far ahead of the files: all of them are at rest.
@@ -33,7 +34,7 @@ rt::Task<void> live_once(rt::UvExecutor& executor, std::string games, std::strin
                .count() +
            3600 * 1'000'000'000L;
   };
-  rt::Scope scope(executor, "test", rt::CancellationToken());
+  runtime::Scope scope(executor, "test", runtime::CancellationToken());
   {
     Library library(scope, *disk, workers, *store, store_thread, options, Log());
     scope.spawn("LocalMonitor", library.run(scope.token()));
@@ -49,7 +50,7 @@ rt::Task<void> live_once(rt::UvExecutor& executor, std::string games, std::strin
 
 Outcome live(const std::string& games, const std::string& database) {
   Outcome outcome;
-  test::run_on_uv([&](rt::UvExecutor& executor) { return live_once(executor, games, database, &outcome); });
+  test::run_on_uv([&](runtime::UvExecutor& executor) { return live_once(executor, games, database, &outcome); });
   return outcome;
 }
 

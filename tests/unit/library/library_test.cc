@@ -200,7 +200,7 @@ TEST_CASE("library: a file changed just before it was read is not cached") {
     options.roots = machine.roots;
     options.settle = 0s;
     options.wall_clock = [&machine] { return machine.wall(); };
-    rt::Scope scope(machine.executor, "test", rt::CancellationToken());
+    runtime::Scope scope(machine.executor, "test", runtime::CancellationToken());
     Library library(scope, machine.disk, machine.workers, *machine.store, machine.store_thread, options, Log());
     CHECK(test::run_sync(machine.executor, library.rescan("g", scope.token())));
     CHECK(library.snapshot()->find("g")->state == GameState::ready);

@@ -48,12 +48,12 @@ TEST_CASE("library: a game withdrawn at any step of a look is not offered as it 
     life.start();
     for (std::size_t i = 0; i < steps && more; ++i) {
       if (!machine.executor.step())
-        more = machine.executor.now() < rt::TimePoint(1s) && machine.executor.advance_to_next_timer();
+        more = machine.executor.now() < runtime::TimePoint(1s) && machine.executor.advance_to_next_timer();
     }
     machine.disk.corrupt("/games/g/f", 0, "evil");
     life.library->withdraw("g");
     ++tried;
-    const rt::TimePoint end = machine.executor.now() + 2s;
+    const runtime::TimePoint end = machine.executor.now() + 2s;
     for (int i = 0; machine.executor.now() < end; ++i) {
       if (i < 60) life.library->withdraw("h");  // makes the library tell at once what it knows
       const auto game = life.game("g");

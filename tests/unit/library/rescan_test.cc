@@ -13,29 +13,29 @@ struct Rescan {
   bool cancelled = false;
 };
 
-rt::Task<void> rescan(Library& library, Rescan& out, rt::CancellationToken token) {
+runtime::Task<void> rescan(Library& library, Rescan& out, runtime::CancellationToken token) {
   try {
     static_cast<void>(co_await library.rescan(std::nullopt, token));
-  } catch (const rt::Cancelled&) {
+  } catch (const runtime::Cancelled&) {
     out.cancelled = true;
   }
   out.ended = true;
 }
 
 /// A look of the rescan is under way.
-bool looking(const rt::Scope& scope) {
+bool looking(const runtime::Scope& scope) {
   bool found = false;
   scope.visit([&](const std::string&, const std::string& name) { found = found || name == "rescan"; });
   return found;
 }
 
-rt::Task<Result<ScannedGame>> scan_on_worker(test::MemoryDisk& disk, rt::Workers& workers,
-                                             rt::CancellationToken token) {
-  const auto job = [&disk](const rt::StopFlag& stop) -> Result<ScannedGame> {
+runtime::Task<Result<ScannedGame>> scan_on_worker(test::MemoryDisk& disk, runtime::Workers& workers,
+                                                  runtime::CancellationToken token) {
+  const auto job = [&disk](const runtime::StopFlag& stop) -> Result<ScannedGame> {
     const auto root = disk.open("/r", false, false);
     return scan_game(**root, "game", kToday, nullptr, nullptr, stop);
   };
-  co_return co_await rt::offload(workers, job, token);
+  co_return co_await runtime::offload(workers, job, token);
 }
 
 }  // namespace
@@ -48,7 +48,7 @@ TEST_CASE("library: a rescan that is cancelled while it looks does not say that 
     machine.disk.write("/games/b/f", "b");
     Life life(machine);
     life.start_and_run(1s);
-    rt::CancellationSource stop(life.scope.token());
+    runtime::CancellationSource stop(life.scope.token());
     Rescan result;
     life.scope.spawn("the rescan", rescan(*life.library, result, stop.token()));
     bool was_looking = false;
@@ -70,12 +70,12 @@ TEST_CASE("library: a rescan that is cancelled while it looks does not say that 
 }
 
 TEST_CASE("scan: one that is stopped in the middle says so, and gives no half of a game") {
-  rt::ManualExecutor executor;
-  rt::ManualWorkers workers(executor, 1, 1ms);
+  runtime::ManualExecutor executor;
+  runtime::ManualWorkers workers(executor, 1, 1ms);
   test::MemoryDisk disk;
   disk.write("/r/game/a/f", "a");
   disk.write("/r/game/b/f", "b");
-  rt::CancellationSource stop;
+  runtime::CancellationSource stop;
   std::vector<std::string> listed;
   disk.on_call([&](std::string_view operation, const std::string& path, std::uint64_t) {
     if (operation == "list") listed.push_back(path);

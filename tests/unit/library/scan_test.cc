@@ -12,7 +12,7 @@ constexpr std::int64_t kNow = 1'000'000;
 
 ScannedGame scan(test::MemoryDisk& disk, const std::string& game) {
   const auto root = *disk.open("/r", false, false);
-  auto scanned = scan_game(*root, game, kNow, nullptr, nullptr, rt::StopFlag());
+  auto scanned = scan_game(*root, game, kNow, nullptr, nullptr, runtime::StopFlag());
   REQUIRE(scanned);
   return std::move(*scanned);
 }

@@ -8,9 +8,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const rt::CancellationToken kNever;
+const runtime::CancellationToken kNever;
 
-rt::Task<void> one_get(QuicPair& pair) {
+runtime::Task<void> one_get(QuicPair& pair) {
   auto dialling = pair.link();
   auto link = co_await dialling;
   CHECK(link->peer() == pair.server.id());
@@ -26,7 +26,7 @@ rt::Task<void> one_get(QuicPair& pair) {
   CHECK(link->stats().bytes_in > 100000);
 }
 
-rt::Task<Result<Reply>> post(net::Link& link, std::size_t size) {
+runtime::Task<Result<Reply>> post(net::Link& link, std::size_t size) {
   net::RequestHead head{"POST", "/echo", {{"content-type", "application/octet-stream"}}};
   auto asking = link.request(head, true, kNever);
   auto stream = co_await asking;
@@ -41,7 +41,7 @@ rt::Task<Result<Reply>> post(net::Link& link, std::size_t size) {
   co_return reply;
 }
 
-rt::Task<void> posts_and_gets(QuicPair& pair) {
+runtime::Task<void> posts_and_gets(QuicPair& pair) {
   auto dialling = pair.link();
   auto link = co_await dialling;
   for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{5'000'000}}) {
@@ -61,7 +61,7 @@ rt::Task<void> posts_and_gets(QuicPair& pair) {
   CHECK(none->body == 0);
 }
 
-rt::Task<void> head_request(QuicPair& pair) {
+runtime::Task<void> head_request(QuicPair& pair) {
   auto dialling = pair.link();
   auto link = co_await dialling;
   net::RequestHead head{"HEAD", "/", {}};
@@ -77,7 +77,7 @@ rt::Task<void> head_request(QuicPair& pair) {
   CHECK((co_await reading) == 0);
 }
 
-rt::Task<void> answer_head(net::ServerStream& stream, rt::CancellationToken) {
+runtime::Task<void> answer_head(net::ServerStream& stream, runtime::CancellationToken) {
   CHECK(stream.request().method == "HEAD");
   net::ResponseHead head;
   head.content_length = 1234567;
@@ -85,29 +85,29 @@ rt::Task<void> answer_head(net::ServerStream& stream, rt::CancellationToken) {
   co_return;
 }
 
-rt::Task<void> one_of_many(net::Link& link, std::size_t size, std::size_t& done) {
+runtime::Task<void> one_of_many(net::Link& link, std::size_t size, std::size_t& done) {
   auto getting = get(link, "/get?size=" + std::to_string(size));
   const auto reply = co_await getting;
   REQUIRE(reply.has_value());
   if (reply->body == size) ++done;
 }
 
-rt::Task<void> many_at_once(QuicPair& pair) {
+runtime::Task<void> many_at_once(QuicPair& pair) {
   auto dialling = pair.link();
   auto link = co_await dialling;
   for (int round = 0; round < 3; ++round) {
     std::size_t done = 0;
-    rt::Scope scope(pair.scope, "requests");
+    runtime::Scope scope(pair.scope, "requests");
     for (std::size_t i = 0; i < 64; ++i) scope.spawn("get", one_of_many(*link, 10'000 + i * 1000, done));
     auto join = scope.join();
     co_await join;
     CHECK(done == 64);
-    auto sleeping = rt::sleep_for(pair.executor, 50ms, kNever);  // until the server has seen them end
+    auto sleeping = runtime::sleep_for(pair.executor, 50ms, kNever);  // until the server has seen them end
     co_await sleeping;
   }
 }
 
-rt::Task<void> too_many(QuicPair& pair) {
+runtime::Task<void> too_many(QuicPair& pair) {
   auto dialling = pair.link();
   auto link = co_await dialling;
   std::vector<std::unique_ptr<net::ClientStream>> streams;
@@ -123,7 +123,7 @@ rt::Task<void> too_many(QuicPair& pair) {
   REQUIRE(!refused.has_value());
   CHECK(refused.error().code == ErrorCode::busy);
   streams.clear();
-  auto sleeping = rt::sleep_for(pair.executor, 100ms, kNever);
+  auto sleeping = runtime::sleep_for(pair.executor, 100ms, kNever);
   co_await sleeping;
   auto getting = get(*link, "/get?size=10");
   const auto reply = co_await getting;
@@ -135,7 +135,7 @@ struct Pressure {
   std::size_t written = 0, released = 0, furthest = 0;
 };
 
-rt::Task<void> count_writes(Pressure& pressure, net::ServerStream& stream, rt::CancellationToken token) {
+runtime::Task<void> count_writes(Pressure& pressure, net::ServerStream& stream, runtime::CancellationToken token) {
   net::ResponseHead head;
   if (!stream.respond(head, true)) co_return;
   const net::SharedBytes piece = pattern(1 << 20);
@@ -148,7 +148,7 @@ rt::Task<void> count_writes(Pressure& pressure, net::ServerStream& stream, rt::C
   stream.writer().finish();
 }
 
-rt::Task<void> read_slowly(Pressure& pressure, QuicPair& pair, rt::Duration pause) {
+runtime::Task<void> read_slowly(Pressure& pressure, QuicPair& pair, runtime::Duration pause) {
   auto dialling = pair.link();
   auto link = co_await dialling;
   const net::RequestHead head{"GET", "/", {}};
@@ -163,8 +163,8 @@ rt::Task<void> read_slowly(Pressure& pressure, QuicPair& pair, rt::Duration paus
     REQUIRE(n.has_value());
     total += *n;
     if (*n < buffer.size()) break;
-    if (pause > rt::Duration::zero()) {
-      auto sleeping = rt::sleep_for(pair.executor, pause, kNever);
+    if (pause > runtime::Duration::zero()) {
+      auto sleeping = runtime::sleep_for(pair.executor, pause, kNever);
       co_await sleeping;
     }
     (*stream)->reader().release(*n);
@@ -173,10 +173,10 @@ rt::Task<void> read_slowly(Pressure& pressure, QuicPair& pair, rt::Duration paus
   CHECK(total == 200 << 20);
 }
 
-void run_pressure(Pressure& pressure, const std::function<void(const QuicTest&)>& run, rt::Duration pause) {
+void run_pressure(Pressure& pressure, const std::function<void(const QuicTest&)>& run, runtime::Duration pause) {
   QuicTest test;
   test.body = [&pressure, pause](QuicPair& pair) { return read_slowly(pressure, pair, pause); };
-  test.handler = [&pressure](net::ServerStream& stream, rt::CancellationToken token) {
+  test.handler = [&pressure](net::ServerStream& stream, runtime::CancellationToken token) {
     return count_writes(pressure, stream, std::move(token));
   };
   test.tune_client = [](net::EndpointOptions& options) { options.stream_window = 2 << 20; };
@@ -185,7 +185,7 @@ void run_pressure(Pressure& pressure, const std::function<void(const QuicTest&)>
   CHECK(pressure.furthest <= (2 << 20) + net::kMaxUnackedPerStream + (3 << 20));
 }
 
-rt::Task<void> lossy(QuicPair& pair) {
+runtime::Task<void> lossy(QuicPair& pair) {
   auto dialling = pair.link();
   auto link = co_await dialling;
   auto getting = get(*link, "/get?size=3000000");
@@ -199,10 +199,10 @@ rt::Task<void> lossy(QuicPair& pair) {
 }
 
 // The share of the link's bandwidth that a transfer gets.
-rt::Task<void> fill_link(double bandwidth, QuicPair& pair) {
+runtime::Task<void> fill_link(double bandwidth, QuicPair& pair) {
   auto dialling = pair.link();
   auto link = co_await dialling;
-  const rt::TimePoint start = pair.executor.now();
+  const runtime::TimePoint start = pair.executor.now();
   const std::size_t size = 300'000'000;
   std::vector<std::uint8_t> buffer(1 << 20);
   std::size_t total = 0;
@@ -223,7 +223,7 @@ rt::Task<void> fill_link(double bandwidth, QuicPair& pair) {
   CHECK(share > 0.85);
 }
 
-rt::Task<void> one_piece_for_ever(net::ServerStream& stream, rt::CancellationToken token) {
+runtime::Task<void> one_piece_for_ever(net::ServerStream& stream, runtime::CancellationToken token) {
   net::ResponseHead head;
   if (!stream.respond(head, true)) co_return;
   const net::SharedBytes piece = pattern(1 << 20);
@@ -233,7 +233,7 @@ rt::Task<void> one_piece_for_ever(net::ServerStream& stream, rt::CancellationTok
   }
 }
 
-rt::Task<void> large_header(QuicPair& pair) {
+runtime::Task<void> large_header(QuicPair& pair) {
   auto dialling = pair.link();
   auto link = co_await dialling;
   net::RequestHead head{"GET", "/get?size=1", {{"x-large", std::string(20'000, 'a')}}};
@@ -321,7 +321,7 @@ TEST_CASE("a request with too large a header is refused alone") {
 
 TEST_CASE("a transfer fills the link") {
   for (const double bandwidth : {125e6, 1250e6}) {
-    for (const rt::Duration delay : {100us, 300us}) {
+    for (const runtime::Duration delay : {100us, 300us}) {
       INFO("bandwidth " << bandwidth << ", delay " << delay / 1us << " us");
       SimPair sim;
       LinkConditions conditions;

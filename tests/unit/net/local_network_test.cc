@@ -13,7 +13,7 @@ TEST_CASE("the local network: private addresses, and what an interface is in") {
     return interfaces;
   });
   const auto address = [](const char* text) { return *SocketAddress::parse(text); };
-  rt::TimePoint now{};
+  runtime::TimePoint now{};
   CHECK(network.contains(address("192.168.1.9:1"), now));
   CHECK(network.contains(address("127.0.0.1:1"), now));
   CHECK(network.contains(address("[fe80::1]:1"), now));

@@ -9,13 +9,13 @@ using namespace peer::test;
 
 namespace {
 
-const rt::CancellationToken kNever;
+const runtime::CancellationToken kNever;
 
 /// Makes a burst of every datagram: the first one ever of a peer again, then, when the clock has moved on, the new one
 /// twice.
 class SlowBursts final : public net::DatagramSocket, public net::DatagramReceiver {
  public:
-  SlowBursts(rt::Executor& executor, std::unique_ptr<net::DatagramSocket> socket)
+  SlowBursts(runtime::Executor& executor, std::unique_ptr<net::DatagramSocket> socket)
       : executor_(executor), socket_(std::move(socket)) {}
 
   net::SocketAddress local_address() const override { return socket_->local_address(); }
@@ -29,13 +29,13 @@ class SlowBursts final : public net::DatagramSocket, public net::DatagramReceive
   }
   std::size_t max_segments() const override { return socket_->max_segments(); }
   Stats stats() const override { return socket_->stats(); }
-  rt::Task<void> close() override { return socket_->close(); }
+  runtime::Task<void> close() override { return socket_->close(); }
 
   void on_datagram(const net::SocketAddress& local, const net::SocketAddress& remote, net::Ecn ecn,
                    std::span<const std::uint8_t> data) override {
     if (!first_) first_.emplace(First{local, remote, {data.begin(), data.end()}});
     receiver_->on_datagram(first_->local, first_->remote, net::Ecn::not_ect, first_->data);
-    const rt::TimePoint before = executor_.now();
+    const runtime::TimePoint before = executor_.now();
     while (executor_.now() == before) {
     }
     receiver_->on_datagram(local, remote, ecn, data);
@@ -50,13 +50,13 @@ class SlowBursts final : public net::DatagramSocket, public net::DatagramReceive
     net::SocketAddress local, remote;
     std::vector<std::uint8_t> data;
   };
-  rt::Executor& executor_;
+  runtime::Executor& executor_;
   std::unique_ptr<net::DatagramSocket> socket_;
   net::DatagramReceiver* receiver_ = nullptr;
   std::optional<First> first_;
 };
 
-rt::Task<void> dial_twice(QuicPair& pair) {
+runtime::Task<void> dial_twice(QuicPair& pair) {
   // The first connection is what the bursts begin with; the second is accepted in the middle of one.
   auto first = pair.link();
   const auto held = co_await first;
@@ -68,7 +68,7 @@ rt::Task<void> dial_twice(QuicPair& pair) {
   CHECK(reply->body == 300'000);
 }
 
-rt::Task<void> run_slow_pair(rt::UvExecutor& executor, const QuicTest& test) {
+runtime::Task<void> run_slow_pair(runtime::UvExecutor& executor, const QuicTest& test) {
   auto server = net::bind_udp(executor, net::SocketAddress::loopback(0), Log{});
   auto client = net::bind_udp(executor, net::SocketAddress::loopback(0), Log{});
   REQUIRE((server && client));
@@ -80,5 +80,5 @@ rt::Task<void> run_slow_pair(rt::UvExecutor& executor, const QuicTest& test) {
 
 TEST_CASE("a connection is accepted in the middle of a burst that began earlier") {
   const QuicTest test{&dial_twice, &test_handler};
-  run_on_uv([&test](rt::UvExecutor& executor) { return run_slow_pair(executor, test); });
+  run_on_uv([&test](runtime::UvExecutor& executor) { return run_slow_pair(executor, test); });
 }

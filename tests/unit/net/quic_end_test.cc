@@ -9,15 +9,15 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const rt::CancellationToken kNever;
+const runtime::CancellationToken kNever;
 
 // A handler that tells how its token and its writes fared.
 struct Witness {
   bool started = false, cancelled = false, write_failed = false;
-  rt::Event ended;
+  runtime::Event ended;
 };
 
-rt::Task<void> write_for_ever(Witness& witness, net::ServerStream& stream, rt::CancellationToken token) {
+runtime::Task<void> write_for_ever(Witness& witness, net::ServerStream& stream, runtime::CancellationToken token) {
   witness.started = true;
   net::ResponseHead head;
   if (stream.respond(head, true)) {
@@ -29,7 +29,7 @@ rt::Task<void> write_for_ever(Witness& witness, net::ServerStream& stream, rt::C
         witness.write_failed = true;
         break;
       }
-    } catch (const rt::Cancelled&) {
+    } catch (const runtime::Cancelled&) {
       witness.cancelled = true;
     }
   }
@@ -37,12 +37,12 @@ rt::Task<void> write_for_ever(Witness& witness, net::ServerStream& stream, rt::C
 }
 
 net::RequestHandler handler_of(Witness& witness) {
-  return [&witness](net::ServerStream& stream, rt::CancellationToken token) {
+  return [&witness](net::ServerStream& stream, runtime::CancellationToken token) {
     return write_for_ever(witness, stream, std::move(token));
   };
 }
 
-rt::Task<std::unique_ptr<net::ClientStream>> ask(net::Link& link, std::string path) {
+runtime::Task<std::unique_ptr<net::ClientStream>> ask(net::Link& link, std::string path) {
   const net::RequestHead head{"GET", std::move(path), {}};
   auto asking = link.request(head, false, kNever);
   auto stream = co_await asking;
@@ -50,7 +50,7 @@ rt::Task<std::unique_ptr<net::ClientStream>> ask(net::Link& link, std::string pa
   co_return std::move(*stream);
 }
 
-rt::Task<void> client_resets(Witness& witness, QuicPair& pair) {
+runtime::Task<void> client_resets(Witness& witness, QuicPair& pair) {
   auto dialling = pair.link();
   auto link = co_await dialling;
   auto asking = ask(*link, "/");
@@ -68,7 +68,7 @@ rt::Task<void> client_resets(Witness& witness, QuicPair& pair) {
   CHECK((co_await reading_again) == large.size());
 }
 
-rt::Task<void> give_up(net::ServerStream& stream, rt::CancellationToken token) {
+runtime::Task<void> give_up(net::ServerStream& stream, runtime::CancellationToken token) {
   if (stream.request().path == "/silent") co_return;
   net::ResponseHead head;
   head.content_length = 5 << 20;
@@ -77,7 +77,7 @@ rt::Task<void> give_up(net::ServerStream& stream, rt::CancellationToken token) {
   static_cast<void>(co_await writing);
 }
 
-rt::Task<void> server_resets(QuicPair& pair) {
+runtime::Task<void> server_resets(QuicPair& pair) {
   auto dialling = pair.link();
   auto link = co_await dialling;
   auto asking = ask(*link, "/part");
@@ -104,7 +104,7 @@ rt::Task<void> server_resets(QuicPair& pair) {
   CHECK(written.error().code == ErrorCode::refused);
 }
 
-rt::Task<void> wrong_id(QuicPair& pair) {
+runtime::Task<void> wrong_id(QuicPair& pair) {
   auto dialling = pair.client.endpoint().dial(pair.server.address(), pair.client.id(), kNever);
   const auto link = co_await dialling;
   REQUIRE(!link.has_value());
@@ -112,7 +112,7 @@ rt::Task<void> wrong_id(QuicPair& pair) {
   CHECK(link.error().message.find(pair.server.id().brief()) != std::string::npos);
 }
 
-rt::Task<void> without_certificate(QuicPair& pair) {
+runtime::Task<void> without_certificate(QuicPair& pair) {
   auto dialling = pair.link();
   auto link = co_await dialling;
   auto getting = get(*link, "/get?size=10");
@@ -121,7 +121,7 @@ rt::Task<void> without_certificate(QuicPair& pair) {
   CHECK(reply->head.fields.at(0).value == "none");
 }
 
-rt::Task<void> handler_throws(QuicPair& pair) {
+runtime::Task<void> handler_throws(QuicPair& pair) {
   auto dialling = pair.link();
   auto link = co_await dialling;
   auto dialling_other = pair.link();
@@ -141,8 +141,8 @@ rt::Task<void> handler_throws(QuicPair& pair) {
   CHECK(reply.has_value());
 }
 
-rt::Task<void> dead_address(QuicPair& pair) {
-  const rt::TimePoint start = pair.executor.now();
+runtime::Task<void> dead_address(QuicPair& pair) {
+  const runtime::TimePoint start = pair.executor.now();
   auto dialling = pair.client.endpoint().dial(sim_address(99), std::nullopt, kNever);
   const auto link = co_await dialling;
   REQUIRE(!link.has_value());
@@ -151,14 +151,14 @@ rt::Task<void> dead_address(QuicPair& pair) {
   CHECK(pair.executor.now() - start <= net::kDialTimeout + 1s);
 }
 
-rt::Task<void> nobody_serves(QuicPair& pair) {
+runtime::Task<void> nobody_serves(QuicPair& pair) {
   auto dialling = pair.client.endpoint().dial(pair.server.address(), std::nullopt, kNever);
   const auto link = co_await dialling;
   REQUIRE(!link.has_value());
   CHECK(link.error().code == ErrorCode::refused);
 }
 
-rt::Task<void> client_closes(Witness& witness, QuicPair& pair) {
+runtime::Task<void> client_closes(Witness& witness, QuicPair& pair) {
   auto dialling = pair.link();
   auto link = co_await dialling;
   auto asking = ask(*link, "/");
@@ -180,7 +180,7 @@ rt::Task<void> client_closes(Witness& witness, QuicPair& pair) {
   stream.reset();  // after its link
 }
 
-rt::Task<void> server_stops(Witness& witness, QuicPair& pair) {
+runtime::Task<void> server_stops(Witness& witness, QuicPair& pair) {
   auto dialling = pair.link();
   auto link = co_await dialling;
   auto asking = ask(*link, "/");
@@ -195,11 +195,12 @@ rt::Task<void> server_stops(Witness& witness, QuicPair& pair) {
   CHECK(error.message.find("no longer serving") != std::string::npos);
 }
 
-rt::Task<void> answer_late(rt::Executor& executor, net::ServerStream& stream, rt::CancellationToken token) {
-  rt::Event never;
+runtime::Task<void> answer_late(runtime::Executor& executor, net::ServerStream& stream,
+                                runtime::CancellationToken token) {
+  runtime::Event never;
   try {
     co_await never.wait(token);
-  } catch (const rt::Cancelled&) {
+  } catch (const runtime::Cancelled&) {
     // It answers all the same: what a handler said before its end still arrives.
   }
   static_cast<void>(executor);
@@ -210,12 +211,12 @@ rt::Task<void> answer_late(rt::Executor& executor, net::ServerStream& stream, rt
   static_cast<void>(co_await writing);
 }
 
-rt::Task<void> last_answer(QuicPair& pair) {
+runtime::Task<void> last_answer(QuicPair& pair) {
   auto dialling = pair.link();
   auto link = co_await dialling;
   auto asking = ask(*link, "/");
   auto stream = co_await asking;
-  auto sleeping = rt::sleep_for(pair.executor, 10ms, kNever);
+  auto sleeping = runtime::sleep_for(pair.executor, 10ms, kNever);
   co_await sleeping;
   pair.server.stop_serving();
   auto reading = read_pattern(stream->reader(), 1 << 20);
@@ -224,7 +225,7 @@ rt::Task<void> last_answer(QuicPair& pair) {
   CHECK(*total == 1'000'000);
 }
 
-rt::Task<void> network_dies(Witness& witness, SimNetwork& network, QuicPair& pair) {
+runtime::Task<void> network_dies(Witness& witness, SimNetwork& network, QuicPair& pair) {
   auto dialling = pair.link();
   auto link = co_await dialling;
   auto asking = ask(*link, "/");
@@ -232,7 +233,7 @@ rt::Task<void> network_dies(Witness& witness, SimNetwork& network, QuicPair& pai
   auto responding = stream->response(kNever);
   CHECK((co_await responding).has_value());
   network.cut(pair.client.address());
-  const rt::TimePoint start = pair.executor.now();
+  const runtime::TimePoint start = pair.executor.now();
   auto ending = link->ended(kNever);
   const Error error = co_await ending;
   CHECK(error.code == ErrorCode::unreachable);
@@ -241,7 +242,7 @@ rt::Task<void> network_dies(Witness& witness, SimNetwork& network, QuicPair& pai
   co_await witness.ended.wait(kNever);
 }
 
-rt::Task<void> dial_and_cancel(QuicPair& pair, bool& finished, rt::CancellationToken token) {
+runtime::Task<void> dial_and_cancel(QuicPair& pair, bool& finished, runtime::CancellationToken token) {
   try {
     auto dialling = pair.client.endpoint().dial(pair.server.address(), pair.server.id(), token);
     auto link = co_await dialling;
@@ -265,15 +266,15 @@ rt::Task<void> dial_and_cancel(QuicPair& pair, bool& finished, rt::CancellationT
     const auto written = co_await writing;
     CHECK(written.has_value());
     finished = true;
-  } catch (const rt::Cancelled&) {
+  } catch (const runtime::Cancelled&) {
     CHECK(token.requested());
   }
 }
 
 // Cancels at one more moment each time, until the scenario gets through; then everything must still work.
-rt::Task<void> cancel_after(rt::Duration after, bool& finished, QuicPair& pair) {
+runtime::Task<void> cancel_after(runtime::Duration after, bool& finished, QuicPair& pair) {
   {
-    rt::Deadline deadline(pair.executor, after, kNever);
+    runtime::Deadline deadline(pair.executor, after, kNever);
     auto trying = dial_and_cancel(pair, finished, deadline.token());
     co_await trying;
   }
@@ -285,10 +286,10 @@ rt::Task<void> cancel_after(rt::Duration after, bool& finished, QuicPair& pair) 
 }
 
 // Closes whatever is under way at one more moment each time: no task and no timer may be left.
-rt::Task<void> stop_after(rt::Duration after, QuicPair& pair, bool& finished) {
-  rt::Scope scope(pair.scope, "load");
-  rt::CancellationSource stop;
-  scope.spawn("load", [](QuicPair& p, rt::CancellationToken token, bool& done) -> rt::Task<void> {
+runtime::Task<void> stop_after(runtime::Duration after, QuicPair& pair, bool& finished) {
+  runtime::Scope scope(pair.scope, "load");
+  runtime::CancellationSource stop;
+  scope.spawn("load", [](QuicPair& p, runtime::CancellationToken token, bool& done) -> runtime::Task<void> {
     auto dialling = p.client.endpoint().dial(p.server.address(), std::nullopt, token);
     auto link = co_await dialling;
     if (!link) co_return;
@@ -296,7 +297,7 @@ rt::Task<void> stop_after(rt::Duration after, QuicPair& pair, bool& finished) {
     const auto reply = co_await getting;
     done = reply.has_value();
   }(pair, stop.token(), finished));
-  auto sleeping = rt::sleep_for(pair.executor, after, kNever);
+  auto sleeping = runtime::sleep_for(pair.executor, after, kNever);
   co_await sleeping;
   pair.client.stop_now();
   auto join = scope.join();
@@ -361,7 +362,7 @@ TEST_CASE("the end of serving cancels handlers and closes connections") {
 
 TEST_CASE("an answer given at the end of serving still arrives") {
   SimPair sim;
-  sim.run({&last_answer, [&sim](net::ServerStream& stream, rt::CancellationToken token) {
+  sim.run({&last_answer, [&sim](net::ServerStream& stream, runtime::CancellationToken token) {
              return answer_late(sim.executor, stream, std::move(token));
            }});
 }
@@ -375,7 +376,7 @@ TEST_CASE("a dead network ends both sides by the idle timeout") {
 TEST_CASE("cancelling at any moment leaves everything usable") {
   bool finished = false;
   int rounds = 0;
-  for (rt::Duration after = 0us; !finished; after += 173us) {
+  for (runtime::Duration after = 0us; !finished; after += 173us) {
     INFO("after " << after / 1us << " us");
     SimPair sim;
     sim.run({[&](QuicPair& pair) { return cancel_after(after, finished, pair); }, &test_handler});
@@ -387,7 +388,7 @@ TEST_CASE("cancelling at any moment leaves everything usable") {
 
 TEST_CASE("an endpoint closed at any moment leaves no task and no timer") {
   bool finished = false;
-  for (rt::Duration after = 0us; !finished; after += 211us) {
+  for (runtime::Duration after = 0us; !finished; after += 211us) {
     INFO("after " << after / 1us << " us");
     SimPair sim;
     sim.run({[&](QuicPair& pair) { return stop_after(after, pair, finished); }, &test_handler});
@@ -397,8 +398,8 @@ TEST_CASE("an endpoint closed at any moment leaves no task and no timer") {
 
 TEST_CASE("an endpoint whose socket is blocked for good still closes in time") {
   SimPair sim;
-  sim.run({[&sim](QuicPair& pair) -> rt::Task<void> {
-             return [](SimPair& s, QuicPair& p) -> rt::Task<void> {
+  sim.run({[&sim](QuicPair& pair) -> runtime::Task<void> {
+             return [](SimPair& s, QuicPair& p) -> runtime::Task<void> {
                auto dialling = p.link();
                auto link = co_await dialling;
                s.network.block_sends(p.client.address());

@@ -31,7 +31,8 @@ class QuicHost {
  public:
   using Tune = std::function<void(net::EndpointOptions&)>;
 
-  QuicHost(rt::Scope& scope, std::unique_ptr<net::DatagramSocket> socket, std::uint64_t seed, const Tune& tune = {})
+  QuicHost(runtime::Scope& scope, std::unique_ptr<net::DatagramSocket> socket, std::uint64_t seed,
+           const Tune& tune = {})
       : scope_(scope), random_(seeded_random(seed)) {
     net::EndpointOptions options(new_identity(), random_.get());
     if (tune) tune(options);
@@ -47,12 +48,12 @@ class QuicHost {
   const PeerId& id() const { return id_; }
   net::SocketAddress address() const { return endpoint_->local_address(); }
   void stop_serving() { serve_.request(); }
-  rt::Task<void> served() {
+  runtime::Task<void> served() {
     serve_.request();
-    if (serving_) co_await served_.wait(rt::CancellationToken{});
+    if (serving_) co_await served_.wait(runtime::CancellationToken{});
   }
   /// The order of a daemon's end: stop serving, then close.
-  rt::Task<void> stop() {
+  runtime::Task<void> stop() {
     auto end = served();
     co_await end;
     run_.request();
@@ -63,28 +64,28 @@ class QuicHost {
   }
 
  private:
-  rt::Task<void> serve_until(net::RequestHandler handler) {
+  runtime::Task<void> serve_until(net::RequestHandler handler) {
     auto serving = endpoint_->serve(std::move(handler), serve_.token());
     co_await serving;
     served_.set();
   }
-  rt::Scope& scope_;
+  runtime::Scope& scope_;
   std::unique_ptr<Random> random_;
   PeerId id_;
-  rt::CancellationSource run_, serve_;
+  runtime::CancellationSource run_, serve_;
   std::unique_ptr<net::Endpoint> endpoint_;
   bool serving_ = false;
-  rt::Event served_;
+  runtime::Event served_;
 };
 
 struct QuicPair {
-  rt::Executor& executor;
-  rt::Scope& scope;
+  runtime::Executor& executor;
+  runtime::Scope& scope;
   QuicHost& server;
   QuicHost& client;
 
-  rt::Task<std::unique_ptr<net::Link>> link() {
-    const rt::CancellationToken never;
+  runtime::Task<std::unique_ptr<net::Link>> link() {
+    const runtime::CancellationToken never;
     auto dialling = client.endpoint().dial(server.address(), server.id(), never);
     auto link = co_await dialling;
     INFO((link ? std::string() : link.error().message));
@@ -94,16 +95,16 @@ struct QuicPair {
 };
 
 struct QuicTest {
-  std::function<rt::Task<void>(QuicPair&)> body;
+  std::function<runtime::Task<void>(QuicPair&)> body;
   net::RequestHandler handler;
   QuicHost::Tune tune_server, tune_client;
 };
 
 namespace detail {
-inline rt::Task<void> run_pair(rt::Executor& executor, std::unique_ptr<net::DatagramSocket> server_socket,
-                               std::unique_ptr<net::DatagramSocket> client_socket, const QuicTest& test) {
-  rt::CancellationSource root;
-  rt::Scope scope(executor, "test", root.token());
+inline runtime::Task<void> run_pair(runtime::Executor& executor, std::unique_ptr<net::DatagramSocket> server_socket,
+                                    std::unique_ptr<net::DatagramSocket> client_socket, const QuicTest& test) {
+  runtime::CancellationSource root;
+  runtime::Scope scope(executor, "test", root.token());
   {
     QuicHost server(scope, std::move(server_socket), 1, test.tune_server);
     QuicHost client(scope, std::move(client_socket), 2, test.tune_client);
@@ -125,7 +126,7 @@ inline rt::Task<void> run_pair(rt::Executor& executor, std::unique_ptr<net::Data
   }
 }
 
-inline rt::Task<void> run_uv_pair(rt::UvExecutor& executor, const QuicTest& test) {
+inline runtime::Task<void> run_uv_pair(runtime::UvExecutor& executor, const QuicTest& test) {
   auto server = net::bind_udp(executor, net::SocketAddress::loopback(0), Log{});
   auto client = net::bind_udp(executor, net::SocketAddress::loopback(0), Log{});
   REQUIRE((server && client));
@@ -139,7 +140,7 @@ inline net::SocketAddress sim_address(int host) {
 
 /// Over a simulated network under virtual time: nothing may be left, no task and no timer.
 struct SimPair {
-  rt::ManualExecutor executor;
+  runtime::ManualExecutor executor;
   SimNetwork network;
   explicit SimPair(std::uint64_t seed = 7) : network(executor, seed) {}
   void run(const QuicTest& test) {
@@ -150,7 +151,7 @@ struct SimPair {
 
 /// Over the loopback interface.
 inline void run_loopback_pair(const QuicTest& test) {
-  run_on_uv([&test](rt::UvExecutor& executor) { return detail::run_uv_pair(executor, test); });
+  run_on_uv([&test](runtime::UvExecutor& executor) { return detail::run_uv_pair(executor, test); });
 }
 
 inline net::SharedBytes pattern(std::size_t size, std::size_t at = 0) {
@@ -166,8 +167,8 @@ inline std::size_t number_after(const std::string& path, const std::string& mark
 }
 
 /// Reads a body to its end, releasing as it goes; checks it against pattern(). Returns its length.
-inline rt::Task<Result<std::size_t>> read_pattern(net::BodyReader& reader, std::size_t piece) {
-  const rt::CancellationToken never;
+inline runtime::Task<Result<std::size_t>> read_pattern(net::BodyReader& reader, std::size_t piece) {
+  const runtime::CancellationToken never;
   std::vector<std::uint8_t> buffer(piece);
   std::size_t total = 0;
   for (;;) {
@@ -183,8 +184,8 @@ inline rt::Task<Result<std::size_t>> read_pattern(net::BodyReader& reader, std::
   }
 }
 
-inline rt::Task<Result<void>> write_pattern(net::BodyWriter& writer, std::size_t size, std::size_t piece,
-                                            rt::CancellationToken token) {
+inline runtime::Task<Result<void>> write_pattern(net::BodyWriter& writer, std::size_t size, std::size_t piece,
+                                                 runtime::CancellationToken token) {
   for (std::size_t at = 0; at < size; at += piece) {
     auto writing = writer.write(pattern(std::min(piece, size - at), at), token);
     auto written = co_await writing;
@@ -195,7 +196,7 @@ inline rt::Task<Result<void>> write_pattern(net::BodyWriter& writer, std::size_t
 }
 
 /// "/get?size=N": that many bytes of pattern(). "/echo": the body's length. "/throw", "/hang", "/none".
-inline rt::Task<void> test_handler(net::ServerStream& stream, rt::CancellationToken token) {
+inline runtime::Task<void> test_handler(net::ServerStream& stream, runtime::CancellationToken token) {
   const std::string path = stream.request().path;
   net::ResponseHead head;
   if (path.starts_with("/get")) {
@@ -214,7 +215,7 @@ inline rt::Task<void> test_handler(net::ServerStream& stream, rt::CancellationTo
   } else if (path == "/throw") {
     throw std::runtime_error("a bug");
   } else if (path == "/hang") {
-    rt::Event never;
+    runtime::Event never;
     co_await never.wait(token);
   } else if (path == "/none") {
     head.status = 404;
@@ -227,8 +228,8 @@ struct Reply {
   std::size_t body = 0;
 };
 
-inline rt::Task<Result<Reply>> get(net::Link& link, std::string path) {
-  const rt::CancellationToken never;
+inline runtime::Task<Result<Reply>> get(net::Link& link, std::string path) {
+  const runtime::CancellationToken never;
   net::RequestHead head{"GET", std::move(path), {}};
   auto asking = link.request(head, false, never);
   auto stream = co_await asking;

@@ -11,9 +11,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const rt::CancellationToken kNever;
+const runtime::CancellationToken kNever;
 
-rt::Task<void> get_once(QuicPair& pair) {
+runtime::Task<void> get_once(QuicPair& pair) {
   auto dialling = pair.link();
   auto link = co_await dialling;
   auto getting = get(*link, "/get?size=500000");
@@ -22,13 +22,13 @@ rt::Task<void> get_once(QuicPair& pair) {
   CHECK(reply->body == 500'000);
 }
 
-rt::Task<void> forget_and_restart(SimPair& sim, QuicPair& pair) {
+runtime::Task<void> forget_and_restart(SimPair& sim, QuicPair& pair) {
   const net::Identity identity = new_identity();
   const auto tune = [&identity](net::EndpointOptions& options) { options.identity = identity; };
   const net::SocketAddress address = sim_address(3);
   std::unique_ptr<net::Link> link;
   {
-    rt::Scope scope(pair.scope, "before");
+    runtime::Scope scope(pair.scope, "before");
     QuicHost host(scope, sim.network.bind(address), 31, tune);
     host.serve(&test_handler);
     auto dialling = pair.client.endpoint().dial(address, identity.id(), kNever);
@@ -44,10 +44,10 @@ rt::Task<void> forget_and_restart(SimPair& sim, QuicPair& pair) {
     co_await join;
   }
   sim.network.restore(address);
-  rt::Scope scope(pair.scope, "after");
+  runtime::Scope scope(pair.scope, "after");
   QuicHost host(scope, sim.network.bind(address), 32, tune);
   host.serve(&test_handler);
-  const rt::TimePoint start = pair.executor.now();
+  const runtime::TimePoint start = pair.executor.now();
   auto getting = get(*link, "/get?size=10");
   CHECK(!(co_await getting).has_value());
   auto ending = link->ended(kNever);
@@ -61,7 +61,7 @@ rt::Task<void> forget_and_restart(SimPair& sim, QuicPair& pair) {
 }
 
 // Throws datagrams of every kind at the server and counts what comes back.
-rt::Task<void> throw_junk(SimPair& sim, QuicPair& pair) {
+runtime::Task<void> throw_junk(SimPair& sim, QuicPair& pair) {
   Recorder recorder;
   const std::unique_ptr<net::DatagramSocket> socket = sim.network.bind(sim_address(9));
   socket->start(recorder);
@@ -80,13 +80,13 @@ rt::Task<void> throw_junk(SimPair& sim, QuicPair& pair) {
     sent += data.size();
     socket->send({}, pair.server.address(), net::Ecn::not_ect, data, std::max<std::size_t>(data.size(), 1));
     if (i % 50 == 0) {
-      auto sleeping = rt::sleep_for(pair.executor, 1ms, kNever);
+      auto sleeping = runtime::sleep_for(pair.executor, 1ms, kNever);
       co_await sleeping;
     }
   }
   auto getting = get_once(pair);
   co_await getting;
-  auto sleeping = rt::sleep_for(pair.executor, 10s, kNever);
+  auto sleeping = runtime::sleep_for(pair.executor, 10s, kNever);
   co_await sleeping;
   std::size_t received = 0;
   for (const auto& datagram : recorder.datagrams) received += datagram.data.size();
@@ -95,7 +95,7 @@ rt::Task<void> throw_junk(SimPair& sim, QuicPair& pair) {
   co_await socket->close();
 }
 
-rt::Task<void> unknown_version(SimPair& sim, QuicPair& pair) {
+runtime::Task<void> unknown_version(SimPair& sim, QuicPair& pair) {
   Recorder recorder;
   const std::unique_ptr<net::DatagramSocket> socket = sim.network.bind(sim_address(9));
   socket->start(recorder);

@@ -17,13 +17,13 @@ using namespace std::chrono_literals;
 using peer::ErrorCode;
 using peer::net::literal_address;
 using peer::net::SocketAddress;
-namespace rt = peer::rt;
+namespace runtime = peer::runtime;
 
 namespace {
 
 using Addresses = peer::Result<std::vector<SocketAddress>>;
 
-struct NoWorkers final : rt::Workers {
+struct NoWorkers final : runtime::Workers {
   std::vector<Job> jobs;
   void submit(Job job) override { jobs.push_back(std::move(job)); }
 };
@@ -33,7 +33,7 @@ SocketAddress at(std::string_view text) { return *SocketAddress::parse(text); }
 }  // namespace
 
 TEST_CASE("addresses in text form need no look-up") {
-  rt::ManualExecutor executor;
+  runtime::ManualExecutor executor;
   NoWorkers workers;
   const auto resolver = peer::net::system_resolver(workers);
   const auto result = peer::test::run_task(executor, resolver->resolve("10.0.0.1", 7, {}));
@@ -51,7 +51,7 @@ TEST_CASE("addresses in text form need no look-up") {
 }
 
 TEST_CASE("what can be no name is refused before any look-up") {
-  rt::ManualExecutor executor;
+  runtime::ManualExecutor executor;
   NoWorkers workers;
   const auto resolver = peer::net::system_resolver(workers);
   for (const std::string& host : {std::string(), std::string("a b"), std::string("a\0b", 3), std::string("host:5"),
@@ -91,8 +91,8 @@ TEST_CASE("names are looked up on a worker") {
   addrinfo* known = nullptr;
   if (getaddrinfo("localhost", nullptr, nullptr, &known) != 0) SKIP("this machine knows no localhost");
   freeaddrinfo(known);
-  rt::ManualExecutor executor;
-  rt::ManualWorkers workers(executor, 1, 1ms);
+  runtime::ManualExecutor executor;
+  runtime::ManualWorkers workers(executor, 1, 1ms);
   const auto resolver = peer::net::system_resolver(workers);
   const auto found = peer::test::run_task(executor, resolver->resolve("localhost", 7, {}));
   REQUIRE(found);
@@ -105,11 +105,11 @@ TEST_CASE("names are looked up on a worker") {
 }
 
 namespace {
-rt::Task<bool> cancelled(peer::net::Resolver& resolver, rt::CancellationToken token) {
+runtime::Task<bool> cancelled(peer::net::Resolver& resolver, runtime::CancellationToken token) {
   bool result = false;
   try {
     const auto found = co_await resolver.resolve("some-host", 7, token);
-  } catch (const rt::Cancelled&) {
+  } catch (const runtime::Cancelled&) {
     result = true;
   }
   co_return result;
@@ -117,17 +117,17 @@ rt::Task<bool> cancelled(peer::net::Resolver& resolver, rt::CancellationToken to
 }  // namespace
 
 TEST_CASE("a look-up that hangs is abandoned when cancelled") {
-  rt::ManualExecutor executor;
+  runtime::ManualExecutor executor;
   NoWorkers workers;
   const auto resolver = peer::net::system_resolver(workers);
-  rt::CancellationSource stop;
+  runtime::CancellationSource stop;
   executor.arm(executor.now() + 1ms, [&] { stop.request(); });
   CHECK(peer::test::run_task(executor, cancelled(*resolver, stop.token())));
   CHECK(workers.jobs.size() == 1);
 }
 
 TEST_CASE("the table resolver takes its time and can be cancelled") {
-  rt::ManualExecutor executor;
+  runtime::ManualExecutor executor;
   peer::test::TableResolver resolver(executor);
   resolver.set("some-host", {at("10.0.0.1:1"), at("10.0.0.2:2")});
   const auto found = peer::test::run_task(executor, resolver.resolve("some-host", 7, {}));
@@ -138,7 +138,7 @@ TEST_CASE("the table resolver takes its time and can be cancelled") {
   CHECK(unknown.error().code == ErrorCode::unreachable);
   CHECK(resolver.lookups() == 2);
   resolver.set_delay(1h);
-  rt::CancellationSource stop;
+  runtime::CancellationSource stop;
   executor.arm(executor.now() + 1ms, [&] { stop.request(); });
   CHECK(peer::test::run_task(executor, cancelled(resolver, stop.token())));
 }

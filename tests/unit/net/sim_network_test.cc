@@ -17,12 +17,12 @@ using peer::net::SocketAddress;
 using peer::test::LinkConditions;
 using peer::test::Recorder;
 using peer::test::SimNetwork;
-namespace rt = peer::rt;
+namespace runtime = peer::runtime;
 
 namespace {
 
 struct Lan {
-  rt::ManualExecutor executor;
+  runtime::ManualExecutor executor;
   SimNetwork network;
   SocketAddress a = *SocketAddress::parse("10.0.0.1:1000");
   SocketAddress b = *SocketAddress::parse("10.0.0.2:2000");

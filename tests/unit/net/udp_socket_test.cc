@@ -23,7 +23,7 @@ using peer::net::SocketAddress;
 using peer::net::UdpOptions;
 using peer::test::PrivateNetwork;
 using peer::test::Recorder;
-namespace rt = peer::rt;
+namespace runtime = peer::runtime;
 
 namespace {
 
@@ -31,7 +31,7 @@ const SocketAddress kV4 = *SocketAddress::parse("127.0.0.1:0");
 const SocketAddress kV6 = *SocketAddress::parse("[::1]:0");
 const SocketAddress kBoth = *SocketAddress::parse("[::]:0");
 
-std::unique_ptr<DatagramSocket> bind_or_fail(rt::UvExecutor& executor, const SocketAddress& address,
+std::unique_ptr<DatagramSocket> bind_or_fail(runtime::UvExecutor& executor, const SocketAddress& address,
                                              const UdpOptions& options = {}) {
   auto socket = bind_udp(executor, address, peer::Log(), options);
   REQUIRE(socket);
@@ -65,7 +65,7 @@ int option(int fd, int level, int name) {
 }  // namespace
 
 TEST_CASE("a port in use is named, with what to do") {
-  rt::UvExecutor executor;
+  runtime::UvExecutor executor;
   const auto first = bind_or_fail(executor, kV4);
   const auto second = bind_udp(executor, first->local_address(), peer::Log());
   REQUIRE_FALSE(second);
@@ -80,7 +80,7 @@ TEST_CASE("a port in use is named, with what to do") {
 
 namespace {
 /// `early` waits for its address, which the interface has by now.
-rt::Task<void> meet(rt::UvExecutor& executor, DatagramSocket& early) {
+runtime::Task<void> meet(runtime::UvExecutor& executor, DatagramSocket& early) {
   const SocketAddress address = early.local_address();
   const auto other = bind_or_fail(executor, address.with_port(0));
   Recorder at_early;
@@ -107,7 +107,7 @@ TEST_CASE("an address that comes later is bound now, and serves when an interfac
        {Case{"10.99.0.1:24747", "10.99.0.1/24"}, Case{"[fd00:99::1]:24747", "fd00:99::1/64 nodad"}}) {
     CAPTURE(text);
     if (text[0] == '[' && !peer::test::has_ipv6()) continue;
-    rt::UvExecutor executor;
+    runtime::UvExecutor executor;
     const SocketAddress address = *SocketAddress::parse(text);
     std::vector<std::string> warnings;
     const auto keep = [&](peer::LogLevel level, std::string_view, const std::string& line, const peer::LogFields&) {
@@ -133,7 +133,7 @@ TEST_CASE("an address that comes later is bound now, and serves when an interfac
 }
 
 TEST_CASE("the descriptor has the options QUIC needs") {
-  rt::UvExecutor executor;
+  runtime::UvExecutor executor;
   UdpOptions options;
   options.buffer = 64 << 10;
   const auto socket = bind_or_fail(executor, kBoth, options);
@@ -151,7 +151,7 @@ TEST_CASE("the descriptor has the options QUIC needs") {
 }
 
 namespace {
-rt::Task<void> dual_stack(rt::UvExecutor& executor) {
+runtime::Task<void> dual_stack(runtime::UvExecutor& executor) {
   const auto server = bind_or_fail(executor, kBoth);
   Recorder at_server;
   server->start(at_server);
@@ -180,7 +180,7 @@ rt::Task<void> dual_stack(rt::UvExecutor& executor) {
 }  // namespace
 
 TEST_CASE("one socket speaks both families") {
-  rt::UvExecutor executor;
+  runtime::UvExecutor executor;
   executor.run(dual_stack(executor));
 }
 
@@ -189,12 +189,12 @@ TEST_CASE("[::] serves IPv4 where IPv6 is switched off") {
   if (!network.entered()) SKIP("needs the privilege to make a network namespace");
   network.run("sysctl -w net.ipv6.conf.all.disable_ipv6=1");
   if (peer::test::has_ipv6()) SKIP("needs sysctl");
-  rt::UvExecutor executor;
+  runtime::UvExecutor executor;
   executor.run(dual_stack(executor));
 }
 
 namespace {
-rt::Task<void> chosen_source(rt::UvExecutor& executor) {
+runtime::Task<void> chosen_source(runtime::UvExecutor& executor) {
   const auto server = bind_or_fail(executor, *SocketAddress::parse("0.0.0.0:0"));
   const auto client = bind_or_fail(executor, kV4);
   Recorder at_client;
@@ -216,12 +216,12 @@ rt::Task<void> chosen_source(rt::UvExecutor& executor) {
 }  // namespace
 
 TEST_CASE("the source address can be chosen") {
-  rt::UvExecutor executor;
+  runtime::UvExecutor executor;
   executor.run(chosen_source(executor));
 }
 
 namespace {
-rt::Task<void> gso_refused(rt::UvExecutor& executor) {
+runtime::Task<void> gso_refused(runtime::UvExecutor& executor) {
   const auto a = bind_or_fail(executor, kV4);
   const auto b = bind_or_fail(executor, kV4);
   Recorder at_b;
@@ -243,13 +243,13 @@ rt::Task<void> gso_refused(rt::UvExecutor& executor) {
 }  // namespace
 
 TEST_CASE("where GSO fails, it is given up and the segments go one by one") {
-  rt::UvExecutor executor;
+  runtime::UvExecutor executor;
   if (bind_or_fail(executor, kV4)->max_segments() == 1) SKIP("this kernel has no GSO for UDP");
   executor.run(gso_refused(executor));
 }
 
 namespace {
-rt::Task<void> above_the_mtu(rt::UvExecutor& executor) {
+runtime::Task<void> above_the_mtu(runtime::UvExecutor& executor) {
   const auto a = bind_or_fail(executor, kV4);
   const auto b = bind_or_fail(executor, kV4);
   Recorder at_b;
@@ -266,7 +266,7 @@ rt::Task<void> above_the_mtu(rt::UvExecutor& executor) {
   co_await b->close();
 }
 
-rt::Task<void> blocked_sender(rt::UvExecutor& executor, UdpOptions options) {
+runtime::Task<void> blocked_sender(runtime::UvExecutor& executor, UdpOptions options) {
   const auto a = bind_or_fail(executor, kV4, options);
   const auto b = bind_or_fail(executor, kV4);
   Recorder at_a;
@@ -297,7 +297,7 @@ TEST_CASE("a segment above the interface's MTU is too big, and GSO stays") {
   PrivateNetwork network;
   if (!network.entered()) SKIP("needs the privilege to make a network namespace");
   network.set_loopback(1500);
-  rt::UvExecutor executor;
+  runtime::UvExecutor executor;
   executor.run(above_the_mtu(executor));
 }
 
@@ -305,7 +305,7 @@ TEST_CASE("a full send buffer blocks until the socket is writable") {
   PrivateNetwork network;
   if (!network.entered()) SKIP("needs the privilege to make a network namespace");
   if (!network.run("tc qdisc add dev lo root tbf rate 20mbit burst 8kb limit 10mb")) SKIP("needs tc and its tbf queue");
-  rt::UvExecutor executor;
+  runtime::UvExecutor executor;
   UdpOptions options;
   options.buffer = 16 << 10;
   executor.run(blocked_sender(executor, options));

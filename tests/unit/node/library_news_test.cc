@@ -38,7 +38,7 @@ TEST_CASE("A game is told once, when it is offered, and its end once") {
   CHECK(news.take(snapshot({{"a", true}, {"new", false}})).added.empty());
   CHECK(news.take(snapshot({{"a", true}, {"new", true}})).added == Names{"new"});
   CHECK(news.take(snapshot({{"a", true}, {"new", true}})).added.empty());
-  const LocalLibraryChanged after = news.take(snapshot({{"new", true}}));
+  const api::LocalLibraryChanged after = news.take(snapshot({{"new", true}}));
   CHECK(after.added.empty());
   CHECK(after.removed == Names{"a"});
   CHECK(news.take(snapshot({{"a", true}, {"new", true}})).added == Names{"a"});

@@ -13,7 +13,7 @@
 #include "libpeer/runtime/uv_executor.h"
 #include "support/run_task.h"
 
-using namespace peer::rt;
+using namespace peer::runtime;
 using namespace std::chrono_literals;
 
 namespace {

@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-using namespace peer::rt;
+using namespace peer::runtime;
 
 TEST_CASE("a default token is never requested") {
   const CancellationToken token;

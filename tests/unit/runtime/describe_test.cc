@@ -3,7 +3,7 @@
 
 #include "libpeer/runtime/scope.h"
 
-using peer::rt::describe;
+using peer::runtime::describe;
 
 TEST_CASE("a failure is described by what it says, whatever was thrown") {
   CHECK(describe(std::make_exception_ptr(std::runtime_error("the disk is gone"))) == "the disk is gone");

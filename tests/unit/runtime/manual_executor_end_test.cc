@@ -3,7 +3,7 @@
 
 #include "libpeer/runtime/manual_executor.h"
 
-using namespace peer::rt;
+using namespace peer::runtime;
 using namespace std::chrono_literals;
 
 TEST_CASE("what a manual executor drops at its end can post nothing more") {

@@ -7,7 +7,7 @@
 #include "libpeer/runtime/scope.h"
 #include "support/run_task.h"
 
-using namespace peer::rt;
+using namespace peer::runtime;
 using peer::test::run_sync;
 using peer::test::run_task;
 

@@ -8,7 +8,7 @@
 #include "support/aborts.h"
 #include "support/run_task.h"
 
-using namespace peer::rt;
+using namespace peer::runtime;
 using namespace std::chrono_literals;
 using peer::test::run_task;
 

@@ -9,7 +9,7 @@
 #include "support/aborts.h"
 #include "support/run_task.h"
 
-using namespace peer::rt;
+using namespace peer::runtime;
 
 namespace {
 

@@ -6,7 +6,7 @@
 #include <mutex>
 #include <vector>
 
-using namespace peer::rt;
+using namespace peer::runtime;
 
 TEST_CASE("the destructor runs what is queued, also what jobs submit meanwhile") {
   std::atomic<int> count = 0;

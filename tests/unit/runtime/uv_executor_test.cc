@@ -10,7 +10,7 @@
 #include "support/aborts.h"
 #include "support/run_task.h"
 
-using namespace peer::rt;
+using namespace peer::runtime;
 using namespace std::chrono_literals;
 
 namespace {

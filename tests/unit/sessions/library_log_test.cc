@@ -6,7 +6,7 @@
 #include "libpeer/sessions/peer_table.h"
 
 using namespace peer;
-using namespace peer::node;
+using namespace peer::sessions;
 
 namespace {
 protocol::GameSummary game(const std::string& id, std::uint8_t version) {
@@ -19,7 +19,7 @@ protocol::GameSummary game(const std::string& id, std::uint8_t version) {
 }  // namespace
 
 TEST_CASE("the revision counts up only when what is offered changes") {
-  LibraryLog log;
+  sessions::LibraryLog log;
   const std::uint64_t first = log.revision();
   CHECK_FALSE(log.set({}));
   CHECK(log.revision() == first);
@@ -29,12 +29,12 @@ TEST_CASE("the revision counts up only when what is offered changes") {
 }
 
 TEST_CASE("a peer that applies every update holds the same library, whatever it knew before") {
-  LibraryLog log;
-  PeerEntry behind;
-  PeerEntry current;
-  const auto catch_up = [&](PeerEntry& entry) {
+  sessions::LibraryLog log;
+  sessions::PeerEntry behind;
+  sessions::PeerEntry current;
+  const auto catch_up = [&](sessions::PeerEntry& entry) {
     for (const auto& update : log.updates_since(entry.revision)) {
-      CHECK(PeerTable::apply(entry, update) != PeerTable::Applied::gap);
+      CHECK(sessions::PeerTable::apply(entry, update) != sessions::PeerTable::Applied::gap);
     }
     CHECK(entry.digest == log.digest());
     CHECK(entry.revision == log.revision());
@@ -51,28 +51,28 @@ TEST_CASE("a peer that applies every update holds the same library, whatever it 
 }
 
 TEST_CASE("the same update applied twice changes nothing") {
-  LibraryLog log;
+  sessions::LibraryLog log;
   log.set({game("a", 1)});
-  PeerEntry entry;
+  sessions::PeerEntry entry;
   const auto snapshot = log.updates_since(0);
-  CHECK(PeerTable::apply(entry, snapshot[0]) == PeerTable::Applied::changed);
+  CHECK(sessions::PeerTable::apply(entry, snapshot[0]) == sessions::PeerTable::Applied::changed);
   log.set({game("a", 2)});
   const auto delta = log.updates_since(entry.revision);
-  CHECK(PeerTable::apply(entry, delta[0]) == PeerTable::Applied::changed);
-  CHECK(PeerTable::apply(entry, delta[0]) == PeerTable::Applied::unchanged);
+  CHECK(sessions::PeerTable::apply(entry, delta[0]) == sessions::PeerTable::Applied::changed);
+  CHECK(sessions::PeerTable::apply(entry, delta[0]) == sessions::PeerTable::Applied::unchanged);
 }
 
 TEST_CASE("a delta that builds on what is not known here is a gap") {
-  LibraryLog log;
+  sessions::LibraryLog log;
   log.set({game("a", 1)});
   const std::uint64_t known = log.revision();
   log.set({game("a", 2)});
-  PeerEntry entry;
-  CHECK(PeerTable::apply(entry, log.updates_since(known)[0]) == PeerTable::Applied::gap);
+  sessions::PeerEntry entry;
+  CHECK(sessions::PeerTable::apply(entry, log.updates_since(known)[0]) == sessions::PeerTable::Applied::gap);
 }
 
 TEST_CASE("a large library goes out in parts, of which nothing counts before the last") {
-  LibraryLog log;
+  sessions::LibraryLog log;
   std::vector<protocol::GameSummary> games;
   for (std::size_t i = 0; i < protocol::kMaxGamesPerUpdate * 2 + 5; ++i)
     games.push_back(game("game" + std::to_string(i), 1));
@@ -81,43 +81,43 @@ TEST_CASE("a large library goes out in parts, of which nothing counts before the
   REQUIRE(parts.size() == 3);
   CHECK(parts[2].last);
   CHECK_FALSE(parts[1].last);
-  PeerEntry entry;
+  sessions::PeerEntry entry;
   entry.games["old"] = game("old", 1);
-  CHECK(PeerTable::apply(entry, parts[0]) == PeerTable::Applied::unchanged);
-  CHECK(PeerTable::apply(entry, parts[1]) == PeerTable::Applied::unchanged);
+  CHECK(sessions::PeerTable::apply(entry, parts[0]) == sessions::PeerTable::Applied::unchanged);
+  CHECK(sessions::PeerTable::apply(entry, parts[1]) == sessions::PeerTable::Applied::unchanged);
   CHECK(entry.games.contains("old"));
-  CHECK(PeerTable::apply(entry, parts[2]) == PeerTable::Applied::changed);
+  CHECK(sessions::PeerTable::apply(entry, parts[2]) == sessions::PeerTable::Applied::changed);
   CHECK(entry.games.size() == games.size());
   CHECK(entry.digest == log.digest());
 }
 
 TEST_CASE("a large delta goes out in parts too, and a part that is missing makes a gap") {
-  LibraryLog log;
+  sessions::LibraryLog log;
   log.set({game("a", 1)});
-  PeerEntry entry;
-  CHECK(PeerTable::apply(entry, log.updates_since(0)[0]) == PeerTable::Applied::changed);
+  sessions::PeerEntry entry;
+  CHECK(sessions::PeerTable::apply(entry, log.updates_since(0)[0]) == sessions::PeerTable::Applied::changed);
   const std::uint64_t known = entry.revision;
   std::vector<protocol::GameSummary> games = {game("a", 2)};
   for (std::size_t i = 0; i < protocol::kMaxGamesPerUpdate + 5; ++i) games.push_back(game("b" + std::to_string(i), 1));
   log.set(games);
   const auto parts = log.updates_since(known);
   REQUIRE(parts.size() == 2);
-  CHECK(PeerTable::apply(entry, parts[1]) == PeerTable::Applied::gap);
+  CHECK(sessions::PeerTable::apply(entry, parts[1]) == sessions::PeerTable::Applied::gap);
   CHECK(entry.games.size() == 1);
   CHECK(entry.revision == known);
-  CHECK(PeerTable::apply(entry, parts[0]) == PeerTable::Applied::unchanged);
-  CHECK(PeerTable::apply(entry, parts[1]) == PeerTable::Applied::changed);
+  CHECK(sessions::PeerTable::apply(entry, parts[0]) == sessions::PeerTable::Applied::unchanged);
+  CHECK(sessions::PeerTable::apply(entry, parts[1]) == sessions::PeerTable::Applied::changed);
   CHECK(entry.digest == log.digest());
 }
 
 TEST_CASE("an update whose digest does not fit is a gap, and what was known stays") {
-  LibraryLog log;
+  sessions::LibraryLog log;
   log.set({game("a", 1)});
-  PeerEntry entry;
-  PeerTable::apply(entry, log.updates_since(0)[0]);
+  sessions::PeerEntry entry;
+  sessions::PeerTable::apply(entry, log.updates_since(0)[0]);
   log.set({});
   auto update = log.updates_since(0)[0];
   update.digest.bytes[0] ^= 1;
-  CHECK(PeerTable::apply(entry, update) == PeerTable::Applied::gap);
+  CHECK(sessions::PeerTable::apply(entry, update) == sessions::PeerTable::Applied::gap);
   CHECK(entry.games.size() == 1);
 }

@@ -5,7 +5,7 @@
 #include "libpeer/downloads/downloads.h"
 
 using namespace peer;
-using namespace peer::node;
+using namespace peer::sessions;
 
 namespace {
 PeerId id(std::uint8_t first) {
@@ -18,23 +18,23 @@ Digest version(std::uint8_t first) {
   value.bytes.fill(first);
   return value;
 }
-RemoteVersion offer(std::uint8_t v, std::int64_t modified, std::size_t peers) {
-  RemoteVersion remote;
+api::RemoteVersion offer(std::uint8_t v, std::int64_t modified, std::size_t peers) {
+  api::RemoteVersion remote;
   remote.version = version(v);
   remote.modified = modified;
   remote.peers.resize(peers);
   return remote;
 }
-PeerEntry& connected(PeerTable& table, std::uint8_t who, const std::string& name) {
-  PeerEntry& entry = table.obtain(id(who));
+sessions::PeerEntry& connected(sessions::PeerTable& table, std::uint8_t who, const std::string& name) {
+  sessions::PeerEntry& entry = table.obtain(id(who));
   entry.name = name;
-  entry.state = PeerState::connected;
+  entry.state = api::PeerState::connected;
   return entry;
 }
 }  // namespace
 
 TEST_CASE("a peer is named by a unique id prefix or a unique name") {
-  PeerTable table;
+  sessions::PeerTable table;
   connected(table, 0x11, "anna");
   connected(table, 0x12, "bert");
   connected(table, 0x22, "bert");
@@ -46,13 +46,13 @@ TEST_CASE("a peer is named by a unique id prefix or a unique name") {
 }
 
 TEST_CASE("versions of a game are listed side by side with who holds them") {
-  PeerTable table;
+  sessions::PeerTable table;
   connected(table, 1, "a").games["quake"] = {"quake", version(1), 10, 1, 100};
   connected(table, 2, "b").games["quake"] = {"quake", version(1), 10, 1, 200};
   connected(table, 3, "c").games["quake"] = {"quake", version(2), 20, 2, 300};
-  PeerEntry& gone = connected(table, 4, "d");
+  sessions::PeerEntry& gone = connected(table, 4, "d");
   gone.games["quake"] = {"quake", version(3), 20, 2, 300};
-  gone.state = PeerState::unreachable;
+  gone.state = api::PeerState::unreachable;
   const auto versions = table.versions("quake", {});
   REQUIRE(versions.size() == 2);
   CHECK(versions[0].peers.size() == 2);
@@ -63,11 +63,11 @@ TEST_CASE("versions of a game are listed side by side with who holds them") {
 }
 
 TEST_CASE("who downloads a version is a source of it behind those that offer it, and no holder") {
-  PeerTable table;
-  PartialHolding part{version(1), std::make_shared<std::vector<bool>>(5), 3};
+  sessions::PeerTable table;
+  sessions::PartialHolding part{version(1), std::make_shared<std::vector<bool>>(5), 3};
   connected(table, 1, "a").holdings["quake"] = part;
   connected(table, 2, "b").games["quake"] = {"quake", version(1), 10, 1, 200};
-  PeerEntry& both = connected(table, 3, "c");
+  sessions::PeerEntry& both = connected(table, 3, "c");
   both.games["quake"] = {"quake", version(1), 10, 1, 200};
   both.holdings["quake"] = part;
   connected(table, 4, "d").holdings["quake"] = {version(2), part.chunks, 4};
@@ -79,36 +79,36 @@ TEST_CASE("who downloads a version is a source of it behind those that offer it,
   CHECK(sources[2].holds == part.chunks);
   CHECK(sources[2].holds_revision == 3);
   CHECK(table.versions("quake", {}).at(0).peers.size() == 2);
-  PeerTable::forget_library(*table.find(id(1)));
+  sessions::PeerTable::forget_library(*table.find(id(1)));
   CHECK(table.sources("quake", version(1)).size() == 2);
 }
 
 TEST_CASE("the default version: newest, then most peers, then the lowest hash; times in the future do not count") {
   constexpr std::int64_t kNow = 1000;
-  CHECK(choose_version({}, kNow) == nullptr);
-  const std::vector<RemoteVersion> newest = {offer(1, 100, 5), offer(2, 200, 1)};
-  CHECK(choose_version(newest, kNow)->version == version(2));
-  const std::vector<RemoteVersion> future = {offer(1, 100, 1), offer(2, 5000, 9)};
-  CHECK(choose_version(future, kNow)->version == version(1));
-  const std::vector<RemoteVersion> peers = {offer(1, 100, 1), offer(2, 100, 2)};
-  CHECK(choose_version(peers, kNow)->version == version(2));
-  const std::vector<RemoteVersion> hash = {offer(9, 100, 2), offer(2, 100, 2)};
-  CHECK(choose_version(hash, kNow)->version == version(2));
+  CHECK(downloads::choose_version({}, kNow) == nullptr);
+  const std::vector<api::RemoteVersion> newest = {offer(1, 100, 5), offer(2, 200, 1)};
+  CHECK(downloads::choose_version(newest, kNow)->version == version(2));
+  const std::vector<api::RemoteVersion> future = {offer(1, 100, 1), offer(2, 5000, 9)};
+  CHECK(downloads::choose_version(future, kNow)->version == version(1));
+  const std::vector<api::RemoteVersion> peers = {offer(1, 100, 1), offer(2, 100, 2)};
+  CHECK(downloads::choose_version(peers, kNow)->version == version(2));
+  const std::vector<api::RemoteVersion> hash = {offer(9, 100, 2), offer(2, 100, 2)};
+  CHECK(downloads::choose_version(hash, kNow)->version == version(2));
 }
 
 TEST_CASE(
     "strangers do not make the table grow without end: who is gone for longest gives way, never who is connected") {
-  PeerTable table;
+  sessions::PeerTable table;
   connected(table, 1, "here");
   PeerId stranger = id(2);
-  for (std::size_t i = 0; i < kMaxListedPeers + 10; ++i) {
+  for (std::size_t i = 0; i < sessions::kMaxListedPeers + 10; ++i) {
     stranger.bytes[0] = static_cast<std::uint8_t>(i >> 8);
     stranger.bytes[1] = static_cast<std::uint8_t>(i);
-    PeerEntry& entry = table.obtain(stranger);
-    entry.state = PeerState::refused;
-    entry.last_seen = rt::TimePoint(std::chrono::seconds(i + 1));
+    sessions::PeerEntry& entry = table.obtain(stranger);
+    entry.state = api::PeerState::refused;
+    entry.last_seen = runtime::TimePoint(std::chrono::seconds(i + 1));
   }
-  CHECK(table.all().size() == kMaxListedPeers);
+  CHECK(table.all().size() == sessions::kMaxListedPeers);
   CHECK(table.find(id(1)) != nullptr);
   CHECK(table.find(stranger) != nullptr);
 }

@@ -43,35 +43,35 @@ class ThrowingTransport final : public net::Transport {
   std::size_t dials = 0;
 
   net::SocketAddress local_address() const override { return *net::SocketAddress::parse("10.0.0.1:24747"); }
-  rt::Task<Result<std::unique_ptr<net::Link>>> dial(net::SocketAddress, std::optional<PeerId>,
-                                                    rt::CancellationToken) override {
+  runtime::Task<Result<std::unique_ptr<net::Link>>> dial(net::SocketAddress, std::optional<PeerId>,
+                                                         runtime::CancellationToken) override {
     ++dials;
-    if (stray_cancellation) throw rt::Cancelled{};
+    if (stray_cancellation) throw runtime::Cancelled{};
     throw std::runtime_error("told to fail");
     co_return fail(ErrorCode::unreachable, "");
   }
-  rt::Task<void> serve(net::RequestHandler, rt::CancellationToken) override { co_return; }
+  runtime::Task<void> serve(net::RequestHandler, runtime::CancellationToken) override { co_return; }
 };
 
 /// The control loop's side of Peers, with sessions that exist only as far as it can tell.
 struct Desk {
   struct Session {
-    node::SessionId id;
-    rt::Channel<protocol::SessionMessage> sent;
+    sessions::SessionId id;
+    runtime::Channel<protocol::SessionMessage> sent;
     std::shared_ptr<std::atomic<std::size_t>> backlog = std::make_shared<std::atomic<std::size_t>>(0);
-    Session(node::SessionId i, rt::Executor& executor) : id(i), sent(executor, 1000) {}
+    Session(sessions::SessionId i, runtime::Executor& executor) : id(i), sent(executor, 1000) {}
   };
 
-  rt::ManualExecutor executor;
+  runtime::ManualExecutor executor;
   std::unique_ptr<Random> random = seeded_random(1);
-  rt::CancellationSource stop;
-  rt::Scope control{executor, "control", stop.token()};
-  rt::Scope net{executor, "net", stop.token()};
+  runtime::CancellationSource stop;
+  runtime::Scope control{executor, "control", stop.token()};
+  runtime::Scope net{executor, "net", stop.token()};
   std::size_t lost = 0;
   TableResolver resolver{executor};
   ThrowingTransport transport;
-  node::Peers peers{control, net, options()};
-  node::SessionContext context = peers.session_context();
+  sessions::Peers peers{control, net, options()};
+  sessions::SessionContext context = peers.session_context();
   std::vector<std::unique_ptr<Session>> sessions;
   std::exception_ptr failure;
 
@@ -90,17 +90,17 @@ struct Desk {
     run_sync(executor, net.join());
   }
 
-  node::PeersOptions options() {
-    node::PeersOptions options;
+  sessions::PeersOptions options() {
+    sessions::PeersOptions options;
     options.self = id_of(1);
     options.name = "here";
     options.instance = "1";
     options.random = random.get();
     options.resolver = &resolver;
     options.transport = &transport;
-    options.on_event = [this](const node::Event& event) {
-      const auto* told = std::get_if<node::PeerEvent>(&event);
-      if (told != nullptr && told->kind == node::PeerEvent::Kind::lost) ++lost;
+    options.on_event = [this](const api::Event& event) {
+      const auto* told = std::get_if<api::PeerEvent>(&event);
+      if (told != nullptr && told->kind == api::PeerEvent::Kind::lost) ++lost;
     };
     options.on_sources_changed = [] {};
     return options;
@@ -108,15 +108,15 @@ struct Desk {
 
   Session& open(const PeerId& peer) {
     Session& session = *sessions.emplace_back(std::make_unique<Session>(sessions.size() + 1, executor));
-    context.reports.send_urgent(node::SessionOpened{session.id, peer, true,
-                                                    *net::SocketAddress::parse("10.0.0.9:24747"), session.sent.sender(),
-                                                    0, session.backlog});
+    context.reports.send_urgent(sessions::SessionOpened{session.id, peer, true,
+                                                        *net::SocketAddress::parse("10.0.0.9:24747"),
+                                                        session.sent.sender(), 0, session.backlog});
     executor.run_ready();
     return session;
   }
   void receive(Session& session, protocol::SessionMessage message) {
     session.backlog->fetch_add(1);
-    context.reports.send_urgent(node::SessionReceived{session.id, std::move(message)});
+    context.reports.send_urgent(sessions::SessionReceived{session.id, std::move(message)});
     executor.run_ready();
   }
   Session& greet(const PeerId& peer, std::uint64_t revision = 1) {
@@ -279,7 +279,7 @@ TEST_CASE("strangers that are turned away are listed up to a limit") {
     PeerId id = id_of(2);
     id.bytes[1] = static_cast<std::uint8_t>(i);
     id.bytes[2] = static_cast<std::uint8_t>(i >> 8);
-    desk.context.reports.send_urgent(node::SessionDenied{0, id, *net::SocketAddress::parse("10.0.0.9:24747")});
+    desk.context.reports.send_urgent(sessions::SessionDenied{0, id, *net::SocketAddress::parse("10.0.0.9:24747")});
     desk.executor.run_ready();
   }
   CHECK(desk.peers.list().size() == kListed);

@@ -8,10 +8,10 @@
 #include "support/library/sample_game.h"
 
 using namespace peer;
+using staging::ChunkBatch;
+using staging::Staging;
 using test::MemoryDisk;
 using test::SampleGame;
-using transfer::ChunkBatch;
-using transfer::Staging;
 
 namespace {
 
@@ -28,7 +28,7 @@ SampleGame game() {
 }
 
 std::unique_ptr<Staging> open(MemoryDisk& disk, const SampleGame& game) {
-  auto staging = Staging::open(disk, kRoot, kGame, game.version, game.document, rt::StopFlag());
+  auto staging = Staging::open(disk, kRoot, kGame, game.version, game.document, runtime::StopFlag());
   REQUIRE(staging.has_value());
   return std::move(*staging);
 }
@@ -126,10 +126,10 @@ TEST_CASE("durability: what was discarded does not come back with the power", "[
       disk.on_call([&](std::string_view operation, const std::string&, std::uint64_t) {
         return full && operation == "rename" ? ENOSPC : 0;
       });
-      REQUIRE(transfer::discard_staging(disk, kRoot, "other").has_value());
-      CHECK(transfer::discard_game(disk, kRoot, kGame).has_value() == !full);  // a user's game is not deleted in place
+      REQUIRE(staging::discard_staging(disk, kRoot, "other").has_value());
+      CHECK(staging::discard_game(disk, kRoot, kGame).has_value() == !full);  // a user's game is not deleted in place
       disk.on_call({});
-      if (full) REQUIRE(transfer::discard_game(disk, kRoot, kGame).has_value());
+      if (full) REQUIRE(staging::discard_game(disk, kRoot, kGame).has_value());
       disk.power_cut(seed);
       CHECK_FALSE(disk.exists("/lib/game"));
       CHECK_FALSE(disk.exists("/lib/.peerd/installed/game"));

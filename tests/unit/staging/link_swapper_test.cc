@@ -61,7 +61,7 @@ class LinkSwapper {
 
 /// One attempt, as far as it comes.
 void attempt(store::Disk& disk, const std::string& root, const SampleGame& game) {
-  auto staging = transfer::Staging::open(disk, root, "game", game.version, game.document, rt::StopFlag());
+  auto staging = staging::Staging::open(disk, root, "game", game.version, game.document, runtime::StopFlag());
   if (!staging) return;
   for (std::size_t i = 0; i < game.manifest().chunks.size(); ++i) {
     std::uint64_t written = 0;

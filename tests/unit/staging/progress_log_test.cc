@@ -6,10 +6,10 @@
 #include "support/store/memory_disk.h"
 
 using namespace peer;
-using transfer::ChunkRun;
-using transfer::LogContent;
-using transfer::parse_log;
-using transfer::ProgressLog;
+using staging::ChunkRun;
+using staging::LogContent;
+using staging::parse_log;
+using staging::ProgressLog;
 
 namespace {
 

@@ -7,9 +7,9 @@
 #include "support/library/sample_game.h"
 
 using namespace peer;
+using staging::Staging;
 using test::MemoryDisk;
 using test::SampleGame;
-using transfer::Staging;
 
 namespace {
 
@@ -24,7 +24,7 @@ bool interrupted(MemoryDisk& disk, std::uint64_t cut) {
   const SampleGame game = new_game();
   const SampleGame old = old_game();
   for (const auto& [path, text] : old.content) disk.write(kRoot + "/game/" + path, text);
-  auto staging = Staging::open(disk, kRoot, kGame, game.version, game.document, rt::StopFlag());
+  auto staging = Staging::open(disk, kRoot, kGame, game.version, game.document, runtime::StopFlag());
   REQUIRE(staging.has_value());
   std::uint64_t written = 0;
   const auto bytes = game.bytes(0, game.manifest().chunks.size());
@@ -57,9 +57,9 @@ TEST_CASE("Whichever call fails while an interrupted update is completed, both v
           failing = failing || call == begin + fault;
           return call == begin + fault ? EIO : 0;
         });
-        static_cast<void>(transfer::recover(disk, kRoot));
+        static_cast<void>(staging::recover(disk, kRoot));
         disk.on_call({});
-        REQUIRE(transfer::recover(disk, kRoot).has_value());
+        REQUIRE(staging::recover(disk, kRoot).has_value());
         const bool swapped = new_game().is_at(disk, "/lib/game");
         REQUIRE((swapped || old_game().is_at(disk, "/lib/game")));
         if (swapped) REQUIRE(old_game().is_at(disk, "/lib/.peerd/replaced/game/1"));

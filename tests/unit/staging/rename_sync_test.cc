@@ -9,9 +9,9 @@
 #include "support/library/sample_game.h"
 
 using namespace peer;
+using staging::Staging;
 using test::MemoryDisk;
 using test::SampleGame;
-using transfer::Staging;
 
 namespace {
 
@@ -59,7 +59,7 @@ struct Renames {
 SampleGame game() { return test::make_game({{"bin/run.sh", 700}, {"readme", 10}}, 1); }
 
 std::unique_ptr<Staging> staged(MemoryDisk& disk, const SampleGame& game) {
-  auto staging = Staging::open(disk, kRoot, "game", game.version, game.document, rt::StopFlag());
+  auto staging = Staging::open(disk, kRoot, "game", game.version, game.document, runtime::StopFlag());
   REQUIRE(staging.has_value());
   const std::size_t chunks = game.manifest().chunks.size();
   std::uint64_t written = 0;
@@ -128,7 +128,7 @@ TEST_CASE("publication: a stage that nobody can complete is kept, durably on bot
   disk.write(kStage + "/journal", "damaged");
   Renames renames;
   renames.record(disk);
-  REQUIRE(transfer::recover(disk, kRoot).has_value());
+  REQUIRE(staging::recover(disk, kRoot).has_value());
   disk.on_call({});
   renames.check_synced(kStage, 1, {kReplaced, "/lib/.peerd/staging"});
   CHECK(disk.read(kReplaced + "/1/tree/file") == "of somebody");
@@ -139,7 +139,7 @@ TEST_CASE("trash: both directories are synced after a game was moved to it", "[t
   disk.write("/lib/game/file", "content");
   Renames renames;
   renames.record(disk);
-  REQUIRE(transfer::discard_game(disk, kRoot, "game").has_value());
+  REQUIRE(staging::discard_game(disk, kRoot, "game").has_value());
   disk.on_call({});
   renames.check_synced("/lib/game", 1, {kRoot, "/lib/.peerd/trash"});
 }
@@ -152,7 +152,7 @@ TEST_CASE("recovery: a staged tree that cannot be looked at is an error, not mis
   disk.on_call([&](std::string_view operation, const std::string& path, std::uint64_t) {
     return operation == "info" && path == kStage + "/tree" && ++looks == 2 ? EIO : 0;
   });
-  const auto recovered = transfer::recover(disk, kRoot);
+  const auto recovered = staging::recover(disk, kRoot);
   disk.on_call({});
   REQUIRE_FALSE(recovered.has_value());
   CHECK(recovered.error().system == EIO);
@@ -167,7 +167,7 @@ TEST_CASE("durability: what a kill left unlogged and the next start found is the
     MemoryDisk disk;
     disk.make_directories(kRoot);
     for (const bool killed : {true, false}) {
-      auto staging = Staging::open(disk, kRoot, "game", sample.version, sample.document, rt::StopFlag());
+      auto staging = Staging::open(disk, kRoot, "game", sample.version, sample.document, runtime::StopFlag());
       REQUIRE(staging.has_value());
       std::uint64_t written = 0;
       if (killed) REQUIRE((*staging)->write({0, chunks, sample.bytes(0, chunks)}, written).has_value());

@@ -11,10 +11,10 @@
 #include "support/store/temp_directory.h"
 
 using namespace peer;
+using staging::ChunkBatch;
+using staging::Staging;
 using test::MemoryDisk;
 using test::SampleGame;
-using transfer::ChunkBatch;
-using transfer::Staging;
 
 namespace {
 
@@ -34,7 +34,7 @@ SampleGame old_game() { return test::make_game({{"bin/run.sh", 600}, {"readme", 
 
 using Opened = Result<std::unique_ptr<Staging>>;
 Opened open(store::Disk& disk, const SampleGame& game, const std::string& root = kRoot) {
-  return Staging::open(disk, root, kGame, game.version, game.document, rt::StopFlag());
+  return Staging::open(disk, root, kGame, game.version, game.document, runtime::StopFlag());
 }
 
 Result<void> write(Staging& staging, const SampleGame& game, std::size_t first, std::size_t count) {
@@ -221,7 +221,7 @@ TEST_CASE("A clean stop is believed, after an unclean one what is right is found
   const Opened other = open(disk, old_game());  // another version: from the beginning
   REQUIRE(other.has_value());
   CHECK(check_had(**other, disk, old_game()) == 0);
-  CHECK(transfer::discard_staging(disk, kRoot, kGame).has_value());
+  CHECK(staging::discard_staging(disk, kRoot, kGame).has_value());
   CHECK(disk.tree("/lib/.peerd/staging").empty());
 }
 
@@ -251,7 +251,7 @@ TEST_CASE("Whenever the power goes, nothing wrong counts, nothing is lost, and t
           break;
         }
         disk.on_call({});
-        REQUIRE(transfer::recover(disk, kRoot).has_value());
+        REQUIRE(staging::recover(disk, kRoot).has_value());
         if (update) {
           const bool swapped = game.is_at(disk, "/lib/game");
           REQUIRE((swapped || old_game().is_at(disk, "/lib/game")));
@@ -300,7 +300,7 @@ TEST_CASE("Whichever call fails, the next attempt completes, and a failed sync i
       Result<void> done = complete(disk, game);
       if (!happened) break;
       if (!done) {
-        REQUIRE(transfer::recover(disk, kRoot).has_value());
+        REQUIRE(staging::recover(disk, kRoot).has_value());
         done = game.is_at(disk, "/lib/game") ? Result<void>() : complete(disk, game);
       }
       REQUIRE(done.has_value());
@@ -377,7 +377,8 @@ TEST_CASE("A game that is a symlink or no directory is not replaced", "[staging]
   disk.remove("/lib/game");
   disk.write("/lib/game", "a file");
   CHECK_FALSE(open(disk, new_game()).has_value());
-  CHECK_FALSE(Staging::open(disk, kRoot, "../x", new_game().version, new_game().document, rt::StopFlag()).has_value());
+  CHECK_FALSE(
+      Staging::open(disk, kRoot, "../x", new_game().version, new_game().document, runtime::StopFlag()).has_value());
 }
 
 TEST_CASE("A game that is a mount point, or that this user may not change, is not replaced", "[staging]") {
@@ -405,7 +406,7 @@ TEST_CASE("A damaged journal costs nothing: all of the stage is kept", "[staging
   put_old_game(disk);
   disk.write("/lib/.peerd/staging/game/journal", "exchange one 2\n");
   disk.write("/lib/.peerd/staging/game/tree/save", "precious");
-  REQUIRE(transfer::recover(disk, kRoot).has_value());
+  REQUIRE(staging::recover(disk, kRoot).has_value());
   CHECK(disk.read("/lib/.peerd/replaced/game/1/tree/save") == "precious");
   CHECK(disk.tree("/lib/.peerd/staging").empty());
 }

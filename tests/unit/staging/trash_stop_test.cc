@@ -9,19 +9,20 @@ using namespace std::chrono_literals;
 
 namespace {
 
-rt::Task<void> empty_on_worker(test::MemoryDisk& disk, rt::Workers& workers, rt::CancellationToken token) {
-  const auto job = [&disk](const rt::StopFlag& stop) { return transfer::empty_trash(disk, "/r", stop); };
-  static_cast<void>(co_await rt::offload(workers, job, token));
+runtime::Task<void> empty_on_worker(test::MemoryDisk& disk, runtime::Workers& workers,
+                                    runtime::CancellationToken token) {
+  const auto job = [&disk](const runtime::StopFlag& stop) { return staging::empty_trash(disk, "/r", stop); };
+  static_cast<void>(co_await runtime::offload(workers, job, token));
 }
 
 }  // namespace
 
 TEST_CASE("trash: a stop ends the deletion between two entries, and the next start goes on with it") {
-  rt::ManualExecutor executor;
-  rt::ManualWorkers workers(executor, 1, 1ms);
+  runtime::ManualExecutor executor;
+  runtime::ManualWorkers workers(executor, 1, 1ms);
   test::MemoryDisk disk;
   for (int i = 0; i < 10; ++i) disk.write("/r/.peerd/trash/1/deep/f" + std::to_string(i), "content");
-  rt::CancellationSource stop;
+  runtime::CancellationSource stop;
   std::size_t removed = 0;
   disk.on_call([&](std::string_view operation, const std::string&, std::uint64_t) {
     if (operation == "remove_file" && ++removed == 3) stop.request();
@@ -30,6 +31,6 @@ TEST_CASE("trash: a stop ends the deletion between two entries, and the next sta
   test::run_task(executor, empty_on_worker(disk, workers, stop.token()));
   CHECK(removed == 3);
   CHECK(disk.tree("/r/.peerd/trash/1/deep").size() == 7);
-  test::run_task(executor, empty_on_worker(disk, workers, rt::CancellationToken()));
+  test::run_task(executor, empty_on_worker(disk, workers, runtime::CancellationToken()));
   CHECK(disk.tree("/r/.peerd/trash").empty());
 }

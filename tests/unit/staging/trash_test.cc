@@ -9,7 +9,7 @@
 namespace peer::transfer {
 namespace {
 
-const rt::StopFlag kGoOn;
+const runtime::StopFlag kGoOn;
 
 struct Place {
   Place() {
@@ -29,18 +29,18 @@ TEST_CASE("trash: a game disappears by one rename and is deleted then") {
     if (operation.starts_with("remove")) ++removals;
     return 0;
   });
-  REQUIRE(discard_game(place.disk, "/r", "game"));
+  REQUIRE(staging::discard_game(place.disk, "/r", "game"));
   CHECK(removals == 0);
   CHECK_FALSE(place.disk.exists("/r/game"));
   CHECK(place.disk.exists("/r/.peerd/trash/1/deep/er/file"));
-  CHECK(discard_game(place.disk, "/r", "game").error().code == ErrorCode::no_such_game);
+  CHECK(staging::discard_game(place.disk, "/r", "game").error().code == ErrorCode::no_such_game);
   place.disk.write("/r/game/again", "content");
-  REQUIRE(discard_game(place.disk, "/r", "game"));
+  REQUIRE(staging::discard_game(place.disk, "/r", "game"));
   CHECK(place.disk.exists("/r/.peerd/trash/2/again"));
-  REQUIRE(empty_trash(place.disk, "/r", kGoOn));
+  REQUIRE(staging::empty_trash(place.disk, "/r", kGoOn));
   CHECK(place.disk.tree("/r/.peerd/trash").empty());
   CHECK(place.disk.exists("/r/other/file"));
-  REQUIRE(empty_trash(place.disk, "/r", kGoOn));
+  REQUIRE(staging::empty_trash(place.disk, "/r", kGoOn));
 }
 
 TEST_CASE("trash: a game that cannot be renamed stays whole, with its record") {
@@ -52,7 +52,7 @@ TEST_CASE("trash: a game that cannot be renamed stays whole, with its record") {
   place.disk.on_call([&](std::string_view operation, const std::string& path, std::uint64_t) {
     return operation == refused && !path.starts_with("/r/game/") ? error : 0;
   });
-  const Result<void> discarded = discard_game(place.disk, "/r", "game");
+  const Result<void> discarded = staging::discard_game(place.disk, "/r", "game");
   REQUIRE_FALSE(discarded);
   CHECK(discarded.error().code == ErrorCode::disk_error);
   CHECK(discarded.error().system == error);
@@ -60,7 +60,7 @@ TEST_CASE("trash: a game that cannot be renamed stays whole, with its record") {
   CHECK(place.disk.tree("/r/game") == before);
   CHECK(place.disk.exists("/r/.peerd/installed/game"));
   place.disk.on_call({});
-  REQUIRE(discard_game(place.disk, "/r", "game"));
+  REQUIRE(staging::discard_game(place.disk, "/r", "game"));
   CHECK_FALSE(place.disk.exists("/r/.peerd/installed/game"));
 }
 
@@ -73,7 +73,7 @@ TEST_CASE("trash: a game that could be deleted only in part is not touched") {
     if (operation.starts_with("remove") || operation == "rename") ++changes;
     return operation == "may_remove_entries" && path == "/r/game/deep/er" ? EACCES : 0;
   });
-  const Result<void> discarded = discard_game(place.disk, "/r", "game");
+  const Result<void> discarded = staging::discard_game(place.disk, "/r", "game");
   REQUIRE_FALSE(discarded);
   CHECK(discarded.error().message.contains("/r/game/deep/er"));
   CHECK(discarded.error().message.contains("rm -r"));
@@ -85,7 +85,7 @@ TEST_CASE("trash: what is mounted in a game, or is the game, is not deleted") {
   Place place;
   for (const char* mount : {"/r/game", "/r/game/deep/er"}) {
     place.disk.set_mount(mount, true);
-    const Result<void> discarded = discard_game(place.disk, "/r", "game");
+    const Result<void> discarded = staging::discard_game(place.disk, "/r", "game");
     REQUIRE_FALSE(discarded);
     CHECK(discarded.error().system == EBUSY);
     CHECK(discarded.error().message.contains("unmount"));
@@ -93,9 +93,9 @@ TEST_CASE("trash: what is mounted in a game, or is the game, is not deleted") {
     place.disk.set_mount(mount, false);
   }
   // Mounted after it was moved: what lies outside stays.
-  REQUIRE(discard_game(place.disk, "/r", "game"));
+  REQUIRE(staging::discard_game(place.disk, "/r", "game"));
   place.disk.set_mount("/r/.peerd/trash/1/deep", true);
-  CHECK(empty_trash(place.disk, "/r", kGoOn).error().system == EBUSY);
+  CHECK(staging::empty_trash(place.disk, "/r", kGoOn).error().system == EBUSY);
   CHECK(place.disk.exists("/r/.peerd/trash/1/deep/er/file"));
   const auto trash = place.disk.open("/r/.peerd", false, false);
   CHECK(store::remove_tree(**trash, "trash").error().system == EBUSY);
@@ -104,17 +104,17 @@ TEST_CASE("trash: what is mounted in a game, or is the game, is not deleted") {
 
 TEST_CASE("trash: on a full disk a game goes by a rename, and what was received is deleted in its place") {
   Place place;
-  REQUIRE(empty_trash(place.disk, "/r", kGoOn));  // the start: the trash is made while there is room
+  REQUIRE(staging::empty_trash(place.disk, "/r", kGoOn));  // the start: the trash is made while there is room
   place.disk.write("/r/.peerd/staging/game/tree/file", "content");
   place.disk.on_call([&](std::string_view operation, const std::string&, std::uint64_t) {
     return operation == "make_directory" ? ENOSPC : 0;
   });
-  REQUIRE(discard_game(place.disk, "/r", "game"));
+  REQUIRE(staging::discard_game(place.disk, "/r", "game"));
   CHECK(place.disk.exists("/r/other/file"));
   place.disk.on_call([&](std::string_view operation, const std::string&, std::uint64_t) {
     return operation == "rename" ? ENOSPC : 0;
   });
-  CHECK(discard_staging(place.disk, "/r", "game").value());
+  CHECK(staging::discard_staging(place.disk, "/r", "game").value());
   CHECK_FALSE(place.disk.exists("/r/.peerd/staging/game"));
 }
 
@@ -123,9 +123,9 @@ TEST_CASE("trash: a game that is a link loses the link, and nothing is followed"
   place.disk.write("/elsewhere/file", "content");
   place.disk.make_symlink("/r/linked", "/elsewhere");
   place.disk.make_symlink("/r/game/out", "/elsewhere");
-  REQUIRE(discard_game(place.disk, "/r", "linked"));
-  REQUIRE(discard_game(place.disk, "/r", "game"));
-  REQUIRE(empty_trash(place.disk, "/r", kGoOn));
+  REQUIRE(staging::discard_game(place.disk, "/r", "linked"));
+  REQUIRE(staging::discard_game(place.disk, "/r", "game"));
+  REQUIRE(staging::empty_trash(place.disk, "/r", kGoOn));
   CHECK(place.disk.exists("/elsewhere/file"));
   CHECK_FALSE(place.disk.exists("/r/linked"));
 }
@@ -133,7 +133,7 @@ TEST_CASE("trash: a game that is a link loses the link, and nothing is followed"
 TEST_CASE("trash: names that are no games are refused") {
   Place place;
   for (const char* name : {"..", ".peerd", "a/b", ""}) {
-    CHECK(discard_game(place.disk, "/r", name).error().code == ErrorCode::invalid);
+    CHECK(staging::discard_game(place.disk, "/r", name).error().code == ErrorCode::invalid);
   }
   CHECK(place.disk.exists("/r/game/file"));
 }
@@ -148,13 +148,13 @@ TEST_CASE("trash: whatever fails, the game is whole or gone, and the next try en
         failed = failed || calls == nth;
         return calls++ == nth ? error : 0;
       });
-      const Result<void> discarded = discard_game(place.disk, "/r", "game");
-      static_cast<void>(empty_trash(place.disk, "/r", kGoOn));
+      const Result<void> discarded = staging::discard_game(place.disk, "/r", "game");
+      static_cast<void>(staging::empty_trash(place.disk, "/r", kGoOn));
       place.disk.on_call({});
       if (!discarded) CHECK(discarded.error().system == error);
-      const Result<void> again = discard_game(place.disk, "/r", "game");
+      const Result<void> again = staging::discard_game(place.disk, "/r", "game");
       CHECK((again || again.error().code == ErrorCode::no_such_game));
-      REQUIRE(empty_trash(place.disk, "/r", kGoOn));
+      REQUIRE(staging::empty_trash(place.disk, "/r", kGoOn));
       CHECK_FALSE(place.disk.exists("/r/game"));
       if (place.disk.exists("/r/.peerd/trash")) CHECK(place.disk.tree("/r/.peerd/trash").empty());
       if (!failed) break;
@@ -164,9 +164,9 @@ TEST_CASE("trash: whatever fails, the game is whole or gone, and the next try en
 
 TEST_CASE("trash: an interrupted download's data goes, and there may be none") {
   Place place;
-  CHECK_FALSE(discard_staging(place.disk, "/r", "game").value());
+  CHECK_FALSE(staging::discard_staging(place.disk, "/r", "game").value());
   place.disk.write("/r/.peerd/staging/game/tree/file", "content");
-  CHECK(discard_staging(place.disk, "/r", "game").value());
+  CHECK(staging::discard_staging(place.disk, "/r", "game").value());
   CHECK_FALSE(place.disk.exists("/r/.peerd/staging/game"));
   CHECK(place.disk.exists("/r/game/file"));
 }

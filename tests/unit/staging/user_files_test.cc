@@ -10,10 +10,10 @@
 #include "support/library/sample_game.h"
 
 using namespace peer;
+using staging::Staging;
+using staging::UserFiles;
 using test::MemoryDisk;
 using test::SampleGame;
-using transfer::Staging;
-using transfer::UserFiles;
 
 namespace {
 
@@ -35,7 +35,7 @@ SampleGame new_version() {
 }
 
 Result<UserFiles> install(MemoryDisk& disk, const SampleGame& game, const library::OfferedGame* known = nullptr) {
-  auto staging = Staging::open(disk, "/lib", "game", game.version, game.document, rt::StopFlag());
+  auto staging = Staging::open(disk, "/lib", "game", game.version, game.document, runtime::StopFlag());
   if (!staging) return std::unexpected(staging.error());
   const std::vector<bool> have = (*staging)->have();
   for (std::size_t i = 0; i < have.size(); ++i) {
@@ -167,7 +167,7 @@ TEST_CASE("A game that no download installed is kept whole, and one that is remo
   CHECK(files->whole);
   CHECK(files->describe().contains(kKept));
   CHECK(disk.read(kKept + "/own") == "own");
-  REQUIRE(transfer::discard_game(disk, "/lib", "game").has_value());
+  REQUIRE(staging::discard_game(disk, "/lib", "game").has_value());
   CHECK(disk.tree("/lib/.peerd/installed").empty());
 }
 
@@ -199,7 +199,7 @@ void cut_everywhere(bool power, bool exchange) {
       REQUIRE(first.has_value());
       break;
     }
-    REQUIRE(transfer::recover(disk, "/lib").has_value());
+    REQUIRE(staging::recover(disk, "/lib").has_value());
     if (disk.exists(kGame + "/gone") || disk.tree(kGame) == played) {
       REQUIRE(disk.tree(kGame) == played);
       for (const auto& [path, content] : kUsers) REQUIRE(holds(disk, kGame + "/" + path, content));
@@ -253,7 +253,7 @@ TEST_CASE("A disk that fails once while files are sorted out loses none of them"
     if (!happened) break;
     disk.on_call({});
     if (!done) {
-      REQUIRE(transfer::recover(disk, "/lib").has_value());
+      REQUIRE(staging::recover(disk, "/lib").has_value());
       if (disk.read(kGame + "/readme") == "my notes") REQUIRE(install(disk, new_version()).has_value());
     }
     for (const auto& [path, content] : new_version().content) REQUIRE(holds(disk, kGame + "/" + path, content));

@@ -12,18 +12,18 @@ using namespace peer;
 using transfer::ByteBudget;
 
 namespace {
-rt::Task<void> take(ByteBudget& budget, std::uint64_t bytes, char name, std::string& order,
-                    rt::CancellationToken token) {
+runtime::Task<void> take(ByteBudget& budget, std::uint64_t bytes, char name, std::string& order,
+                         runtime::CancellationToken token) {
   co_await budget.acquire(bytes, token);
   order += name;
 }
-rt::Task<void> finish(rt::Scope& scope) { co_await scope.join(); }
+runtime::Task<void> finish(runtime::Scope& scope) { co_await scope.join(); }
 }  // namespace
 
 TEST_CASE("Who does not fit waits in order, and small requests do not overtake a large one", "[budget]") {
-  rt::ManualExecutor executor;
+  runtime::ManualExecutor executor;
   ByteBudget budget(100);
-  rt::Scope scope(executor, "test", rt::CancellationToken());
+  runtime::Scope scope(executor, "test", runtime::CancellationToken());
   std::string order;
   scope.spawn("a", take(budget, 80, 'a', order, {}));
   scope.spawn("b", take(budget, 60, 'b', order, {}));
@@ -39,9 +39,9 @@ TEST_CASE("Who does not fit waits in order, and small requests do not overtake a
 }
 
 TEST_CASE("A request above the limit fits an unused budget", "[budget]") {
-  rt::ManualExecutor executor;
+  runtime::ManualExecutor executor;
   ByteBudget budget(100);
-  rt::Scope scope(executor, "test", rt::CancellationToken());
+  runtime::Scope scope(executor, "test", runtime::CancellationToken());
   std::string order;
   scope.spawn("a", take(budget, 1, 'a', order, {}));
   scope.spawn("b", take(budget, 1000, 'b', order, {}));
@@ -56,11 +56,11 @@ TEST_CASE("A request above the limit fits an unused budget", "[budget]") {
 }
 
 TEST_CASE("Cancelling the first in the queue lets the next one through", "[budget]") {
-  rt::ManualExecutor executor;
+  runtime::ManualExecutor executor;
   ByteBudget budget(100);
-  rt::Scope scope(executor, "test", rt::CancellationToken());
-  rt::CancellationSource source(scope.token());
-  rt::Scope inner(scope, "inner", source.token());
+  runtime::Scope scope(executor, "test", runtime::CancellationToken());
+  runtime::CancellationSource source(scope.token());
+  runtime::Scope inner(scope, "inner", source.token());
   std::string order;
   scope.spawn("a", take(budget, 90, 'a', order, {}));
   executor.run_ready();
@@ -78,16 +78,16 @@ TEST_CASE("Cancelling the first in the queue lets the next one through", "[budge
 }
 
 namespace {
-rt::Task<void> outlive(net::SharedBytes& kept) {
+runtime::Task<void> outlive(net::SharedBytes& kept) {
   transfer::SendBuffers buffers(transfer::SendBuffers::kBatchBytes);
-  const rt::CancellationToken never;
+  const runtime::CancellationToken never;
   kept = co_await buffers.take(transfer::SendBuffers::kBatchBytes, never);
   CHECK(buffers.used() == transfer::SendBuffers::kBatchBytes);
 }
 }  // namespace
 
 TEST_CASE("What was sent may outlive the buffers it came from", "[budget]") {
-  rt::ManualExecutor executor;
+  runtime::ManualExecutor executor;
   net::SharedBytes kept;
   test::run_task(executor, outlive(kept));
   CHECK(kept->size() == transfer::SendBuffers::kBatchBytes);

@@ -18,17 +18,17 @@ namespace {
 /// What the links of one address do, and what was done with them.
 struct Behaviour {
   enum class Answer { right, wrong, refuse, silence, throws } answer = Answer::right;
-  rt::Duration lag{};  ///< from the end of a link, or its cancellation, until that is told
+  runtime::Duration lag{};  ///< from the end of a link, or its cancellation, until that is told
   int dials = 0;
   int alive = 0;
   int requests = 0;
-  rt::Event ended;
+  runtime::Event ended;
 };
 
 class Body final : public net::BodyReader {
  public:
   explicit Body(std::vector<std::uint8_t> bytes) : bytes_(std::move(bytes)) {}
-  rt::Task<Result<std::size_t>> read(std::span<std::uint8_t> into, rt::CancellationToken token) override {
+  runtime::Task<Result<std::size_t>> read(std::span<std::uint8_t> into, runtime::CancellationToken token) override {
     token.throw_if_requested();
     const std::size_t count = std::min(into.size(), bytes_.size() - at_);
     std::copy_n(bytes_.begin() + static_cast<std::ptrdiff_t>(at_), count, into.begin());
@@ -47,8 +47,8 @@ class Stream final : public net::ClientStream {
   Stream(int status, bool silent, std::vector<std::uint8_t> body) : silent_(silent), body_(std::move(body)) {
     head_.status = status;
   }
-  rt::Task<Result<net::ResponseHead>> response(rt::CancellationToken token) override {
-    rt::Event never;
+  runtime::Task<Result<net::ResponseHead>> response(runtime::CancellationToken token) override {
+    runtime::Event never;
     if (silent_) co_await never.wait(token);
     co_return head_;
   }
@@ -63,7 +63,7 @@ class Stream final : public net::ClientStream {
 
 class Link final : public net::Link {
  public:
-  Link(rt::Executor& executor, const SampleGame& game, Behaviour& behaviour)
+  Link(runtime::Executor& executor, const SampleGame& game, Behaviour& behaviour)
       : executor_(executor), game_(game), behaviour_(behaviour) {
     ++behaviour_.alive;
   }
@@ -71,10 +71,10 @@ class Link final : public net::Link {
   const std::optional<PeerId>& peer() const override { return id_; }
   net::SocketAddress remote_address() const override { return net::SocketAddress::loopback(1); }
   const net::ChannelBinding& channel_binding() const override { return binding_; }
-  rt::Task<Result<std::unique_ptr<net::ClientStream>>> request(const net::RequestHead& head, bool,
-                                                               rt::CancellationToken token) override {
+  runtime::Task<Result<std::unique_ptr<net::ClientStream>>> request(const net::RequestHead& head, bool,
+                                                                    runtime::CancellationToken token) override {
     using Answer = Behaviour::Answer;
-    co_await rt::sleep_for(executor_, 1ms, token);
+    co_await runtime::sleep_for(executor_, 1ms, token);
     ++behaviour_.requests;
     if (behaviour_.answer == Answer::throws) throw std::runtime_error("out of luck");
     const auto route = protocol::parse_route(head.method, head.path);
@@ -85,21 +85,21 @@ class Link final : public net::Link {
     co_return std::make_unique<Stream>(status, behaviour_.answer == Answer::silence, std::move(body));
   }
   void close(std::string_view) override {}
-  rt::Task<Error> ended(rt::CancellationToken token) override {
+  runtime::Task<Error> ended(runtime::CancellationToken token) override {
     std::exception_ptr cancelled;
     try {
       co_await behaviour_.ended.wait(token);
     } catch (...) {
       cancelled = std::current_exception();
     }
-    if (behaviour_.lag > 0ns) co_await rt::sleep_for(executor_, behaviour_.lag, rt::CancellationToken());
+    if (behaviour_.lag > 0ns) co_await runtime::sleep_for(executor_, behaviour_.lag, runtime::CancellationToken());
     if (cancelled) std::rethrow_exception(cancelled);
     co_return Error{ErrorCode::unreachable, "pulled out", 0};
   }
   net::LinkStats stats() const override { return {}; }
 
  private:
-  rt::Executor& executor_;
+  runtime::Executor& executor_;
   const SampleGame& game_;
   Behaviour& behaviour_;
   std::optional<PeerId> id_ = PeerId{};
@@ -108,19 +108,19 @@ class Link final : public net::Link {
 
 class Transport final : public net::Transport {
  public:
-  Transport(rt::Executor& executor, const SampleGame& game) : executor_(executor), game_(game) {}
+  Transport(runtime::Executor& executor, const SampleGame& game) : executor_(executor), game_(game) {}
   net::SocketAddress local_address() const override { return net::SocketAddress::loopback(1); }
-  rt::Task<Result<std::unique_ptr<net::Link>>> dial(net::SocketAddress address, std::optional<PeerId>,
-                                                    rt::CancellationToken) override {
+  runtime::Task<Result<std::unique_ptr<net::Link>>> dial(net::SocketAddress address, std::optional<PeerId>,
+                                                         runtime::CancellationToken) override {
     Behaviour& behaviour = behaviours[address];
     ++behaviour.dials;
     co_return std::make_unique<Link>(executor_, game_, behaviour);
   }
-  rt::Task<void> serve(net::RequestHandler, rt::CancellationToken) override { co_return; }
+  runtime::Task<void> serve(net::RequestHandler, runtime::CancellationToken) override { co_return; }
   std::map<net::SocketAddress, Behaviour> behaviours;
 
  private:
-  rt::Executor& executor_;
+  runtime::Executor& executor_;
   const SampleGame& game_;
 };
 
@@ -139,11 +139,11 @@ struct Listed final : transfer::SourceList {
 
 struct Fixture {
   SampleGame game = test::make_game({{"big", 40 * protocol::kChunkSize}}, 1);
-  rt::ManualExecutor executor;
-  rt::ManualWorkers workers{executor, 1, 1ms};
+  runtime::ManualExecutor executor;
+  runtime::ManualWorkers workers{executor, 1, 1ms};
   test::MemoryDisk disk;
   Transport transport{executor, game};
-  rt::Scope scope{executor, "test", rt::CancellationToken()};
+  runtime::Scope scope{executor, "test", runtime::CancellationToken()};
   Fixture() { disk.make_directories("/lib"); }
   /// Before what the tasks use goes.
   void stop() {
@@ -155,14 +155,14 @@ struct Fixture {
 
 struct Source : Fixture {
   ~Source() { stop(); }
-  rt::Channel<transfer::SourceReport> reports{executor, 1 << 10};
-  std::shared_ptr<rt::Channel<transfer::Assignment>> spans =
-      std::make_shared<rt::Channel<transfer::Assignment>>(executor, 64);
+  runtime::Channel<transfer::SourceReport> reports{executor, 1 << 10};
+  std::shared_ptr<runtime::Channel<transfer::Assignment>> spans =
+      std::make_shared<runtime::Channel<transfer::Assignment>>(executor, 64);
   std::optional<transfer::SourceEnded> ended;
   std::string failure;
 
   void start() {
-    auto staging = transfer::Staging::open(disk, "/lib", "game", game.version, game.document, rt::StopFlag());
+    auto staging = staging::Staging::open(disk, "/lib", "game", game.version, game.document, runtime::StopFlag());
     REQUIRE(staging.has_value());
     transfer::SourceJob job(reports.sender());
     job.transport = &transport;
@@ -178,7 +178,7 @@ struct Source : Fixture {
     scope.spawn("source", run(*this, std::move(job), scope.token()));
     executor.advance(1s);
   }
-  static rt::Task<void> run(Source& self, transfer::SourceJob job, rt::CancellationToken token) {
+  static runtime::Task<void> run(Source& self, transfer::SourceJob job, runtime::CancellationToken token) {
     try {
       self.ended = co_await transfer::run_source(std::move(job), std::move(token));
     } catch (const std::runtime_error& e) {
@@ -212,7 +212,7 @@ struct Getting : Fixture {
     scope.spawn("download", run(*this, scope.token()));
     executor.advance(100ms);
   }
-  static rt::Task<void> run(Getting& self, rt::CancellationToken token) {
+  static runtime::Task<void> run(Getting& self, runtime::CancellationToken token) {
     self.outcome = co_await self.download->run(std::move(token));
   }
 };

@@ -12,8 +12,9 @@ namespace {
 constexpr std::uint64_t kMost = 20 << 20;
 
 /// Receives at that speed for so long, told every 25 ms.
-void run(Pace& pace, rt::TimePoint& now, std::uint64_t& received, double speed, rt::Duration time, bool busy = true) {
-  for (rt::Duration done{}; done < time; done += 25ms) {
+void run(Pace& pace, runtime::TimePoint& now, std::uint64_t& received, double speed, runtime::Duration time,
+         bool busy = true) {
+  for (runtime::Duration done{}; done < time; done += 25ms) {
     now += 25ms;
     received += static_cast<std::uint64_t>(speed / 40);
     pace.update(now, received, busy);
@@ -24,7 +25,7 @@ void run(Pace& pace, rt::TimePoint& now, std::uint64_t& received, double speed, 
 
 TEST_CASE("a source holds a second's worth, within bounds", "[pace]") {
   Pace pace(kMost, 5);
-  rt::TimePoint now{};
+  runtime::TimePoint now{};
   std::uint64_t received = 0;
   pace.update(now, 0, false);
   CHECK_FALSE(pace.rate());
@@ -48,7 +49,7 @@ TEST_CASE("a source holds a second's worth, within bounds", "[pace]") {
 
 TEST_CASE("time in which a source has nothing to do does not count", "[pace]") {
   Pace pace(kMost, 5);
-  rt::TimePoint now{};
+  runtime::TimePoint now{};
   std::uint64_t received = 0;
   pace.update(now, 0, false);
   run(pace, now, received, 8e6, 1s);
@@ -60,7 +61,7 @@ TEST_CASE("time in which a source has nothing to do does not count", "[pace]") {
 
 TEST_CASE("a first byte that takes its time says nothing yet, for a second", "[pace]") {
   Pace pace(kMost, 5);
-  rt::TimePoint now{};
+  runtime::TimePoint now{};
   std::uint64_t received = 0;
   pace.update(now, 0, true);
   run(pace, now, received, 0, 900ms);
@@ -71,7 +72,7 @@ TEST_CASE("a first byte that takes its time says nothing yet, for a second", "[p
 
 TEST_CASE("calls that follow each other closely are one sample", "[pace]") {
   Pace pace(kMost, 5);
-  rt::TimePoint now{};
+  runtime::TimePoint now{};
   for (int i = 0; i < 100'000; ++i) {
     now += 10us;
     pace.update(now, static_cast<std::uint64_t>(i) * 100, true);

@@ -19,16 +19,16 @@ const PeerId kPeer{};
 /// A game that is being downloaded, and a seeder that serves what is there.
 struct Fixture {
   test::MemoryDisk disk;
-  rt::ManualExecutor executor;
-  rt::ManualWorkers workers{executor, 1, rt::Duration(0)};
+  runtime::ManualExecutor executor;
+  runtime::ManualWorkers workers{executor, 1, runtime::Duration(0)};
   test::SampleGame game = test::make_game({{"a/small", 100}, {"big", 4 * kChunkSize + 77}, {"z", 5}}, 3);
   transfer::Seeder seeder{disk, workers, Log()};
-  std::shared_ptr<transfer::Staging> staging;
+  std::shared_ptr<staging::Staging> staging;
   std::vector<std::string> changed;
 
   Fixture() {
     disk.write("/lib/other", "");
-    auto opened = transfer::Staging::open(disk, "/lib", "game", game.version, game.document, rt::StopFlag());
+    auto opened = staging::Staging::open(disk, "/lib", "game", game.version, game.document, runtime::StopFlag());
     REQUIRE(opened.has_value());
     staging = std::move(*opened);
     auto version = std::make_shared<library::OfferedGame>();
@@ -97,7 +97,7 @@ TEST_CASE("When the download is over nothing more of it is served", "[partial]")
   const auto partial = f.seeder.partial().find("game");
   transfer::StagedReader reader(partial);
   std::vector<std::uint8_t> buffer(100);
-  transfer::ContentReader::Position at;
+  library::ContentReader::Position at;
   CHECK(reader.fill(at, buffer).has_value());
   f.seeder.partial().remove("game");
   f.seeder.partial().remove("game");

@@ -18,7 +18,7 @@ struct Flow {
   std::uint64_t passed = 0;
 };
 
-rt::Task<void> flow(RateLimit& limit, Flow& flow, std::uint64_t most, rt::CancellationToken token) {
+runtime::Task<void> flow(RateLimit& limit, Flow& flow, std::uint64_t most, runtime::CancellationToken token) {
   for (;;) {
     const std::uint64_t piece = limit.piece(most);
     co_await limit.pass(piece, token);
@@ -41,15 +41,15 @@ struct Scene {
     return sum;
   }
   /// What passes in that time, in steps as coarse as a loop's timers.
-  std::uint64_t during(rt::Duration time) {
+  std::uint64_t during(runtime::Duration time) {
     const std::uint64_t before = passed();
-    for (rt::Duration gone{}; gone < time; gone += 1ms) executor.advance(1ms);
+    for (runtime::Duration gone{}; gone < time; gone += 1ms) executor.advance(1ms);
     return passed() - before;
   }
 
-  rt::ManualExecutor executor;
-  rt::CancellationSource stop;
-  rt::Scope scope{executor, "flows", stop.token()};
+  runtime::ManualExecutor executor;
+  runtime::CancellationSource stop;
+  runtime::Scope scope{executor, "flows", stop.token()};
   RateLimit limit{executor};
   std::deque<Flow> flows;
 };
@@ -105,7 +105,7 @@ TEST_CASE("rate limit: none is no limit, and lets go who waits") {
   CHECK(scene.limit.piece(1 << 20) == 1 << 20);
   CHECK_FALSE(scene.limit.binding(scene.executor.now()));
   bool passed = false;
-  auto once = [](RateLimit& limit, bool& done, rt::CancellationToken token) -> rt::Task<void> {
+  auto once = [](RateLimit& limit, bool& done, runtime::CancellationToken token) -> runtime::Task<void> {
     co_await limit.pass(1 << 30, token);
     done = true;
   };
@@ -125,8 +125,8 @@ TEST_CASE("rate limit: none is no limit, and lets go who waits") {
 TEST_CASE("rate limit: one who is cancelled does not hold up the next") {
   Scene scene(1);
   scene.limit.set(1'000'000);
-  rt::CancellationSource stop;
-  rt::Scope gone(scene.executor, "gone", stop.token());
+  runtime::CancellationSource stop;
+  runtime::Scope gone(scene.executor, "gone", stop.token());
   Flow cancelled;
   gone.spawn("flow", flow(scene.limit, cancelled, 1 << 20, gone.token()));
   scene.executor.advance(1s);

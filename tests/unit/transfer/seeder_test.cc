@@ -20,8 +20,8 @@ constexpr std::size_t kBig = 3 * kChunkSize + 77;
 /// A library with one game on a memory disk, and a seeder that offers it.
 struct Fixture {
   test::MemoryDisk disk;
-  rt::ManualExecutor executor;
-  rt::ManualWorkers workers{executor, 1, rt::Duration(0)};
+  runtime::ManualExecutor executor;
+  runtime::ManualWorkers workers{executor, 1, runtime::Duration(0)};
   test::SampleGame game = test::make_game({{"a/small", 100}, {"big", kBig}, {"empty", 0}, {"z/y/last \"x\"", 5}}, 3);
   std::shared_ptr<library::LocalGame> local = std::make_shared<library::LocalGame>();
   transfer::Seeder seeder{disk, workers, Log()};
@@ -268,8 +268,8 @@ TEST_CASE("A reset stops after the current read, and memory comes back when the 
   Fixture f;
   auto stream = std::make_unique<FakeServerStream>(net::RequestHead{"GET", f.chunks_path(1, 3), {}}, kPeer);
   stream->writer().block();
-  rt::Scope scope(f.executor, "test", rt::CancellationToken());
-  rt::Scope request(scope, "request");
+  runtime::Scope scope(f.executor, "test", runtime::CancellationToken());
+  runtime::Scope request(scope, "request");
   request.spawn("serve", f.seeder.serve(*stream, *protocol::parse_route("GET", f.chunks_path(1, 3)), request.token()));
   f.executor.run_ready();
   CHECK(stream->response().has_value());
@@ -286,7 +286,7 @@ TEST_CASE("A reset stops after the current read, and memory comes back when the 
 TEST_CASE("What nobody acknowledges stays within the budget", "[seeder]") {
   Fixture f;
   std::vector<std::unique_ptr<FakeServerStream>> streams;
-  rt::Scope scope(f.executor, "test", rt::CancellationToken());
+  runtime::Scope scope(f.executor, "test", runtime::CancellationToken());
   const auto route = *protocol::parse_route("GET", f.chunks_path(1, 3));
   for (int i = 0; i < 40; ++i) {
     streams.push_back(std::make_unique<FakeServerStream>(net::RequestHead{"GET", f.chunks_path(1, 3), {}}, kPeer));

@@ -1,0 +1,77 @@
+// The handle and the senders: what start_peer() returns, over the running PeerMain.
+#include <utility>
+
+#include "libpeer/api/peer.h"
+#include "libpeer/node/runtime_state.h"
+
+namespace peer::api {
+
+struct PeerRuntimeHandle::State {
+  State(PeerOptions options, runtime::Executor& control_loop)
+      : control(control_loop), commands(control_loop, node::kMaxWaitingCommands), main(std::move(options), commands) {}
+  runtime::Executor& control;
+  runtime::Channel<Command> commands;
+  node::PeerMain main;
+  runtime::Event stopped;
+};
+
+/// Held by every handle and sender: with the last of them the command channel closes.
+struct CommandSender::Lease {
+  explicit Lease(runtime::Channel<Command>::Sender c) : channel(std::move(c)) {}
+  Lease(const Lease&) = delete;
+  Lease& operator=(const Lease&) = delete;
+  ~Lease() { channel.close(); }
+  runtime::Channel<Command>::Sender channel;
+};
+
+namespace {
+/// Keeps the state alive while its task runs.
+runtime::Task<void> run_to_end(std::shared_ptr<PeerRuntimeHandle::State> state) {
+  try {
+    co_await state->main.run();
+    state->stopped.set();
+  } catch (const std::exception& e) {
+    state->main.crashed(e.what());
+  }
+}
+
+runtime::Task<bool> wait_for(runtime::Event& event, runtime::CancellationToken token) {
+  co_await event.wait(token);
+  co_return true;
+}
+
+runtime::Task<RuntimeExit> wait_for_end(std::shared_ptr<PeerRuntimeHandle::State> state,
+                                        runtime::CancellationToken token) {
+  co_await state->main.stopping().wait(token);
+  auto stopped = [state](runtime::CancellationToken t) { return wait_for(state->stopped, t); };
+  const auto in_time =
+      co_await runtime::with_timeout(state->control, state->main.shutdown_timeout(), std::move(stopped), token);
+  RuntimeExit exit;
+  exit.failed = state->main.failed();
+  if (!in_time) exit.overran = co_await state->main.alive();
+  co_return exit;
+}
+}  // namespace
+
+PeerRuntimeHandle::PeerRuntimeHandle(std::shared_ptr<State> state)
+    : state_(std::move(state)), lease_(std::make_shared<CommandSender::Lease>(state_->commands.sender())) {}
+
+runtime::Channel<Command>::Sender PeerRuntimeHandle::channel() const { return state_->commands.sender(); }
+
+void PeerRuntimeHandle::shutdown() const {
+  state_->control.post([state = state_] { state->main.request_shutdown(); });
+}
+
+runtime::Task<RuntimeExit> PeerRuntimeHandle::wait_stopped(runtime::CancellationToken token) const {
+  return wait_for_end(state_, std::move(token));
+}
+
+PeerRuntimeHandle start_peer(PeerOptions options) {
+  runtime::Scope& control = *options.environment.control;
+  auto state = std::make_shared<PeerRuntimeHandle::State>(std::move(options), control.executor());
+  PeerRuntimeHandle handle(state);
+  control.spawn("peer", run_to_end(std::move(state)));
+  return handle;
+}
+
+}  // namespace peer::api
