@@ -143,10 +143,10 @@ TEST_CASE("after a change of the network a silent peer is dialled anew and never
 
 TEST_CASE("a change of the network is told when an interface that is used has changed, else only at debug") {
   SimWorld world(1);
-  SimPeer peer(world, "a", "10.0.0.1");
-  FakeMonitor monitor;
+  FakeMonitor monitor;  // before the peer, which uses all of these until its end
   bool has_address = true;
   std::vector<api::LocalInterface> interfaces;
+  SimPeer peer(world, "a", "10.0.0.1");
   const auto add = [&](const char* name, const char* address, bool used) {
     api::LocalInterface each;
     each.address.name = name;
