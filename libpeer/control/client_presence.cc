@@ -42,6 +42,8 @@ Result<PresenceLock> PresenceLock::take(const std::string& socket_path) {
   return lock;
 }
 
+void PresenceLock::withdraw(const std::string& socket_path) noexcept { unlink(file_of(socket_path).c_str()); }
+
 PresenceLock::PresenceLock(PresenceLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
 
 PresenceLock::~PresenceLock() {

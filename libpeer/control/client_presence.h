@@ -26,6 +26,8 @@ class PresenceLock {
  public:
   /// Fails: disk_error; the daemon can do without.
   static Result<PresenceLock> take(const std::string& socket_path);
+  /// Removes the file: nothing is known of the daemon at that socket then.
+  static void withdraw(const std::string& socket_path) noexcept;
   PresenceLock(PresenceLock&& other) noexcept;
   PresenceLock& operator=(PresenceLock&&) = delete;
   ~PresenceLock();

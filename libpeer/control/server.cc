@@ -111,6 +111,8 @@ Result<void> ControlServer::open(SendCommand send) {
     auto socket = ListeningSocket::open(self.options.socket_path);
     if (!socket) return std::unexpected(socket.error());
     fd = self.socket.emplace(std::move(*socket)).release();
+    // What a daemon left that systemd had started: its lock is gone, and would call this one stopped.
+    PresenceLock::withdraw(self.options.socket_path);
   }
   self.send = std::move(send);
   PEER_CHECK(uv_pipe_init(self.executor.loop(), &self.listener, 0) == 0);
@@ -125,6 +127,7 @@ Result<void> ControlServer::open(SendCommand send) {
     if (presence) {
       self.presence.emplace(std::move(*presence));
     } else {
+      PresenceLock::withdraw(self.options.socket_path);
       self.options.log.warn("'peerctl events' and 'peerctl top' may start a stopped daemon: " +
                             presence.error().message);
     }

@@ -87,6 +87,9 @@ Result<api::DownloadInfo> Downloads::attach(Active& active, const api::StartDown
                                      "cancel'");
   }
   if (command.version) {
+    // Who names a version may replace a game of their own: downloads.auto may not.
+    active.automatic = false;
+    if (active.download) active.download->keep_own_game(false);
     active.pinned = active.pinned || active.version_known;
     if (!active.wanted || active.wanted->size() < command.version->size()) active.wanted = command.version;
   }

@@ -95,6 +95,7 @@ class Downloads {
     Past(api::DownloadInfo info, const Active& active);
     std::optional<std::string> wanted;  ///< a version's prefix
     bool repair = false;
+    bool automatic = false;  ///< a user's own game stays
   };
 
   struct Choice {

@@ -90,6 +90,7 @@ Result<std::shared_ptr<Downloads::Active>> Downloads::again(const std::string& g
   active->version_known = active->pinned = past.version != Digest{};
   active->wanted = past.wanted;
   active->repair = past.repair;
+  active->automatic = past.automatic;
   active->from.insert(past.from.begin(), past.from.end());
   active->be_patient();
   active->size = active->progress.bytes_total = past.bytes_total;

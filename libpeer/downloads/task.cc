@@ -18,7 +18,7 @@ Error internal_error(const std::string& game, const std::string& what) {
 }  // namespace
 
 Downloads::Past::Past(api::DownloadInfo info, const Active& active)
-    : api::DownloadInfo(std::move(info)), wanted(active.wanted), repair(active.repair) {}
+    : api::DownloadInfo(std::move(info)), wanted(active.wanted), repair(active.repair), automatic(active.automatic) {}
 
 Downloads::Guard::Guard(Downloads& downloads, std::shared_ptr<Active> active)
     : downloads_(downloads), active_(std::move(active)) {}
@@ -181,7 +181,7 @@ runtime::Task<void> Downloads::fetch(Active& active, runtime::CancellationToken 
         tell(active, api::DownloadEvent::Kind::progress);
         save_progress(active);
       });
-  if (active.automatic) active.download->keep_own_game();
+  active.download->keep_own_game(active.automatic);
   active.download->restrict_to(active.from);
   active.download->wait_for_sources(active.wait.until(active.began));
   if (!active.trouble) {

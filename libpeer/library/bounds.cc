@@ -39,10 +39,13 @@ Result<void> Bounds::check(store::Directory& game, const std::string& root, bool
   const store::DirectoryId& self = own->front();
   if (link && own->size() == 1) return refuse("leads to the top of the file system");
   const std::string verb = link ? "leads" : "belongs";
+  // A root may itself lie below the state directory: then the games in it are no part of what is protected there.
+  const auto above = link ? std::nullopt : ancestry_of(disk_, root);
   for (const std::string& tree : trees_) {
     const auto other = ancestry_of(disk_, tree);
     if (!other) continue;
-    if (holds(*own, other->front())) return refuse(verb + " to " + tree + ", which is peerd's own");
+    const bool holds_root = above && holds(*above, other->front());
+    if (!holds_root && holds(*own, other->front())) return refuse(verb + " to " + tree + ", which is peerd's own");
     if (holds(*other, self)) return refuse((link ? "leads to a directory that holds " : "holds ") + tree);
   }
   for (const std::string& file : files_) {

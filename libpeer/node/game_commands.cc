@@ -77,7 +77,7 @@ runtime::Task<Result<bool>> PeerMain::remove_game(api::RemoveGame command, runti
   };
   // The game first: where it cannot be removed nothing is.
   const Result<void> discarded = co_await runtime::offload(*environment_.workers, discard, token);
-  const bool none = !discarded && discarded.error().code == ErrorCode::no_such_game;
+  bool none = !discarded && discarded.error().code == ErrorCode::no_such_game;
   if (!discarded && !none) co_return std::unexpected(discarded.error());
   bool partial = false;
   if (downloads_->downloading(game)) {
@@ -86,10 +86,12 @@ runtime::Task<Result<bool>> PeerMain::remove_game(api::RemoveGame command, runti
     // It may have put the game in place meanwhile.
     const Result<void> again = co_await runtime::offload(*environment_.workers, discard, token);
     if (!again && again.error().code != ErrorCode::no_such_game) co_return std::unexpected(again.error());
+    if (again) none = false;
   } else {
     const Result<bool> staging = co_await downloads_->discard(game, token);
     if (!staging) co_return std::unexpected(staging.error());
     partial = *staging;
+    if (none && partial) downloads_->removed(game);  // what a failed download left: nothing is told of it any more
   }
   if (none && partial) co_return true;
   if (none) co_return std::unexpected(discarded.error());

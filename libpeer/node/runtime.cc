@@ -180,7 +180,7 @@ void PeerMain::create_parts(runtime::Scope& work) {
 
   library_->on_change([this](bool offered) {
     offered_changed_ = offered_changed_ || offered;
-    if (offered) downloads_->sources_changed();  // a download may turn out to be done
+    if (offered && downloads_) downloads_->sources_changed();  // a download may turn out to be done
     library_changed_.set();
     note_games_known();
   });

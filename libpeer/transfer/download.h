@@ -107,9 +107,9 @@ class Download {
   runtime::Task<DownloadOutcome> run(runtime::CancellationToken token);
   /// What was received is not wanted any more: the end does not wait until it is on the disk. Cancel run() as well.
   void discard() { discard_.request(); }
+  /// Whether a game that no download installed stays: then the download fails at its publication. False at first.
+  void keep_own_game(bool keep) noexcept { keep_own_ = keep; }
   /// The source list changed.
-  /// A game that no download installed is not replaced: the download fails then. Before run().
-  void keep_own_game() noexcept { keep_own_ = true; }
   void sources_changed();
   Progress progress() const;
   /// Only these peers may serve it; empty: any.

@@ -178,6 +178,12 @@ TEST_CASE("automatic: a user's own folder is never replaced") {
     CHECK(leech.disk.tree("/library/" + std::string(game)) == std::vector<std::string>{"mine"});
     CHECK_FALSE(leech.disk.exists("/library/.peerd/replaced/" + std::string(game)));
   }
+  // Nor does a resumed one replace it.
+  api::ResumeDownload resume;
+  resume.game = "late";
+  static_cast<void>(leech.ask(resume));
+  world.executor.advance(5min);
+  CHECK(leech.disk.tree("/library/late") == std::vector<std::string>{"mine"});
   // A person may.
   api::StartDownload start = download_of("late");
   start.version = version_of(seed, "late").value().hex();

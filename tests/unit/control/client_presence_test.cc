@@ -28,6 +28,10 @@ TEST_CASE("presence: a daemon is running while it holds the lock, and stopped wh
   CHECK(presence_at(socket) == Presence::stopped);
   lock.emplace(*PresenceLock::take(socket));
   CHECK(presence_at(socket) == Presence::running);
+  // A daemon that makes its own socket takes no lock: the file of an earlier one must not call it stopped.
+  lock.reset();
+  PresenceLock::withdraw(socket);
+  CHECK(presence_at(socket) == Presence::unknown);
 }
 
 TEST_CASE("presence: one lock at a time, and what is no file of ours says nothing") {

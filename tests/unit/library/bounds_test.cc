@@ -87,4 +87,21 @@ TEST_CASE("bounds: a directory that holds secrets is no game either") {
   }
 }
 
+TEST_CASE("bounds: a root that lies below a protected directory shares its games") {
+  Place place;
+  place.disk.write("/r/.secret/key", "key");
+  const auto root = place.disk.open("/r", false, false);
+  for (const char* tree : {"/", "/r"}) {
+    INFO(tree);
+    const Bounds bounds(place.disk, {"/r"}, {tree}, {});
+    const auto game = scan_game(**root, "game", 0, nullptr, &bounds, runtime::StopFlag());
+    REQUIRE(game.has_value());
+    CHECK_FALSE(game->unshareable);
+  }
+  // A directory in it that is protected itself is refused.
+  place.disk.write("/r/state/identity.pem", "key");
+  const Bounds both(place.disk, {"/r"}, {"/", "/r/state"}, {});
+  CHECK(scan_game(**root, "state", 0, nullptr, &both, runtime::StopFlag())->unshareable);
+}
+
 }  // namespace peer::library
