@@ -125,7 +125,8 @@ Error Connection::remote_close() const {
               who + ": the peer refused our TLS handshake (alert " + std::to_string(error->error_code & 0xff) + ")"};
     }
     if (error->error_code == NGTCP2_CONNECTION_REFUSED) {
-      return {ErrorCode::refused, who + ": the peer takes no connections now"};
+      // It is starting, stopping or full: worth another attempt soon.
+      return {ErrorCode::unreachable, who + ": the peer takes no connections now"};
     }
     if (error->error_code != NGTCP2_NO_ERROR) {
       return {ErrorCode::unreachable, who + ": the peer closed the connection (QUIC error " +

@@ -2,6 +2,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "scenario.h"
+#include "support/node/stranger.h"
 
 using namespace peer;
 using namespace peer::test;
@@ -272,4 +273,14 @@ TEST_CASE("a game that is being downloaded shows where it will be and how many f
   CHECK(games[0].local->root == "/library");
   CHECK(games[0].local->files == 6);
   CHECK(games[0].local->size == games[0].remote.at(0).size);
+}
+
+TEST_CASE("connect: a peer that takes no connections now, as one that starts, is unreachable, and dialled again soon") {
+  SimWorld world(700);
+  const Stranger silent(world, "10.0.0.9");  // its endpoint is there, and nobody serves
+  SimPeer peer(world, "peer", "10.0.0.1");
+  peer.start(knowing("10.0.0.9:24747"));
+  const auto state = [&] { return peer.ask(api::ListPeers{})->at(0).state; };
+  REQUIRE(world.run_until([&] { return state() != api::PeerState::connecting; }, 10s));
+  CHECK(state() == api::PeerState::unreachable);
 }

@@ -277,7 +277,7 @@ runtime::Task<void> dials(Pair& pair) {
 runtime::Task<void> nobody_serves(Pair& pair) {
   auto link = co_await pair.client.dial(pair.server.local_address(), std::nullopt, kNever);
   REQUIRE_FALSE(link.has_value());
-  CHECK(link.error().code == ErrorCode::refused);
+  CHECK(link.error().code == ErrorCode::unreachable);
 }
 
 runtime::Task<void> closes(Pressure& pressure, Pair& pair) {

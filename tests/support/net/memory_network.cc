@@ -326,7 +326,7 @@ runtime::Task<Result<std::unique_ptr<net::Link>>> MemoryTransport::dial(net::Soc
     co_return fail(ErrorCode::unreachable, "cannot connect to " + address.to_string() + ": no answer");
   }
   MemoryTransport* const other = found->second;
-  if (!other->serving_) co_return fail(ErrorCode::refused, address.to_string() + " refused the connection");
+  if (!other->serving_) co_return fail(ErrorCode::unreachable, address.to_string() + " takes no connections now");
   if (expected && *expected != other->id_) {
     co_return fail(ErrorCode::refused, address.to_string() + " is another peer: " + other->id_.brief());
   }
