@@ -35,7 +35,7 @@ std::optional<PeerId> Peers::static_id(const std::string& address) const {
 }
 
 /// Or finds it; also one that was dropped and has not ended yet.
-Peers::Target& Peers::add_static(const std::string& address) {
+std::shared_ptr<Peers::Target> Peers::add_static(const std::string& address) {
   auto found = std::ranges::find_if(
       targets_, [&](const auto& each) { return each->found_by == "static" && same_place(each->address, address); });
   if (found == targets_.end()) {
@@ -55,10 +55,10 @@ Peers::Target& Peers::add_static(const std::string& address) {
     if (std::exchange(target.ended, false)) target.started = false;
   }
   targets_changed_.set();
-  return target;
+  return *found;
 }
 
-void Peers::add_configured(const std::string& address) { add_static(address).configured = true; }
+void Peers::add_configured(const std::string& address) { add_static(address)->configured = true; }
 
 /// It is dialled no more, and no session comes of an attempt that is under way.
 void Peers::drop(Target& target) {
@@ -87,10 +87,7 @@ runtime::Task<Result<api::PeerInfo>> Peers::connect(std::string address, runtime
   if (!resolved) {
     co_return fail(resolved.error().code, resolved.error().message + "; give another name, or its address");
   }
-  add_static(address);
-  // Held: it may be dropped meanwhile.
-  const std::shared_ptr<Target> target = *std::ranges::find_if(
-      targets_, [&](const auto& each) { return each->found_by == "static" && same_place(each->address, address); });
+  const std::shared_ptr<Target> target = add_static(address);  // held: it may be dropped meanwhile
   bool asked = false;
   while (!connected(*target) && !target->gone && !deadline.expired()) {
     // A session that ends just now says nothing about the next one.

@@ -228,7 +228,7 @@ class Peers final : public transfer::HoldingsSink {
   runtime::Task<void> wait_contact(runtime::CancellationToken token);
   bool is_connected(const PeerId& id) const;
   // connecting.cc
-  Target& add_static(const std::string& address);
+  std::shared_ptr<Target> add_static(const std::string& address);
   const Target* static_target(const std::string& address) const;
   std::optional<PeerId> static_id(const std::string& address) const;
   void drop(Target& target);

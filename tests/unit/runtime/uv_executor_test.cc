@@ -8,21 +8,15 @@
 #include "libpeer/runtime/event.h"
 #include "libpeer/runtime/sleep.h"
 #include "support/aborts.h"
+#include "support/hop.h"
 #include "support/run_task.h"
 
 using namespace peer::runtime;
+using peer::test::Hop;
 using namespace std::chrono_literals;
 
 namespace {
 
-struct Hop {
-  bool await_ready() const noexcept { return false; }
-  template <class P>
-  void await_suspend(std::coroutine_handle<P> self) const noexcept {
-    self.promise().wake();
-  }
-  void await_resume() const noexcept {}
-};
 Task<void> hop() {
   Hop wait;
   co_await wait;

@@ -4,21 +4,14 @@
 
 #include "libpeer/runtime/event.h"
 #include "libpeer/runtime/uv_executor.h"
+#include "support/hop.h"
 #include "support/run_task.h"
 
 using namespace peer::runtime;
+using peer::test::Hop;
 using namespace std::chrono_literals;
 
 namespace {
-
-struct Hop {
-  bool await_ready() const noexcept { return false; }
-  template <class P>
-  void await_suspend(std::coroutine_handle<P> self) const noexcept {
-    self.promise().wake();
-  }
-  void await_resume() const noexcept {}
-};
 
 /// Goes on for so many resumptions of a millisecond each, or until it is told to stop; how many it took.
 Task<void> work(UvExecutor& executor, int most, const bool* stop, int* taken) {

@@ -1,0 +1,18 @@
+// Hop: one turn of the executor, as an awaitable.
+#pragma once
+
+#include <coroutine>
+
+namespace peer::test {
+
+/// Wakes itself at once: the task goes on in a later turn.
+struct Hop {
+  bool await_ready() const noexcept { return false; }
+  template <class P>
+  void await_suspend(std::coroutine_handle<P> self) const noexcept {
+    self.promise().wake();
+  }
+  void await_resume() const noexcept {}
+};
+
+}  // namespace peer::test
