@@ -3,12 +3,12 @@
 #include <vector>
 
 #include "libpeer/control/client_events.h"
-#include "libpeer/control/methods.h"
+#include "libpeer/control/openrpc.h"
 
 using namespace peer::control;
 
 TEST_CASE("The OpenRPC document has every event, and each method's answer has a schema") {
-  const Json document = discover("1.2.3");
+  const Json document = openrpc_document("1.2.3");
   CHECK(document.at("info").at("version") == "1.2.3");
   std::vector<std::string> events;
   for (const Json& event : document.at("x-events")) events.push_back(event.at("name"));
