@@ -66,8 +66,8 @@ Json write_downloads(const std::vector<api::DownloadInfo>& downloads) {
 
 /// The method of a command whose only parameter is `game`.
 template <class C, class Write>
-Method game_method(const char* name, const char* summary, const char* result, Write write) {
-  return command_method<C>(name, summary, {{"game", ParamKind::text, true}}, result, only_text<C>("game"), write);
+Method game_method(const char* summary, const char* result, Write write) {
+  return command_method<C>(summary, {{"game", ParamKind::text, true}}, result, only_text<C>("game"), write);
 }
 
 }  // namespace
@@ -75,8 +75,7 @@ Method game_method(const char* name, const char* summary, const char* result, Wr
 MethodGroup downloads_methods() {
   return {
       kSchemas,
-      {command_method<api::StartDownload>("downloads.start",
-                                          "Begins the download of a game, or attaches to the one under way, whose wait "
+      {command_method<api::StartDownload>("Begins the download of a game, or attaches to the one under way, whose wait "
                                           "is the longest that was brought; "
                                           "answers when it is queued",
                                           {{"game", ParamKind::text, true},
@@ -85,22 +84,20 @@ MethodGroup downloads_methods() {
                                            {"dry_run", ParamKind::flag},
                                            {"wait_s", ParamKind::seconds}},
                                           "Download", read_start, download_json),
-       command_method<api::ListDownloads>("downloads.list", "All downloads that are not over, and the latest that are",
-                                          {}, "Downloads", no_params<api::ListDownloads>, write_downloads),
+       command_method<api::ListDownloads>("All downloads that are not over, and the latest that are", {}, "Downloads",
+                                          no_params<api::ListDownloads>, write_downloads),
        game_method<api::PauseDownload>(
-           "downloads.pause", "Holds a download where it is, also over restarts; answers when it has come to rest",
-           "Download", download_json),
-       game_method<api::ResumeDownload>("downloads.resume",
-                                        "Lets a paused download go on; begins one again that failed or lost all its "
+           "Holds a download where it is, also over restarts; answers when it has come to rest", "Download",
+           download_json),
+       game_method<api::ResumeDownload>("Lets a paused download go on; begins one again that failed or lost all its "
                                         "peers, on top of what it received",
                                         "Download", download_json),
        command_method<api::MoveDownload>(
-           "downloads.move", "Puts a download at a place in the queue, counted from 1; those that run go on",
+           "Puts a download at a place in the queue, counted from 1; those that run go on",
            {{"game", ParamKind::text, true}, {"position", ParamKind::count, true}}, "Download", read_move,
            download_json),
        game_method<api::CancelDownload>(
-           "downloads.cancel", "Ends a download, if it has not ended by itself, and deletes what it has received",
-           "Done", write_done)}};
+           "Ends a download, if it has not ended by itself, and deletes what it has received", "Done", write_done)}};
 }
 
 }  // namespace peer::control

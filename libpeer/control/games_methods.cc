@@ -123,16 +123,16 @@ Json write_details(const api::GameDetails& details) {
 
 MethodGroup games_methods() {
   return {kSchemas,
-          {command_method<api::ListGames>("games.list", "All games, here and on the network", {}, "Games",
-                                          no_params<api::ListGames>, write_games),
-           command_method<api::ShowGame>("games.show", "One game with its files",
+          {command_method<api::ListGames>("All games, here and on the network", {}, "Games", no_params<api::ListGames>,
+                                          write_games),
+           command_method<api::ShowGame>("One game with its files",
                                          {{"game", ParamKind::text, true},
                                           {"version", ParamKind::version},
                                           {"offset", ParamKind::count},
                                           {"limit", ParamKind::count}},
                                          "GameDetails", read_show, write_details),
            command_method<api::RemoveGame>(
-               "games.remove", "Deletes a game of the first library root, or what a download of it has received",
+               "Deletes a game of the first library root, or what a download of it has received",
                {{"game", ParamKind::text, true}}, "Done", only_text<api::RemoveGame>("game"), write_done)}};
 }
 

@@ -51,19 +51,18 @@ Json write_rescanned(const std::vector<library::Problem>& missing_roots) {
 
 MethodGroup library_methods() {
   return {kSchemas,
-          {{"library.verify",
+          {{api::VerifyGame::kMethod,
             "Compares every file of an installed game with its version's hashes; answers when that is done, and stops "
             "when the connection is closed first",
             {{"game", ParamKind::text, true}, {"repair", ParamKind::flag}, {"rate", ParamKind::count}},
             "Verdict",
             verify_game},
-           command_method<api::GetLimits>("limits.get", "The limits on chunk payload, bytes a second; 0: none", {},
-                                          "Limits", no_params<api::GetLimits>, write_limits),
-           command_method<api::SetLimits>("limits.set", "Changes the limits for this run; what is left out stays",
+           command_method<api::GetLimits>("The limits on chunk payload, bytes a second; 0: none", {}, "Limits",
+                                          no_params<api::GetLimits>, write_limits),
+           command_method<api::SetLimits>("Changes the limits for this run; what is left out stays",
                                           {{"up", ParamKind::count}, {"down", ParamKind::count}}, "Limits", read_limits,
                                           write_limits),
            command_method<api::Rescan>(
-               "library.rescan",
                "Looks at one game, or all, anew, or makes a changed game a version of its own; answers when each has "
                "its verdict",
                {{"game", ParamKind::text}, {"publish", ParamKind::flag}}, "Rescanned", read_rescan, write_rescanned)}};

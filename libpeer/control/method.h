@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -32,7 +33,7 @@ struct MethodContext {
 using MethodHandler = std::function<void(MethodContext&, const Json& params, Answer)>;
 
 struct Method {
-  const char* name;
+  std::string_view name;
   const char* summary;
   std::vector<Param> params;
   const char* result;  ///< the name of the schema of its answer
@@ -62,12 +63,11 @@ void send_command(MethodContext& context, C command, Answer answer, Write write)
 
 /// The method of command C: `read` makes the command from the parameters, `write` makes JSON from the reply.
 template <class C, class Read, class Write>
-Method command_method(const char* name, const char* summary, std::vector<Param> params, const char* result, Read read,
-                      Write write) {
+Method command_method(const char* summary, std::vector<Param> params, const char* result, Read read, Write write) {
   auto handler = [read, write](MethodContext& context, const Json& given, Answer answer) {
     send_command(context, C(read(given)), std::move(answer), write);
   };
-  return {name, summary, std::move(params), result, std::move(handler)};
+  return {C::kMethod, summary, std::move(params), result, std::move(handler)};
 }
 
 /// The `read` of a command without parameters.

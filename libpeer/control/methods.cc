@@ -28,7 +28,7 @@ void dispatch(MethodContext& context, const Call& call, Answer answer) {
     return answer(
         std::unexpected(RpcError{kMethodNotFound, "there is no method '" + call.method + "'", ErrorCode::invalid}));
   }
-  const RpcResult params = checked_params(method->name, method->params, call.params);
+  const RpcResult params = checked_params(call.method, method->params, call.params);
   if (!params) return answer(std::unexpected(params.error()));
   method->handler(context, *params, std::move(answer));
 }

@@ -1,5 +1,6 @@
 #include "libpeer/control/openrpc.h"
 
+#include "libpeer/control/client_methods.h"
 #include "libpeer/control/event_json.h"
 #include "libpeer/control/methods.h"
 
@@ -66,7 +67,7 @@ Json openrpc_document(const std::string& version) {
 
 MethodGroup openrpc_methods() {
   auto discover = [](MethodContext& context, const Json&, Answer answer) { answer(openrpc_document(context.version)); };
-  return {kOwnSchema, {{"rpc.discover", "This document", {}, "OpenRpc", discover}}};
+  return {kOwnSchema, {{kDiscover.name, "This document", {}, "OpenRpc", discover}}};
 }
 
 }  // namespace peer::control

@@ -62,8 +62,8 @@ Json write_pairing(const api::Pairing& pairing) {
 
 /// The method of a command whose only parameter is `peer`.
 template <class C, class Write>
-Method peer_method(const char* name, const char* summary, const char* result, Write write) {
-  return command_method<C>(name, summary, {{"peer", ParamKind::text, true}}, result, only_text<C>("peer"), write);
+Method peer_method(const char* summary, const char* result, Write write) {
+  return command_method<C>(summary, {{"peer", ParamKind::text, true}}, result, only_text<C>("peer"), write);
 }
 
 }  // namespace
@@ -71,23 +71,19 @@ Method peer_method(const char* name, const char* summary, const char* result, Wr
 MethodGroup peers_methods() {
   return {
       kSchemas,
-      {command_method<api::ListPeers>("peers.list", "All peers known", {}, "Peers", no_params<api::ListPeers>,
-                                      write_peers),
-       command_method<api::ConnectPeer>(
-           "peers.connect", "Adds a peer for this run and dials it; answers after the first attempt",
-           {{"address", ParamKind::text, true}}, "Peer", only_text<api::ConnectPeer>("address"), write_peer),
-       peer_method<api::DisconnectPeer>("peers.disconnect",
-                                        "Says goodbye to a peer, and dials it no more if peers.connect added it",
+      {command_method<api::ListPeers>("All peers known", {}, "Peers", no_params<api::ListPeers>, write_peers),
+       command_method<api::ConnectPeer>("Adds a peer for this run and dials it; answers after the first attempt",
+                                        {{"address", ParamKind::text, true}}, "Peer",
+                                        only_text<api::ConnectPeer>("address"), write_peer),
+       peer_method<api::DisconnectPeer>("Says goodbye to a peer, and dials it no more if peers.connect added it",
                                         "Disconnected", write_disconnected),
-       peer_method<api::BanPeer>("peers.ban", "Deals with a peer no more, by its id and over restarts", "Done",
-                                 write_done),
-       peer_method<api::UnbanPeer>("peers.unban", "Lifts a ban", "Done", write_done),
+       peer_method<api::BanPeer>("Deals with a peer no more, by its id and over restarts", "Done", write_done),
+       peer_method<api::UnbanPeer>("Lifts a ban", "Done", write_done),
        peer_method<api::PairPeer>(
-           "peers.pair",
            "Pairs a peer, by its id and over restarts: in paired mode those that both sides have paired are dealt with",
            "Pairing", write_pairing),
-       peer_method<api::UnpairPeer>("peers.unpair", "Forgets a pairing; in paired mode the session with that peer ends",
-                                    "Pairing", write_pairing)}};
+       peer_method<api::UnpairPeer>("Forgets a pairing; in paired mode the session with that peer ends", "Pairing",
+                                    write_pairing)}};
 }
 
 }  // namespace peer::control

@@ -61,18 +61,15 @@ void fail_service(MethodContext& context, const Json& params, Answer answer) {
 MethodGroup runtime_methods() {
   MethodGroup group{
       kSchemas,
-      {command_method<api::GetMetrics>("metrics", "Figures for Prometheus, in its text format", {}, "Metrics",
+      {command_method<api::GetMetrics>("Figures for Prometheus, in its text format", {}, "Metrics",
                                        no_params<api::GetMetrics>, write_metrics),
        command_method<api::Diagnose>(
-           "doctor",
            "Looks at what has to be right on this machine; writes and deletes 64 MiB in the first library root", {},
            "Findings", no_params<api::Diagnose>, write_findings),
-       command_method<api::ListTasks>("runtime.tasks", "Every task that is alive", {}, "Tasks",
-                                      no_params<api::ListTasks>, write_tasks),
-       command_method<api::Shutdown>("runtime.shutdown", "Stops the daemon cleanly", {}, "Done",
-                                     no_params<api::Shutdown>, write_done)}};
+       command_method<api::ListTasks>("Every task that is alive", {}, "Tasks", no_params<api::ListTasks>, write_tasks),
+       command_method<api::Shutdown>("Stops the daemon cleanly", {}, "Done", no_params<api::Shutdown>, write_done)}};
 #if PEERD_TEST_HOOKS
-  group.methods.push_back({"debug.fail",
+  group.methods.push_back({api::FailService::kMethod,
                            "Makes a service fail where it stands; only in test builds",
                            {{"service", ParamKind::text, true}, {"how", ParamKind::text, true}},
                            "Done",

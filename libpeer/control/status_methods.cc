@@ -66,6 +66,8 @@ void get_status(MethodContext& context, const Json&, Answer answer) {
 
 }  // namespace
 
-MethodGroup status_methods() { return {kSchemas, {{"status", "How the daemon is", {}, "Status", get_status}}}; }
+MethodGroup status_methods() {
+  return {kSchemas, {{api::GetStatus::kMethod, "How the daemon is", {}, "Status", get_status}}};
+}
 
 }  // namespace peer::control

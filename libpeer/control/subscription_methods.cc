@@ -1,6 +1,7 @@
 // The methods events.*: they concern the connection that they arrive on, not the peer.
 #include "libpeer/base/nearest.h"
 #include "libpeer/control/client_events.h"
+#include "libpeer/control/client_methods.h"
 #include "libpeer/control/events.h"
 #include "libpeer/control/method.h"
 
@@ -40,12 +41,12 @@ void unsubscribe(MethodContext& context, const Json&, Answer answer) { answer(co
 
 MethodGroup subscription_methods() {
   return {kSchemas,
-          {{"events.subscribe",
+          {{kSubscribe.name,
             "Sends events on this connection from now on, after the kept ones that follow `since`",
             {{"since", ParamKind::count}, {"only", ParamKind::texts}},
             "Subscription",
             subscribe},
-           {"events.unsubscribe", "Sends no more events", {}, "Unsubscribed", unsubscribe}}};
+           {kUnsubscribe.name, "Sends no more events", {}, "Unsubscribed", unsubscribe}}};
 }
 
 }  // namespace peer::control
