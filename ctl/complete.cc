@@ -7,6 +7,7 @@
 #include "ctl/session.h"
 #include "ctl/text/format.h"
 #include "libpeer/control/client_events.h"
+#include "libpeer/control/client_methods.h"
 
 namespace peer::ctl {
 namespace {
@@ -64,14 +65,6 @@ std::vector<std::string> peers(Session& session) {
   return names;
 }
 
-std::vector<std::string> methods(Session& session) {
-  std::vector<std::string> names;
-  const auto document = session.call("rpc.discover");
-  if (!document) return names;
-  for (const Json& method : document->at("methods")) names.push_back(method.at("name"));
-  return names;
-}
-
 }  // namespace
 
 int run_complete(Session& session) {
@@ -86,7 +79,9 @@ int run_complete(Session& session) {
   if (kind == "remote-games") names = games(session, "remote");
   if (kind == "downloads") names = downloads(session);
   if (kind == "peers") names = peers(session);
-  if (kind == "methods") names = methods(session);
+  if (kind == "methods") {
+    for (const control::MethodName& method : control::method_names()) names.emplace_back(method.name);
+  }
   if (const std::string text = lines(names); !text.empty()) session.say(text);
   return kDone;
 }
