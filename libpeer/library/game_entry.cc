@@ -11,4 +11,20 @@ GameEntry::GameEntry(std::string directory_name, std::string library_root)
   shown.root = root;
 }
 
+LocalGame describe(const GameEntry& entry, const ScannedGame& scan, GameState state) {
+  LocalGame game;
+  game.id = entry.shown.id;
+  game.root = entry.root;
+  game.state = state;
+  game.size = scan.size;
+  game.files = scan.files.size();
+  game.downloaded = entry.record != nullptr;
+  game.problems = scan.problems;
+  for (const std::string& root : entry.shadowed_roots) {
+    game.problems.push_back(
+        {protocol::printable(root + "/" + entry.name), "is ignored: the game in " + entry.root + " is used"});
+  }
+  return game;
+}
+
 }  // namespace peer::library

@@ -9,10 +9,11 @@
 #include <vector>
 
 #include "libpeer/library/installed.h"
-#include "libpeer/library/permits.h"
+#include "libpeer/library/scan.h"
 #include "libpeer/library/scan_schedule.h"
 #include "libpeer/library/snapshot.h"
 #include "libpeer/runtime/cancellation.h"
+#include "libpeer/runtime/semaphore.h"
 
 namespace peer::library {
 
@@ -29,11 +30,14 @@ struct GameEntry {
   bool mismatch_reported = false;                  ///< a reader found content that does not match what is shown
   std::shared_ptr<const InstalledRecord> record;   ///< null: the game is an own game
   store::FileStamp ignored_record{};               ///< stamp of a record of which no chunk is left
-  Permits turn{1};                                 ///< held by a scan or an adoption: one at a time
+  runtime::Semaphore turn{1};                      ///< held by a scan or an adoption: one at a time
   runtime::CancellationSource* running = nullptr;  ///< cancels the scan that holds the turn
   ScanSchedule schedule;
   FutureTimestamps future_timestamps;
   int root_failures = 0;  ///< consecutive scans that could not open the root
 };
+
+/// What to show of the game after a scan, without an offered version.
+LocalGame describe(const GameEntry& entry, const ScannedGame& scan, GameState state);
 
 }  // namespace peer::library

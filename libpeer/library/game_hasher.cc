@@ -28,8 +28,8 @@ GameHashRun::GameHashRun(GameEntry& game, std::shared_ptr<const ScannedGame> sca
 }
 
 runtime::Task<void> GameHasher::hash(GameHashRun& run, runtime::CancellationToken token) {
-  RootPermits& permits = permits_[run.entry.root];
-  const Permit permit = co_await permits.games.acquire(token);
+  RootLimits& limits = limits_[run.entry.root];
+  const runtime::SemaphoreUnits turn = co_await limits.games.acquire(1, token);
   {
     runtime::Scope streams(scope_, "hash " + run.entry.shown.id, token);
     for (std::size_t i = 0; i < std::min(kStreams, run.work.files.size()); ++i) {
@@ -44,10 +44,10 @@ runtime::Task<void> GameHasher::hash(GameHashRun& run, runtime::CancellationToke
 
 runtime::Task<void> GameHasher::run_stream(GameHasher* self, GameHashRun* run, runtime::CancellationToken token) {
   HashStream reader(self->disk_, run->work, self->bytes_read_);
-  Permits& streams = self->permits_[run->entry.root].streams;
+  runtime::Semaphore& streams = self->limits_[run->entry.root].streams;
   for (bool done = false; !done;) {
     {
-      const Permit permit = co_await streams.acquire(token);
+      const runtime::SemaphoreUnits turn = co_await streams.acquire(1, token);
       const auto job = [&reader, now = self->options_.wall_clock()](const runtime::StopFlag& stop) {
         return reader.run(now, stop);
       };

@@ -15,8 +15,8 @@
 #include "libpeer/library/game_table.h"
 #include "libpeer/library/hash_cache.h"
 #include "libpeer/library/hash_stream.h"
-#include "libpeer/library/permits.h"
 #include "libpeer/runtime/scope.h"
+#include "libpeer/runtime/semaphore.h"
 
 namespace peer::library {
 
@@ -54,9 +54,9 @@ class GameHasher {
   std::uint64_t bytes_read() const noexcept { return bytes_read_.load(std::memory_order_relaxed); }
 
  private:
-  struct RootPermits {
-    Permits games{kGames};
-    Permits streams{kStreams};
+  struct RootLimits {
+    runtime::Semaphore games{kGames};
+    runtime::Semaphore streams{kStreams};
   };
 
   static runtime::Task<void> run_stream(GameHasher* self, GameHashRun* run, runtime::CancellationToken token);
@@ -69,7 +69,7 @@ class GameHasher {
   const LibraryOptions& options_;
   HashCache& cache_;
   GameTable& games_;
-  std::map<std::string, RootPermits> permits_;
+  std::map<std::string, RootLimits> limits_;
   std::atomic<std::uint64_t> bytes_read_ = 0;
 };
 

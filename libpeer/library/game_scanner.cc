@@ -11,22 +11,6 @@ namespace peer::library {
 
 namespace {
 
-LocalGame describe(const GameEntry& entry, const ScannedGame& scan, GameState state) {
-  LocalGame game;
-  game.id = entry.shown.id;
-  game.root = entry.root;
-  game.state = state;
-  game.size = scan.size;
-  game.files = scan.files.size();
-  game.downloaded = entry.record != nullptr;
-  game.problems = scan.problems;
-  for (const std::string& root : entry.shadowed_roots) {
-    game.problems.push_back(
-        {protocol::printable(root + "/" + entry.name), "is ignored: the game in " + entry.root + " is used"});
-  }
-  return game;
-}
-
 /// Whether `offered` is the installed version, or, without a record, a complete version of an own game.
 bool is_version_of(const OfferedGame& offered, const InstalledRecord* record) {
   return record != nullptr ? record->version == offered.version : offered.intact.empty();
@@ -61,7 +45,7 @@ runtime::Task<void> GameScanner::scan(std::shared_ptr<GameEntry> entry, bool pat
   for (int tries = 0; tries < kMaxTries; ++tries) {
     RescanAfter again;
     {
-      const Permit turn = co_await entry->turn.acquire(token);
+      const runtime::SemaphoreUnits turn = co_await entry->turn.acquire(1, token);
       if (entry->removed) co_return;
       runtime::CancellationSource stop(token);
       const RunningScan running(games_, *entry, stop);
@@ -92,7 +76,7 @@ runtime::Task<GameScanner::RescanAfter> GameScanner::scan_once(GameEntry& entry,
   std::shared_ptr<const ScannedGame> scan;
   bool intact = false;
   {
-    const Permit permit = co_await scans_.acquire(token);
+    const runtime::SemaphoreUnits permit = co_await scans_.acquire(1, token);
     const Result<ScanResult> result = co_await scan_on_worker(entry, token);
     if (!result) co_return on_scan_failed(entry, result.error());
     if (!result->scan) co_return on_root_failed(entry, result->root_error);
@@ -129,7 +113,7 @@ runtime::Task<GameScanner::RescanAfter> GameScanner::offer_own(GameEntry& entry,
                                                                runtime::CancellationToken token) {
   KnownChunks known;
   {
-    const Permit permit = co_await scans_.acquire(token);
+    const runtime::SemaphoreUnits permit = co_await scans_.acquire(1, token);
     LocalGame game = describe(entry, *scan, GameState::hashing);
     // The previous version stays on offer while it is complete and the changed game is hashed as a new version.
     if (intact && !entry.cache_distrusted) game.offered = entry.shown.offered;

@@ -11,7 +11,7 @@
 #include "libpeer/library/game_hasher.h"
 #include "libpeer/library/game_table.h"
 #include "libpeer/library/hash_cache.h"
-#include "libpeer/library/permits.h"
+#include "libpeer/runtime/semaphore.h"
 
 namespace peer::library {
 
@@ -84,7 +84,7 @@ class GameScanner {
   HashCache& cache_;
   GameTable& games_;
   GameHasher hasher_;
-  Permits scans_{kScans};
+  runtime::Semaphore scans_{kScans};
 };
 
 }  // namespace peer::library

@@ -7,7 +7,7 @@
 #include "libpeer/library/root_monitor.h"
 #include "libpeer/library/watcher.h"
 #include "libpeer/protocol/path.h"
-#include "libpeer/runtime/sleep.h"
+#include "libpeer/runtime/with_scope.h"
 
 namespace peer::library {
 
@@ -54,7 +54,7 @@ runtime::Duration Library::Impl::start_due_scans(runtime::Scope& scans) {
   runtime::Duration wait = options.scan_interval;
   for (const auto& [name, entry] : games.entries()) {
     const std::optional<runtime::TimePoint> due =
-        entry->schedule.next(entry->turn.taken(), entry->shown.offered != nullptr);
+        entry->schedule.next(entry->turn.exhausted(), entry->shown.offered != nullptr);
     if (!due) continue;
     if (*due > now) {
       wait = std::min(wait, *due - now);
@@ -79,7 +79,7 @@ runtime::Task<void> Library::Impl::serve(runtime::Scope& scans) {
       co_await roots.list(token);
       catalogue.set_complete();
       for (const auto& [name, entry] : games.entries()) {
-        if (!entry->turn.taken()) entry->schedule.request(executor.now());
+        if (!entry->turn.exhausted()) entry->schedule.request(executor.now());
       }
       next_full_scan = executor.now() + options.scan_interval;
     } else if (executor.now() >= roots.next_listing()) {
@@ -92,8 +92,7 @@ runtime::Task<void> Library::Impl::serve(runtime::Scope& scans) {
     const runtime::TimePoint now = executor.now();
     const runtime::Duration wait =
         std::min({due, next_full_scan - now, roots.next_listing() - now, roots.next_missing_check() - now});
-    const auto changed = [this](runtime::CancellationToken limited) { return games.schedule_changed().wait(limited); };
-    co_await runtime::with_timeout(executor, wait, changed, token);
+    co_await games.schedule_changed().wait_for(executor, wait, token);
   }
 }
 
@@ -104,16 +103,8 @@ Library::Library(runtime::Scope& scope, store::Disk& disk, runtime::Workers& wor
 Library::~Library() = default;
 
 runtime::Task<void> Library::run(runtime::CancellationToken token) {
-  runtime::Scope scans(impl_->scope, "library", token);
-  std::exception_ptr end;
-  try {
-    co_await impl_->serve(scans);
-  } catch (...) {
-    end = std::current_exception();
-  }
-  scans.request_stop();
-  co_await scans.join();
-  std::rethrow_exception(end);
+  const auto serve = [this](runtime::Scope& scans) { return impl_->serve(scans); };
+  co_await runtime::with_scope(impl_->scope, "library", serve, token);
 }
 
 std::shared_ptr<const Snapshot> Library::snapshot() const { return impl_->catalogue.snapshot(); }
@@ -147,13 +138,13 @@ runtime::Task<Result<void>> Library::adopt(std::string game, protocol::ManifestD
     co_return fail(ErrorCode::invalid, "'" + protocol::printable(game) + "' " + *illegal);
   }
   std::shared_ptr<GameEntry> entry;
-  Permit turn;
+  runtime::SemaphoreUnits turn;
   for (;;) {
     entry = impl_->games.entry_to_adopt(game);
     if (entry->running != nullptr) entry->running->request();  // it scans the previous content
-    Permit acquired = co_await entry->turn.acquire(token);
+    runtime::SemaphoreUnits acquired = co_await entry->turn.acquire(1, token);
     if (entry->removed) continue;
-    turn.swap(acquired);
+    turn = std::move(acquired);
     break;
   }
   const auto install = [this, root = entry->root, &game, &document](const runtime::StopFlag&) {
