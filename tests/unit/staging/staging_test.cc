@@ -43,8 +43,8 @@ Result<void> write(Staging& staging, const SampleGame& game, std::size_t first, 
   return staging.write(ChunkBatch{first, count, bytes}, written);
 }
 
-/// Whatever have() claims lies there. Returns how many chunks that is.
-std::size_t check_had(Staging& staging, const MemoryDisk& disk, const SampleGame& game) {
+/// Checks that the chunks in have() are on the disk. Returns their number.
+std::size_t check_have(Staging& staging, const MemoryDisk& disk, const SampleGame& game) {
   std::size_t count = 0;
   const std::vector<bool> have = staging.have();
   for (std::size_t i = 0; i < have.size(); ++i) {
@@ -59,7 +59,7 @@ std::size_t check_had(Staging& staging, const MemoryDisk& disk, const SampleGame
   return count;
 }
 
-/// Fetches what is missing, in small steps, and publishes.
+/// Writes the missing chunks in small steps, and publishes.
 Result<void> complete(store::Disk& disk, const SampleGame& game) {
   auto staging = open(disk, game);
   if (!staging) return std::unexpected(staging.error());
@@ -83,14 +83,14 @@ void put_old_game(MemoryDisk& disk) {
 
 }  // namespace
 
-TEST_CASE("A download is staged, logged and published whole", "[staging]") {
+TEST_CASE("staging: a download is staged, logged and published completely", "[staging]") {
   MemoryDisk disk;
   disk.make_directories(kRoot);
   const SampleGame game = new_game();
   {
     const Opened staging = open(disk, game);
     REQUIRE(staging.has_value());
-    CHECK(check_had(**staging, disk, game) == 0);
+    CHECK(check_have(**staging, disk, game) == 0);
     REQUIRE(write(**staging, game, 0, 3).has_value());
     CHECK((*staging)->unlogged_bytes() == game.bytes(0, 3).size());
     REQUIRE((*staging)->checkpoint().has_value());
@@ -115,7 +115,7 @@ TEST_CASE("A download is staged, logged and published whole", "[staging]") {
   CHECK(disk.open_files() == 0);
 }
 
-TEST_CASE("On a file system that keeps removed files while they are open, a download is published and its stage goes",
+TEST_CASE("staging: a download is published and its stage removed on a file system that keeps open files after removal",
           "[staging]") {
   for (const bool update : {false, true}) {
     INFO("update " << update);
@@ -139,7 +139,7 @@ TEST_CASE("On a file system that keeps removed files while they are open, a down
   }
 }
 
-TEST_CASE("A stage in which a reader has a file open gives way to another version", "[staging]") {
+TEST_CASE("staging: a stage in which a reader has a file open can be replaced by another version", "[staging]") {
   MemoryDisk disk;
   disk.set_hides_open_files(true);
   disk.make_directories(kRoot);
@@ -157,7 +157,7 @@ TEST_CASE("A stage in which a reader has a file open gives way to another versio
   CHECK(disk.tree("/lib/.peerd/staging").empty());
 }
 
-TEST_CASE("An update changes places with the old game, which is kept", "[staging]") {
+TEST_CASE("staging: an update changes places with the old game, which is kept", "[staging]") {
   for (const bool exchange : {true, false}) {
     INFO("exchange " << exchange);
     MemoryDisk disk;
@@ -167,14 +167,13 @@ TEST_CASE("An update changes places with the old game, which is kept", "[staging
     CHECK(new_game().is_at(disk, "/lib/game"));
     CHECK(old_game().is_at(disk, "/lib/.peerd/replaced/game/1"));
     REQUIRE(complete(disk, old_game()).has_value());
-    CHECK(disk.tree("/lib/.peerd/replaced/game/").front() ==
-          "1/");  // what was installed and is unchanged need not be kept
+    CHECK(disk.tree("/lib/.peerd/replaced/game/").front() == "1/");  // an unchanged installed version is not kept
     CHECK_FALSE(disk.exists("/lib/.peerd/replaced/game/2"));
     CHECK(disk.tree("/lib/.peerd/staging").empty());
   }
 }
 
-TEST_CASE("A wrong chunk is refused, and what stands before it counts", "[staging]") {
+TEST_CASE("staging: a wrong chunk is refused, and the chunks before it count", "[staging]") {
   MemoryDisk disk;
   disk.make_directories(kRoot);
   const SampleGame game = new_game();
@@ -186,13 +185,14 @@ TEST_CASE("A wrong chunk is refused, and what stands before it counts", "[stagin
   REQUIRE_FALSE(done.has_value());
   CHECK(done.error().code == ErrorCode::invalid);
   CHECK(written == 2);
-  CHECK(check_had(**staging, disk, game) == 2);
+  CHECK(check_have(**staging, disk, game) == 2);
   bytes.resize(100);
   CHECK_FALSE((*staging)->write(ChunkBatch{0, 3, bytes}, written).has_value());
   CHECK(written == 0);
 }
 
-TEST_CASE("A clean stop is believed, after an unclean one what is right is found by hashing", "[staging]") {
+TEST_CASE("staging: after a clean stop the log is trusted, after an unclean stop correct chunks are found by hashing",
+          "[staging]") {
   MemoryDisk disk;
   disk.make_directories(kRoot);
   const SampleGame game = new_game();
@@ -204,13 +204,13 @@ TEST_CASE("A clean stop is believed, after an unclean one what is right is found
   const std::uint64_t before = disk.bytes_read();
   {
     const Opened staging = open(disk, game);
-    CHECK(check_had(**staging, disk, game) == 3);
+    CHECK(check_have(**staging, disk, game) == 3);
     CHECK(disk.bytes_read() - before < 2000);  // the log and the document
     REQUIRE(write(**staging, game, 4, 1).has_value());
   }
   {
     const Opened staging = open(disk, game);
-    CHECK(check_had(**staging, disk, game) == 4);
+    CHECK(check_have(**staging, disk, game) == 4);
     const auto document = Staging::stored_document(disk, kRoot, kGame, game.version);
     REQUIRE(document.has_value());
     REQUIRE(*document != nullptr);
@@ -218,14 +218,14 @@ TEST_CASE("A clean stop is believed, after an unclean one what is right is found
     CHECK(*Staging::stored_document(disk, kRoot, kGame, old_game().version) == nullptr);
     CHECK(*Staging::stored_document(disk, kRoot, "other", game.version) == nullptr);
   }
-  const Opened other = open(disk, old_game());  // another version: from the beginning
+  const Opened other = open(disk, old_game());  // another version starts from the beginning
   REQUIRE(other.has_value());
-  CHECK(check_had(**other, disk, old_game()) == 0);
+  CHECK(check_have(**other, disk, old_game()) == 0);
   CHECK(staging::discard_staging(disk, kRoot, kGame).has_value());
   CHECK(disk.tree("/lib/.peerd/staging").empty());
 }
 
-TEST_CASE("Whenever the power goes, nothing wrong counts, nothing is lost, and the download can be completed",
+TEST_CASE("staging: after a power cut no wrong chunk counts, nothing is lost, and the download can be completed",
           "[staging]") {
   const SampleGame game = new_game();
   for (const bool update : {false, true}) {
@@ -263,7 +263,7 @@ TEST_CASE("Whenever the power goes, nothing wrong counts, nothing is lost, and t
           {
             const Opened staging = open(disk, game);
             REQUIRE(staging.has_value());
-            check_had(**staging, disk, game);
+            check_have(**staging, disk, game);
           }
           REQUIRE(complete(disk, game).has_value());
           if (update) REQUIRE(old_game().is_at(disk, "/lib/.peerd/replaced/game/1"));
@@ -276,8 +276,9 @@ TEST_CASE("Whenever the power goes, nothing wrong counts, nothing is lost, and t
   }
 }
 
-TEST_CASE("Whichever call fails, the next attempt completes, and a failed sync is not retried on the same file",
-          "[staging]") {
+TEST_CASE(
+    "staging: whichever disk call fails, the next attempt completes, and no failed sync is retried on the same file",
+    "[staging]") {
   const SampleGame game = new_game();
   for (const int error : {EIO, ENOSPC}) {
     for (std::uint64_t fault = 0;; ++fault) {
@@ -312,7 +313,8 @@ TEST_CASE("Whichever call fails, the next attempt completes, and a failed sync i
   }
 }
 
-TEST_CASE("A full disk is a named error, and the same staging goes on when there is room", "[staging]") {
+TEST_CASE("staging: a full disk is reported as no_space, and the same staging continues when there is room",
+          "[staging]") {
   MemoryDisk disk;
   disk.make_directories(kRoot);
   const SampleGame game = new_game();
@@ -323,14 +325,14 @@ TEST_CASE("A full disk is a named error, and the same staging goes on when there
   REQUIRE_FALSE(full.has_value());
   CHECK(full.error().code == ErrorCode::no_space);
   REQUIRE((*staging)->checkpoint().has_value());
-  CHECK(check_had(**staging, disk, game) == 1);
+  CHECK(check_have(**staging, disk, game) == 1);
   disk.set_capacity(std::uint64_t{1} << 40);
   REQUIRE(write(**staging, game, 1, game.manifest().chunks.size() - 1).has_value());
   REQUIRE((*staging)->publish(nullptr).has_value());
   CHECK(game.is_at(disk, "/lib/game"));
 }
 
-TEST_CASE("Links that someone else puts into the staging lead nowhere", "[staging]") {
+TEST_CASE("staging: links that another program puts into the staging are not followed", "[staging]") {
   MemoryDisk disk;
   disk.make_directories(kRoot);
   disk.write("/outside/victim", "untouched");
@@ -339,24 +341,24 @@ TEST_CASE("Links that someone else puts into the staging lead nowhere", "[stagin
     REQUIRE(open(disk, game).has_value());
   }
   const std::string tree = "/lib/.peerd/staging/game/tree";
-  SECTION("in a directory's place") {
+  SECTION("instead of a directory") {
     disk.make_symlink(tree + "/data", "/outside");
     const Opened staging = open(disk, game);
     if (staging) CHECK_FALSE(write(**staging, game, 1, 3).has_value());
   }
-  SECTION("in a file's place, before the staging is opened") {
+  SECTION("instead of a file, before the staging is opened") {
     disk.make_symlink(tree + "/readme", "/outside/victim");
     REQUIRE(complete(disk, game).has_value());
     CHECK(game.is_at(disk, "/lib/game"));
   }
-  SECTION("in a file's place, while it is open") {
+  SECTION("instead of a file, while the staging is open") {
     const Opened staging = open(disk, game);
     disk.make_symlink(tree + "/readme", "/outside/victim");
     disk.make_symlink(tree + "/data", "/outside");
     for (std::size_t i = 0; i < game.manifest().chunks.size(); ++i) static_cast<void>(write(**staging, game, i, 1));
     static_cast<void>((*staging)->checkpoint());
   }
-  SECTION("in .peerd's place") {
+  SECTION("instead of .peerd") {
     disk.remove("/lib/.peerd");
     disk.make_symlink("/lib/.peerd", "/outside");
     CHECK_FALSE(open(disk, game).has_value());
@@ -365,7 +367,7 @@ TEST_CASE("Links that someone else puts into the staging lead nowhere", "[stagin
   CHECK(disk.read("/outside/victim") == "untouched");
 }
 
-TEST_CASE("A game that is a symlink or no directory is not replaced", "[staging]") {
+TEST_CASE("staging: a game that is a symlink or not a directory is not replaced", "[staging]") {
   MemoryDisk disk;
   disk.make_directories("/elsewhere/game");
   disk.make_directories(kRoot);
@@ -381,7 +383,7 @@ TEST_CASE("A game that is a symlink or no directory is not replaced", "[staging]
       Staging::open(disk, kRoot, "../x", new_game().version, new_game().document, runtime::StopFlag()).has_value());
 }
 
-TEST_CASE("A game that is a mount point, or that this user may not change, is not replaced", "[staging]") {
+TEST_CASE("staging: a game that is a mount point, or that this user may not change, is not replaced", "[staging]") {
   MemoryDisk disk;
   put_old_game(disk);
   const auto before = disk.tree("/lib/game");
@@ -401,7 +403,7 @@ TEST_CASE("A game that is a mount point, or that this user may not change, is no
   CHECK(disk.tree("/lib/game") == before);
 }
 
-TEST_CASE("A damaged journal costs nothing: all of the stage is kept", "[staging]") {
+TEST_CASE("staging: with a damaged journal the whole stage is kept", "[staging]") {
   MemoryDisk disk;
   put_old_game(disk);
   disk.write("/lib/.peerd/staging/game/journal", "exchange one 2\n");
@@ -411,7 +413,7 @@ TEST_CASE("A damaged journal costs nothing: all of the stage is kept", "[staging
   CHECK(disk.tree("/lib/.peerd/staging").empty());
 }
 
-TEST_CASE("Several threads write while another makes checkpoints", "[staging]") {
+TEST_CASE("staging: several threads can write while another makes checkpoints", "[staging]") {
   const test::TempDirectory directory;
   const auto disk = store::posix_disk();
   std::map<std::string, std::size_t> sizes{{"big", 8 * protocol::kChunkSize + 1}, {"other", 3 * protocol::kChunkSize}};
@@ -447,7 +449,7 @@ TEST_CASE("Several threads write while another makes checkpoints", "[staging]") 
   }
 }
 
-TEST_CASE("A game that no download installed is kept where that was asked for, and the stage stays", "[staging]") {
+TEST_CASE("staging: an own game is kept if requested, and the stage stays", "[staging]") {
   for (const bool exchange : {true, false}) {
     MemoryDisk disk;
     disk.set_exchange_supported(exchange);
@@ -457,7 +459,7 @@ TEST_CASE("A game that no download installed is kept where that was asked for, a
       const Opened staging = open(disk, game);
       REQUIRE(staging.has_value());
       REQUIRE(write(**staging, game, 0, game.manifest().chunks.size()).has_value());
-      put_old_game(disk);  // it appears meanwhile
+      put_old_game(disk);  // it appears during the download
       const auto published = (*staging)->publish(nullptr, true);
       REQUIRE_FALSE(published.has_value());
       CHECK(published.error().code == ErrorCode::refused);
@@ -465,10 +467,11 @@ TEST_CASE("A game that no download installed is kept where that was asked for, a
       CHECK((*staging)->close_cleanly().has_value());
     }
     CHECK(old_game().is_at(disk, "/lib/game"));
-    // By hand it can be replaced, without another byte, and is kept aside; what a download installed gives way.
+    // A manual download replaces it without fetching anything, and keeps it in .peerd/replaced. An installed game is
+    // replaced even with keep_own.
     const Opened again = open(disk, game);
     REQUIRE(again.has_value());
-    CHECK(check_had(**again, disk, game) == game.manifest().chunks.size());
+    CHECK(check_have(**again, disk, game) == game.manifest().chunks.size());
     REQUIRE((*again)->publish(nullptr).has_value());
     CHECK(disk.exists("/lib/.peerd/replaced/game/1/gone"));
     const SampleGame update = old_game();
