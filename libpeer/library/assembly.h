@@ -45,7 +45,7 @@ struct InstalledMatch {
 InstalledMatch match_installed(const ScannedGame& scan, const KnownChunks& known, const InstalledRecord& record,
                                std::shared_ptr<const OfferedGame> shown);
 
-/// Fails: invalid, when the manifest breaks a rule or limit.
+/// Makes the manifest and the offered version. Fails: invalid if the manifest breaks a rule or limit.
 Result<std::shared_ptr<const OfferedGame>> assemble(const ScannedGame& scan, KnownChunks known);
 
 /// Makes the offered version of a game that was just installed under `root`. Fails: disk_error, naming the first file

@@ -24,7 +24,7 @@ struct GameEntry {
   const std::string root;
   std::vector<std::string> shadowed_roots;         ///< later roots with a game of the same name
   LocalGame shown;                                 ///< what the catalogue shows
-  std::uint64_t added_at_listing = 0;              ///< number of the last listing that had begun when it was added
+  std::uint64_t added_at_listing = 0;              ///< number of the latest listing at that time
   bool removed = false;                            ///< no longer in the library; a running scan must show nothing
   bool cache_distrusted = false;                   ///< the cached hashes may be wrong: hash every file again
   bool mismatch_reported = false;                  ///< a reader found content that does not match what is shown

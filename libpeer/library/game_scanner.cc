@@ -57,7 +57,7 @@ runtime::Task<void> GameScanner::scan(std::shared_ptr<GameEntry> entry, bool pat
         if (token.requested() || !stop.token().requested()) throw;
         superseded = true;
       }
-      if (!superseded) {  // otherwise whoever superseded it has scheduled the next scan
+      if (!superseded) {  // otherwise the call that superseded it has scheduled the next scan
         entry->schedule.clear_request();
         if (again) entry->schedule.request(executor.now() + *again);
         if (again) games_.schedule_changed().set();
@@ -115,7 +115,7 @@ runtime::Task<GameScanner::RescanAfter> GameScanner::offer_own(GameEntry& entry,
   {
     const runtime::SemaphoreUnits permit = co_await scans_.acquire(1, token);
     LocalGame game = describe(entry, *scan, GameState::hashing);
-    // The previous version stays on offer while it is complete and the changed game is hashed as a new version.
+    // A changed game is hashed as a new version. Meanwhile the previous version remains offered if it is complete.
     if (intact && !entry.cache_distrusted) game.offered = entry.shown.offered;
     games_.show(entry, std::move(game));
     if (const RescanAfter again = time_to_rest(entry, *scan, true)) co_return again;

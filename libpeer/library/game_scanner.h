@@ -1,7 +1,7 @@
 // GameScanner: scans one game, hashes what the cache does not know, and decides what is offered of it.
 //
 // A scan ends with the game shown as ready, modified, unshareable or damaged, or as hashing with a time for the next
-// scan. Loop: the library's. Cancel: between jobs; what was hashed by then is in the cache.
+// scan. Loop: the library's. Cancel: between jobs; hashes that are complete by then are in the cache.
 #pragma once
 
 #include <memory>
@@ -62,7 +62,8 @@ class GameScanner {
                                                   const KnownChunks& known, runtime::CancellationToken token);
   runtime::Task<KnownChunks> consult_cache(GameEntry& entry, std::shared_ptr<const ScannedGame> scan,
                                            runtime::CancellationToken token);
-  /// Hashes what `known` lacks. Returns nothing if `known` is now complete and the game did not change meanwhile.
+  /// Hashes the files that `known` lacks. Returns nothing if `known` is now complete and the game did not change
+  /// meanwhile.
   runtime::Task<std::optional<RescanAfter>> hash_missing(GameEntry& entry, std::shared_ptr<const ScannedGame> scan,
                                                          KnownChunks& known, runtime::CancellationToken token);
   runtime::Task<void> offer_assembled(GameEntry& entry, std::shared_ptr<const ScannedGame> scan, KnownChunks known,

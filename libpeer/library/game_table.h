@@ -29,16 +29,16 @@ class GameTable {
   /// Null if there is no such game.
   std::shared_ptr<GameEntry> find(const std::string& name) const;
 
-  /// Numbers a listing of the roots that begins now; games added after this moment are not lost if it misses them.
+  /// Returns the number of a listing that begins now. apply() keeps games that are added after this call.
   std::uint64_t begin_listing() noexcept { return ++listings_; }
-  /// Adds and removes games so that the table matches the listing with that number.
+  /// Adds and removes games so that the table matches the listing. `listing`: its number.
   void apply(const FoundGames& found, std::uint64_t listing);
   /// The entry for a game that a download put into the first root. It replaces a game of that name in a later root.
   std::shared_ptr<GameEntry> entry_to_adopt(const std::string& name);
   /// Cancels a running scan of the game, if it is still in the table, and removes it.
   void remove(const GameEntry& entry);
 
-  /// Shows the new state, unless the entry was removed. `within`: Catalogue::put()'s.
+  /// Shows the new state, unless the entry was removed. `within`: see Catalogue::put().
   void show(GameEntry& entry, LocalGame game, runtime::Duration within = Catalogue::kGather);
 
   /// Requests a scan of the game now.

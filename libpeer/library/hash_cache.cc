@@ -6,7 +6,7 @@
 
 namespace peer::library {
 
-// These functions are no coroutines: they only pass on the task of offload().
+// These functions are not coroutines: they return the task of offload().
 
 runtime::Task<Result<HashCache::Rows>> HashCache::load(std::string root, std::string game,
                                                        runtime::CancellationToken token) {

@@ -70,8 +70,8 @@ class Library {
 
   /// Stops offering the game and hashes it again: a file's content does not match its stamp.
   void withdraw(const std::string& game);
-  /// Scans the game again: a file could not be read as it was offered. An installed game stays on offer meanwhile; any
-  /// other game is withdrawn.
+  /// Scans the game again: a file could not be read as it was offered. An installed game remains offered meanwhile;
+  /// any other game is withdrawn.
   void report_mismatch(const std::string& game);
 
   /// Bytes of file content that were read for hashing. Loop: any thread.

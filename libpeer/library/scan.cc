@@ -37,7 +37,7 @@ class GameScan {
     }
   }
 
-  /// Takes the timestamps into account for ScannedGame::newest and future_mark.
+  /// Updates ScannedGame::newest and future_mark.
   void note_times(const FileInfo& info) {
     for (const std::int64_t time : {info.mtime, info.ctime}) {
       if (time <= now_) {

@@ -61,7 +61,7 @@ struct FoundGame {
 struct FailedRoot {
   std::string root;
   Error error;
-  bool missing() const noexcept;  ///< the directory does not exist; otherwise the error may pass
+  bool missing() const noexcept;  ///< the directory does not exist; otherwise the error may be temporary
 };
 
 struct FoundGames {

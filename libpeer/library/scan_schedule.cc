@@ -20,7 +20,7 @@ void ScanSchedule::on_scan_end(runtime::TimePoint begun, runtime::TimePoint now,
 
 std::optional<runtime::TimePoint> ScanSchedule::next(bool busy, bool offered) const noexcept {
   if (busy) return requested_;
-  // A game that is not offered has nothing to withdraw, so the scan at its time of rest is early enough.
+  // A change cannot withdraw a game that is not offered, so the requested scan is early enough.
   if (requested_ && !offered) return requested_;
   std::optional<runtime::TimePoint> next = requested_;
   const auto earlier = [&next](runtime::TimePoint at) {

@@ -56,10 +56,10 @@ class ScanSchedule {
   std::optional<runtime::TimePoint> requested_;
   ChangeDebounce changes_;
   std::optional<runtime::TimePoint> unwatched_;  ///< the next scan of a game that is only partly watched
-  runtime::TimePoint not_before_{};              ///< changes wait until then, so that scans use little of the time
+  runtime::TimePoint not_before_{};  ///< no change is scanned earlier, so that scanning stays a small share of the load
 };
 
-/// Decides when a game with timestamps in the future is at rest: when two scans far enough apart see the same ones.
+/// Decides when a game with timestamps in the future is at rest: when they stay the same for the settle time.
 class FutureTimestamps {
  public:
   /// `mark`: ScannedGame::future_mark. Returns how much longer the mark must stay the same; zero or less: at rest.

@@ -13,9 +13,9 @@ inline constexpr std::string_view kJournalName = "journal";
 enum class PublicationKind : std::uint8_t { install, exchange, rename };
 
 /// The text forms, and how recovery finds out whether the move happened:
-///   install 0 0         no game is replaced; the stage still has its tree or not
-///   exchange N INODE    ROOT/GAME has the inode of the new tree or not
-///   rename N 0          replaced/GAME/N exists or not
+///   install 0 0         no game is replaced; it happened if the stage has no tree
+///   exchange N INODE    it happened if ROOT/GAME has this inode, which is that of the new tree
+///   rename N 0          it happened at least in part if replaced/GAME/N exists
 struct PublicationJournal {
   PublicationKind kind = PublicationKind::install;
   std::uint64_t number = 0;  ///< N in replaced/GAME/N
