@@ -49,6 +49,13 @@ struct Machine {
   Watcher* watcher = nullptr;
 };
 
+/// File content that differs between chunks and seeds.
+inline std::string content(std::size_t size, char seed) {
+  std::string text(size, seed);
+  for (std::size_t i = 0; i < size; i += 251) text[i] = static_cast<char>(i >> 8);
+  return text;
+}
+
 /// A library that runs on the machine until stop().
 struct Life {
   explicit Life(Machine& m) : machine(m) {

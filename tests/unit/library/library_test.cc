@@ -9,12 +9,6 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-std::string content(std::size_t size, char seed) {
-  std::string text(size, seed);
-  for (std::size_t i = 0; i < size; i += 251) text[i] = static_cast<char>(i >> 8);
-  return text;
-}
-
 }  // namespace
 
 TEST_CASE("library: a game at rest is hashed and offered, and the next start does not read it") {
@@ -228,69 +222,6 @@ TEST_CASE("library: a game with timestamps in the future is at rest when two sca
   CHECK(life.library->bytes_read() == 0);
 }
 
-TEST_CASE("library: of two roots with the same game the first takes precedence") {
-  Machine machine;
-  machine.roots = {"/games", "/more"};
-  machine.disk.write("/games/g/f", "first");
-  machine.disk.write("/more/g/f", "second");
-  machine.disk.write("/more/h/f", "third");
-  Life life(machine);
-  life.start_and_run(1s);
-  CHECK(life.game("g")->root == "/games");
-  REQUIRE(life.game("g")->problems.size() == 1);
-  CHECK(life.game("g")->problems[0].path == "/more/g");
-  CHECK(life.game("h")->root == "/more");
-  CHECK(machine.log.size() == 1);
-  const Digest first = life.version("g");
-
-  machine.disk.remove("/games/g");
-  CHECK(life.rescan(std::nullopt));
-  CHECK(life.game("g")->root == "/more");
-  CHECK(life.game("g")->problems.empty());
-  CHECK(life.version("g") != first);
-}
-
-TEST_CASE("library: an unreadable root is logged once, and its games return without being read again") {
-  Machine machine;
-  machine.roots = {"/games", "/more"};
-  machine.disk.write("/more/g/f", "x");
-  Life life(machine);
-  life.start_and_run(1s);
-  machine.disk.on_call([](std::string_view operation, const std::string& path, std::uint64_t) {
-    return operation == "open" && path == "/more" ? EIO : 0;
-  });
-  SECTION("a short failure changes nothing") {
-    const int changes = life.changes;
-    machine.executor.advance(5min + 1s);
-    CHECK(machine.log.size() == 1);
-    machine.disk.on_call(nullptr);
-    machine.executor.advance(20s);
-    CHECK(life.changes <= changes + 3);  // the root is missing, then it is not
-    CHECK(life.offers == 1);
-  }
-  SECTION("after a long failure its games are damaged") {
-    machine.executor.advance(20min);
-    CHECK(life.state("g") == GameState::damaged);
-    CHECK_FALSE(life.game("g")->offered);
-    machine.disk.on_call(nullptr);
-    machine.executor.advance(5min);
-  }
-  SECTION("the games of a missing root are removed") {
-    machine.disk.on_call([](std::string_view operation, const std::string& path, std::uint64_t) {
-      return operation == "open" && path == "/more" ? ENOENT : 0;
-    });
-    machine.executor.advance(6min);
-    CHECK(life.library->snapshot()->games.empty());
-    CHECK(life.library->snapshot()->missing_roots.size() == 1);
-    machine.disk.on_call(nullptr);
-    machine.executor.advance(4s);  // only the periodic check can notice its return
-    CHECK(life.library->snapshot()->missing_roots.empty());
-  }
-  CHECK(machine.log.size() == 1);
-  CHECK(life.state("g") == GameState::ready);
-  CHECK(life.library->bytes_read() == 1);
-}
-
 TEST_CASE("library: unshareable and damaged games list their problems") {
   Machine machine;
   machine.disk.write("/games/bad/a\\b", "x");
@@ -329,103 +260,6 @@ TEST_CASE("library: progress is published at most four times a second") {
   CHECK(life.state("g") == GameState::ready);
   CHECK(steps >= 2);
   CHECK(life.changes <= 4 * 4 + 4);
-}
-
-TEST_CASE("library: an adopted download is offered without being read") {
-  Machine machine;
-  machine.disk.write("/games/g/f", "from before");
-  machine.disk.write("/games/donor/d/f", content(2 << 20, 'd'));
-  machine.disk.write("/games/donor/empty", "");
-  Life life(machine);
-  life.start_and_run(1s);
-  const protocol::ManifestDocument document = *life.game("donor")->offered->document;
-  const Digest version = life.version("donor");
-  const std::uint64_t read = life.library->bytes_read();
-
-  machine.live();
-  const auto adopt = [&](std::string id) {
-    return test::run_sync(machine.executor, life.library->adopt(std::move(id), document, life.scope.token()));
-  };
-  SECTION("a new game, and an update of an existing one") {
-    for (const std::string& id : {std::string("g"), std::string("h")}) {
-      if (machine.disk.exists("/games/" + id)) machine.disk.remove("/games/" + id);
-      machine.disk.write("/games/" + id + "/d/f", content(2 << 20, 'd'));
-      machine.disk.write("/games/" + id + "/empty", "");
-      const int offers = life.offers;
-      REQUIRE(adopt(id));
-      CHECK(life.state(id) == GameState::ready);
-      CHECK(life.version(id) == version);
-      CHECK(life.offers == offers + 1);
-    }
-    CHECK(life.library->bytes_read() == read);
-    machine.executor.advance(10min);  // the scans find nothing new
-    CHECK(life.version("h") == version);
-    CHECK(life.library->bytes_read() == read);
-    life.stop();
-    Life next(machine);
-    next.start_and_run(1s);
-    CHECK(next.version("h") == version);
-    CHECK(next.library->bytes_read() == 0);
-  }
-  SECTION("on a file system without executable bits") {
-    machine.disk.set_executable("/games/donor/d/f", true);
-    machine.disk.set_executable("/games/donor/empty", true);
-    REQUIRE(life.rescan("donor"));
-    const protocol::ManifestDocument runnable = *life.game("donor")->offered->document;
-    CHECK(life.version("donor") != version);
-    machine.disk.write("/games/h/d/f", content(2 << 20, 'd'));
-    machine.disk.write("/games/h/empty", "");
-    REQUIRE(test::run_sync(machine.executor, life.library->adopt("h", runnable, life.scope.token())));
-    machine.executor.advance(10min);
-    CHECK(life.version("h") == life.version("donor"));
-    life.stop();
-    Life next(machine);
-    next.start_and_run(1s);
-    CHECK(next.version("h") == next.version("donor"));
-    next.stop();
-    machine.disk.write("/games/h/d/f", content(2 << 20, 'e'));  // a changed file gets the bit that the disk shows
-    machine.executor.advance(1min);
-    Life third(machine);
-    third.start_and_run(1s);
-    CHECK_FALSE(third.game("h")->offered->document->manifest.files[0].executable);
-    CHECK(third.game("h")->offered->document->manifest.files[1].executable);
-  }
-  SECTION("a file that differs from the installed one is an error") {
-    machine.disk.write("/games/h/d/f", "short");
-    machine.disk.write("/games/h/empty", "");
-    const auto result = adopt("h");
-    REQUIRE_FALSE(result);
-    CHECK(result.error().message.find("/games/h/d/f") != std::string::npos);
-    machine.executor.advance(10s);
-    CHECK(life.state("h") == GameState::ready);  // as a version of its own
-    CHECK(life.version("h") != version);
-  }
-  SECTION("a missing game or an illegal name is an error") {
-    CHECK(adopt("h").error().system == ENOENT);
-    CHECK(adopt(".h").error().code == ErrorCode::invalid);
-    machine.executor.advance(1s);
-    CHECK_FALSE(life.game("h"));
-  }
-}
-
-TEST_CASE("library: an adoption cancels the hashing of the previous content") {
-  Machine machine(1, 400ms);
-  machine.disk.write("/games/donor/f", "fine");
-  {
-    Life life(machine);
-    life.start_and_run(10s);
-    machine.disk.write("/games/g/f", content(200 << 20, 'x'));
-    machine.executor.advance(4min + 51s);
-    REQUIRE(life.state("g") == GameState::hashing);
-    machine.disk.remove("/games/g");
-    machine.disk.write("/games/g/f", "fine");
-    const protocol::ManifestDocument document = *life.game("donor")->offered->document;
-    REQUIRE(test::run_sync(machine.executor, life.library->adopt("g", document, life.scope.token())));
-    CHECK(life.version("g") == life.version("donor"));
-    machine.executor.advance(10min);
-    CHECK(life.version("g") == life.version("donor"));
-    CHECK(life.library->bytes_read() < (150 << 20));
-  }
 }
 
 TEST_CASE("library: a withdrawn game is not offered until it has been read again") {

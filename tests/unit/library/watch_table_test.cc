@@ -60,4 +60,30 @@ TEST_CASE("watch table: an error of the kernel is returned") {
   CHECK(watches.size() == 0);
 }
 
+TEST_CASE("watch table: a watch that is removed while it is entered is added again") {
+  int next = 1;
+  std::set<int> removed;
+  WatchTable* self = nullptr;
+  WatchTable table(
+      [&](const std::string& path) {
+        if (path == "/gone") return -ENOENT;
+        if (next == 1) self->on_watch_removed(1);  // the event arrives before add returns
+        return next++;
+      },
+      [&](int watch) { removed.insert(watch); });
+  self = &table;
+  const auto holder = table.begin_walk({"/r", "g"});
+  CHECK(table.enter(*holder, "/r/g") == 0);
+  CHECK(table.subjects_of(1).empty());
+  CHECK(table.subjects_of(2) == std::vector<WatchSubject>{{"/r", "g"}});
+  CHECK(table.enter(*holder, "/gone") == ENOENT);
+  CHECK(table.enter(*holder, "/r/g/d") == 0);
+  CHECK(table.size() == 2);
+  CHECK(table.all_subjects() == std::vector<WatchSubject>{{"/r", "g"}});
+  const auto again = table.begin_walk({"/r", "g"});
+  table.complete(*again);
+  CHECK(removed == std::set<int>{2, 3});
+  CHECK(table.size() == 0);
+}
+
 }  // namespace peer::library
