@@ -86,7 +86,7 @@ runtime::Task<void> PeerMain::create_net_side() {
   // Before anything is served. What is on its way to this loop arrives before the network side has ended.
   net_side_->seeder().on_changed([this](const std::string& game) {
     environment_.control->executor().post([this, game] {
-      if (library_) library_->doubt(game);
+      if (library_) library_->report_mismatch(game);
     });
   });
   co_await apply_limits(options_.limits);
