@@ -60,8 +60,8 @@ Progress Download::progress() const {
   Progress progress;
   progress.phase = phase_;
   progress.rate = rate_;
-  progress.bytes_reused = reused_;
-  progress.bytes_received = received_before_;
+  progress.bytes_reused = reused_before_ + reused_;
+  progress.bytes_received = staged_before_ - std::min(staged_before_, reused_before_);
   for (const auto& [id, source] : sources_) {
     const std::uint64_t bytes = source.received();
     progress.bytes_received += bytes;
@@ -187,7 +187,8 @@ runtime::Task<DownloadOutcome> Download::prepare(runtime::Scope& scope) {
   staging_ = std::move(*opened);
   planner_.emplace(document_->manifest, staging_->have(), context_.random->below(UINT64_MAX));
   sharing_.emplace(context_, game_, version_, document_, staging_);
-  received_before_ = planner_->bytes_had();
+  staged_before_ = planner_->bytes_had();
+  reused_before_ = std::min(reused_before_, staged_before_);
   last_checkpoint_ = context_.control->now();
   co_return DownloadOutcome{};
 }
@@ -217,7 +218,7 @@ runtime::Task<std::optional<DownloadOutcome>> Download::reuse(runtime::Cancellat
     if (!copied) co_return DownloadOutcome::failure(copied.error());
     for (const std::uint64_t chunk : copied->chunks) had(chunk, 1);
     next = copied->next;
-    reused_ = planner_->bytes_had() - received_before_;
+    reused_ = planner_->bytes_had() - staged_before_;
   }
   co_return std::nullopt;
 }
@@ -238,8 +239,9 @@ runtime::Task<void> Download::checkpoint_task(runtime::CancellationToken token) 
 }
 
 void Download::measure() {
-  const Progress now = progress();
-  samples_.push_back({context_.control->now(), now.bytes_received - received_before_});
+  std::uint64_t received = 0;
+  for (const auto& [id, source] : sources_) received += source.received();
+  samples_.push_back({context_.control->now(), received});
   while (samples_.size() > 2 && samples_.back().at - samples_.front().at > kRateWindow)
     samples_.erase(samples_.begin());
   const double seconds = std::chrono::duration<double>(samples_.back().at - samples_.front().at).count();

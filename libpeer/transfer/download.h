@@ -114,6 +114,8 @@ class Download {
   Progress progress() const;
   /// Only these peers may serve it; empty: any.
   void restrict_to(std::set<PeerId> peers) { only_ = std::move(peers); }
+  /// Bytes that earlier runs reused. Those of them that are still staged count as reused, not as received.
+  void count_reused_before(std::uint64_t bytes) noexcept { reused_before_ = bytes; }
   /// No source left is no end before then.
   void wait_for_sources(runtime::TimePoint until) { wait_until_ = until; }
 
@@ -210,8 +212,9 @@ class Download {
   bool blocked_ = false;            ///< feed() stopped short because of what is not durable yet
   std::optional<Error> fatal_;
   std::optional<Error> last_error_;
-  std::uint64_t received_before_ = 0;  ///< by earlier runs: what they left in the staging
-  std::uint64_t reused_ = 0;
+  std::uint64_t staged_before_ = 0;  ///< bytes that earlier runs left in the staging
+  std::uint64_t reused_before_ = 0;  ///< the part of them that those runs reused
+  std::uint64_t reused_ = 0;         ///< by this run
   runtime::CancellationSource discard_{runtime::CancellationToken()};
   bool checkpointing_ = false;
   runtime::TimePoint last_checkpoint_{};
