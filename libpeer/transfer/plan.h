@@ -1,14 +1,14 @@
 // Planner: decides which source fetches which span of chunks next. Pure: no I/O, no clock, no coroutines.
 //
-// A span is a run of consecutive chunks in manifest order, a few MiB long, so that ten thousand small files cost no more
-// requests than one large file.
+// A span is a run of consecutive chunks in manifest order, a few MiB long, so that ten thousand small files cost no
+// more requests than one large file.
 // 1. Every missing chunk is assigned to one source at a time. Only duplicate() assigns it to a second one, in the end
 //    game.
 // 2. A source is assigned only chunks that it holds.
 // 3. The pieces that the fewest partial holders have come first. Among equally rare pieces a source continues in order.
 //    All sources start at one piece, which the seed decides. A source jumps to a random one of the rarest pieces where
-//    others have already been, and after kRunPieces if there are partial holders. So downloads that start together fetch
-//    different parts, each of them in long runs.
+//    others have already been, and after kRunPieces if there are partial holders. So downloads that start together
+//    fetch different parts, each of them in long runs.
 #pragma once
 
 #include <cstdint>
@@ -51,11 +51,11 @@ class Planner {
   /// Whether the source holds a chunk that is missing here, assigned or not.
   bool is_useful(const PeerId& source) const;
 
-  /// Assigns the next span to a source: at most `most` bytes, but at least one chunk. Nothing if everything that it could
-  /// bring is assigned. The span stays assigned until release().
+  /// Assigns the next span to a source: at most `most` bytes, but at least one chunk. Nothing if everything that it
+  /// could bring is assigned. The span stays assigned until release().
   std::optional<Span> next(const PeerId& source, std::uint64_t most);
-  /// Assigns to a second source the end of a span that another source was assigned: missing chunks that this source holds
-  /// and that no second source is assigned, at most `most` bytes.
+  /// Assigns to a second source the end of a span that another source was assigned: missing chunks that this source
+  /// holds and that no second source is assigned, at most `most` bytes.
   std::optional<Span> duplicate(const PeerId& source, const Span& span, std::uint64_t most);
   /// Records that a chunk is verified and written.
   void mark_have(std::uint64_t chunk);

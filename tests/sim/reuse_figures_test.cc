@@ -63,7 +63,8 @@ struct Update {
 }  // namespace
 
 TEST_CASE("reuse: interruptions change neither the reused nor the received bytes of an update") {
-  const std::string how = GENERATE("pause", "restart", "paused restart", "crash", "full disk", "lost peers, then resume", "lost peers, then download");
+  const std::string how = GENERATE("pause", "restart", "paused restart", "crash", "full disk",
+                                   "lost peers, then resume", "lost peers, then download");
   CAPTURE(how);
   Update update;
   CHECK(update.download().bytes_reused == kOldBytes);
@@ -99,7 +100,8 @@ TEST_CASE("reuse: interruptions change neither the reused nor the received bytes
     REQUIRE(update.reaches(DownloadState::peers_gone));
     CHECK(update.download().bytes_reused == kOldBytes);
     update.seed.start({});
-    REQUIRE(update.world.run_until([&] { return !update.leech.ask(api::ListGames{}).value()[0].remote.empty(); }, 1min));
+    REQUIRE(
+        update.world.run_until([&] { return !update.leech.ask(api::ListGames{}).value()[0].remote.empty(); }, 1min));
     if (how.ends_with("resume")) {
       update.command<api::ResumeDownload>();
     } else {
