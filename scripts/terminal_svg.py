@@ -92,3 +92,7 @@ def svg(screen, title):
 def text_of(picture):
     """The lines of text that a picture shows."""
     return xml.sax.saxutils.unescape(re.search(r"<desc>(.*)</desc>", picture, re.S)[1]).split("\n")
+
+
+def title_of(picture):
+    return re.search(r"<title>(.*)</title>", picture)[1]
