@@ -5,7 +5,7 @@
 namespace peer::ctl {
 namespace {
 
-constexpr std::size_t kMarkWidth = 9;  ///< including the two blanks after it
+constexpr std::size_t kMarkWidth = 9;  ///< including the two spaces after it
 
 std::string mark(const std::string& verdict, bool use_colour) {
   if (verdict == "good") return coloured("ok     ", Tone::good, use_colour);

@@ -25,7 +25,7 @@ class CommandDefinitions {
   }
 
  private:
-  /// `examples`: one command line per line, each followed by at least two blanks and its explanation.
+  /// `examples`: one command line per line, each followed by at least two spaces and its explanation.
   CLI::App* command(const char* name, const char* help, const char* examples = nullptr) {
     CLI::App* sub = app_.add_subcommand(name, help)->group(group_);
     if (examples != nullptr) sub->footer(std::string("Examples:\n") + examples);

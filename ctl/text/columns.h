@@ -21,7 +21,7 @@ std::string shortened(std::string_view text, std::size_t width);
 /// The text in at most `width` columns, with an ellipsis at the end if it is too long.
 std::string cut(std::string_view text, std::size_t width);
 
-/// Breaks the text at blanks into lines of at most `width` columns, and indents all but the first. A width of 0 means
+/// Breaks the text at spaces into lines of at most `width` columns, and indents all but the first. A width of 0 means
 /// one line.
 std::string wrapped(std::string_view text, std::size_t width, std::size_t indent);
 

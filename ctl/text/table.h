@@ -32,10 +32,10 @@ struct Cell {
   Tone tone = Tone::normal;
 };
 
-/// One line of a screen: its parts from left to right, including blanks.
+/// One line of a screen: its parts from left to right, including spaces.
 using Line = std::vector<Cell>;
 
-/// Columns are two blanks apart. The last column is not padded.
+/// Columns are two spaces apart. The last column is not padded.
 class Table {
  public:
   explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}

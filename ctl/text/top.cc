@@ -105,7 +105,7 @@ std::vector<Line> peers(const TopState& state, TopOrder order, std::size_t width
   return lines;
 }
 
-/// Number of lines of the list: downloads with their heading, a blank line, peers with theirs.
+/// Number of lines of the list: downloads with their heading, an empty line, peers with theirs.
 std::size_t list_lines(const TopState& state) {
   return std::max<std::size_t>(state.downloads.size(), 1) + std::max<std::size_t>(state.peers.size(), 1) + 3;
 }

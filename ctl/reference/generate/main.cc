@@ -45,7 +45,7 @@ std::string keys() {
   for (const daemon::Key& key : daemon::keys()) {
     text += ".TP\n\\fB" + man_text(key.name) + "\\fR = " + man_text(key.value(defaults)) + "\n";
     text += man_text(key.help) + "\n(" + man_text(key.type) + "; " +
-            (key.at_once ? "SIGHUP applies it" : "takes a restart") + "; for example " + man_text(key.example) + ")\n";
+            (key.at_once ? "SIGHUP applies it" : "needs a restart") + "; for example " + man_text(key.example) + ")\n";
   }
   return text;
 }

@@ -40,7 +40,7 @@ TEST_CASE("Text that is too long gets an ellipsis in its middle") {
   }
 }
 
-TEST_CASE("Long text is broken at blanks") {
+TEST_CASE("Long text is broken at spaces") {
   CHECK(wrapped("one two three four", 9, 2) == "one two\n  three\n  four");
   CHECK(wrapped("one two three four", 0, 2) == "one two three four");
   CHECK(wrapped("averyverylongword b", 5, 1) == "averyverylongword\n b");
