@@ -269,10 +269,8 @@ runtime::Task<void> Connection::finish() {
 }
 
 runtime::Task<void> Connection::flush(runtime::CancellationToken token) {
-  while (output_bytes_ > 0 && !broken_) {
-    changed_.reset();
-    co_await changed_.wait(token);
-  }
+  const auto flushed = [this] { return output_bytes_ == 0 || broken_; };
+  co_await changed_.wait_until(flushed, token);
 }
 
 // Ends our side first and reads on: a client in the middle of a long line would otherwise fail to write it before it

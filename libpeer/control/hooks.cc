@@ -108,10 +108,8 @@ runtime::Task<void> HookRunner::Side::serve(Side& self, Queue& queue, runtime::C
     ++queue.running;
     const std::string name = "hook " + order->run.hook;
     self.thread.scope().spawn(name, run_queued(self, queue, std::move(*order), token));
-    while (queue.running >= kRunning) {
-      queue.ended.reset();
-      co_await queue.ended.wait(token);
-    }
+    const auto free = [&queue] { return queue.running < kRunning; };
+    co_await queue.ended.wait_until(free, token);
   }
 }
 

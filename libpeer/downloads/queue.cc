@@ -218,10 +218,8 @@ runtime::Task<Result<bool>> Downloads::cancel(std::string game, runtime::Cancell
   dismissed_.insert(game);
   if (active->cancelled && active->download) active->download->discard();
   active->stop.request();
-  while (!active->over) {
-    active->changed.reset();
-    co_await active->changed.wait(token);
-  }
+  const auto over = [&active] { return active->over; };
+  co_await active->changed.wait_until(over, token);
   co_return true;
 }
 
@@ -239,10 +237,8 @@ runtime::Task<Result<bool>> Downloads::repair(std::string game, Digest version, 
   }
   past_.erase(game);
   enter(active);
-  while (!active->over) {
-    active->changed.reset();
-    co_await active->changed.wait(token);
-  }
+  const auto over = [&active] { return active->over; };
+  co_await active->changed.wait_until(over, token);
   if (active->state == api::DownloadState::finished) co_return true;
   if (active->error) co_return std::unexpected(*active->error);
   co_return fail(ErrorCode::cancelled, "the repair of " + game + " was cancelled");

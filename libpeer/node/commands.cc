@@ -65,8 +65,7 @@ void PeerMain::dispatch(api::Command command, runtime::Scope& work) {
 runtime::Task<void> PeerMain::dispatch_later(api::Command command, runtime::Scope& work) {
   bool stopping = false;
   try {
-    const auto known = [this](runtime::CancellationToken token) { return games_known_.wait(std::move(token)); };
-    const bool in_time = co_await runtime::with_timeout(root_->executor(), kListingWait, known, work.token());
+    const bool in_time = co_await games_known_.wait_for(root_->executor(), kListingWait, work.token());
     if (!in_time) games_known_.set();  // a disk that does not answer holds nobody up again
   } catch (const runtime::Cancelled&) {
     stopping = true;
