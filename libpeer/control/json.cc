@@ -6,6 +6,8 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "libpeer/protocol/error_words.h"
+
 namespace peer::control {
 namespace {
 
@@ -89,7 +91,7 @@ Json download_fields(const api::DownloadInfo& download) {
     json["rate"] = std::round(download.plan->rate);
   }
   if (download.error) {
-    json["error"] = {{"code", to_string(download.error->code)}, {"message", download.error->message}};
+    json["error"] = {{"code", protocol::error_word(download.error->code)}, {"message", download.error->message}};
   }
   return json;
 }

@@ -61,19 +61,19 @@ Result<std::shared_ptr<Downloads::Active>> Downloads::under_way(const std::strin
   const std::string name = "\"" + protocol::printable(game) + "\"";
   const auto past = past_.find(game);
   if (past == past_.end()) {
-    return fail(ErrorCode::no_such_game, "no download of " + name + " is under way: 'peerctl downloads' lists them");
+    return fail(ErrorCode::not_found, "no download of " + name + " is under way: 'peerctl downloads' lists them");
   }
   switch (past->second.state) {
     case api::DownloadState::finished:
-      return fail(ErrorCode::no_such_game, "the download of " + name + " has finished already");
+      return fail(ErrorCode::not_found, "the download of " + name + " has finished already");
     case api::DownloadState::cancelled:
-      return fail(ErrorCode::no_such_game, "the download of " + name +
-                                               " was cancelled, and what it had received is deleted: 'peerctl "
-                                               "download' begins it anew");
+      return fail(ErrorCode::not_found, "the download of " + name +
+                                            " was cancelled, and what it had received is deleted: 'peerctl "
+                                            "download' begins it anew");
     default:
-      return fail(ErrorCode::no_such_game, "the download of " + name +
-                                               " has ended; what it received is kept: 'peerctl resume' puts it into "
-                                               "the queue again, 'peerctl cancel' deletes it");
+      return fail(ErrorCode::not_found, "the download of " + name +
+                                            " has ended; what it received is kept: 'peerctl resume' puts it into "
+                                            "the queue again, 'peerctl cancel' deletes it");
   }
 }
 
@@ -154,8 +154,8 @@ runtime::Task<Result<api::DownloadInfo>> Downloads::resume(std::string game, run
     Result<std::shared_ptr<Active>> begun = again(game);
     if (!begun) co_return std::unexpected(begun.error());
     if ((*begun)->repair) {  // whether the game is still damaged is for verify to find out
-      co_return fail(ErrorCode::no_such_game, "the repair of \"" + protocol::printable(game) +
-                                                  "\" has ended: 'peerctl verify --repair' tries it again");
+      co_return fail(ErrorCode::not_found, "the repair of \"" + protocol::printable(game) +
+                                               "\" has ended: 'peerctl verify --repair' tries it again");
     }
     past_.erase(game);
     dismissed_.erase(game);
@@ -206,8 +206,8 @@ runtime::Task<Result<bool>> Downloads::cancel(std::string game, runtime::Cancell
     Result<std::shared_ptr<Active>> begun = again(game);
     if (!begun) co_return std::unexpected(begun.error());
     if (!(*begun)->version_known) {
-      co_return fail(ErrorCode::no_such_game, "the download of \"" + protocol::printable(game) +
-                                                  "\" has ended, and received nothing: there is nothing to cancel");
+      co_return fail(ErrorCode::not_found, "the download of \"" + protocol::printable(game) +
+                                               "\" has ended, and received nothing: there is nothing to cancel");
     }
     enter(*begun);
   }
@@ -232,8 +232,8 @@ runtime::Task<Result<bool>> Downloads::repair(std::string game, Digest version, 
   active->pinned = true;
   active->repair = true;
   if (!offered(*active)) {
-    co_return fail(ErrorCode::no_peer_has_it, "no connected peer has version " + version.brief() + " of " + game +
-                                                  ", so it cannot be repaired now");
+    co_return fail(ErrorCode::unavailable, "no connected peer has version " + version.brief() + " of " + game +
+                                               ", so it cannot be repaired now");
   }
   past_.erase(game);
   enter(active);

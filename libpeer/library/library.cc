@@ -275,7 +275,7 @@ runtime::Task<Result<void>> Library::rescan(std::optional<std::string> game, run
   co_await impl_->list(token);
   if (game && !impl_->games.contains(*game)) {
     impl_->catalogue.publish();
-    co_return fail(ErrorCode::no_such_game, "there is no game '" + protocol::printable(*game) + "' in the library");
+    co_return fail(ErrorCode::not_found, "there is no game '" + protocol::printable(*game) + "' in the library");
   }
   {
     runtime::Scope looks(impl_->scope, "rescan", token);

@@ -108,7 +108,7 @@ class Library {
   void on_change(std::function<void(bool offered)> callback);
 
   /// Scans one game, or all, at once; returns when every game concerned has its verdict (hashed where it has to be).
-  /// Fails: no_such_game.
+  /// Fails: not_found.
   runtime::Task<Result<void>> rescan(std::optional<std::string> game, runtime::CancellationToken token);
 
   /// A download put this game in place, every chunk verified just now: offer it without reading it again.
@@ -116,7 +116,7 @@ class Library {
                                     runtime::CancellationToken token);
 
   /// What lies in an installed game's directory now is a version of its own from here on. Returns when it is offered.
-  /// Fails: no_such_game, disk errors.
+  /// Fails: not_found, disk errors.
   runtime::Task<Result<void>> publish(std::string game, runtime::CancellationToken token);
 
   /// A file turned out to be other than its stamp says: withdraw the game and hash again.

@@ -85,7 +85,7 @@ Result<void> discard_game(store::Disk& disk, const std::string& root, const std:
   if (!top) return std::unexpected(top.error());
   const auto there = (*top)->info(game);
   if (!there && there.error().system == ENOENT) {
-    return fail(ErrorCode::no_such_game, "no game " + protocol::printable(game) + " lies in " + root);
+    return fail(ErrorCode::not_found, "no game " + protocol::printable(game) + " lies in " + root);
   }
   if (!there) return std::unexpected(there.error());
   auto workspace = open_workspace(disk, root);

@@ -14,7 +14,7 @@
 
 namespace peer::staging {
 
-/// ROOT/GAME is no longer there afterwards, nor its installed record. Fails: no_such_game if there is none; else
+/// ROOT/GAME is no longer there afterwards, nor its installed record. Fails: not_found if there is none; else
 /// nothing was changed, and the error says why and what to do.
 Result<void> discard_game(store::Disk& disk, const std::string& root, const std::string& game);
 

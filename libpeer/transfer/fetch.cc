@@ -23,7 +23,7 @@ SpanFailed refused_span(const SourceJob& job, const Span& span, int status) {
           status == 410 ? Blame::hole
           : gone        ? Blame::missing
                         : Blame::network,
-          Error{gone ? ErrorCode::no_peer_has_it : ErrorCode::unreachable, std::move(text), 0}};
+          Error{gone ? ErrorCode::unavailable : ErrorCode::unreachable, std::move(text), 0}};
 }
 
 /// The next batch of a span: consecutive chunks of at most kBatchBytes together.
@@ -257,7 +257,7 @@ runtime::Task<Result<std::shared_ptr<const protocol::ManifestDocument>>> fetch_m
   const auto response = co_await stream->response(token);
   if (!response) co_return std::unexpected(response.error());
   if (response->status != 200) {
-    const ErrorCode code = response->status >= 500 ? ErrorCode::unreachable : ErrorCode::no_peer_has_it;
+    const ErrorCode code = response->status >= 500 ? ErrorCode::unreachable : ErrorCode::unavailable;
     co_return fail(
         code, job.peer.name + " answered " + std::to_string(response->status) + " for the manifest of " + job.game);
   }

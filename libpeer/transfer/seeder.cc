@@ -4,6 +4,7 @@
 #include <string_view>
 #include <utility>
 
+#include "libpeer/protocol/error_words.h"
 #include "libpeer/protocol/path.h"
 
 namespace peer::transfer {
@@ -20,7 +21,7 @@ std::string_view field(const net::RequestHead& head, std::string_view name) {
 /// {"error":{"code","message"}}
 std::string error_document(const Error& error) {
   std::string text = R"({"error":{"code":")";
-  text += to_string(error.code);
+  text += protocol::error_word(error.code);
   text += R"(","message":")";
   for (const char c : protocol::printable(error.message)) {
     if (c == '"' || c == '\\') text += '\\';
@@ -35,12 +36,12 @@ net::SharedBytes shared(std::string_view text) {
 }
 
 Error no_such_game(const std::string& game) {
-  return {ErrorCode::no_such_game, "no game \"" + game + "\" is offered here", 0};
+  return {ErrorCode::not_found, "no game \"" + game + "\" is offered here", 0};
 }
 
 int status_of(const Error& error) {
   switch (error.code) {
-    case ErrorCode::no_such_game: return 404;
+    case ErrorCode::not_found: return 404;
     case ErrorCode::invalid: return 400;
     case ErrorCode::refused: return 405;
     case ErrorCode::busy: return 503;
@@ -126,7 +127,7 @@ Seeder::Holder Seeder::find(const protocol::ChunksRoute& route) {
 runtime::Task<void> Seeder::serve(net::ServerStream& stream, protocol::Route route, runtime::CancellationToken token) {
   ++stats_.requests;
   if (std::holds_alternative<protocol::SessionRoute>(route)) {
-    Error error(ErrorCode::no_such_game, "sessions are not served here", 0);
+    Error error(ErrorCode::not_found, "sessions are not served here", 0);
     co_await send_error(stream, 404, std::move(error), token);
   } else if (stream.request().method != "GET" && stream.request().method != "HEAD") {
     Error error(ErrorCode::refused, "this path takes GET and HEAD only", 0);
@@ -217,12 +218,12 @@ runtime::Task<void> Seeder::send_file(net::ServerStream& stream, protocol::FileR
   const protocol::Manifest& manifest = game->offered->document->manifest;
   const std::optional<std::size_t> file = manifest.file_at(route.path);
   if (!file) {
-    Error error(ErrorCode::no_such_game, "\"" + route.game + "\" has no file \"" + route.path + "\"", 0);
+    Error error(ErrorCode::not_found, "\"" + route.game + "\" has no file \"" + route.path + "\"", 0);
     co_await send_error(stream, 404, std::move(error), token);
     co_return;
   }
   if (!game->offered->holds_file(*file)) {
-    Error error(ErrorCode::no_such_game, "\"" + route.path + "\" was changed since it was installed", 0);
+    Error error(ErrorCode::not_found, "\"" + route.path + "\" was changed since it was installed", 0);
     co_await send_error(stream, 410, std::move(error), token);
     co_return;
   }
@@ -274,7 +275,7 @@ runtime::Task<void> Seeder::send_chunks(net::ServerStream& stream, protocol::Chu
     co_return;
   }
   if (!holder.reader) {
-    Error error(ErrorCode::no_such_game, "that part of " + route.game + " is not here", 0);
+    Error error(ErrorCode::not_found, "that part of " + route.game + " is not here", 0);
     const int status = holder.staged ? 404 : 410;
     co_await send_error(stream, status, std::move(error), token);
     co_return;
@@ -331,7 +332,7 @@ runtime::Task<void> Seeder::send_content(net::ServerStream& stream, net::Respons
     reading_ += clock_now() - begun;
     if (!filled) {
       const ErrorCode code = filled.error().code;
-      if (code != ErrorCode::no_such_game)
+      if (code != ErrorCode::not_found)
         log_.game(content.game).warn("cannot send " + content.game + ": " + filled.error().message);
       if (code == ErrorCode::invalid && !content.staged && on_changed_) on_changed_(content.game);
       const int status = code == ErrorCode::invalid ? 410 : status_of(filled.error());

@@ -125,7 +125,7 @@ TEST_CASE("library: changes are found at the next scan and at a rescan") {
     machine.disk.remove("/games/g");
     CHECK(life.rescan(std::nullopt));
     CHECK(life.library->snapshot()->games.empty());
-    CHECK(life.rescan("g").error().code == ErrorCode::no_such_game);
+    CHECK(life.rescan("g").error().code == ErrorCode::not_found);
   }
   SECTION("nothing changed") {
     const int offers = life.offers;

@@ -33,7 +33,7 @@ TEST_CASE("trash: a game disappears by one rename and is deleted then") {
   CHECK(removals == 0);
   CHECK_FALSE(place.disk.exists("/r/game"));
   CHECK(place.disk.exists("/r/.peerd/trash/1/deep/er/file"));
-  CHECK(staging::discard_game(place.disk, "/r", "game").error().code == ErrorCode::no_such_game);
+  CHECK(staging::discard_game(place.disk, "/r", "game").error().code == ErrorCode::not_found);
   place.disk.write("/r/game/again", "content");
   REQUIRE(staging::discard_game(place.disk, "/r", "game"));
   CHECK(place.disk.exists("/r/.peerd/trash/2/again"));
@@ -153,7 +153,7 @@ TEST_CASE("trash: whatever fails, the game is whole or gone, and the next try en
       place.disk.on_call({});
       if (!discarded) CHECK(discarded.error().system == error);
       const Result<void> again = staging::discard_game(place.disk, "/r", "game");
-      CHECK((again || again.error().code == ErrorCode::no_such_game));
+      CHECK((again || again.error().code == ErrorCode::not_found));
       REQUIRE(staging::empty_trash(place.disk, "/r", kGoOn));
       CHECK_FALSE(place.disk.exists("/r/game"));
       if (place.disk.exists("/r/.peerd/trash")) CHECK(place.disk.tree("/r/.peerd/trash").empty());

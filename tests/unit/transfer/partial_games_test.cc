@@ -102,7 +102,7 @@ TEST_CASE("When the download is over nothing more of it is served", "[partial]")
   f.seeder.partial().remove("game");
   f.seeder.partial().remove("game");
   CHECK(f.get(0, 1) == 404);
-  CHECK(reader.fill(at, buffer).error().code == ErrorCode::no_such_game);
+  CHECK(reader.fill(at, buffer).error().code == ErrorCode::not_found);
 }
 
 TEST_CASE("A staged file that vanishes fails the request", "[partial]") {
