@@ -11,6 +11,7 @@
 #include "libpeer/control/rpc.h"
 #include "libpeer/protocol/path.h"
 #include "libpeer/runtime/channel.h"
+#include "libpeer/runtime/loop_thread.h"
 #include "libpeer/runtime/sleep.h"
 
 namespace peer::control {

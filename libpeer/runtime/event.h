@@ -39,8 +39,8 @@ class Event {
   }
 
  private:
-  struct Wait;
-  Wait* first_ = nullptr;
+  struct EventWait;
+  EventWait* first_ = nullptr;
   bool set_ = false;
 };
 

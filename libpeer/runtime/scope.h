@@ -68,7 +68,7 @@ class Scope {
   void visit(const std::function<void(const std::string& task, const std::string& scope)>& fn) const;
 
  private:
-  struct Wait;
+  struct JoinWait;
   detail::Root drive(std::list<std::string>::iterator self, Task<void> task);
 
   Executor& executor_;

@@ -28,7 +28,7 @@ Download::Download(runtime::Scope& parent, DownloadContext context, std::string 
       game_(std::move(game)),
       version_(version),
       on_progress_(std::move(on_progress)),
-      inbox_(*context_.control, 1 << 16) {}
+      inbox_(*context_.control) {}
 
 Download::~Download() = default;
 

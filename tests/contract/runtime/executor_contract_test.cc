@@ -148,47 +148,47 @@ Task<void> nothing() { co_return; }
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("coroutines resume in the order of waking", "", OnManual, OnUv) {
+TEMPLATE_TEST_CASE("Coroutines resume in the order of waking", "", OnManual, OnUv) {
   TestType loop;
   loop.run(wake_in_order(loop.executor));
 }
-TEMPLATE_TEST_CASE("posts run in order", "", OnManual, OnUv) {
+TEMPLATE_TEST_CASE("Posts run in order", "", OnManual, OnUv) {
   TestType loop;
   loop.run(post_in_order(loop.executor));
 }
-TEMPLATE_TEST_CASE("posts come from any thread, each thread's in order", "", OnManual, OnUv) {
+TEMPLATE_TEST_CASE("Posts may come from any thread; each thread's run in order", "", OnManual, OnUv) {
   TestType loop;
   loop.run(post_from_threads(loop.executor));
 }
-TEMPLATE_TEST_CASE("no timer fires early", "", OnManual, OnUv) {
+TEMPLATE_TEST_CASE("No timer fires early", "", OnManual, OnUv) {
   TestType loop;
   loop.run(never_early(loop.executor));
 }
-TEMPLATE_TEST_CASE("the clock is read afresh", "", OnManual, OnUv) {
+TEMPLATE_TEST_CASE("The clock is read at each call", "", OnManual, OnUv) {
   TestType loop;
   loop.run(sleep_after_long_turn(loop.executor));
 }
-TEMPLATE_TEST_CASE("timers fire in order of time, then of arming", "", OnManual, OnUv) {
+TEMPLATE_TEST_CASE("Timers fire in order of time, then of arming", "", OnManual, OnUv) {
   TestType loop;
   loop.run(timers_in_order(loop.executor));
 }
-TEMPLATE_TEST_CASE("a disarmed timer does not fire", "", OnManual, OnUv) {
+TEMPLATE_TEST_CASE("A disarmed timer does not fire", "", OnManual, OnUv) {
   TestType loop;
   loop.run(disarming(loop.executor));
 }
-TEMPLATE_TEST_CASE("a timer earlier than the armed one is served first", "", OnManual, OnUv) {
+TEMPLATE_TEST_CASE("A timer armed later but due earlier fires first", "", OnManual, OnUv) {
   TestType loop;
   loop.run(earlier_timer_later(loop.executor));
 }
-TEMPLATE_TEST_CASE("sleeps are cancelled at once", "", OnManual, OnUv) {
+TEMPLATE_TEST_CASE("A sleep is cancelled at once", "", OnManual, OnUv) {
   TestType loop;
   loop.run(cancel_sleeps(loop.executor));
 }
-TEMPLATE_TEST_CASE("a sleep of nothing ends", "", OnManual, OnUv) {
+TEMPLATE_TEST_CASE("A sleep of zero length ends", "", OnManual, OnUv) {
   TestType loop;
   loop.run(sleep_zero_turns(loop.executor));
 }
-TEMPLATE_TEST_CASE("a post after the close is refused and dropped", "", OnManual, OnUv) {
+TEMPLATE_TEST_CASE("A post after the close is refused and destroyed", "", OnManual, OnUv) {
   auto owned = std::make_shared<int>(1);
   TestType loop;
   loop.run(nothing());

@@ -5,7 +5,7 @@
 #include <stdexcept>
 #include <thread>
 
-#include "libpeer/runtime/uv_executor.h"
+#include "libpeer/runtime/loop_thread.h"
 #include "support/cancel_sweep.h"
 
 using namespace peer::runtime;
@@ -55,7 +55,7 @@ TEST_CASE("A function runs on the other loop, ends there, and its value comes ba
   there.stop();
 }
 
-TEST_CASE("What the function throws reaches the caller and leaves the other loop running") {
+TEST_CASE("A function's exception reaches the caller and leaves the other loop running") {
   LoopThread there("there");
   CHECK_THROWS_AS(peer::test::run_on_uv(throw_there(there.executor())), std::runtime_error);
   int count = 0;

@@ -31,7 +31,7 @@ Task<void> hold(Semaphore& semaphore, Order& order, int id, std::uint64_t units,
 
 }  // namespace
 
-TEST_CASE("Units that are free are granted at once and return with their holder") {
+TEST_CASE("Free units are granted at once and return when they are destroyed") {
   ManualExecutor executor;
   Semaphore semaphore(3);
   {
@@ -50,7 +50,7 @@ TEST_CASE("Units that are free are granted at once and return with their holder"
   CHECK(semaphore.used() == 0);
 }
 
-TEST_CASE("Units that are assigned over return to the semaphore") {
+TEST_CASE("Units return when they are assigned to") {
   ManualExecutor executor;
   Semaphore semaphore(3);
   SemaphoreUnits held = run_sync(executor, semaphore.acquire(2, kNever));

@@ -26,7 +26,7 @@ Task<void> work(UvExecutor& executor, int most, const bool* stop, int* taken) {
 
 }  // namespace
 
-TEST_CASE("a timer that is due fires although tasks that take long are always ready") {
+TEST_CASE("A due timer fires even if slow tasks are always ready") {
   peer::test::run_on_uv([](UvExecutor& executor) -> Task<void> {
     constexpr int kMost = 300;
     bool fired = false;

@@ -1,4 +1,4 @@
-#include "libpeer/store/sqlite_session.h"
+#include "libpeer/store/state_database.h"
 
 #include <sys/stat.h>
 
@@ -11,7 +11,7 @@ namespace peer::store {
 
 namespace {
 
-/// The statements that lead from schema version i to i + 1. Never change one that was released: append.
+/// Statement i upgrades the schema from version i to i + 1. Append new ones; never change a released one.
 constexpr std::array kSchema = {
     "CREATE TABLE games(id INTEGER PRIMARY KEY, root BLOB NOT NULL, game BLOB NOT NULL, UNIQUE(root, game));"
     "CREATE TABLE files(game INTEGER NOT NULL REFERENCES games(id) ON DELETE CASCADE, path BLOB NOT NULL,"
@@ -20,7 +20,7 @@ constexpr std::array kSchema = {
     "CREATE TABLE downloads(game BLOB PRIMARY KEY, version BLOB NOT NULL, options BLOB NOT NULL,"
     "  position INTEGER NOT NULL);"
     "CREATE TABLE entries(key BLOB PRIMARY KEY, value BLOB NOT NULL);",
-    // -1: as the disk shows it.
+    // -1: use the bit that the file system reports.
     "ALTER TABLE files ADD COLUMN executable INTEGER NOT NULL DEFAULT -1;",
     "ALTER TABLE downloads ADD COLUMN paused INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE downloads ADD COLUMN received INTEGER NOT NULL DEFAULT 0;"
@@ -30,28 +30,36 @@ constexpr std::array kSchema = {
     "ALTER TABLE downloads ADD COLUMN timed INTEGER NOT NULL DEFAULT 0;",
 };
 
-Result<Session> open_session(const std::string& path) {
-  Result<Database> database = Database::open(path);
-  if (!database) return std::unexpected(database.error());
-  Session session;
-  session.db = std::move(*database);
-  // FULL: in WAL mode NORMAL may forget the last commits at a power cut, and with them a download that was asked for.
-  const char* settings =
-      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;";
-  if (Result<void> set = session.db.execute(settings); !set) return std::unexpected(set.error());
-  const Result<std::int64_t> version = session.db.integer("PRAGMA user_version");
+SqliteResult<void> upgrade_schema(Database& db, const std::string& path) {
+  const SqliteResult<std::int64_t> version = db.integer("PRAGMA user_version");
   if (!version) return std::unexpected(version.error());
   if (*version > static_cast<std::int64_t>(kSchema.size())) {
-    return fail(ErrorCode::invalid, path + " was written by a newer peerd (schema " + std::to_string(*version) +
-                                        "): start that one, or move the file away");
+    Error newer{ErrorCode::invalid, path + " was written by a newer peerd (schema " + std::to_string(*version) +
+                                        "): start that version, or move the file away"};
+    return std::unexpected(SqliteError{std::move(newer)});
   }
   for (auto i = static_cast<std::size_t>(*version); i < kSchema.size(); ++i) {
     const std::string step = std::string("BEGIN IMMEDIATE;") + kSchema.at(i) +
                              "PRAGMA user_version = " + std::to_string(i + 1) + "; COMMIT;";
-    if (Result<void> done = session.db.execute(step.c_str()); !done) return std::unexpected(done.error());
+    if (SqliteResult<void> done = db.execute(step.c_str()); !done) return done;
   }
-  if (Result<void> prepared = session.prepare(); !prepared) return std::unexpected(prepared.error());
-  return session;
+  return {};
+}
+
+SqliteResult<StateDatabase> open_state(const std::string& path) {
+  SqliteResult<Database> database = Database::open(path);
+  if (!database) return std::unexpected(database.error());
+  StateDatabase state;
+  state.db = std::move(*database);
+  // FULL: in WAL mode, NORMAL may lose the latest commits at a power cut, and with them a requested download.
+  const char* settings =
+      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;";
+  if (SqliteResult<void> set = state.db.execute(settings); !set) return std::unexpected(set.error());
+  if (SqliteResult<void> upgraded = upgrade_schema(state.db, path); !upgraded) {
+    return std::unexpected(upgraded.error());
+  }
+  if (SqliteResult<void> prepared = state.prepare(); !prepared) return std::unexpected(prepared.error());
+  return state;
 }
 
 bool exists(const std::string& path) {
@@ -59,24 +67,38 @@ bool exists(const std::string& path) {
   return ::lstat(path.c_str(), &status) == 0;
 }
 
-/// After a clean end SQLite has removed its log: only otherwise is the whole file worth reading.
-Result<Session> open_checked(const std::string& path) {
+/// SQLite removes its log at a clean exit. If the log is there, reads the whole file to check it.
+SqliteResult<StateDatabase> open_checked(const std::string& path) {
   const bool unclean = exists(path + "-wal");
-  Result<Session> session = open_session(path);
-  if (!session || !unclean) return session;
-  Result<Statement> check = session->db.prepare("PRAGMA quick_check(1)");
+  SqliteResult<StateDatabase> state = open_state(path);
+  if (!state || !unclean) return state;
+  SqliteResult<Statement> check = state->db.prepare("PRAGMA quick_check(1)");
   if (!check) return std::unexpected(check.error());
   const int code = check->step();
-  if (code != SQLITE_ROW) return session->db.failed(code);
+  if (code != SQLITE_ROW) return state->db.failed(code);
   if (check->bytes(0) != "ok") {
-    return fail(ErrorCode::disk_error, path + ": " + std::string(check->bytes(0)), SQLITE_CORRUPT);
+    Error damage{ErrorCode::disk_error, path + ": " + std::string(check->bytes(0))};
+    return std::unexpected(SqliteError{std::move(damage), SQLITE_CORRUPT});
   }
-  return session;
+  return state;
+}
+
+Result<StateDatabase> without_code(SqliteResult<StateDatabase> state) {
+  if (!state) return std::unexpected(std::move(state.error().error));
+  return std::move(*state);
 }
 
 }  // namespace
 
-Result<void> Session::prepare() {
+SqliteResult<void> run(StateDatabase& state, Statement& statement) {
+  const int code = statement.step();
+  SqliteResult<void> done;
+  if (code != SQLITE_DONE) done = state.db.failed(code);
+  statement.reset();
+  return done;
+}
+
+SqliteResult<void> StateDatabase::prepare() {
   const std::pair<Statement*, std::string_view> all[] = {
       {&begin, "BEGIN IMMEDIATE"},
       {&commit, "COMMIT"},
@@ -113,29 +135,29 @@ Result<void> Session::prepare() {
       {&put, "INSERT INTO entries(key, value) VALUES(?1, ?2) ON CONFLICT(key) DO UPDATE SET value = ?2"},
   };
   for (const auto& [statement, sql] : all) {
-    Result<Statement> prepared = db.prepare(sql);
+    SqliteResult<Statement> prepared = db.prepare(sql);
     if (!prepared) return std::unexpected(prepared.error());
     *statement = std::move(*prepared);
   }
   return {};
 }
 
-Result<Session> open_or_rebuild(const std::string& path, const Log& log) {
-  Result<Session> session = open_checked(path);
-  if (session || !is_damage(session.error())) return session;
-  return rebuild(path, session.error().message, log);
+Result<StateDatabase> open_or_rebuild(const std::string& path, const Log& log) {
+  SqliteResult<StateDatabase> state = open_checked(path);
+  if (!state && is_damage(state.error())) return rebuild(path, state.error().error.message, log);
+  return without_code(std::move(state));
 }
 
-Result<Session> rebuild(const std::string& path, const std::string& damage, const Log& log) {
+Result<StateDatabase> rebuild(const std::string& path, const std::string& damage, const Log& log) {
   int number = 1;
   while (exists(path + ".damaged-" + std::to_string(number))) ++number;
   const std::string aside = path + ".damaged-" + std::to_string(number);
-  log.error("the database is damaged (" + damage + "); it is kept as " + aside +
-            ", and a new one begun: games are hashed again, and bans, pairings and waiting downloads are forgotten");
+  log.error("the database is damaged (" + damage + "): it is kept as " + aside +
+            " and replaced by an empty one; games are hashed again, and bans, pairings and queued downloads are lost");
   if (std::rename(path.c_str(), aside.c_str()) != 0) return fail_errno(errno, path);
   static_cast<void>(std::rename((path + "-wal").c_str(), (aside + "-wal").c_str()));
   static_cast<void>(std::remove((path + "-shm").c_str()));
-  return open_session(path);
+  return without_code(open_state(path));
 }
 
 }  // namespace peer::store
