@@ -1,4 +1,4 @@
-// MemoryDisk's settings, counters and the user at the same machine.
+// MemoryDisk's settings and counters, and its calls for a user at the same machine.
 #include <algorithm>
 
 #include "libpeer/base/check.h"

@@ -84,7 +84,7 @@ int Tree::resize(const NodePtr& file, std::uint64_t size) {
   if (size > old && file->linked && used + (size - old) > capacity) return ENOSPC;
   change(file);
   file->mtime = now();
-  if (size < old) {  // what is cut off must come back if the power goes
+  if (size < old) {  // a power cut restores the removed bytes
     for (std::size_t page = size / kPage; page * kPage < old; ++page) {
       const std::size_t end = std::min<std::size_t>(old, (page + 1) * kPage);
       file->unsynced.try_emplace(page, file->data.begin() + static_cast<std::ptrdiff_t>(page * kPage),
@@ -121,7 +121,7 @@ void Tree::sync_file(const NodePtr& file) {
 }
 
 void Tree::sync_directory(const Node& directory) {
-  // An operation is needed if it concerns this directory, or a name that a later needed one concerns.
+  // An operation is needed if it concerns this directory, or a name that a later needed operation concerns.
   std::set<Key> names;
   std::list<Operation> needed;
   for (auto at = pending.end(); at != pending.begin();) {
@@ -146,7 +146,7 @@ void Tree::sync_all() {
 
 void Tree::power_cut(std::uint64_t seed) {
   const std::unique_ptr<Random> random = seeded_random(seed);
-  // Now and then everything or nothing survives; mostly some of it.
+  // Sometimes everything or nothing survives; usually a part does.
   const std::uint64_t mood = random->below(8);
   const auto kept = [&] { return mood == 0 ? true : mood == 1 ? false : random->below(2) == 0; };
   ++epoch;
