@@ -31,7 +31,6 @@ class [[nodiscard]] SemaphoreUnits {
   SemaphoreUnits& operator=(SemaphoreUnits&& other) noexcept;
   ~SemaphoreUnits() { release(); }
 
-  std::uint64_t count() const noexcept { return count_; }
   void release() noexcept;
 
  private:

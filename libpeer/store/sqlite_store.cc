@@ -154,25 +154,6 @@ class SqliteStore final : public Store {
     });
   }
 
-  Result<std::string> get(std::string_view key) override {
-    return guarded([&](StateDatabase& state) -> SqliteResult<std::string> {
-      const runtime::Defer reset([&] { state.get.reset(); });
-      state.get.bind(1, key);
-      const int code = state.get.step();
-      if (code == SQLITE_ROW) return std::string(state.get.bytes(0));
-      if (code == SQLITE_DONE) return std::string();
-      return state.db.failed(code);
-    });
-  }
-
-  Result<void> put(std::string_view key, std::string_view value) override {
-    return guarded([&](StateDatabase& state) {
-      state.put.bind(1, key);
-      state.put.bind(2, value);
-      return run(state, state.put);
-    });
-  }
-
  private:
   /// Runs `work(database)`. If it meets damage, replaces the database by an empty one and runs it again.
   template <class F>

@@ -131,8 +131,6 @@ SqliteResult<void> StateDatabase::prepare() {
       {&pairings, "SELECT peer, name FROM pairings"},
       {&put_pairing, "INSERT INTO pairings(peer, name) VALUES(?1, ?2) ON CONFLICT(peer) DO UPDATE SET name = ?2"},
       {&drop_pairing, "DELETE FROM pairings WHERE peer = ?"},
-      {&get, "SELECT value FROM entries WHERE key = ?"},
-      {&put, "INSERT INTO entries(key, value) VALUES(?1, ?2) ON CONFLICT(key) DO UPDATE SET value = ?2"},
   };
   for (const auto& [statement, sql] : all) {
     SqliteResult<Statement> prepared = db.prepare(sql);

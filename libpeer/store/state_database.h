@@ -16,7 +16,6 @@ struct StateDatabase {
   Statement downloads, put_download, drop_download;
   Statement bans, put_ban, drop_ban;
   Statement pairings, put_pairing, drop_pairing;
-  Statement get, put;
 
   SqliteResult<void> prepare();
 };

@@ -84,10 +84,6 @@ class Store {
   virtual Result<std::vector<StoredPairing>> pairings() = 0;
   virtual Result<void> put_pairing(const StoredPairing& pairing) = 0;
   virtual Result<void> remove_pairing(const PeerId& peer) = 0;
-
-  /// The value for a key; empty if there is none.
-  virtual Result<std::string> get(std::string_view key) = 0;
-  virtual Result<void> put(std::string_view key, std::string_view value) = 0;
 };
 
 /// Opens or creates the database (":memory:" for tests). A damaged one is renamed to NAME.damaged-N and replaced by an

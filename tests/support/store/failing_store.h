@@ -46,10 +46,6 @@ class FailingStore final : public store::Store {
   Result<void> remove_pairing(const PeerId& peer) override {
     return write([&] { return inner_.remove_pairing(peer); });
   }
-  Result<std::string> get(std::string_view key) override { return inner_.get(key); }
-  Result<void> put(std::string_view key, std::string_view value) override {
-    return write([&] { return inner_.put(key, value); });
-  }
 
  private:
   template <class F>

@@ -36,7 +36,6 @@ TEST_CASE("Free units are granted at once and return when they are destroyed") {
   Semaphore semaphore(3);
   {
     const SemaphoreUnits two = run_sync(executor, semaphore.acquire(2, kNever));
-    CHECK(two.count() == 2);
     CHECK(semaphore.used() == 2);
     CHECK_FALSE(semaphore.exhausted());
     CHECK_FALSE(semaphore.try_acquire(2).has_value());
@@ -55,7 +54,6 @@ TEST_CASE("Units return when they are assigned to") {
   Semaphore semaphore(3);
   SemaphoreUnits held = run_sync(executor, semaphore.acquire(2, kNever));
   held = run_sync(executor, semaphore.acquire(1, kNever));
-  CHECK(held.count() == 1);
   CHECK(semaphore.used() == 1);
   held = SemaphoreUnits();
   CHECK(semaphore.used() == 0);
