@@ -2,8 +2,7 @@
 //
 // 1. The coroutine starts when the Task is awaited or spawned into a Scope. One that never started may be destroyed.
 // 2. A started coroutine runs to its end. Stop it with its token, never by destroying it: C libraries hold pointers
-// into
-//    its frame.
+//    into its frame.
 // 3. A coroutine that ends wakes its waiter through the queue, not inline. If it never suspended, the waiter does not
 //    suspend either.
 #pragma once
