@@ -1,4 +1,4 @@
-// What every Executor promises, and what stands directly on it.
+// The contract of every Executor, and of sleeps.
 #include <catch2/catch_template_test_macros.hpp>
 #include <memory>
 #include <stdexcept>
@@ -85,7 +85,7 @@ Task<void> never_early(Executor& executor) {
   co_await done.wait(CancellationToken{});
 }
 
-// The clock is fresh: a sleep begun late in a long turn still takes its whole time.
+// The clock is read at each call: a sleep that starts late in a long turn still takes its full time.
 Task<void> sleep_after_long_turn(Executor& executor) {
   std::this_thread::sleep_for(5ms);
   const TimePoint before = executor.now();
@@ -111,7 +111,7 @@ Task<void> disarming(Executor& executor) {
   executor.disarm(timer);
   executor.disarm(timer);
   CHECK(owned.use_count() == 1);
-  // A timer may disarm another that is due at the same moment, and one that has fired is left in peace.
+  // A timer may disarm another that is due at the same moment. Disarming one that has fired does nothing.
   const TimePoint at = executor.now() + 1ms;
   Executor::Timer second;
   const Executor::Timer first = executor.arm(at, [&] { executor.disarm(second); });
@@ -122,7 +122,7 @@ Task<void> disarming(Executor& executor) {
 }
 
 Task<void> earlier_timer_later(Executor& executor) {
-  // The later is armed first, the earlier after the loop has turned: it must not wait for the later.
+  // The later timer is armed first, and the earlier one after a turn of the loop. It must not wait for the later one.
   bool late = false;
   const Executor::Timer timer = executor.arm(executor.now() + 1h, [&late] { late = true; });
   co_await sleep_for(executor, 1ms, CancellationToken{});

@@ -1,4 +1,4 @@
-// Offloaded jobs and channels, over both loops.
+// Offloaded jobs and channels, on both loops.
 #include <atomic>
 #include <catch2/catch_template_test_macros.hpp>
 #include <memory>
@@ -40,7 +40,7 @@ Task<void> job_fails(Workers& workers) {
   CHECK(failed);
 }
 
-// What the job owns has ended before its waiter goes on.
+// The job's captures are destroyed before its waiter resumes.
 Task<void> job_owns(Workers& workers) {
   auto owned = std::make_shared<int>(1);
   auto job = [owned](const StopFlag&) { return owned.use_count(); };
@@ -57,7 +57,7 @@ Task<void> one_job(Workers& workers, std::atomic<bool>* run_on, int* result, Can
   };
   *result = co_await offload(workers, job, token);
 }
-// On a thread: a job that has begun runs to its end and its result counts.
+// On a thread, a job that has started runs to its end and its result is returned.
 Task<void> cancel_begun(Executor& executor, Workers& workers) {
   Scope scope(executor, "scope", CancellationToken{});
   std::atomic<bool> begun = false;

@@ -1,4 +1,4 @@
-// Calls between two loops on threads of their own, in both directions at once.
+// Calls between two loops, each on its own thread, in both directions at once.
 #include <catch2/catch_test_macros.hpp>
 #include <latch>
 #include <thread>

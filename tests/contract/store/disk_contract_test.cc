@@ -1,4 +1,4 @@
-// What store::Disk promises, over the machine's own file system and over the one in memory.
+// The contract of store::Disk, on the machine's file system and in memory.
 #include <catch2/catch_template_test_macros.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <cerrno>

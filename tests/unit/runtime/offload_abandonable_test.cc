@@ -72,7 +72,7 @@ TEST_CASE("An abandonable job's value or failure comes back") {
 TEST_CASE("A job cancelled before it started is skipped") {
   ManualExecutor executor;
   ManualWorkers workers(executor, 1, 1s);
-  auto hung = std::make_shared<Hung>();  // it would never come back
+  auto hung = std::make_shared<Hung>();  // the job would never end
   bool cancelled = false;
   Scope scope(executor, "scope", CancellationToken{});
   scope.spawn("job", wait_for_hung(workers, hung, &cancelled, scope.token()));

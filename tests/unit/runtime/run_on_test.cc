@@ -12,9 +12,9 @@ using namespace peer::runtime;
 
 namespace {
 
-/// Notes the thread it dies on.
+/// Records the thread that destroys it.
 struct Witness {
-  explicit Witness(std::thread::id* died_on) : thread(died_on) {}
+  explicit Witness(std::thread::id* destroyed_on) : thread(destroyed_on) {}
   Witness(Witness&& other) noexcept : thread(std::exchange(other.thread, nullptr)) {}
   Witness& operator=(Witness&&) = delete;
   ~Witness() {
@@ -23,14 +23,14 @@ struct Witness {
   std::thread::id* thread;
 };
 
-Task<void> ask(Executor& there, std::thread::id* ran_on, std::thread::id* died_on) {
-  auto fn = [ran_on, witness = Witness(died_on)] {
+Task<void> ask(Executor& there, std::thread::id* ran_on, std::thread::id* destroyed_on) {
+  auto fn = [ran_on, witness = Witness(destroyed_on)] {
     *ran_on = std::this_thread::get_id();
     return std::make_unique<int>(42);
   };
   const std::unique_ptr<int> value = co_await run_on(there, std::move(fn));
   CHECK(*value == 42);
-  CHECK(*died_on == *ran_on);
+  CHECK(*destroyed_on == *ran_on);
 }
 
 Task<void> throw_there(Executor& there) {
@@ -49,8 +49,8 @@ Task<void> count_twice(Executor& there, int* count) {
 TEST_CASE("A function runs on the other loop, ends there, and its value comes back") {
   LoopThread there("there");
   std::thread::id ran_on;
-  std::thread::id died_on;
-  peer::test::run_on_uv(ask(there.executor(), &ran_on, &died_on));
+  std::thread::id destroyed_on;
+  peer::test::run_on_uv(ask(there.executor(), &ran_on, &destroyed_on));
   CHECK(ran_on != std::this_thread::get_id());
   there.stop();
 }

@@ -118,20 +118,20 @@ TEST_CASE("Scopes below are cancelled with their parent and are listed under it"
 }
 
 TEST_CASE("Misuse of a scope ends the program") {
-  CHECK(peer::test::aborts([] {  // spawning after the join
+  CHECK(peer::test::aborts([] {  // spawn after join
     ManualExecutor executor;
     Scope scope(executor, "scope", CancellationToken{});
     peer::test::run_sync(executor, scope.join());
     std::vector<int> order;
     scope.spawn("late", note(&order, 1));
   }));
-  CHECK(peer::test::aborts([] {  // destroying it with a task alive
+  CHECK(peer::test::aborts([] {  // destruction with a live task
     ManualExecutor executor;
     Scope scope(executor, "scope", CancellationToken{});
     scope.spawn("sleeper", sleeper(executor, 1h, scope.token()));
     executor.run_ready();
   }));
-  CHECK(peer::test::aborts([] {  // destroying it with a failure untold
+  CHECK(peer::test::aborts([] {  // destruction with an unreported failure
     ManualExecutor executor;
     Scope scope(executor, "scope", CancellationToken{});
     scope.spawn("stray", stray());

@@ -41,7 +41,7 @@ Task<void> hop_until(const bool* stop) {
 }
 
 Task<void> wake_from_libuv(UvExecutor& executor) {
-  // Woken by a handle of libuv that runs after the poll of its turn: the next poll must not wait.
+  // A libuv handle whose callback runs after the poll wakes the coroutine: the next poll must not wait.
   Event fired;
   uv_timer_t timer;
   uv_timer_init(executor.loop(), &timer);

@@ -1,4 +1,4 @@
-// The failing disk itself must be trusted before the tests that use it are.
+// MemoryDisk itself is tested, because other tests rely on its faults and power cuts.
 #include "support/store/memory_disk.h"
 
 #include <catch2/catch_test_macros.hpp>

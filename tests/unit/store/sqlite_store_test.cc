@@ -234,7 +234,7 @@ TEST_CASE("A database that cannot be created is an error that names its path") {
   REQUIRE_FALSE(store);
   CHECK(store.error().message.find("/nonexistent/state.db") != std::string::npos);
   CHECK(store.error().code == ErrorCode::disk_error);
-  CHECK(store.error().system == 0);  // SQLite's code is no errno
+  CHECK(store.error().system == 0);  // SQLite's code is not an errno
 }
 
 }  // namespace peer::store
