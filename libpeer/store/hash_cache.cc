@@ -15,11 +15,11 @@ namespace {
 /// The id of the game's rows; nothing if it has none.
 SqliteResult<std::optional<std::int64_t>> find_game(StateDatabase& state, std::string_view root,
                                                     std::string_view game) {
-  const runtime::Defer reset([&] { state.find_game.reset(); });
-  state.find_game.bind(1, root);
-  state.find_game.bind(2, game);
-  const int code = state.find_game.step();
-  if (code == SQLITE_ROW) return state.find_game.integer(0);
+  const runtime::Defer reset([&] { state.cache.find_game.reset(); });
+  state.cache.find_game.bind(1, root);
+  state.cache.find_game.bind(2, game);
+  const int code = state.cache.find_game.step();
+  if (code == SQLITE_ROW) return state.cache.find_game.integer(0);
   if (code == SQLITE_DONE) return std::nullopt;
   return state.db.failed(code);
 }
@@ -37,7 +37,7 @@ SqliteResult<std::vector<CachedFile>> load_cached_files(StateDatabase& state, st
   const auto id = find_game(state, root, game);
   if (!id) return std::unexpected(id.error());
   if (!*id) return files;
-  Statement& row = state.load_files;
+  Statement& row = state.cache.load_files;
   const runtime::Defer reset([&] { row.reset(); });
   row.bind(1, **id);
   int code;
@@ -61,14 +61,14 @@ SqliteResult<void> save_cached_files(StateDatabase& state, std::string_view root
   auto id = find_game(state, root, game);
   if (!id) return std::unexpected(id.error());
   if (!*id) {
-    const runtime::Defer reset([&] { state.add_game.reset(); });
-    state.add_game.bind(1, root);
-    state.add_game.bind(2, game);
-    const int code = state.add_game.step();
+    const runtime::Defer reset([&] { state.cache.add_game.reset(); });
+    state.cache.add_game.bind(1, root);
+    state.cache.add_game.bind(2, game);
+    const int code = state.cache.add_game.step();
     if (code != SQLITE_ROW) return state.db.failed(code);
-    *id = state.add_game.integer(0);
+    *id = state.cache.add_game.integer(0);
   }
-  Statement& row = state.save_file;
+  Statement& row = state.cache.save_file;
   for (const CachedFile& file : files) {
     row.bind(1, **id);
     row.bind(2, file.path);
@@ -90,7 +90,7 @@ SqliteResult<void> prune_cached_files(StateDatabase& state, std::string_view roo
   if (!*id) return {};
   std::vector<std::int64_t> gone;
   {
-    Statement& row = state.list_paths;
+    Statement& row = state.cache.list_paths;
     const runtime::Defer reset([&] { row.reset(); });
     row.bind(1, **id);
     int code;
@@ -100,8 +100,8 @@ SqliteResult<void> prune_cached_files(StateDatabase& state, std::string_view roo
     if (code != SQLITE_DONE) return state.db.failed(code);
   }
   for (const std::int64_t file : gone) {
-    state.drop_file.bind(1, file);
-    if (SqliteResult<void> dropped = run(state, state.drop_file); !dropped) return dropped;
+    state.cache.drop_file.bind(1, file);
+    if (SqliteResult<void> dropped = run(state, state.cache.drop_file); !dropped) return dropped;
   }
   return {};
 }

@@ -41,16 +41,16 @@ class SqliteStore final : public Store {
 
   Result<void> forget_game(std::string_view root, std::string_view game) override {
     return guarded([&](StateDatabase& state) {
-      state.drop_game.bind(1, root);
-      state.drop_game.bind(2, game);
-      return run(state, state.drop_game);
+      state.cache.drop_game.bind(1, root);
+      state.cache.drop_game.bind(2, game);
+      return run(state, state.cache.drop_game);
     });
   }
 
   Result<std::vector<StoredDownload>> downloads() override {
     return guarded([](StateDatabase& state) -> SqliteResult<std::vector<StoredDownload>> {
       std::vector<StoredDownload> all;
-      Statement& row = state.downloads;
+      Statement& row = state.downloads.list;
       const runtime::Defer reset([&] { row.reset(); });
       int code;
       while ((code = row.step()) == SQLITE_ROW) {
@@ -72,29 +72,29 @@ class SqliteStore final : public Store {
 
   Result<void> put_download(const StoredDownload& download) override {
     return guarded([&](StateDatabase& state) {
-      state.put_download.bind(1, download.game);
-      state.put_download.bind(2, std::span<const std::uint8_t>(download.version.bytes));
-      state.put_download.bind(3, download.options);
-      state.put_download.bind(4, download.position);
-      state.put_download.bind(5, std::int64_t{download.paused});
-      state.put_download.bind(6, static_cast<std::int64_t>(download.received));
-      state.put_download.bind(7, download.elapsed_ms);
-      state.put_download.bind(8, static_cast<std::int64_t>(download.timed));
-      return run(state, state.put_download);
+      state.downloads.put.bind(1, download.game);
+      state.downloads.put.bind(2, std::span<const std::uint8_t>(download.version.bytes));
+      state.downloads.put.bind(3, download.options);
+      state.downloads.put.bind(4, download.position);
+      state.downloads.put.bind(5, std::int64_t{download.paused});
+      state.downloads.put.bind(6, static_cast<std::int64_t>(download.received));
+      state.downloads.put.bind(7, download.elapsed_ms);
+      state.downloads.put.bind(8, static_cast<std::int64_t>(download.timed));
+      return run(state, state.downloads.put);
     });
   }
 
   Result<void> remove_download(std::string_view game) override {
     return guarded([&](StateDatabase& state) {
-      state.drop_download.bind(1, game);
-      return run(state, state.drop_download);
+      state.downloads.drop.bind(1, game);
+      return run(state, state.downloads.drop);
     });
   }
 
   Result<std::vector<StoredBan>> bans() override {
     return guarded([](StateDatabase& state) -> SqliteResult<std::vector<StoredBan>> {
       std::vector<StoredBan> all;
-      Statement& row = state.bans;
+      Statement& row = state.bans.list;
       const runtime::Defer reset([&] { row.reset(); });
       int code;
       while ((code = row.step()) == SQLITE_ROW) {
@@ -109,24 +109,24 @@ class SqliteStore final : public Store {
 
   Result<void> put_ban(const StoredBan& ban) override {
     return guarded([&](StateDatabase& state) {
-      state.put_ban.bind(1, std::span<const std::uint8_t>(ban.peer.bytes));
-      state.put_ban.bind(2, ban.name);
-      state.put_ban.bind(3, ban.reason);
-      return run(state, state.put_ban);
+      state.bans.put.bind(1, std::span<const std::uint8_t>(ban.peer.bytes));
+      state.bans.put.bind(2, ban.name);
+      state.bans.put.bind(3, ban.reason);
+      return run(state, state.bans.put);
     });
   }
 
   Result<void> remove_ban(const PeerId& peer) override {
     return guarded([&](StateDatabase& state) {
-      state.drop_ban.bind(1, std::span<const std::uint8_t>(peer.bytes));
-      return run(state, state.drop_ban);
+      state.bans.drop.bind(1, std::span<const std::uint8_t>(peer.bytes));
+      return run(state, state.bans.drop);
     });
   }
 
   Result<std::vector<StoredPairing>> pairings() override {
     return guarded([](StateDatabase& state) -> SqliteResult<std::vector<StoredPairing>> {
       std::vector<StoredPairing> all;
-      Statement& row = state.pairings;
+      Statement& row = state.pairings.list;
       const runtime::Defer reset([&] { row.reset(); });
       int code;
       while ((code = row.step()) == SQLITE_ROW) {
@@ -141,16 +141,16 @@ class SqliteStore final : public Store {
 
   Result<void> put_pairing(const StoredPairing& pairing) override {
     return guarded([&](StateDatabase& state) {
-      state.put_pairing.bind(1, std::span<const std::uint8_t>(pairing.peer.bytes));
-      state.put_pairing.bind(2, pairing.name);
-      return run(state, state.put_pairing);
+      state.pairings.put.bind(1, std::span<const std::uint8_t>(pairing.peer.bytes));
+      state.pairings.put.bind(2, pairing.name);
+      return run(state, state.pairings.put);
     });
   }
 
   Result<void> remove_pairing(const PeerId& peer) override {
     return guarded([&](StateDatabase& state) {
-      state.drop_pairing.bind(1, std::span<const std::uint8_t>(peer.bytes));
-      return run(state, state.drop_pairing);
+      state.pairings.drop.bind(1, std::span<const std::uint8_t>(peer.bytes));
+      return run(state, state.pairings.drop);
     });
   }
 

@@ -100,37 +100,37 @@ SqliteResult<void> run(StateDatabase& state, Statement& statement) {
 
 SqliteResult<void> StateDatabase::prepare() {
   const std::pair<Statement*, std::string_view> all[] = {
-      {&begin, "BEGIN IMMEDIATE"},
-      {&commit, "COMMIT"},
-      {&rollback, "ROLLBACK"},
-      {&find_game, "SELECT id FROM games WHERE root = ? AND game = ?"},
-      {&add_game, "INSERT INTO games(root, game) VALUES(?, ?) RETURNING id"},
-      {&drop_game, "DELETE FROM games WHERE root = ? AND game = ?"},
-      {&load_files, "SELECT path, size, mtime, ctime, inode, chunks, executable FROM files WHERE game = ?"},
-      {&save_file,
+      {&transaction.begin, "BEGIN IMMEDIATE"},
+      {&transaction.commit, "COMMIT"},
+      {&transaction.rollback, "ROLLBACK"},
+      {&cache.find_game, "SELECT id FROM games WHERE root = ? AND game = ?"},
+      {&cache.add_game, "INSERT INTO games(root, game) VALUES(?, ?) RETURNING id"},
+      {&cache.drop_game, "DELETE FROM games WHERE root = ? AND game = ?"},
+      {&cache.load_files, "SELECT path, size, mtime, ctime, inode, chunks, executable FROM files WHERE game = ?"},
+      {&cache.save_file,
        "INSERT INTO files(game, path, size, mtime, ctime, inode, chunks, executable) VALUES(?1, ?2, ?3, ?4, ?5, ?6, "
        "?7, ?8) "
        "ON CONFLICT(game, path) DO UPDATE SET size = ?3, mtime = ?4, ctime = ?5, inode = ?6, chunks = ?7, "
        "executable = ?8"},
-      {&list_paths, "SELECT rowid, path FROM files WHERE game = ?"},
-      {&drop_file, "DELETE FROM files WHERE rowid = ?"},
-      {&downloads,
+      {&cache.list_paths, "SELECT rowid, path FROM files WHERE game = ?"},
+      {&cache.drop_file, "DELETE FROM files WHERE rowid = ?"},
+      {&downloads.list,
        "SELECT game, version, options, position, paused, received, elapsed_ms, timed FROM downloads "
        "ORDER BY position, game"},
-      {&put_download,
+      {&downloads.put,
        "INSERT INTO downloads(game, version, options, position, paused, received, elapsed_ms, timed) "
        "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) "
        "ON CONFLICT(game) DO UPDATE SET version = ?2, options = ?3, position = ?4, paused = ?5, received = ?6, "
        "elapsed_ms = ?7, timed = ?8"},
-      {&drop_download, "DELETE FROM downloads WHERE game = ?"},
-      {&bans, "SELECT peer, name, reason FROM bans"},
-      {&put_ban,
+      {&downloads.drop, "DELETE FROM downloads WHERE game = ?"},
+      {&bans.list, "SELECT peer, name, reason FROM bans"},
+      {&bans.put,
        "INSERT INTO bans(peer, name, reason) VALUES(?1, ?2, ?3) ON CONFLICT(peer) DO UPDATE SET name = ?2, reason = "
        "?3"},
-      {&drop_ban, "DELETE FROM bans WHERE peer = ?"},
-      {&pairings, "SELECT peer, name FROM pairings"},
-      {&put_pairing, "INSERT INTO pairings(peer, name) VALUES(?1, ?2) ON CONFLICT(peer) DO UPDATE SET name = ?2"},
-      {&drop_pairing, "DELETE FROM pairings WHERE peer = ?"},
+      {&bans.drop, "DELETE FROM bans WHERE peer = ?"},
+      {&pairings.list, "SELECT peer, name FROM pairings"},
+      {&pairings.put, "INSERT INTO pairings(peer, name) VALUES(?1, ?2) ON CONFLICT(peer) DO UPDATE SET name = ?2"},
+      {&pairings.drop, "DELETE FROM pairings WHERE peer = ?"},
   };
   for (const auto& [statement, sql] : all) {
     SqliteResult<Statement> prepared = db.prepare(sql);

@@ -8,14 +8,25 @@
 
 namespace peer::store {
 
-struct StateDatabase {
-  Database db;
+struct TransactionStatements {
   Statement begin, commit, rollback;
+};
+struct CacheStatements {
   Statement find_game, add_game, drop_game;
   Statement load_files, save_file, list_paths, drop_file;
-  Statement downloads, put_download, drop_download;
-  Statement bans, put_ban, drop_ban;
-  Statement pairings, put_pairing, drop_pairing;
+};
+/// The statements of a table whose rows are listed, replaced and deleted one by one.
+struct TableStatements {
+  Statement list, put, drop;
+};
+
+struct StateDatabase {
+  Database db;
+  TransactionStatements transaction;
+  CacheStatements cache;
+  TableStatements downloads;
+  TableStatements bans;
+  TableStatements pairings;
 
   SqliteResult<void> prepare();
 };
@@ -26,10 +37,10 @@ SqliteResult<void> run(StateDatabase& state, Statement& statement);
 /// Runs `work()` in a transaction, which is rolled back if it fails.
 template <class F>
 SqliteResult<void> transact(StateDatabase& state, F work) {
-  if (SqliteResult<void> begun = run(state, state.begin); !begun) return begun;
+  if (SqliteResult<void> begun = run(state, state.transaction.begin); !begun) return begun;
   SqliteResult<void> done = work();
-  if (done) done = run(state, state.commit);
-  if (!done) static_cast<void>(run(state, state.rollback));  // fails if SQLite has rolled back by itself
+  if (done) done = run(state, state.transaction.commit);
+  if (!done) static_cast<void>(run(state, state.transaction.rollback));  // fails if SQLite has rolled back by itself
   return done;
 }
 

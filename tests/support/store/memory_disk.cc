@@ -31,11 +31,11 @@ class MemoryDirectory final : public Directory, private NodeHandle {
  public:
   MemoryDirectory(std::shared_ptr<Tree> t, NodePtr n, std::string p)
       : NodeHandle(std::move(t), std::move(n), std::move(p)) {
-    ++tree->open_directories;
+    ++tree->counters.open_directories;
   }
   ~MemoryDirectory() override {
     const std::lock_guard lock(tree->mutex);
-    --tree->open_directories;
+    --tree->counters.open_directories;
   }
 
   const std::string& path() const override { return NodeHandle::path; }

@@ -15,12 +15,12 @@ class MemoryFile final : public File, private NodeHandle {
  public:
   MemoryFile(std::shared_ptr<Tree> t, NodePtr n, std::string p, bool writable)
       : NodeHandle(std::move(t), std::move(n), std::move(p)), writable_(writable) {
-    ++tree->open_files;
+    ++tree->counters.open_files;
     ++node->open;
   }
   ~MemoryFile() override {
     const std::lock_guard lock(tree->mutex);
-    --tree->open_files;
+    --tree->counters.open_files;
     tree->close(node);
   }
 
@@ -30,7 +30,7 @@ class MemoryFile final : public File, private NodeHandle {
       if (offset < node->data.size()) count = std::min<std::size_t>(into.size(), node->data.size() - offset);
       std::copy_n(node->data.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(offset, node->data.size())),
                   count, into.begin());
-      tree->bytes_read += count;
+      tree->counters.bytes_read += count;
       return 0;
     });
     if (!done) return std::unexpected(done.error());

@@ -34,7 +34,7 @@ struct NodeHandle {
     std::uint64_t number;
     {
       const std::lock_guard lock(tree->mutex);
-      number = tree->calls++;
+      number = tree->counters.calls++;
       hook = tree->hook;
     }
     if (hook) {

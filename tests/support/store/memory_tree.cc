@@ -58,17 +58,17 @@ void Tree::apply(Operation operation) {
 void Tree::remove(const NodePtr& directory, std::string_view name, const NodePtr& entry) {
   Operation operation{{directory, std::string(name), nullptr}};
   if (hides_open_files && entry->open > 0) {
-    entry->hidden_in = directory;
-    entry->hidden_name = ".fuse_hidden" + std::to_string(entry->inode);
-    operation.push_back({directory, entry->hidden_name, entry});
+    entry->hidden.directory = directory;
+    entry->hidden.name = ".fuse_hidden" + std::to_string(entry->inode);
+    operation.push_back({directory, entry->hidden.name, entry});
   }
   apply(std::move(operation));
 }
 
 void Tree::close(const NodePtr& file) {
-  if (--file->open > 0 || file->hidden_name.empty()) return;
-  const NodePtr directory = file->hidden_in.lock();
-  const std::string name = std::exchange(file->hidden_name, {});
+  if (--file->open > 0 || file->hidden.name.empty()) return;
+  const NodePtr directory = file->hidden.directory.lock();
+  const std::string name = std::exchange(file->hidden.name, {});
   if (directory && directory->entries.contains(name)) apply({{directory, name, nullptr}});
 }
 
@@ -110,7 +110,7 @@ int Tree::write(const NodePtr& file, std::span<const std::uint8_t> from, std::ui
                                file->data.begin() + static_cast<std::ptrdiff_t>(last));
   }
   std::ranges::copy(from, file->data.begin() + static_cast<std::ptrdiff_t>(offset));
-  bytes_written += from.size();
+  counters.bytes_written += from.size();
   return 0;
 }
 

@@ -30,17 +30,22 @@ struct Metadata {
   bool executable = false;
 };
 
+/// The name of a file that was removed while it was open, as on FUSE. Empty: none.
+struct HiddenName {
+  std::weak_ptr<Node> directory;
+  std::string name;
+};
+
 struct Node {
   store::FileType type = store::FileType::regular;
   std::uint64_t inode = 0;
   std::int64_t mtime = 0;
   std::int64_t ctime = 0;
   bool executable = false;
-  bool mount = false;             // a mount point
-  bool linked = false;            // has a name
-  int open = 0;                   // number of handles of a file
-  std::weak_ptr<Node> hidden_in;  // the directory with its `hidden_name`, if it was removed while open
-  std::string hidden_name;
+  bool mount = false;   // a mount point
+  bool linked = false;  // has a name
+  int open = 0;         // number of handles of a file
+  HiddenName hidden;
   std::string target;  // of a symlink
 
   Entries entries;  // of a directory
@@ -61,6 +66,14 @@ struct Assignment {
 /// Assignments that become durable together or not at all.
 using Operation = std::vector<Assignment>;
 
+struct TreeCounters {
+  std::uint64_t calls = 0;
+  std::uint64_t bytes_read = 0;
+  std::uint64_t bytes_written = 0;
+  std::size_t open_files = 0;
+  std::size_t open_directories = 0;
+};
+
 /// `mutex` guards every member except `epoch`.
 struct Tree {
   std::mutex mutex;
@@ -71,11 +84,7 @@ struct Tree {
   std::atomic<std::uint64_t> epoch = 0;  // counts power cuts
   std::uint64_t capacity = std::uint64_t{1} << 50;
   std::uint64_t used = 0;
-  std::uint64_t calls = 0;
-  std::uint64_t bytes_read = 0;
-  std::uint64_t bytes_written = 0;
-  std::size_t open_files = 0;
-  std::size_t open_directories = 0;
+  TreeCounters counters;
   bool exchange_supported = true;
   bool hides_open_files = false;
   std::function<std::int64_t()> clock;
