@@ -29,6 +29,7 @@
 #include "libpeer/net/resolver.h"
 #include "libpeer/net/udp_socket.h"
 #include "libpeer/runtime/call_on.h"
+#include "libpeer/runtime/loop_thread.h"
 #include "libpeer/runtime/thread_workers.h"
 #include "libpeer/runtime/uv_executor.h"
 #include "libpeer/store/disk.h"

@@ -87,7 +87,7 @@ Result<void> discard_game(store::Disk& disk, const std::string& root, const std:
   if (!top) return std::unexpected(top.error());
   const auto there = (*top)->info(game);
   if (!there && there.error().system == ENOENT) {
-    return fail(ErrorCode::no_such_game, "there is no game '" + protocol::printable(game) + "' in " + root);
+    return fail(ErrorCode::not_found, "there is no game '" + protocol::printable(game) + "' in " + root);
   }
   if (!there) return std::unexpected(there.error());
   auto workspace = open_workspace(disk, root);
