@@ -1,4 +1,4 @@
-// Which looks at a game happen, and that one which was overtaken shows nothing.
+// When games are scanned, and that a superseded scan shows nothing.
 #include <cerrno>
 
 #include "fixture.h"
@@ -7,10 +7,10 @@
 namespace peer::library {
 namespace {
 
-/// Counts the looks at /games/g.
-void count_looks(Machine& machine, int& looks) {
-  machine.disk.on_call([&looks](std::string_view operation, const std::string& path, std::uint64_t) {
-    if (operation == "list" && path == "/games/g") ++looks;
+/// Counts the scans of /games/g.
+void count_scans(Machine& machine, int& scans) {
+  machine.disk.on_call([&scans](std::string_view operation, const std::string& path, std::uint64_t) {
+    if (operation == "list" && path == "/games/g") ++scans;
     return 0;
   });
 }
@@ -34,7 +34,7 @@ Result<void> publish(Life& life) {
 
 }  // namespace
 
-TEST_CASE("library: a game withdrawn at any step of a look is not offered as it was before") {
+TEST_CASE("library: a game that is withdrawn at any step of a scan is not offered in its old version") {
   const Digest good = version_of("good content");
   const Digest evil = version_of("evil content");
   bool more = true;
@@ -55,7 +55,7 @@ TEST_CASE("library: a game withdrawn at any step of a look is not offered as it 
     ++tried;
     const runtime::TimePoint end = machine.executor.now() + 2s;
     for (int i = 0; machine.executor.now() < end; ++i) {
-      if (i < 60) life.library->withdraw("h");  // makes the library tell at once what it knows
+      if (i < 60) life.library->withdraw("h");  // makes the library publish a snapshot at once
       const auto game = life.game("g");
       if (game && game->offered) REQUIRE(game->offered->version != good);
       if (!machine.executor.step() && !machine.executor.advance_to_next_timer()) break;
@@ -65,7 +65,7 @@ TEST_CASE("library: a game withdrawn at any step of a look is not offered as it 
   CHECK(tried > 30);
 }
 
-TEST_CASE("library: a rescan that finds a game at rest takes the place of the look that was due") {
+TEST_CASE("library: a rescan that finds a game at rest replaces the scan that was due") {
   Machine machine;
   machine.live();
   machine.disk.write("/games/g/f", "young");
@@ -77,35 +77,35 @@ TEST_CASE("library: a rescan that finds a game at rest takes the place of the lo
   machine.disk.set_mtime("/games/g", *machine.file_time);
   REQUIRE(life.rescan("g"));
   REQUIRE(life.state("g") == GameState::ready);
-  int looks = 0;
-  count_looks(machine, looks);
+  int scans = 0;
+  count_scans(machine, scans);
   machine.executor.advance(1min);
-  CHECK(looks == 0);
+  CHECK(scans == 0);
 }
 
-TEST_CASE("library: a change that is due when a listing ends is looked at once") {
+TEST_CASE("library: a change that becomes due during a listing is scanned right after it") {
   Machine machine;
   test::FakeWatcher watcher;
   machine.watcher = &watcher;
   machine.disk.write("/games/g/f", "g");
   Life life(machine);
   life.start_and_run(10s);
-  watcher.tell("/games", "g");
-  watcher.tell("/games", "");
-  int looks = 0;
+  watcher.report("/games", "g");
+  watcher.report("/games", "");
+  int scans = 0;
   int listings = 0;
   machine.disk.on_call([&](std::string_view operation, const std::string& path, std::uint64_t) {
-    if (operation == "list" && path == "/games/g") ++looks;
-    // More changes while the root is listed: what is due is gone through again at once.
-    if (operation == "list" && path == "/games" && ++listings == 1) watcher.tell("/games", "");
+    if (operation == "list" && path == "/games/g") ++scans;
+    // Report another change during the listing, so that the loop checks again at once.
+    if (operation == "list" && path == "/games" && ++listings == 1) watcher.report("/games", "");
     return 0;
   });
   machine.executor.advance(350ms);
   CHECK(listings == 1);
-  CHECK(looks == 1);
+  CHECK(scans == 1);
 }
 
-TEST_CASE("library: a game that was changed in place and is published is a version of its own") {
+TEST_CASE("library: publishing a game that was changed in place makes a new version") {
   Machine machine;
   const std::string before = std::string(protocol::kChunkSize, 'a') + std::string(protocol::kChunkSize, 'b');
   machine.disk.write("/games/g/f", before);
@@ -124,7 +124,7 @@ TEST_CASE("library: a game that was changed in place and is published is a versi
   CHECK(life.game("g")->offered->intact.empty());
 }
 
-TEST_CASE("library: a game is the version that a new record names, although nothing of it has changed") {
+TEST_CASE("library: a new record determines the version of a game whose files have not changed") {
   Machine machine;
   const std::string text = std::string(protocol::kChunkSize, 'a') + std::string(protocol::kChunkSize, 'b');
   machine.disk.write("/games/g/f", text);
@@ -138,7 +138,7 @@ TEST_CASE("library: a game is the version that a new record names, although noth
   CHECK(life.state("g") == GameState::modified);
 }
 
-TEST_CASE("library: an adoption says why a file cannot be looked at") {
+TEST_CASE("library: an adoption reports the error of a file that cannot be checked") {
   Machine machine;
   machine.disk.write("/games/donor/d/f", "content");
   Life life(machine);

@@ -1,4 +1,4 @@
-#include "libpeer/library/hashing.h"
+#include "libpeer/library/hash_stream.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -36,7 +36,7 @@ HashSlice HashStream::run(std::int64_t now, const runtime::StopFlag& stop) {
 }
 
 std::optional<HashedFile> HashStream::begin(std::size_t file, std::int64_t now) {
-  current_ = Current{.file = file, .handle = nullptr, .begun = now, .chunks = {}};
+  current_ = FileInProgress{.file = file, .handle = nullptr, .begun = now, .chunks = {}};
   const ScannedFile& scanned = work_.scan->files[file];
   if (!cursor_) {
     auto top = open_game(disk_, work_.root, work_.game, work_.bounds.get());
@@ -49,7 +49,7 @@ std::optional<HashedFile> HashStream::begin(std::size_t file, std::int64_t now) 
   if (!handle) return failed(handle.error());
   const auto info = (*handle)->info();
   if (!info) return failed(info.error());
-  if (stamp_of(*info) != scanned.stamp) return end(HashedFile::Verdict::changed);
+  if (stamp_of(*info) != scanned.stamp) return end(HashOutcome::changed);
   current_->handle = std::move(*handle);
   current_->chunks.reserve(
       static_cast<std::size_t>((scanned.stamp.size + protocol::kChunkSize - 1) / protocol::kChunkSize));
@@ -65,27 +65,27 @@ std::optional<HashedFile> HashStream::read_chunk(std::uint64_t& bytes) {
     if (!count) return failed(count.error());
     bytes_read_.fetch_add(*count, std::memory_order_relaxed);
     bytes += *count;
-    if (*count < size) return end(HashedFile::Verdict::changed);
+    if (*count < size) return end(HashOutcome::changed);
     current_->chunks.push_back(protocol::hash(chunk));
     current_->offset += size;
   }
   if (current_->offset < stamp.size) return std::nullopt;
   const auto info = current_->handle->info();
   if (!info) return failed(info.error());
-  return end(stamp_of(*info) == stamp ? HashedFile::Verdict::hashed : HashedFile::Verdict::changed);
+  return end(stamp_of(*info) == stamp ? HashOutcome::hashed : HashOutcome::changed);
 }
 
-HashedFile HashStream::end(HashedFile::Verdict verdict, std::string reason) {
-  HashedFile file{current_->file, verdict, std::move(current_->chunks), current_->begun, std::move(reason)};
+HashedFile HashStream::end(HashOutcome outcome, std::string reason) {
+  HashedFile file{current_->file, outcome, std::move(current_->chunks), current_->begun, std::move(reason)};
   current_.reset();
   return file;
 }
 
 HashedFile HashStream::failed(const Error& error) {
-  // Something else lies in its place by now, or nothing.
+  // These errors mean that the file was removed or replaced since the scan.
   const bool replaced = error.system == ENOENT || error.system == ENOTDIR || error.system == ELOOP ||
                         error.system == EISDIR || error.system == EINVAL;
-  return end(replaced ? HashedFile::Verdict::changed : HashedFile::Verdict::unreadable, error.message);
+  return end(replaced ? HashOutcome::changed : HashOutcome::unreadable, error.message);
 }
 
 }  // namespace peer::library

@@ -1,5 +1,4 @@
-// One stream over files that change, or cannot be read, while it reads them.
-#include "libpeer/library/hashing.h"
+#include "libpeer/library/hash_stream.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <cerrno>
@@ -11,9 +10,7 @@
 namespace peer::library {
 namespace {
 
-using Verdict = HashedFile::Verdict;
-
-/// Hashes /r/game/f, of three chunks; `at_read` is called before each of its reads, with their number from 1.
+/// Hashes /r/game/f, which has three chunks. Calls `at_read` before each read, with the number of the read from 1.
 std::vector<HashedFile> hash_file(test::MemoryDisk& disk, const std::function<int(int)>& at_read) {
   std::int64_t clock = 0;
   disk.set_clock([&clock] { return ++clock; });
@@ -47,16 +44,16 @@ std::vector<HashedFile> hash_file(test::MemoryDisk& disk, const std::function<in
 
 }  // namespace
 
-TEST_CASE("hashing: a file that rests is hashed chunk by chunk") {
+TEST_CASE("hash stream: an unchanged file is hashed chunk by chunk") {
   test::MemoryDisk disk;
   const auto files = hash_file(disk, [](int) { return 0; });
   REQUIRE(files.size() == 1);
-  CHECK(files[0].verdict == Verdict::hashed);
+  CHECK(files[0].outcome == HashOutcome::hashed);
   const std::vector<std::uint8_t> chunk(protocol::kChunkSize, 'a');
   CHECK(files[0].chunks == std::vector<Digest>(3, protocol::hash(chunk)));
 }
 
-TEST_CASE("hashing: a file that is written while it is read counts as changed, whichever chunk it was") {
+TEST_CASE("hash stream: a file that is written while it is read counts as changed, whichever chunk was written") {
   for (int when = 1; when <= 3; ++when) {
     INFO("written before read " << when);
     test::MemoryDisk disk;
@@ -65,21 +62,21 @@ TEST_CASE("hashing: a file that is written while it is read counts as changed, w
       return 0;
     });
     REQUIRE(files.size() == 1);
-    CHECK(files[0].verdict == Verdict::changed);
+    CHECK(files[0].outcome == HashOutcome::changed);
   }
 }
 
-TEST_CASE("hashing: a file that shrinks while it is read counts as changed, one that fails as unreadable") {
+TEST_CASE("hash stream: a file that shrinks counts as changed, and a file with a read error as unreadable") {
   test::MemoryDisk disk;
   const auto shrunk = hash_file(disk, [&](int read) {
     if (read == 2) disk.write("/r/game/f", "short");
     return 0;
   });
   REQUIRE(shrunk.size() == 1);
-  CHECK(shrunk[0].verdict == Verdict::changed);
+  CHECK(shrunk[0].outcome == HashOutcome::changed);
   const auto failed = hash_file(disk, [](int read) { return read == 2 ? EIO : 0; });
   REQUIRE(failed.size() == 1);
-  CHECK(failed[0].verdict == Verdict::unreadable);
+  CHECK(failed[0].outcome == HashOutcome::unreadable);
   CHECK_FALSE(failed[0].reason.empty());
 }
 
