@@ -16,6 +16,7 @@
 #include "libpeer/net/interfaces.h"
 #include "libpeer/runtime/event.h"
 #include "libpeer/runtime/sleep.h"
+#include "libpeer/runtime/uv_executor.h"
 
 namespace peer::discovery {
 
