@@ -19,6 +19,7 @@
 #include "daemon/service/notify.h"
 #include "daemon/signals.h"
 #include "libpeer/api/peer.h"
+#include "libpeer/api/test_hooks.h"
 #include "libpeer/control/hooks.h"
 #include "libpeer/control/server.h"
 #include "libpeer/discovery/avahi_discovery.h"
@@ -28,6 +29,7 @@
 #include "libpeer/net/local_network.h"
 #include "libpeer/net/resolver.h"
 #include "libpeer/net/udp_socket.h"
+#include "libpeer/node/service_faults.h"
 #include "libpeer/runtime/call_on.h"
 #include "libpeer/runtime/thread_workers.h"
 #include "libpeer/runtime/uv_executor.h"
@@ -85,6 +87,7 @@ struct Machine {
   std::optional<control::HookRunner> hooks;
   std::shared_ptr<Reloaded> reloaded = std::make_shared<Reloaded>(options.config);
   Readiness readiness;
+  std::unique_ptr<api::TestHooks> test_hooks;  ///< null in release builds
   /// Last: its callbacks hold the peer's handle, and with it scopes below those above.
   std::unique_ptr<SignalThread> signals;
 };
@@ -184,40 +187,43 @@ api::PeerOptions peer_options(Machine& machine, net::Identity identity, std::uni
   const discovery::InterfaceFilter interfaces = used_interfaces(bound, config);
   machine.discovery = make_discovery(machine, bound, interfaces);
   options.environment.discovery = machine.discovery.get();
-  options.environment.network = machine.network.get();
-  options.addresses = reachable(bound, interfaces);
-  if (bound.is_unspecified()) options.find_addresses = [bound, interfaces] { return reachable(bound, interfaces); };
-  options.can_listen = [bound] { return net::owns_address(bound); };
-  options.list_interfaces = [interfaces] { return local_interfaces(interfaces); };
+  options.environment.network_monitor = machine.network.get();
+  options.network.addresses = reachable(bound, interfaces);
+  if (bound.is_unspecified())
+    options.network.find_addresses = [bound, interfaces] { return reachable(bound, interfaces); };
+  options.network.can_listen = [bound] { return net::owns_address(bound); };
+  options.network.list_interfaces = [interfaces] { return local_interfaces(interfaces); };
   options.judge_machine = [&machine] { return judge_machine(machine.options); };
   options.socket = std::move(socket);
-  options.name = config.name.empty() ? host_name() : config.name;
+  options.settings.name = config.name.empty() ? host_name() : config.name;
   std::array<std::uint8_t, 16> instance{};
   machine.random->fill(instance);
   options.instance = to_hex(instance);
-  options.admit = [network = std::make_shared<net::LocalNetwork>(), clock = &machine.net.executor()](
-                      const net::SocketAddress& remote) { return network->contains(remote, clock->now()); };
-  options.access = machine.access;
-  options.roots = config.roots;
-  options.protected_trees = {machine.options.state};
+  options.network.admit = [network = std::make_shared<net::LocalNetwork>(), clock = &machine.net.executor()](
+                              const net::SocketAddress& remote) { return network->contains(remote, clock->now()); };
+  options.settings.access = machine.access;
+  options.settings.roots = config.roots;
+  options.settings.protected_trees = {machine.options.state};
   for (const std::string& file : {machine.options.config_file, config.party_key_file}) {
     if (file.empty()) continue;
     const std::filesystem::path path = std::filesystem::absolute(file);
-    options.protected_files.push_back(path.string());
-    if (path.parent_path().filename() == "peerd") options.protected_trees.push_back(path.parent_path().string());
+    options.settings.protected_files.push_back(path.string());
+    if (path.parent_path().filename() == "peerd")
+      options.settings.protected_trees.push_back(path.parent_path().string());
   }
-  options.settle = config.settle;
-  options.peers = config.peers;
-  options.ping = config.ping;
-  options.lost = config.lost;
-  options.shutdown_timeout = config.shutdown_timeout;
-  options.reserve = config.reserve;
-  options.parallel_downloads = config.parallel;
-  options.automatic = config.automatic;
-  options.limits = {config.limit_up, config.limit_down};
+  options.settings.settle = config.settle;
+  options.settings.peers = config.peers;
+  options.settings.ping = config.ping;
+  options.settings.lost = config.lost;
+  options.settings.shutdown_timeout = config.shutdown_timeout;
+  options.settings.reserve = config.reserve;
+  options.settings.parallel_downloads = config.parallel;
+  options.settings.automatic = config.automatic;
+  options.settings.limits = {config.limit_up, config.limit_down};
   options.log = machine.options.log;
 #if PEERD_TEST_HOOKS
-  options.tamper = tamper_after(std::getenv("PEERD_TAMPER"));
+  machine.test_hooks = std::make_unique<node::ServiceFaults>(tamper_after(std::getenv("PEERD_TAMPER")));
+  options.environment.test_hooks = machine.test_hooks.get();
 #endif
   return options;
 }
@@ -227,7 +233,7 @@ void announce_start(const Machine& machine, const api::PeerOptions& options) {
   const net::SocketAddress bound = options.socket->local_address();
   log.info(fmt::format("peerd {} {} {} as \"{}\", peer id {}", machine.options.version,
                        net::owns_address(bound) ? "listens on" : "waits for the address", bound.to_string(),
-                       options.name, options.identity.id().hex()));
+                       options.settings.name, options.identity.id().hex()));
   for (const std::string& key : machine.options.config.without_effect) {
     log.warn(key + " has no effect in this version");
   }
@@ -241,10 +247,7 @@ void announce_start(const Machine& machine, const api::PeerOptions& options) {
 }
 
 control::ControlServer::SendCommand commands_to(api::CommandSender sender) {
-  return [sender](api::Command command) {
-    return std::visit([&](auto& request) { return sender.send(std::move(request.command), std::move(request.reply)); },
-                      command);
-  };
+  return [sender](api::Command command) { return sender.send(std::move(command)); };
 }
 
 void on_event(Machine& machine, control::ControlServer& server, const api::Event& event) {

@@ -344,9 +344,7 @@ runtime::Task<void> Seeder::send_content(net::ServerStream& stream, net::Respons
       if (const Result<void> sent = stream.respond(head, true); !sent) co_return;
       responded = true;
     }
-#if PEERD_TEST_HOOKS
     if (tamper_) tamper_(*buffer);
-#endif
     if (limit_ != nullptr) co_await limit_->pass(count, token);
     if (still_served_ && !still_served_(stream)) co_return;
     const runtime::TimePoint ready = clock_now();

@@ -47,6 +47,8 @@ class Seeder {
   void set_peer_document(std::string json);
   /// What is sent obeys it; must outlive the seeder.
   void set_limit(RateLimit* limit) noexcept { limit_ = limit; }
+  /// Tests: changes bytes just before they are sent. Empty: nothing.
+  void set_tamper(std::function<void(std::span<std::uint8_t>)> tamper) { tamper_ = std::move(tamper); }
   /// Asked before each part of a body: whether whom it goes to may still have it. Otherwise the stream is reset.
   void set_still_served(std::function<bool(const net::ServerStream&)> ask) { still_served_ = std::move(ask); }
   /// What is served beside the library; thread-safe.
@@ -99,13 +101,7 @@ class Seeder {
   bool holds_back() const;
   runtime::TimePoint clock_now() const { return limit_ != nullptr ? limit_->now() : runtime::TimePoint{}; }
 
-#if PEERD_TEST_HOOKS
- public:
-  void set_tamper(std::function<void(std::span<std::uint8_t>)> tamper) { tamper_ = std::move(tamper); }
-
- private:
   std::function<void(std::span<std::uint8_t>)> tamper_;
-#endif
   RateLimit* limit_ = nullptr;  ///< null: none
   store::Disk& disk_;
   runtime::Workers& workers_;
