@@ -9,12 +9,13 @@
 #include <optional>
 #include <utility>
 
-#include "daemon/peer_options.h"
+#include "daemon/machine_findings.h"
+#include "daemon/peer_settings.h"
 #include "daemon/reload.h"
 #include "daemon/service/heartbeat.h"
 #include "daemon/service/notify.h"
 #include "daemon/signals.h"
-#include "libpeer/api/peer.h"
+#include "libpeer/api/peer_builder.h"
 #include "libpeer/control/hooks.h"
 #include "libpeer/control/server.h"
 #include "libpeer/host/state_directory.h"
@@ -32,12 +33,12 @@ void announce_start(const DaemonOptions& options, const api::PeerOptions& peer, 
   const Log& log = options.log;
   const net::SocketAddress bound = peer.socket->local_address();
   log.info(fmt::format("peerd {} {} {} as \"{}\", peer id {}", options.version,
-                       net::owns_address(bound) ? "listens on" : "waits for the address", bound.to_string(), peer.name,
-                       peer.identity.id().hex()));
+                       net::owns_address(bound) ? "listens on" : "waits for the address", bound.to_string(),
+                       peer.settings.name, peer.identity.id().hex()));
   for (const std::string& key : options.config.without_effect) log.warn(key + " has no effect in this version");
-  if (peer.access.mode == access::AccessMode::party) {
+  if (peer.settings.access.mode == access::AccessMode::party) {
     log.info("access: only peers that prove the key of " + options.config.party_key_file);
-  } else if (peer.access.mode == access::AccessMode::paired) {
+  } else if (peer.settings.access.mode == access::AccessMode::paired) {
     log.info("access: only peers that are paired ('peerctl pair PEER', on both sides)");
   }
   if (!has_discovery) {
@@ -47,10 +48,7 @@ void announce_start(const DaemonOptions& options, const api::PeerOptions& peer, 
 }
 
 control::SendCommand commands_to(api::CommandSender sender) {
-  return [sender](api::Command command) {
-    return std::visit([&](auto& request) { return sender.send(std::move(request.command), std::move(request.reply)); },
-                      command);
-  };
+  return [sender](api::Command command) { return sender.send(std::move(command)); };
 }
 
 /// Stops the scope, waits for its tasks and logs a failure of one.
@@ -74,10 +72,10 @@ class Daemon {
         signals_(std::make_unique<SignalThread>(options.log)) {}
 
   /// Runs the peer until it ends. Blocks. Fails: the peer could not start.
-  Result<int> run(api::PeerOptions peer, net::SocketAddress address);
+  Result<int> run(api::PeerBuilder peer, net::SocketAddress address);
 
  private:
-  runtime::Task<void> run_peer(api::PeerOptions peer, net::SocketAddress address);
+  runtime::Task<void> run_peer(api::PeerBuilder peer, net::SocketAddress address);
   void on_event(control::ControlServer& server, const api::Event& event);
   void start_signals(const api::PeerRuntimeHandle& handle);
   void start_heartbeat(runtime::Scope& scope);
@@ -90,6 +88,7 @@ class Daemon {
   host::System system_;
   std::optional<control::HookRunner> hooks_;
   Readiness readiness_;
+  const std::unique_ptr<api::TestHooks> test_hooks_ = test_hooks();
   std::shared_ptr<Reloader> reloader_;  ///< shared with reloads that wait for a worker
   Result<int> code_ = 0;
   /// Destroyed first: its callbacks hold the peer's handle, and with it scopes of `system_`.
@@ -140,7 +139,7 @@ void Daemon::start_heartbeat(runtime::Scope& scope) {
   scope.spawn("heartbeat", run_heartbeat(system_.executor(), std::move(heartbeat), scope.token()));
 }
 
-runtime::Task<void> Daemon::run_peer(api::PeerOptions peer, net::SocketAddress address) {
+runtime::Task<void> Daemon::run_peer(api::PeerBuilder peer, net::SocketAddress address) {
   auto socket = co_await system_.bind(address);
   if (!socket) {
     code_ = std::unexpected(socket.error());
@@ -152,9 +151,10 @@ runtime::Task<void> Daemon::run_peer(api::PeerOptions peer, net::SocketAddress a
                                          options_.passed_socket};
   control::ControlServer server(system_.executor(), outside, std::move(server_options));
   system_.configure(peer, std::move(*socket), interfaces_of(options_.config), options_.config.mdns);
-  peer.on_event = [this, &server](const api::Event& event) { on_event(server, event); };
-  announce_start(options_, peer, system_.has_discovery());
-  const api::PeerRuntimeHandle handle = api::start_peer(std::move(peer));
+  peer.on_event([this, &server](const api::Event& event) { on_event(server, event); });
+  peer.diagnosis([this] { return machine_findings(options_); }).test_hooks(test_hooks_.get());
+  announce_start(options_, peer.options(), system_.has_discovery());
+  const api::PeerRuntimeHandle handle = peer.start();
   start_signals(handle);
 
   if (auto opened = server.open(commands_to(handle.sender())); opened) {
@@ -176,7 +176,7 @@ runtime::Task<void> Daemon::run_peer(api::PeerOptions peer, net::SocketAddress a
   co_await stop_and_join(system_.control(), log);
 }
 
-Result<int> Daemon::run(api::PeerOptions peer, net::SocketAddress address) {
+Result<int> Daemon::run(api::PeerBuilder peer, net::SocketAddress address) {
   system_.executor().run(run_peer(std::move(peer), address));
   system_.stop();
   // The deadline still applies to these waits: a program or a reload may hang.
@@ -203,7 +203,8 @@ Result<int> run_daemon(const DaemonOptions& options) {
   if (!store) return std::unexpected(store.error());
 
   Daemon daemon(options, std::move(*store));
-  return daemon.run(peer_options(options, std::move(*access), std::move(*identity)), *address);
+  api::PeerBuilder peer(std::move(*identity), peer_settings(options, std::move(*access)));
+  return daemon.run(std::move(peer), *address);
 }
 
 }  // namespace peer::daemon

@@ -1,11 +1,13 @@
-// What the configuration says about the peer: who may use it, and the options to start it with.
+// What the configuration says about the peer: who may use it, and its settings.
 #pragma once
+
+#include <memory>
 
 #include "daemon/daemon.h"
 #include "libpeer/access/gate.h"
-#include "libpeer/api/peer.h"
+#include "libpeer/api/peer_options.h"
+#include "libpeer/api/test_hooks.h"
 #include "libpeer/discovery/interface_filter.h"
-#include "libpeer/net/identity.h"
 
 namespace peer::daemon {
 
@@ -15,8 +17,9 @@ Result<access::Access> access_of(const Config& config);
 
 discovery::InterfaceFilter interfaces_of(const Config& config);
 
-/// The options that do not depend on the machine; host::System::configure() fills in the rest. `options` must outlive
-/// the peer.
-api::PeerOptions peer_options(const DaemonOptions& options, access::Access access, net::Identity identity);
+api::PeerSettings peer_settings(const DaemonOptions& options, access::Access access);
+
+/// In test builds, the hooks of the environment variable PEERD_TAMPER and of the method debug.fail; otherwise null.
+std::unique_ptr<api::TestHooks> test_hooks();
 
 }  // namespace peer::daemon

@@ -1,4 +1,4 @@
-#include "daemon/peer_options.h"
+#include "daemon/peer_settings.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -7,7 +7,8 @@
 #include <span>
 #include <utility>
 
-#include "daemon/machine_findings.h"
+#include "libpeer/host/system.h"
+#include "libpeer/node/service_faults.h"
 
 namespace peer::daemon {
 namespace {
@@ -24,13 +25,13 @@ std::function<void(std::span<std::uint8_t>)> tamper_after(const char* bytes) {
 #endif
 
 /// Keeps the daemon's own files out of the library, in case a root contains them.
-void protect_own_files(const DaemonOptions& options, api::PeerOptions& peer) {
-  peer.protected_trees = {options.state};
+void protect_own_files(const DaemonOptions& options, api::PeerSettings& settings) {
+  settings.protected_trees = {options.state};
   for (const std::string& file : {options.config_file, options.config.party_key_file}) {
     if (file.empty()) continue;
     const std::filesystem::path path = std::filesystem::absolute(file);
-    peer.protected_files.push_back(path.string());
-    if (path.parent_path().filename() == "peerd") peer.protected_trees.push_back(path.parent_path().string());
+    settings.protected_files.push_back(path.string());
+    if (path.parent_path().filename() == "peerd") settings.protected_trees.push_back(path.parent_path().string());
   }
 }
 
@@ -57,27 +58,31 @@ discovery::InterfaceFilter interfaces_of(const Config& config) {
   return {config.interfaces, config.ignored_interfaces};
 }
 
-api::PeerOptions peer_options(const DaemonOptions& options, access::Access access, net::Identity identity) {
+api::PeerSettings peer_settings(const DaemonOptions& options, access::Access access) {
   const Config& config = options.config;
-  api::PeerOptions peer(std::move(identity));
-  peer.name = config.name;
-  peer.access = std::move(access);
-  peer.roots = config.roots;
-  protect_own_files(options, peer);
-  peer.settle = config.settle;
-  peer.peers = config.peers;
-  peer.ping = config.ping;
-  peer.lost = config.lost;
-  peer.shutdown_timeout = config.shutdown_timeout;
-  peer.reserve = config.reserve;
-  peer.parallel_downloads = config.parallel;
-  peer.automatic = config.automatic;
-  peer.limits = {config.limit_up, config.limit_down};
-  peer.judge_machine = [&options] { return machine_findings(options); };
+  api::PeerSettings settings;
+  settings.name = config.name.empty() ? host::host_name() : config.name;
+  settings.access = std::move(access);
+  settings.roots = config.roots;
+  protect_own_files(options, settings);
+  settings.settle = config.settle;
+  settings.peers = config.peers;
+  settings.ping = config.ping;
+  settings.lost = config.lost;
+  settings.shutdown_timeout = config.shutdown_timeout;
+  settings.reserve = config.reserve;
+  settings.parallel_downloads = config.parallel;
+  settings.automatic = config.automatic;
+  settings.limits = {config.limit_up, config.limit_down};
+  return settings;
+}
+
+std::unique_ptr<api::TestHooks> test_hooks() {
 #if PEERD_TEST_HOOKS
-  peer.tamper = tamper_after(std::getenv("PEERD_TAMPER"));
+  return std::make_unique<node::ServiceFaults>(tamper_after(std::getenv("PEERD_TAMPER")));
+#else
+  return nullptr;
 #endif
-  return peer;
 }
 
 }  // namespace peer::daemon
