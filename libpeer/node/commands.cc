@@ -3,6 +3,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "libpeer/api/test_hooks.h"
 #include "libpeer/base/fault.h"
 #include "libpeer/node/runtime_state.h"
 #include "libpeer/protocol/path.h"
@@ -200,11 +201,12 @@ void PeerMain::take(api::Request<api::Shutdown> request, runtime::Scope&) {
   request.reply(true);
   request_shutdown();
 }
-#if PEERD_TEST_HOOKS
 void PeerMain::take(api::Request<api::FailService> request, runtime::Scope&) {
-  answer_now(request, [&] { return fail_service(request.command); });
+  answer_now(request, [&]() -> Result<bool> {
+    if (environment_.test_hooks == nullptr) return fail(ErrorCode::invalid, "this peer has no test hooks");
+    return environment_.test_hooks->fail_service(request.command);
+  });
 }
-#endif
 
 std::string PeerMain::missing_address() const {
   return "no interface of this machine has the address " + listen_ + " now: peers can connect when one gets it";
@@ -213,8 +215,8 @@ std::string PeerMain::missing_address() const {
 api::Status PeerMain::status() const {
   api::Status status;
   status.peer_id = options_.identity.id();
-  status.name = options_.name;
-  status.access = options_.access.mode;
+  status.name = options_.settings.name;
+  status.access = options_.settings.access.mode;
   status.instance = options_.instance;
   status.uptime_s = std::chrono::duration<double>(root_->executor().now() - started_).count();
   for (const char* name : {"QuicServer", "Discovery", "Liveness", "LocalMonitor"})
@@ -245,7 +247,7 @@ std::vector<api::GameInfo> PeerMain::games() const {
     if (game.local == nullptr && known && downloads_->downloading(download.game)) {
       library::LocalGame partial;
       partial.id = download.game;
-      partial.root = options_.roots.front();
+      partial.root = options_.settings.roots.front();
       partial.state = library::GameState::downloading;
       partial.size = download.bytes_total;
       const auto offered = std::ranges::find(game.remote, download.version, &api::RemoteVersion::version);

@@ -62,7 +62,7 @@ runtime::Task<Result<bool>> PeerMain::reconfigure(api::Reconfigure command, runt
 
 runtime::Task<Result<bool>> PeerMain::remove_game(api::RemoveGame command, runtime::CancellationToken token) {
   const std::string game = std::move(command.game);
-  const std::string root = options_.roots.front();
+  const std::string root = options_.settings.roots.front();
   if (const auto problem = protocol::game_id_problem(game)) {
     co_return fail(ErrorCode::invalid, protocol::printable(game) + " is no game: " + *problem);
   }
