@@ -144,7 +144,6 @@ void PeerMain::create_parts(runtime::Scope& work) {
   for (const std::string& address : options_.peers) peers_->add_configured(address);
 
   downloads::DownloadsOptions downloads_options;
-  downloads_options.context.control = &root_->executor();
   downloads_options.context.net = environment_.net;
   downloads_options.context.workers = environment_.workers;
   downloads_options.context.transport = transport_;
