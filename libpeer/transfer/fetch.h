@@ -1,4 +1,5 @@
-// The receiving side of a transfer: fetching manifests, and spans of chunks from one source. Loop: net.
+// The receiving side of a transfer: fetching manifests, and spans of chunks from one source.
+// Loop: net.
 //
 // It shares with the control loop only channels, atomic counters and the Staging, which are safe to share.
 #pragma once
