@@ -66,8 +66,9 @@ runtime::Task<Result<void>> Gate::prove(net::Link& link, runtime::CancellationTo
   if (!response) co_return fail(ErrorCode::unreachable, who + " does not answer to the party's proof");
   if (!*response) co_return std::unexpected(response->error());
   const int status = (*response)->status;
-  if (status == 503) co_return fail(ErrorCode::unreachable, who + " takes no requests now");
-  if (status != 200) {
+  if (status == protocol::HttpStatus::unavailable)
+    co_return fail(ErrorCode::unreachable, who + " takes no requests now");
+  if (status != protocol::HttpStatus::ok) {
     co_return fail(ErrorCode::refused, who + " is not of this party: it does not accept this peer's proof of the key");
   }
   const std::optional<access::PartyProof> proof = proof_in((*response)->fields);

@@ -55,7 +55,7 @@ runtime::Task<void> NetSide::handle(sessions::SessionContext sessions, net::Serv
                                     runtime::CancellationToken token) {
   if (!accepting_) {
     net::ResponseHead busy;
-    busy.status = 503;
+    busy.status = to_int(protocol::HttpStatus::unavailable);
     static_cast<void>(stream.respond(busy, false));
     co_return;
   }

@@ -10,18 +10,21 @@ namespace peer::transfer {
 
 namespace {
 
+using protocol::HttpStatus;
+
 constexpr std::size_t kMostPiece = 128 << 10;  // read at once: how fine the received count is
 constexpr std::size_t kLeastPiece = 2 << 10;
 constexpr std::uint64_t kBatchBytes = 1 << 20;  // verified and written by one job
 
 /// Why a response with that status is of no use.
 SpanFailed refused_span(const SourceJob& job, const Span& span, int status) {
-  const bool gone = status == 404 || status == 410 || status == 403;
+  const bool hole = status == HttpStatus::gone;
+  const bool gone = hole || status == HttpStatus::not_found || status == HttpStatus::forbidden;
   std::string text = job.peer.name + " answered " + std::to_string(status) + " for a part of " + job.game;
   return {job.peer.id, span,
-          status == 410 ? Blame::hole
-          : gone        ? Blame::missing
-                        : Blame::network,
+          hole   ? Blame::hole
+          : gone ? Blame::missing
+                 : Blame::network,
           Error{gone ? ErrorCode::no_peer_has_it : ErrorCode::unreachable, std::move(text), 0}};
 }
 
@@ -53,7 +56,7 @@ runtime::Task<Blame> reaffirm(const SourceJob& job, net::Link& link, std::uint64
   const auto opened = co_await link.request(head, false, token);
   if (!opened) co_return Blame::content;
   const auto response = co_await (*opened)->response(token);
-  if (!response || response->status != 200) co_return Blame::content;
+  if (!response || response->status != HttpStatus::ok) co_return Blame::content;
   std::vector<std::uint8_t> bytes(job.document->manifest.place(static_cast<std::size_t>(chunk)).size);
   const auto got = co_await (*opened)->reader().read(bytes, token);
   if (!got || *got != bytes.size()) co_return Blame::content;
@@ -102,7 +105,7 @@ runtime::Task<std::optional<SpanFailed>> fetch_span(const SourceJob& job, net::L
   const std::unique_ptr<net::ClientStream> stream = std::move(*opened);
   const auto response = co_await stream->response(token);
   if (!response) co_return failed(Blame::network, response.error());
-  if (response->status != 200) co_return refused_span(job, span, response->status);
+  if (response->status != HttpStatus::ok) co_return refused_span(job, span, response->status);
   if (response->content_length && *response->content_length != span.bytes) {
     co_return failed(Blame::content,
                      Error{ErrorCode::invalid, job.peer.name + " sends another length than asked for", 0});
@@ -259,7 +262,7 @@ runtime::Task<Result<std::shared_ptr<const protocol::ManifestDocument>>> fetch_m
   const std::unique_ptr<net::ClientStream> stream = std::move(*opened);
   const auto response = co_await stream->response(token);
   if (!response) co_return std::unexpected(response.error());
-  if (response->status != 200) {
+  if (response->status != HttpStatus::ok) {
     const ErrorCode code = response->status >= 500 ? ErrorCode::unreachable : ErrorCode::no_peer_has_it;
     co_return fail(
         code, job.peer.name + " answered " + std::to_string(response->status) + " for the manifest of " + job.game);

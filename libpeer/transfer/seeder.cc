@@ -10,6 +10,8 @@ namespace peer::transfer {
 
 namespace {
 
+using protocol::HttpStatus;
+
 std::string_view field(const net::RequestHead& head, std::string_view name) {
   for (const net::Field& f : head.fields) {
     if (f.name == name) return f.value;
@@ -38,14 +40,22 @@ Error no_such_game(const std::string& game) {
   return {ErrorCode::no_such_game, "no game \"" + game + "\" is offered here", 0};
 }
 
-int status_of(const Error& error) {
+HttpStatus status_of(const Error& error) {
   switch (error.code) {
-    case ErrorCode::no_such_game: return 404;
-    case ErrorCode::invalid: return 400;
-    case ErrorCode::refused: return 405;
-    case ErrorCode::busy: return 503;
-    default: return 500;
+    case ErrorCode::no_such_game: return HttpStatus::not_found;
+    case ErrorCode::invalid: return HttpStatus::bad_request;
+    case ErrorCode::refused: return HttpStatus::method_not_allowed;
+    case ErrorCode::busy: return HttpStatus::unavailable;
+    default: return HttpStatus::internal_error;
   }
+}
+
+/// The error that the body of a refusal carries.
+Error error_of(protocol::HttpRefusal refusal) {
+  ErrorCode code = ErrorCode::invalid;
+  if (refusal.status == HttpStatus::not_found) code = ErrorCode::no_such_game;
+  if (refusal.status == HttpStatus::method_not_allowed) code = ErrorCode::refused;
+  return {code, std::move(refusal.message), 0};
 }
 
 /// Less time than that in the latest spans says nothing of the disk.
@@ -127,10 +137,10 @@ runtime::Task<void> Seeder::serve(net::ServerStream& stream, protocol::Route rou
   ++stats_.requests;
   if (std::holds_alternative<protocol::SessionRoute>(route)) {
     Error error(ErrorCode::no_such_game, "sessions are not served here", 0);
-    co_await send_error(stream, 404, std::move(error), token);
+    co_await send_error(stream, HttpStatus::not_found, std::move(error), token);
   } else if (stream.request().method != "GET" && stream.request().method != "HEAD") {
     Error error(ErrorCode::refused, "this path takes GET and HEAD only", 0);
-    co_await send_error(stream, 405, std::move(error), token);
+    co_await send_error(stream, HttpStatus::method_not_allowed, std::move(error), token, "GET, HEAD");
   } else if (std::holds_alternative<protocol::PeerRoute>(route)) {
     co_await send_text(stream, peer_document_, token);
   } else if (std::holds_alternative<protocol::LibraryRoute>(route)) {
@@ -147,15 +157,17 @@ runtime::Task<void> Seeder::serve(net::ServerStream& stream, protocol::Route rou
   }
 }
 
-runtime::Task<void> Seeder::refuse(net::ServerStream& stream, Error error, runtime::CancellationToken token) {
+runtime::Task<void> Seeder::refuse(net::ServerStream& stream, protocol::HttpRefusal refusal,
+                                   runtime::CancellationToken token) {
   ++stats_.requests;
-  const int status = status_of(error);
-  co_await send_error(stream, status, std::move(error), token);
+  const HttpStatus status = refusal.status;
+  const std::string_view allow = refusal.allow;
+  co_await send_error(stream, status, error_of(std::move(refusal)), token, allow);
 }
 
 runtime::Task<void> Seeder::forbid(net::ServerStream& stream, Error error, runtime::CancellationToken token) {
   ++stats_.requests;
-  co_await send_error(stream, 403, std::move(error), token);
+  co_await send_error(stream, HttpStatus::forbidden, std::move(error), token);
 }
 
 runtime::Task<void> Seeder::send(net::ServerStream& stream, net::ResponseHead head, net::SharedBytes body,
@@ -173,16 +185,12 @@ runtime::Task<void> Seeder::send_text(net::ServerStream& stream, std::string tex
   co_await send(stream, std::move(head), shared(text), token);
 }
 
-runtime::Task<void> Seeder::send_error(net::ServerStream& stream, int status, Error error,
-                                       runtime::CancellationToken token) {
+runtime::Task<void> Seeder::send_error(net::ServerStream& stream, HttpStatus status, Error error,
+                                       runtime::CancellationToken token, std::string_view allow) {
   net::ResponseHead head;
-  head.status = status;
+  head.status = to_int(status);
   head.fields.push_back({"content-type", "application/json"});
-  if (status == 405) {
-    const std::string_view path = stream.request().path;
-    const bool post = path.starts_with("/v1/session") || path.starts_with("/v1/proof");
-    head.fields.push_back({"allow", post ? "POST" : "GET, HEAD"});
-  }
+  if (!allow.empty()) head.fields.push_back({"allow", std::string(allow)});
   co_await send(stream, std::move(head), shared(error_document(error)), token);
 }
 
@@ -195,7 +203,7 @@ runtime::Task<void> Seeder::send_manifest(net::ServerStream& stream, protocol::M
     version = partial && partial->version->version == *route.version ? partial->version : nullptr;
   }
   if (!version) {
-    co_await send_error(stream, 404, no_such_game(route.game), token);
+    co_await send_error(stream, HttpStatus::not_found, no_such_game(route.game), token);
     co_return;
   }
   const bool binary = field(stream.request(), "accept").contains(protocol::kManifestMediaType);
@@ -211,19 +219,19 @@ runtime::Task<void> Seeder::send_file(net::ServerStream& stream, protocol::FileR
                                       runtime::CancellationToken token) {
   const auto game = find(route.game);
   if (!game) {
-    co_await send_error(stream, 404, no_such_game(route.game), token);
+    co_await send_error(stream, HttpStatus::not_found, no_such_game(route.game), token);
     co_return;
   }
   const protocol::Manifest& manifest = game->offered->document->manifest;
   const std::optional<std::size_t> file = manifest.file_at(route.path);
   if (!file) {
     Error error(ErrorCode::no_such_game, "\"" + route.game + "\" has no file \"" + route.path + "\"", 0);
-    co_await send_error(stream, 404, std::move(error), token);
+    co_await send_error(stream, HttpStatus::not_found, std::move(error), token);
     co_return;
   }
   if (!game->offered->holds_file(*file)) {
     Error error(ErrorCode::no_such_game, "\"" + route.path + "\" was changed since it was installed", 0);
-    co_await send_error(stream, 410, std::move(error), token);
+    co_await send_error(stream, HttpStatus::gone, std::move(error), token);
     co_return;
   }
   net::ResponseHead head;
@@ -237,15 +245,15 @@ runtime::Task<void> Seeder::send_file(net::ServerStream& stream, protocol::FileR
     const auto parsed = protocol::parse_range(asked, file_size);
     const std::string size = std::to_string(file_size);
     if (!parsed) {
-      head.status = 416;
+      head.status = to_int(HttpStatus::range_not_satisfiable);
       head.fields.front().value = "application/json";
       head.fields.push_back({"content-range", "bytes */" + size});
-      co_await send(stream, std::move(head), shared(error_document(parsed.error())), token);
+      co_await send(stream, std::move(head), shared(error_document(error_of(parsed.error()))), token);
       co_return;
     }
     if (*parsed) {
       range = **parsed;
-      head.status = 206;
+      head.status = to_int(HttpStatus::partial_content);
       head.fields.push_back({"content-range", "bytes " + std::to_string(range.first) + "-" +
                                                   std::to_string(range.first + range.length - 1) + "/" + size});
     }
@@ -259,23 +267,23 @@ runtime::Task<void> Seeder::send_chunks(net::ServerStream& stream, protocol::Chu
                                         runtime::CancellationToken token) {
   if (!stream.peer()) {
     Error error(ErrorCode::refused, "chunks are for peers: show a certificate, or take the files", 0);
-    co_await send_error(stream, 403, std::move(error), token);
+    co_await send_error(stream, HttpStatus::forbidden, std::move(error), token);
     co_return;
   }
   Holder holder = find(route);
   if (!holder.version) {
-    co_await send_error(stream, 404, no_such_game(route.game), token);
+    co_await send_error(stream, HttpStatus::not_found, no_such_game(route.game), token);
     co_return;
   }
   const protocol::Manifest& manifest = holder.version->document->manifest;
   const auto span = locate(manifest, route);
   if (!span) {
-    co_await send_error(stream, 400, span.error(), token);
+    co_await send_error(stream, HttpStatus::bad_request, span.error(), token);
     co_return;
   }
   if (!holder.reader) {
     Error error(ErrorCode::no_such_game, "that part of " + route.game + " is not here", 0);
-    const int status = holder.staged ? 404 : 410;
+    const HttpStatus status = holder.staged ? HttpStatus::not_found : HttpStatus::gone;
     co_await send_error(stream, status, std::move(error), token);
     co_return;
   }
@@ -334,7 +342,7 @@ runtime::Task<void> Seeder::send_content(net::ServerStream& stream, net::Respons
       if (code != ErrorCode::no_such_game)
         log_.game(content.game).warn("cannot send " + content.game + ": " + filled.error().message);
       if (code == ErrorCode::invalid && !content.staged && on_changed_) on_changed_(content.game);
-      const int status = code == ErrorCode::invalid ? 410 : status_of(filled.error());
+      const HttpStatus status = code == ErrorCode::invalid ? HttpStatus::gone : status_of(filled.error());
       // Otherwise the stream is left unfinished, which resets it.
       if (!responded) co_await send_error(stream, status, filled.error(), token);
       co_return;

@@ -59,7 +59,8 @@ class Seeder {
   /// The answer to who may not have anything, whatever it asked for.
   runtime::Task<void> forbid(net::ServerStream& stream, Error error, runtime::CancellationToken token);
   /// The answer to a path that parse_route() refused.
-  runtime::Task<void> refuse(net::ServerStream& stream, Error error, runtime::CancellationToken token);
+  runtime::Task<void> refuse(net::ServerStream& stream, protocol::HttpRefusal refusal,
+                             runtime::CancellationToken token);
 
   Stats stats() const { return stats_; }
 
@@ -69,7 +70,9 @@ class Seeder {
   runtime::Task<void> send(net::ServerStream& stream, net::ResponseHead head, net::SharedBytes body,
                            runtime::CancellationToken token);
   runtime::Task<void> send_text(net::ServerStream& stream, std::string text, runtime::CancellationToken token);
-  runtime::Task<void> send_error(net::ServerStream& stream, int status, Error error, runtime::CancellationToken token);
+  /// `allow`: the value of the field of that name; empty: none.
+  runtime::Task<void> send_error(net::ServerStream& stream, protocol::HttpStatus status, Error error,
+                                 runtime::CancellationToken token, std::string_view allow = {});
   runtime::Task<void> send_manifest(net::ServerStream& stream, protocol::ManifestRoute route,
                                     runtime::CancellationToken token);
   runtime::Task<void> send_file(net::ServerStream& stream, protocol::FileRoute route, runtime::CancellationToken token);
