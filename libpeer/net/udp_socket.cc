@@ -79,7 +79,7 @@ class UdpSocket final : public DatagramSocket {
   SendStatus send(const SocketAddress& local, const SocketAddress& remote, Ecn ecn, std::span<const std::uint8_t> data,
                   std::size_t segment) override;
   std::size_t max_segments() const override { return udp_.gso ? kMaxSegments : 1; }
-  Stats stats() const override;
+  SocketStats stats() const override;
   runtime::Task<void> close() override;
 
  private:
@@ -101,7 +101,7 @@ class UdpSocket final : public DatagramSocket {
   bool want_writable_ = false;
   bool closing_ = false;
   bool broken_ = false;
-  Stats stats_;
+  SocketStats stats_;
   std::uint32_t dropped_seen_ = 0;
 };
 
@@ -251,8 +251,8 @@ int UdpSocket::send_split(OutgoingMessage& message, std::span<const std::uint8_t
   return 0;
 }
 
-DatagramSocket::Stats UdpSocket::stats() const {
-  Stats result = stats_;
+SocketStats UdpSocket::stats() const {
+  SocketStats result = stats_;
   result.gso = udp_.gso;
   result.gro = udp_.gro;
   return result;
