@@ -5,7 +5,7 @@
 namespace peer::discovery {
 
 namespace {
-constexpr const char* kNoInterface = "/";  // no interface's name has a slash
+constexpr const char* kNoInterface = "/";  // matches nothing: interface names contain no slash
 
 bool listed(const std::vector<std::string>& names, std::string_view name) {
   return std::ranges::any_of(names, [name](std::string_view each) {

@@ -1,4 +1,4 @@
-// NetworkMonitor: tells when the machine's interfaces or addresses have changed. The seam: netlink in the daemon.
+// NetworkMonitor: reports changes of this machine's interfaces and addresses. An interface: netlink in the daemon.
 #pragma once
 
 #include <functional>
@@ -14,11 +14,11 @@ namespace peer::discovery {
 class NetworkMonitor {
  public:
   virtual ~NetworkMonitor() = default;
-  /// Calls `changed` after each change, a burst being one, until cancelled. One run at a time.
+  /// Calls `changed` after each change until cancelled. A burst of changes counts as one. One run at a time.
   virtual runtime::Task<void> run(std::function<void()> changed, runtime::CancellationToken token) = 0;
 };
 
-/// Loop: `executor`'s. Where netlink cannot be used it says so and never tells anything.
+/// Loop: `executor`'s. If netlink is not available, logs that once and never reports a change.
 std::unique_ptr<NetworkMonitor> netlink_monitor(runtime::UvExecutor& executor, Log log);
 
 }  // namespace peer::discovery

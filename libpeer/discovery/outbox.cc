@@ -13,7 +13,7 @@ void Outbox::put(const PeerId& id, const std::optional<Found>& found) {
   const std::lock_guard lock(mutex_);
   if (reader_ == nullptr) return;
   if (!found && !told_.contains(id)) {
-    changes_.erase(id);  // it came and went unseen
+    changes_.erase(id);  // the reader never heard of it
     return;
   }
   changes_[id] = found;
@@ -41,7 +41,7 @@ runtime::Task<void> Outbox::wait(runtime::CancellationToken token) {
   co_await filled_.wait(token);
 }
 
-std::vector<Event> Outbox::take() {
+std::vector<Event> Outbox::pop_events() {
   const std::lock_guard lock(mutex_);
   notified_ = false;
   filled_.reset();
@@ -55,7 +55,7 @@ std::vector<Event> Outbox::take() {
       events.emplace_back(Lost{id});
     }
   }
-  // A state that came back to what was told in the meantime is no news; of a trouble only its beginning is.
+  // Report a state only if it differs from the last one reported. Another reason for the same problem is not reported.
   if (auto state = std::exchange(state_, std::nullopt)) {
     if (!told_state_ || told_state_->has_value() != state->has_value()) {
       told_state_ = *state;
@@ -71,7 +71,7 @@ std::vector<Event> Outbox::take() {
 runtime::Task<void> Outbox::wait_end(runtime::CancellationToken token) {
   while (!ended()) {
     co_await wait(token);
-    take();
+    pop_events();
   }
 }
 

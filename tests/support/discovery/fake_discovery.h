@@ -1,4 +1,4 @@
-// A discovery that finds what the test says: each one is put on a network with the others.
+// FakeDiscovery: a Discovery on a network of fakes, where it finds what the test says.
 #pragma once
 
 #include <functional>
@@ -29,7 +29,7 @@ class FakeDiscovery final : public discovery::Discovery {
   }
   void set_revision(std::uint64_t revision) override { record.revision = revision; }
   void prefer(const PeerId& id) override { proven.insert(id); }
-  void look_again(const PeerId& id) override { ++looked_again[id]; }
+  void resolve_again(const PeerId& id) override { ++looked_again[id]; }
   void network_changed() override { ++network_changes; }
 
   bool running() const { return tell_ != nullptr; }

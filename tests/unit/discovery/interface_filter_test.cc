@@ -4,7 +4,7 @@
 
 using peer::discovery::InterfaceFilter;
 
-TEST_CASE("interfaces of containers are ignored by name, all others are networks") {
+TEST_CASE("Interfaces of containers are ignored by name, all others are used") {
   const InterfaceFilter filter{};
   for (const char* name :
        {"lo", "docker0", "docker_gwbridge", "br-0123456789ab", "veth12ab", "virbr0", "lxcbr0", "cni0", "podman1"}) {
@@ -17,7 +17,7 @@ TEST_CASE("interfaces of containers are ignored by name, all others are networks
   }
 }
 
-TEST_CASE("an address names the interfaces that have it now, and none while nobody has it") {
+TEST_CASE("A bound address selects the interface that has it now, or none") {
   using peer::net::InterfaceAddress;
   using peer::net::SocketAddress;
   InterfaceFilter filter{{"eth1", "eth2"}, {"eth3"}};
@@ -36,13 +36,13 @@ TEST_CASE("an address names the interfaces that have it now, and none while nobo
   CHECK_FALSE(filter.resolved(all).wants("eth1"));
   CHECK(filter.resolved(all).usable(all).size() == 1);
   filter.holding = *SocketAddress::parse("10.0.0.3:24747");
-  CHECK_FALSE(filter.resolved(all).wants("eth3"));  // the deny list goes before it
+  CHECK_FALSE(filter.resolved(all).wants("eth3"));  // the deny list has priority
   filter.holding = *SocketAddress::parse("10.0.0.9:24747");
   CHECK(filter.resolved(all).usable(all).empty());
   CHECK_FALSE(filter.resolved(all).wants("lo"));
 }
 
-TEST_CASE("the allow list names what is used, also what is otherwise ignored; the deny list goes before it") {
+TEST_CASE("The allow list overrides the built-in exceptions, and the deny list overrides the allow list") {
   const InterfaceFilter filter{{"eth0", "docker*", "wg1"}, {"wg*"}};
   CHECK(filter.wants("eth0"));
   CHECK(filter.wants("docker0"));
