@@ -1,4 +1,4 @@
-// The contract of net/link.h, over HTTP/3 on a simulated network and in memory.
+// The contract of net/link.h: over HTTP/3 on a simulated network, and in memory.
 #include <catch2/catch_test_macros.hpp>
 
 #include "support/net/memory_network.h"
@@ -122,7 +122,7 @@ runtime::Task<void> exchanges(Pair& pair) {
   }
 }
 
-/// Answers with the connection's binding, and whether it was marked before.
+/// Answers with the connection's binding, and whether the connection was admitted before.
 runtime::Task<void> show_binding(net::ServerStream& stream, runtime::CancellationToken) {
   net::ResponseHead head;
   head.fields.push_back({"binding", stream.channel_binding().hex()});
@@ -196,7 +196,8 @@ runtime::Task<void> write_for_ever(Pressure& pressure, net::ServerStream& stream
   pressure.ended.set();
 }
 
-/// The writer is ahead by what is in flight and what the reader may hold, no more; a dropped stream ends its handler.
+/// The writer is ahead by at most the bytes in flight and those that the reader may hold. A dropped stream ends its
+/// handler.
 runtime::Task<void> held_back(Pressure& pressure, Pair& pair) {
   constexpr std::size_t kAhead = (16 << 20) + net::kMaxUnackedPerStream + (2 << 20);
   auto link = co_await pair.link();
@@ -214,7 +215,7 @@ runtime::Task<void> held_back(Pressure& pressure, Pair& pair) {
   }
   stream->reset();
   co_await pressure.ended.wait(kNever);
-  auto reply = co_await get(*link, "/get?size=100000");  // the link goes on
+  auto reply = co_await get(*link, "/get?size=100000");  // the link still works
   CHECK(reply.has_value());
 }
 
@@ -342,15 +343,15 @@ runtime::Task<void> cancelled_anywhere(Pair& pair) {
 
 }  // namespace
 
-TEST_CASE("link: bodies both ways, with both identities") { check_both(&exchanges, &test_handler); }
+TEST_CASE("Link: bodies travel both ways, and both identities are known") { check_both(&exchanges, &test_handler); }
 
-TEST_CASE("link: both ends share a binding that no other connection has, and the server's mark stays on it") {
+TEST_CASE("Link: both ends share a unique binding, and the server's admission stays with the connection") {
   check_both(&bindings, &show_binding);
 }
 
-TEST_CASE("link: 64 requests at a time; giving some up makes room") { check_both(&many_streams, &test_handler); }
+TEST_CASE("Link: 64 requests run at a time, and cancelled ones make room") { check_both(&many_streams, &test_handler); }
 
-TEST_CASE("link: a slow reader holds the writer back, and a dropped stream ends its handler") {
+TEST_CASE("Link: a slow reader holds back the writer, and a dropped stream ends its handler") {
   Pressure pressure;
   const net::RequestHandler handler = [&pressure](net::ServerStream& stream, runtime::CancellationToken token) {
     return write_for_ever(pressure, stream, std::move(token));
@@ -358,15 +359,15 @@ TEST_CASE("link: a slow reader holds the writer back, and a dropped stream ends 
   check_both([&pressure](Pair& pair) { return held_back(pressure, pair); }, handler);
 }
 
-TEST_CASE("link: a handler that gives up resets its stream") { check_both(&server_gives_up, &give_up); }
+TEST_CASE("Link: a handler that gives up resets its stream") { check_both(&server_gives_up, &give_up); }
 
-TEST_CASE("link: a handler that throws ends its connection only") { check_both(&failures_stay_apart, &test_handler); }
+TEST_CASE("Link: a handler that throws ends only its connection") { check_both(&failures_stay_apart, &test_handler); }
 
-TEST_CASE("link: dials fail by the peer's id, and in time") { check_both(&dials, &test_handler); }
+TEST_CASE("Link: a dial fails if the peer id differs, and after the timeout") { check_both(&dials, &test_handler); }
 
-TEST_CASE("link: while nobody serves, dials are refused") { check_both(&nobody_serves, {}); }
+TEST_CASE("Link: dials fail while the other side does not serve") { check_both(&nobody_serves, {}); }
 
-TEST_CASE("link: a close is seen by both sides, and its streams fail") {
+TEST_CASE("Link: closing it fails its streams on both sides") {
   Pressure pressure;
   const net::RequestHandler handler = [&pressure](net::ServerStream& stream, runtime::CancellationToken token) {
     return write_for_ever(pressure, stream, std::move(token));
@@ -374,7 +375,7 @@ TEST_CASE("link: a close is seen by both sides, and its streams fail") {
   check_both([&pressure](Pair& pair) { return closes(pressure, pair); }, handler);
 }
 
-TEST_CASE("link: the end of serving cancels handlers and closes connections") {
+TEST_CASE("Link: the end of serving cancels handlers and closes connections") {
   Pressure pressure;
   const net::RequestHandler handler = [&pressure](net::ServerStream& stream, runtime::CancellationToken token) {
     return write_for_ever(pressure, stream, std::move(token));
@@ -382,4 +383,4 @@ TEST_CASE("link: the end of serving cancels handlers and closes connections") {
   check_both([&pressure](Pair& pair) { return serving_ends(pressure, pair); }, handler);
 }
 
-TEST_CASE("link: cancelling at any moment leaves everything usable") { check_both(&cancelled_anywhere, &test_handler); }
+TEST_CASE("Link: cancelling at any moment leaves it usable") { check_both(&cancelled_anywhere, &test_handler); }

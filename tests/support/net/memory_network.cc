@@ -12,9 +12,9 @@
 namespace peer::test {
 
 namespace {
-constexpr std::size_t kMaxStreams = 64;  // as over HTTP/3
+constexpr std::size_t kMaxStreams = 64;  // as for HTTP/3
 
-Error gave_up() { return {ErrorCode::refused, "the peer gave the request up", 0}; }
+Error cancelled_request() { return {ErrorCode::refused, "the peer cancelled the request", 0}; }
 }  // namespace
 
 /// One direction of a stream's body.
@@ -76,8 +76,8 @@ struct MemoryPipe final : net::BodyReader, net::BodyWriter {
 
   MemoryNetwork::Stats& stats;
   std::deque<net::SharedBytes> pieces;
-  std::size_t taken = 0;       // of the first piece
-  std::size_t unreleased = 0;  // written, and not done with
+  std::size_t taken = 0;       // bytes of the first piece
+  std::size_t unreleased = 0;  // written, and not released by the reader
   bool finished = false;
   std::optional<Error> error;
   runtime::Event readable, writable;
@@ -101,7 +101,7 @@ struct MemoryStream {
   runtime::CancellationSource stop;  // of its handler
 };
 
-/// Two sides that know each other.
+/// A connection: both sides know the identity of the other.
 struct MemoryConnection {
   struct Side {
     MemoryTransport* transport = nullptr;
@@ -118,7 +118,7 @@ struct MemoryConnection {
     seeded_random(number)->fill(binding.bytes);
   }
 
-  /// Both learn of it; the one that closes in its own words.
+  /// Ends both sides. The closing side reports its own reason.
   void close(bool by_client, const std::string& reason, const std::string& told) {
     if (over.is_set()) return;
     Side& mine = by_client ? client : server;
@@ -139,7 +139,7 @@ struct MemoryConnection {
   Side client, server;
   net::ChannelBinding binding;
   bool admitted = false;
-  std::set<std::shared_ptr<MemoryStream>> streams;  // whose handler runs
+  std::set<std::shared_ptr<MemoryStream>> streams;  // those whose handler runs
   runtime::Event over;
 };
 
@@ -149,11 +149,11 @@ class ClientHandle final : public net::ClientStream {
  public:
   explicit ClientHandle(std::shared_ptr<MemoryStream> stream) : stream_(std::move(stream)) {}
   ~ClientHandle() override {
-    if (!stream_->response || !stream_->down.drained() || !stream_->up.finished) stream_->fail(gave_up());
+    if (!stream_->response || !stream_->down.drained() || !stream_->up.finished) stream_->fail(cancelled_request());
   }
   runtime::Task<Result<net::ResponseHead>> response(runtime::CancellationToken token) override {
     co_await stream_->responded.wait(token);
-    if (!stream_->response) co_return std::unexpected(stream_->down.error.value_or(gave_up()));
+    if (!stream_->response) co_return std::unexpected(stream_->down.error.value_or(cancelled_request()));
     co_return *stream_->response;
   }
   net::BodyReader& reader() override { return stream_->down; }
@@ -206,8 +206,8 @@ struct MemoryTransport::Serving {
     } catch (const std::exception&) {
       bug = true;
     }
-    if (!stream->response || !stream->down.finished) stream->down.fail(gave_up());
-    if (!stream->up.drained()) stream->up.fail(gave_up());
+    if (!stream->response || !stream->down.finished) stream->down.fail(cancelled_request());
+    if (!stream->up.drained()) stream->up.fail(cancelled_request());
     stream->responded.set();
     connection->streams.erase(stream);
     --serving->active;
@@ -287,7 +287,7 @@ runtime::Task<void> MemoryTransport::run(runtime::CancellationToken token) {
   try {
     co_await stopped_.wait(token);
   } catch (const runtime::Cancelled&) {
-    // The only way on.
+    // The only way out of the wait.
   }
   stopping_ = true;
   close_connections(false, "the endpoint is closing");
@@ -303,7 +303,7 @@ runtime::Task<void> MemoryTransport::serve(net::RequestHandler handler, runtime:
   try {
     co_await forever.wait(token);
   } catch (const runtime::Cancelled&) {
-    // The only way on.
+    // The only way out of the wait.
   }
   serving_.reset();
   serving->stop.request();
@@ -311,7 +311,7 @@ runtime::Task<void> MemoryTransport::serve(net::RequestHandler handler, runtime:
     serving->idle.reset();
     co_await serving->idle.wait(runtime::CancellationToken());
   }
-  // What was answered last is read before the connections close.
+  // The last responses are read before the connections close.
   co_await runtime::sleep_for(network_.executor(), std::chrono::milliseconds(1), runtime::CancellationToken());
   close_connections(true, "no longer serving");
 }
@@ -326,7 +326,7 @@ runtime::Task<Result<std::unique_ptr<net::Link>>> MemoryTransport::dial(net::Soc
     co_return fail(ErrorCode::unreachable, "cannot connect to " + address.to_string() + ": no answer");
   }
   MemoryTransport* const other = found->second;
-  if (!other->serving_) co_return fail(ErrorCode::unreachable, address.to_string() + " takes no connections now");
+  if (!other->serving_) co_return fail(ErrorCode::unreachable, address.to_string() + " accepts no connections now");
   if (expected && *expected != other->id_) {
     co_return fail(ErrorCode::refused, address.to_string() + " is another peer: " + other->id_.brief());
   }

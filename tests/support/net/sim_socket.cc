@@ -11,7 +11,7 @@ using net::SendStatus;
 using net::SocketAddress;
 
 namespace {
-/// Goes on from the executor's queue: closing takes a turn, as the real one does.
+/// Continues from the executor's queue: closing takes a turn, as for the real socket.
 struct NextTurn {
   bool await_ready() const noexcept { return false; }
   template <class P>

@@ -102,7 +102,7 @@ runtime::Task<void> many_at_once(QuicPair& pair) {
     auto join = scope.join();
     co_await join;
     CHECK(done == 64);
-    auto sleeping = runtime::sleep_for(pair.executor, 50ms, kNever);  // until the server has seen them end
+    auto sleeping = runtime::sleep_for(pair.executor, 50ms, kNever);  // until the server has noticed their end
     co_await sleeping;
   }
 }
@@ -130,7 +130,7 @@ runtime::Task<void> too_many(QuicPair& pair) {
   CHECK(reply.has_value());
 }
 
-// The reader takes its time: the writer may be ahead by the window and what it keeps unacknowledged, no more.
+// With a slow reader, the writer is ahead by at most the window plus its unacknowledged bytes.
 struct Pressure {
   std::size_t written = 0, released = 0, furthest = 0;
 };
@@ -198,7 +198,7 @@ runtime::Task<void> lossy(QuicPair& pair) {
   CHECK(posted->head.fields.at(0).value == "1000000");
 }
 
-// The share of the link's bandwidth that a transfer gets.
+// The fraction of the link's bandwidth that a transfer uses.
 runtime::Task<void> fill_link(double bandwidth, QuicPair& pair) {
   auto dialling = pair.link();
   auto link = co_await dialling;
@@ -244,54 +244,54 @@ runtime::Task<void> large_header(QuicPair& pair) {
   const auto response = co_await responding;
   REQUIRE(!response.has_value());
   CHECK(response.error().code == ErrorCode::refused);
-  auto getting = get(*link, "/get?size=10");  // the connection goes on
+  auto getting = get(*link, "/get?size=10");  // the connection still works
   const auto reply = co_await getting;
   CHECK(reply.has_value());
 }
 
 }  // namespace
 
-TEST_CASE("a GET, with both identities proven") {
+TEST_CASE("A GET proves both identities") {
   SimPair sim;
   sim.run({&one_get, &test_handler});
 }
 
-TEST_CASE("a GET over loopback") { run_loopback_pair({&one_get, &test_handler}); }
+TEST_CASE("A GET works over loopback") { run_loopback_pair({&one_get, &test_handler}); }
 
-TEST_CASE("bodies go both ways, empty ones too") {
+TEST_CASE("Bodies travel both ways, including empty ones") {
   SimPair sim;
   sim.run({&posts_and_gets, &test_handler});
 }
 
-TEST_CASE("bodies go both ways over loopback") { run_loopback_pair({&posts_and_gets, &test_handler}); }
+TEST_CASE("Bodies travel both ways over loopback") { run_loopback_pair({&posts_and_gets, &test_handler}); }
 
-TEST_CASE("a HEAD's answer has a length and no body") {
+TEST_CASE("The response to HEAD has a length and no body") {
   SimPair sim;
   sim.run({&head_request, &answer_head});
 }
 
-TEST_CASE("64 requests at once, again and again") {
+TEST_CASE("64 requests run at the same time, repeatedly") {
   SimPair sim;
   sim.run({&many_at_once, &test_handler});
 }
 
-TEST_CASE("the 65th request is told the peer is busy, and giving others up makes room") {
+TEST_CASE("The 65th request fails as busy, and cancelled requests make room") {
   SimPair sim;
   sim.run({&too_many, &test_handler});
 }
 
-TEST_CASE("200 MB with a reader that is slow to release hold the writer back") {
+TEST_CASE("A reader that releases slowly holds back the writer of 200 MB") {
   Pressure pressure;
   SimPair sim;
   run_pressure(pressure, [&sim](const QuicTest& test) { sim.run(test); }, 3ms);
 }
 
-TEST_CASE("200 MB over loopback") {
+TEST_CASE("200 MB are transferred over loopback") {
   Pressure pressure;
   run_pressure(pressure, [](const QuicTest& test) { run_loopback_pair(test); }, 0ms);
 }
 
-TEST_CASE("loss, reordering, duplication and jitter") {
+TEST_CASE("Bodies arrive intact despite loss, reordering, duplication and jitter") {
   for (const double loss : {0.01, 0.1}) {
     for (const std::uint64_t seed : {1, 2, 3, 4, 5}) {
       INFO("loss " << loss << ", seed " << seed);
@@ -307,19 +307,19 @@ TEST_CASE("loss, reordering, duplication and jitter") {
   }
 }
 
-TEST_CASE("a socket that often would block, and one without segmentation offload") {
+TEST_CASE("Bodies arrive intact over a socket that often blocks, or has no segmentation offload") {
   SimPair sim;
   SECTION("would block") { sim.network.set_would_block(0.3); }
   SECTION("single datagrams") { sim.network.set_max_segments(1); }
   sim.run({&lossy, &test_handler});
 }
 
-TEST_CASE("a request with too large a header is refused alone") {
+TEST_CASE("A request with a header section that is too large fails, and the connection stays") {
   SimPair sim;
   sim.run({&large_header, &test_handler});
 }
 
-TEST_CASE("a transfer fills the link") {
+TEST_CASE("A transfer uses most of the link's bandwidth") {
   for (const double bandwidth : {125e6, 1250e6}) {
     for (const runtime::Duration delay : {100us, 300us}) {
       INFO("bandwidth " << bandwidth << ", delay " << delay / 1us << " us");

@@ -11,7 +11,7 @@ namespace {
 
 const runtime::CancellationToken kNever;
 
-// A handler that tells how its token and its writes fared.
+// Records what happened to a handler's token and writes.
 struct Witness {
   bool started = false, cancelled = false, write_failed = false;
   runtime::Event ended;
@@ -61,7 +61,7 @@ runtime::Task<void> client_resets(Witness& witness, QuicPair& pair) {
   stream.reset();
   co_await witness.ended.wait(kNever);
   CHECK((witness.cancelled || witness.write_failed));
-  auto asking_again = ask(*link, "/");  // the connection goes on, and its window has not shrunk
+  auto asking_again = ask(*link, "/");  // the connection still works, and its window has not shrunk
   auto again = co_await asking_again;
   std::vector<std::uint8_t> large(8 << 20);
   auto reading_again = again->reader().read(large, kNever);
@@ -93,7 +93,7 @@ runtime::Task<void> server_resets(QuicPair& pair) {
   const auto response = co_await responding;
   REQUIRE(!response.has_value());
   CHECK(response.error().code == ErrorCode::refused);
-  // An upload that nobody reads is stopped.
+  // The handler does not read the upload, which is stopped.
   const net::RequestHead head{"POST", "/silent", {}};
   auto uploading = link->request(head, true, kNever);
   auto upload = co_await uploading;
@@ -201,7 +201,7 @@ runtime::Task<void> answer_late(runtime::Executor& executor, net::ServerStream& 
   try {
     co_await never.wait(token);
   } catch (const runtime::Cancelled&) {
-    // It answers all the same: what a handler said before its end still arrives.
+    // The response of a handler arrives even if serving ends.
   }
   static_cast<void>(executor);
   net::ResponseHead head;
@@ -256,7 +256,7 @@ runtime::Task<void> dial_and_cancel(QuicPair& pair, bool& finished, runtime::Can
     REQUIRE(response.has_value());
     std::vector<std::uint8_t> buffer(300'000);
     auto reading = (*stream)->reader().read(buffer, token);
-    const auto n = co_await reading;  // CHECK would report the exception of a cancellation
+    const auto n = co_await reading;  // outside CHECK, which would report the exception of a cancellation
     CHECK(n == buffer.size());
     const net::RequestHead post{"POST", "/echo", {}};
     auto posting = (*link)->request(post, true, token);
@@ -271,7 +271,7 @@ runtime::Task<void> dial_and_cancel(QuicPair& pair, bool& finished, runtime::Can
   }
 }
 
-// Cancels at one more moment each time, until the scenario gets through; then everything must still work.
+// Cancels the scenario at a later moment each time, until it completes. Everything must still work afterwards.
 runtime::Task<void> cancel_after(runtime::Duration after, bool& finished, QuicPair& pair) {
   {
     runtime::Deadline deadline(pair.executor, after, kNever);
@@ -285,7 +285,7 @@ runtime::Task<void> cancel_after(runtime::Duration after, bool& finished, QuicPa
   CHECK(reply.has_value());
 }
 
-// Closes whatever is under way at one more moment each time: no task and no timer may be left.
+// Closes the endpoint at a later moment each time. No task and no timer may be left.
 runtime::Task<void> stop_after(runtime::Duration after, QuicPair& pair, bool& finished) {
   runtime::Scope scope(pair.scope, "load");
   runtime::CancellationSource stop;
@@ -306,7 +306,7 @@ runtime::Task<void> stop_after(runtime::Duration after, QuicPair& pair, bool& fi
 
 }  // namespace
 
-TEST_CASE("a client that drops a stream stops the server's work on it") {
+TEST_CASE("A client that drops a stream stops its handler") {
   Witness witness;
   const auto body = [&witness](QuicPair& pair) { return client_resets(witness, pair); };
   SECTION("simulated") {
@@ -316,64 +316,64 @@ TEST_CASE("a client that drops a stream stops the server's work on it") {
   SECTION("loopback") { run_loopback_pair({body, handler_of(witness)}); }
 }
 
-TEST_CASE("a handler that returns early resets its stream") {
+TEST_CASE("A handler that returns early resets its stream") {
   SimPair sim;
   sim.run({&server_resets, &give_up});
 }
 
-TEST_CASE("another peer at the address is refused") {
+TEST_CASE("A dial fails if another peer answers") {
   SimPair sim;
   sim.run({&wrong_id, &test_handler});
 }
 
-TEST_CASE("a client without a certificate is served as nobody") {
+TEST_CASE("A client without a certificate is served without a peer id") {
   SimPair sim;
   QuicTest test{&without_certificate, &test_handler};
   test.tune_client = [](net::EndpointOptions& options) { options.present_certificate = false; };
   sim.run(test);
 }
 
-TEST_CASE("a handler that throws ends its connection only") {
+TEST_CASE("A handler that throws ends only its connection") {
   SimPair sim;
   sim.run({&handler_throws, &test_handler});
 }
 
-TEST_CASE("dialling a dead address takes as long as it may") {
+TEST_CASE("Dialing a dead address fails after the dial timeout") {
   SimPair sim;
   sim.run({&dead_address, &test_handler});
 }
 
-TEST_CASE("while nobody serves, clients are refused") {
+TEST_CASE("An endpoint that does not serve refuses clients") {
   SimPair sim;
   sim.run({&nobody_serves, {}});
 }
 
-TEST_CASE("a closed link is seen by both sides, and its streams fail") {
+TEST_CASE("Closing a link fails its streams on both sides") {
   Witness witness;
   SimPair sim;
   sim.run({[&witness](QuicPair& pair) { return client_closes(witness, pair); }, handler_of(witness)});
 }
 
-TEST_CASE("the end of serving cancels handlers and closes connections") {
+TEST_CASE("The end of serving cancels handlers and closes connections") {
   Witness witness;
   SimPair sim;
   sim.run({[&witness](QuicPair& pair) { return server_stops(witness, pair); }, handler_of(witness)});
 }
 
-TEST_CASE("an answer given at the end of serving still arrives") {
+TEST_CASE("A response sent when serving ends still arrives") {
   SimPair sim;
   sim.run({&last_answer, [&sim](net::ServerStream& stream, runtime::CancellationToken token) {
              return answer_late(sim.executor, stream, std::move(token));
            }});
 }
 
-TEST_CASE("a dead network ends both sides by the idle timeout") {
+TEST_CASE("A dead network ends both sides by the idle timeout") {
   Witness witness;
   SimPair sim;
   sim.run({[&](QuicPair& pair) { return network_dies(witness, sim.network, pair); }, handler_of(witness)});
 }
 
-TEST_CASE("cancelling at any moment leaves everything usable") {
+TEST_CASE("Cancelling at any moment leaves the connection usable") {
   bool finished = false;
   int rounds = 0;
   for (runtime::Duration after = 0us; !finished; after += 173us) {
@@ -386,7 +386,7 @@ TEST_CASE("cancelling at any moment leaves everything usable") {
   CHECK(rounds > 5);
 }
 
-TEST_CASE("an endpoint closed at any moment leaves no task and no timer") {
+TEST_CASE("An endpoint closed at any moment leaves no task and no timer") {
   bool finished = false;
   for (runtime::Duration after = 0us; !finished; after += 211us) {
     INFO("after " << after / 1us << " us");
@@ -396,7 +396,7 @@ TEST_CASE("an endpoint closed at any moment leaves no task and no timer") {
   }
 }
 
-TEST_CASE("an endpoint whose socket is blocked for good still closes in time") {
+TEST_CASE("An endpoint whose socket stays blocked still closes in time") {
   SimPair sim;
   sim.run({[&sim](QuicPair& pair) -> runtime::Task<void> {
              return [](SimPair& s, QuicPair& p) -> runtime::Task<void> {
