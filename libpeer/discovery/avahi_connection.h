@@ -26,10 +26,10 @@ struct AvahiPublication {
   std::vector<int> interfaces;                ///< empty: all, also those that appear later
   std::vector<net::InterfaceAddress> usable;  ///< peers that are found on other interfaces are ignored
   std::uint64_t placement = 1;                ///< counts the changes of service, port and interfaces
-  runtime::Event changed;                     ///< something here changed, or a callback has work for run()
+  runtime::Event changed;                     ///< wakes run(): something here changed, or a callback has news
 };
 
-/// Calls into avahi-daemon that one step() makes at most of one kind, so that it can be stopped in between.
+/// The most calls into avahi-daemon of one kind in one step, so that a stop takes effect between steps.
 inline constexpr std::size_t kCallsPerTurn = 16;
 
 struct AvahiConnection {

@@ -15,8 +15,8 @@ using namespace std::chrono_literals;
 
 namespace {
 /// How long the thread may take to stop by itself, and how long after its sockets were shut down.
-constexpr runtime::Duration kPolite = 100ms;
-constexpr runtime::Duration kForced = 100ms;
+constexpr runtime::Duration kStopWait = 100ms;
+constexpr runtime::Duration kInterruptWait = 100ms;
 constexpr int kLoopback = 1;
 constexpr std::size_t kMaxPublished = 30;  ///< avahi-daemon allows 32 entries a group
 
@@ -30,7 +30,7 @@ DiscoveryInterfaces choose(const InterfaceFilter& configured) {
   bool others = false;
   for (const net::InterfaceAddress& each : *all) {
     if (!each.up || each.name == "lo") continue;
-    if (filter.wants(each.name)) {
+    if (filter.accepts(each.name)) {
       used.insert(static_cast<int>(each.index));
     } else {
       others = true;
@@ -67,18 +67,18 @@ void AvahiDiscovery::network_changed() {
   if (thread_) thread_->set_interfaces(choose(interfaces_));
 }
 
-runtime::Task<void> AvahiDiscovery::run(Record self, std::uint16_t port, std::function<void(Event)> tell,
+runtime::Task<void> AvahiDiscovery::run(Record self, std::uint16_t port, std::function<void(Event)> report,
                                         runtime::CancellationToken token) {
   PEER_CHECK(!thread_);
   if (!abandoned_.expired()) {
-    tell(Unavailable{"an earlier call to avahi-daemon still hangs: restart avahi-daemon"});
+    report(Unavailable{"an earlier call to avahi-daemon still hangs: restart avahi-daemon"});
     while (!abandoned_.expired()) co_await runtime::sleep_for(control_, 1s, token);
   }
   thread_ = std::make_shared<AvahiThread>(control_, std::move(self), port, choose(interfaces_));
   thread_->start();
   std::exception_ptr end;
   try {
-    co_await serve(*thread_, tell, token);
+    co_await serve(*thread_, report, token);
   } catch (...) {
     end = std::current_exception();
   }
@@ -88,12 +88,12 @@ runtime::Task<void> AvahiDiscovery::run(Record self, std::uint16_t port, std::fu
 }
 
 /// Fails: throws if the thread ends by itself, which is a bug.
-runtime::Task<void> AvahiDiscovery::serve(AvahiThread& thread, const std::function<void(Event)>& tell,
+runtime::Task<void> AvahiDiscovery::serve(AvahiThread& thread, const std::function<void(Event)>& report,
                                           runtime::CancellationToken token) {
   const std::shared_ptr<Outbox> outbox = thread.outbox;
   while (!outbox->ended()) {
     co_await outbox->wait(token);
-    for (Event& event : outbox->pop_events()) tell(std::move(event));
+    for (Event& event : outbox->pop_events()) report(std::move(event));
   }
   throw std::runtime_error("the Avahi thread ended: " + outbox->error());
 }
@@ -103,9 +103,9 @@ runtime::Task<void> AvahiDiscovery::stop(AvahiThread& thread) {
   const runtime::CancellationToken never;
   auto ended = [outbox](runtime::CancellationToken t) { return outbox->wait_end(std::move(t)); };
   thread.request_stop();
-  if (!co_await runtime::with_timeout(control_, kPolite, ended, never)) {
+  if (!co_await runtime::with_timeout(control_, kStopWait, ended, never)) {
     thread.interrupt();
-    if (!co_await runtime::with_timeout(control_, kForced, ended, never)) {
+    if (!co_await runtime::with_timeout(control_, kInterruptWait, ended, never)) {
       log_.warn("abandoned the Avahi thread: a call to avahi-daemon hangs");
       abandoned_ = thread.weak_from_this();
       thread.abandon();

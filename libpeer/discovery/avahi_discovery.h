@@ -22,7 +22,7 @@ class AvahiDiscovery final : public Discovery {
   AvahiDiscovery(runtime::Executor& control, InterfaceFilter interfaces, Log log);
   ~AvahiDiscovery() override;
 
-  runtime::Task<void> run(Record self, std::uint16_t port, std::function<void(Event)> tell,
+  runtime::Task<void> run(Record self, std::uint16_t port, std::function<void(Event)> report,
                           runtime::CancellationToken token) override;
   void set_revision(std::uint64_t revision) override;
   void prefer(const PeerId& id) override;
@@ -30,7 +30,7 @@ class AvahiDiscovery final : public Discovery {
   void network_changed() override;
 
  private:
-  runtime::Task<void> serve(AvahiThread& thread, const std::function<void(Event)>& tell,
+  runtime::Task<void> serve(AvahiThread& thread, const std::function<void(Event)>& report,
                             runtime::CancellationToken token);
   runtime::Task<void> stop(AvahiThread& thread);
 

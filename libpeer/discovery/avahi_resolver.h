@@ -1,7 +1,7 @@
 // AvahiResolver: resolves service instances to records and addresses, in the order that the RecordTable gives.
 //
 // Loop: the Avahi thread's. The functions that say so block on D-Bus. Limits: kMaxResolvers at once, and half as many
-// more for peers that a handshake has proven (avahi-daemon allows a client 1,024 objects).
+// more for proven peers; avahi-daemon allows a client 1,024 objects.
 #pragma once
 
 #include <avahi-client/lookup.h>
@@ -16,7 +16,7 @@
 
 namespace peer::discovery {
 
-/// What the strings of a TXT record say; nothing if they are not a valid record.
+/// Decodes the strings of a TXT record. Returns nothing if they are not a valid record.
 std::optional<Record> read_text(AvahiStringList* list);
 
 class AvahiResolver {

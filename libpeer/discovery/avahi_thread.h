@@ -1,7 +1,7 @@
 // AvahiThread: the thread on which AvahiDiscovery talks to avahi-daemon, with a loop of its own.
 //
-// Loop: the constructor and public functions, the control loop; the rest, the thread's own. Between them go posted
-// messages and the outbox. Owns: everything that the thread touches, so that a thread that hangs can be abandoned.
+// Loop: public functions, the control loop; private ones, the thread's own. They communicate by posted messages and the
+// outbox. Owns: everything that the thread touches, so that a thread that hangs can be abandoned.
 #pragma once
 
 #include <atomic>
@@ -34,7 +34,7 @@ class AvahiThread : public std::enable_shared_from_this<AvahiThread> {
   void interrupt() noexcept { poll_.interrupt(); }
   /// Only after the outbox has ended.
   void join() { thread_.join(); }
-  /// Gives up on the thread: it reports nothing any more, and lives until its call returns.
+  /// Detaches the thread, which reports nothing any more and ends when its call returns.
   void abandon();
 
   void set_revision(std::uint64_t revision);

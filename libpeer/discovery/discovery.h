@@ -1,4 +1,4 @@
-// Discovery: finds the peers on the network by DNS-SD. An interface: Avahi in the daemon, a table in tests.
+// Discovery: the interface for finding peers by DNS-SD. The daemon implements it with Avahi, tests with a table.
 //
 // Everything found is a hint that anyone on the network may have forged; only the handshake proves who a peer is.
 // Loop: the control loop. Limits: kMaxFoundPeers, kMaxFoundAddresses.
@@ -43,10 +43,10 @@ class Discovery {
  public:
   virtual ~Discovery() = default;
 
-  /// Publishes this peer and reports others to `tell`, until cancelled. One run at a time. `tell` must not throw.
+  /// Publishes this peer and reports others to `report`, until cancelled. One run at a time. `report` must not throw.
   /// Cancel: returns within kCancelTime, and reports nothing any more. Fails: never; problems with avahi-daemon are
   /// reported and retried.
-  virtual runtime::Task<void> run(Record self, std::uint16_t port, std::function<void(Event)> tell,
+  virtual runtime::Task<void> run(Record self, std::uint16_t port, std::function<void(Event)> report,
                                   runtime::CancellationToken token) = 0;
   /// Publishes another revision of the library. A burst of changes is published as one.
   virtual void set_revision(std::uint64_t revision) = 0;

@@ -18,7 +18,7 @@ struct InterfaceFilter {
   /// If set, only the interface with this address is used. See resolved().
   std::optional<net::SocketAddress> holding = {};
 
-  bool wants(std::string_view name) const;
+  bool accepts(std::string_view name) const;
   /// The filter with `holding` replaced by the name of the interface in `all` that has the address now. If none has it,
   /// the result accepts no interface.
   InterfaceFilter resolved(const std::vector<net::InterfaceAddress>& all) const;

@@ -73,7 +73,7 @@ runtime::Task<void> NetlinkMonitor::run(std::function<void()> changed, runtime::
   }
 }
 
-/// Discards the messages: serve() lists the interfaces again, so it does not matter if some were lost.
+/// Discards the messages: run() lists the interfaces again, so it does not matter if some were lost.
 void NetlinkMonitor::drain() noexcept {
   std::array<char, 8192> buffer;
   for (int reads = 0; reads < 256; ++reads) {

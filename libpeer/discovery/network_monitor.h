@@ -1,4 +1,4 @@
-// NetworkMonitor: reports changes of this machine's interfaces and addresses. An interface: netlink in the daemon.
+// NetworkMonitor: the interface for changes of this machine's network addresses. The daemon implements it with netlink.
 #pragma once
 
 #include <functional>

@@ -47,9 +47,9 @@ class Outbox : public std::enable_shared_from_this<Outbox> {
   runtime::Executor* reader_;  // null once closed
   bool notified_ = false;
   std::map<PeerId, std::optional<Found>> changes_;
-  std::set<PeerId> told_;  // the peers that the reader knows as found
+  std::set<PeerId> reported_;  // the peers that the reader knows as found
   std::optional<std::optional<std::string>> state_;
-  std::optional<std::optional<std::string>> told_state_;
+  std::optional<std::optional<std::string>> reported_state_;
   bool ended_ = false;
   std::string error_;
   runtime::Event filled_;  // on the reader's loop

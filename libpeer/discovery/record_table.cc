@@ -41,7 +41,7 @@ bool RecordTable::waits(const QueuedInstance& place) const {
          found->second.ticket == place.ticket;
 }
 
-/// Forgets the oldest waiting instance of no known peer, or else one that resolved to nothing usable.
+/// Forgets the oldest waiting instance of unproven peers, or else one that resolved to nothing usable.
 void RecordTable::make_room() {
   overflowed_ = true;
   while (!others_.places.empty()) {
@@ -72,9 +72,9 @@ void RecordTable::leave_peer(const Instance& instance, InstanceEntry& entry) {
   FoundPeer& peer = found->second;
   std::erase_if(peer.places, [&](const InstanceAddress& place) { return place.instance == instance; });
   if (peer.places.empty()) {
-    const bool told = peer.told.has_value();
+    const bool reported = peer.reported.has_value();
     peers_.erase(found);
-    if (told) tell_(id, std::nullopt);
+    if (reported) on_change_(id, std::nullopt);
     return;
   }
   if (std::ranges::none_of(peer.places,
@@ -126,7 +126,7 @@ void RecordTable::clear() {
   delayed_.clear();
   overflowed_ = false;
   for (const auto& [id, peer] : peers) {
-    if (peer.told) tell_(id, std::nullopt);
+    if (peer.reported) on_change_(id, std::nullopt);
   }
 }
 
@@ -237,11 +237,11 @@ void RecordTable::make_room_for_peer() {
   }
   if (oldest == peers_.end()) oldest = peers_.begin();
   const PeerId id = oldest->first;
-  const bool told = oldest->second.told.has_value();
+  const bool reported = oldest->second.reported.has_value();
   for (const InstanceAddress& place : oldest->second.places) instances_.erase(place.instance);
   peers_.erase(oldest);
   overflowed_ = true;
-  if (told) tell_(id, std::nullopt);
+  if (reported) on_change_(id, std::nullopt);
 }
 
 void RecordTable::report(const PeerId& id, FoundPeer& peer) {
@@ -251,9 +251,9 @@ void RecordTable::report(const PeerId& id, FoundPeer& peer) {
                     [](const auto& a, const auto& b) { return std::pair(rank(a), a) < std::pair(rank(b), b); });
   const auto [first, last] = std::ranges::unique(found.addresses);
   found.addresses.erase(first, last);
-  if (peer.told == found) return;
-  peer.told = found;
-  tell_(id, found);
+  if (peer.reported == found) return;
+  peer.reported = found;
+  on_change_(id, found);
 }
 
 void RecordTable::useless(const Instance& instance) {

@@ -37,9 +37,9 @@ class RecordTable {
   static constexpr unsigned kMaxAttempts = 4;
 
   /// Gets what is known about a peer now; nothing if it is lost. Called from inside the functions below.
-  using Tell = std::function<void(const PeerId& id, const std::optional<Found>& found)>;
+  using OnChange = std::function<void(const PeerId& id, const std::optional<Found>& found)>;
 
-  RecordTable(PeerId self, Tell tell) : self_(self), tell_(std::move(tell)) {}
+  RecordTable(PeerId self, OnChange on_change) : self_(self), on_change_(std::move(on_change)) {}
 
   void appeared(const Instance& instance);
   void gone(const Instance& instance);
@@ -91,7 +91,7 @@ class RecordTable {
     Record record;
     std::string owner;                   ///< the service name that the record comes from
     std::deque<InstanceAddress> places;  ///< the oldest first
-    std::optional<Found> told;
+    std::optional<Found> reported;
     std::uint64_t age = 0;  ///< lower numbers are known longer
   };
   struct QueuedInstance {
@@ -115,7 +115,7 @@ class RecordTable {
   std::optional<Instance> pop_waiting(TurnQueue& queue, bool newest, runtime::TimePoint now);
 
   const PeerId self_;
-  const Tell tell_;
+  const OnChange on_change_;
   std::map<Instance, InstanceEntry> instances_;
   std::map<PeerId, FoundPeer> peers_;
   TurnQueue first_, others_;

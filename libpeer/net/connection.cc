@@ -59,7 +59,7 @@ void Connection::handshake_completed() {
   }
   identity_.proven = *shown;
   if (identity_.expected && identity_.proven != identity_.expected) {
-    const std::string found = identity_.proven ? "peer " + identity_.proven->brief() : "a client without a certificate";
+    const std::string found = identity_.proven ? "peer " + identity_.proven->brief() : "a peer without a certificate";
     return close_http(NGHTTP3_H3_NO_ERROR, {ErrorCode::refused, remote().to_string() + " is " + found + ", expected " +
                                                                     identity_.expected->brief()});
   }
@@ -75,27 +75,18 @@ int Connection::receive(const SocketAddress& local, const SocketAddress& remote,
   if (is_over()) return 0;
   core_->touch(*this);
   if (ending_.close) return 0;
-  sockaddr_storage other_local;
-  sockaddr_storage other_remote;
-  ngtcp2_path path = path_.native();
-  if (remote != path_.remote()) {
-    remote.to_native(AF_INET6, other_remote);
-    path.remote.addr = reinterpret_cast<sockaddr*>(&other_remote);
-  }
-  if (server_ && local != path_.local()) {
-    local.to_native(AF_INET6, other_local);
-    path.local.addr = reinterpret_cast<sockaddr*>(&other_local);
-  }
+  const DatagramPath path(path_, server_ ? local : path_.local(), remote);
   const ngtcp2_pkt_info info{.ecn = static_cast<std::uint8_t>(ecn)};
   // A connection that was accepted in the middle of a burst began after the burst arrived. Its clock must not go back.
   const ngtcp2_tstamp at = std::max(quic_time(core_->arrival()), ngtcp2_conn_get_timestamp(quic_));
-  const int result = ngtcp2_conn_read_pkt(quic_, &path, &info, data.data(), data.size(), at);
+  const int result = ngtcp2_conn_read_pkt(quic_, &path.native(), &info, data.data(), data.size(), at);
   switch (result) {
     case 0: break;
     case NGTCP2_ERR_DRAINING: finish(error_of_remote_close(quic_, path_.remote().to_string()), {}, true); break;
     case NGTCP2_ERR_RETRY:
     case NGTCP2_ERR_DROP_CONN:
-      finish({ErrorCode::invalid, "the first packet is not a valid start of a handshake"}, {}, false);
+      finish({ErrorCode::invalid, path_.remote().to_string() + ": the first packet does not start a handshake"}, {},
+             false);
       break;
     default: close_library(result);
   }

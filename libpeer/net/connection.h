@@ -45,7 +45,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   ~Connection();
 
   // For the core and the server role.
-  /// Returns what ngtcp2 returned for the datagram. The connection may be over afterwards.
+  /// Passes a datagram to ngtcp2 and returns its result. The connection may be over afterwards.
   int receive(const SocketAddress& local, const SocketAddress& remote, Ecn ecn, std::span<const std::uint8_t> data);
   void flush();
   /// Closes the connection in the next flush, with a CONNECTION_CLOSE that carries `code` and `reason` (by default, the
@@ -77,10 +77,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool request_arrived(const std::shared_ptr<Http3Stream>& stream);
 
   runtime::Event settled;               ///< ready for requests, or over
-  runtime::Event over;                  ///< see 3
-  std::optional<runtime::Scope> scope;  ///< of its handlers
+  runtime::Event over;                  ///< set by finish()
+  std::optional<runtime::Scope> scope;  ///< the scope of its handlers
   bool admitted = false;                ///< see ServerStream::admit()
-  bool touched = false;                 ///< the core's: it is on the list of connections to flush
+  bool touched = false;                 ///< used by the core: it is on the list of connections to flush
 
  private:
   struct QuicCallbacks;
@@ -92,7 +92,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   struct ConnectionEnding {
     std::optional<CloseReason> close;  ///< to be sent in the next flush
     bool when_idle = false;
-    Error error;  ///< once over
+    Error error;  ///< why the connection ended
   };
 
   void set_up(const ClientInitial* initial);

@@ -48,7 +48,7 @@ void ConnectionIds::drop(std::list<ClosedConnection>::iterator closed) {
   closed_.erase(closed);
 }
 
-ConnectionIds::Target ConnectionIds::find(const std::uint8_t* cid, std::size_t length) {
+ConnectionIds::DatagramTarget ConnectionIds::find(const std::uint8_t* cid, std::size_t length) {
   const CidKey key(cid, length);
   if (last_found_ && last_found_->first == key) return {last_found_->second, nullptr, true};
   const auto at = owners_.find(key);

@@ -24,7 +24,7 @@ namespace peer::net {
 
 class Connection;
 
-inline constexpr std::size_t kCidLength = 8;  ///< of this side's connection ids, in both roles
+inline constexpr std::size_t kCidLength = 8;  ///< bytes of this side's connection ids, in both roles
 
 struct CidKey {
   std::array<std::uint8_t, NGTCP2_MAX_CIDLEN> bytes{};
@@ -61,12 +61,12 @@ class ConnectionIds {
   void clear();
 
   /// What an id leads to: a live connection, the last packet of a closed one, or neither.
-  struct Target {
+  struct DatagramTarget {
     Connection* live = nullptr;
     const LastPacket* repeat = nullptr;  ///< null once it was repeated limits::kCloseAnswers times
     bool known = false;
   };
-  Target find(const std::uint8_t* cid, std::size_t length);
+  DatagramTarget find(const std::uint8_t* cid, std::size_t length);
 
  private:
   struct ClosedConnection {

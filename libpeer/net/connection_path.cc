@@ -30,4 +30,16 @@ void ConnectionPath::follow(const ngtcp2_path& path) {
   follow_one(path.local, native_local_, local_);
 }
 
+DatagramPath::DatagramPath(ConnectionPath& path, const SocketAddress& local, const SocketAddress& remote)
+    : native_(path.native()) {
+  if (remote != path.remote()) {
+    remote.to_native(AF_INET6, remote_);
+    native_.remote.addr = reinterpret_cast<sockaddr*>(&remote_);
+  }
+  if (local != path.local()) {
+    local.to_native(AF_INET6, local_);
+    native_.local.addr = reinterpret_cast<sockaddr*>(&local_);
+  }
+}
+
 }  // namespace peer::net

@@ -46,8 +46,6 @@ struct SocketStats {
 
 class DatagramSocket {
  public:
-  using Stats = SocketStats;
-
   /// close() must have returned, if start() was called.
   virtual ~DatagramSocket() = default;
   /// The bound address, with the actual port.
@@ -61,8 +59,8 @@ class DatagramSocket {
   /// How many datagrams one send() may carry: 1 without GSO.
   virtual std::size_t max_segments() const = 0;
   virtual SocketStats stats() const = 0;
-  /// Stops receiving and releases the port. Returns after the last callback. Later calls of send() do nothing. Once.
-  /// Cancel: not cancellable.
+  /// Stops receiving and releases the port. Returns after the last callback. Later calls of send() do nothing. Call it
+  /// once. Cancel: not cancellable.
   virtual runtime::Task<void> close() = 0;
 };
 

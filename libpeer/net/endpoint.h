@@ -47,7 +47,7 @@ class Endpoint final : public Transport {
   /// run() must have returned, or never have started.
   ~Endpoint() override;
 
-  /// Cancel: closes every connection, then returns. Fails: throws if the socket fails. Once.
+  /// Cancel: closes every connection, then returns. Fails: throws if the socket fails. Call it once.
   runtime::Task<void> run(runtime::CancellationToken token);
 
   SocketAddress local_address() const override;

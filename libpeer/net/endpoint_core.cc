@@ -161,7 +161,7 @@ void EndpointCore::on_datagram(const SocketAddress& local, const SocketAddress& 
     return;
   }
   if (result != 0 || ids.dcidlen > NGTCP2_MAX_CIDLEN) return;
-  const ConnectionIds::Target target = ids_.find(ids.dcid, ids.dcidlen);
+  const ConnectionIds::DatagramTarget target = ids_.find(ids.dcid, ids.dcidlen);
   if (target.live != nullptr) {
     target.live->receive(local, remote, ecn, data);
   } else if (target.repeat != nullptr) {

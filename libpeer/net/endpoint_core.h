@@ -55,9 +55,9 @@ class EndpointCore final : public DatagramReceiver {
   /// Live connections, in the order in which they began.
   const std::map<std::uint64_t, std::shared_ptr<Connection>>& connections() const noexcept { return connections_; }
   void add(const std::shared_ptr<Connection>& connection);
-  /// Puts the connection on the list that flush_touched() works off. The caller makes sure that flush_touched() follows
-  /// in this turn; schedule() does so by itself.
+  /// Adds the connection to the list for flush_touched(), which the caller must call in this turn.
   void touch(Connection& connection);
+  /// Adds the connection to the list, and makes run() call flush_touched().
   void schedule(Connection& connection);
   void flush_touched();
 

@@ -1,7 +1,7 @@
 // Http3Sender: moves what nghttp3 has to send into QUIC packets.
 //
-// nghttp3's offer for one stream is spread over as many packets as it fills: asking nghttp3 again for each packet would
-// cost as much as the packet.
+// One offer of nghttp3 may fill several packets: asking nghttp3 again for each packet would cost as much as the packet
+// itself.
 #pragma once
 
 #include <nghttp3/nghttp3.h>
@@ -34,7 +34,7 @@ class Http3Sender {
     std::size_t first = 0;
     std::size_t count = 0;
     std::size_t sent = 0;
-    bool accepted = false;  ///< QUIC accepted some of it, if only the end of the stream
+    bool accepted = false;  ///< QUIC accepted some of it, or at least the end of the stream
     void consume(std::size_t bytes);
   };
   int next_offer();

@@ -218,7 +218,7 @@ Result<std::shared_ptr<Http3Stream>> Http3Session::request(ngtcp2_conn* quic, co
                                                            const std::string& authority) {
   std::int64_t id = 0;
   if (ngtcp2_conn_open_bidi_stream(quic, &id, nullptr) != 0) {
-    return peer::fail(ErrorCode::busy, "the peer accepts no more requests at the same time");
+    return peer::fail(ErrorCode::busy, "the peer accepts no more concurrent requests");
   }
   const FieldSection fields(head, authority);
   auto stream = std::make_shared<Http3Stream>(&connection_, id, true);

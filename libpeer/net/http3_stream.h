@@ -62,7 +62,7 @@ class Http3Stream final : public BodyReader, public BodyWriter {
   Connection* connection_;
   const std::int64_t id_;
   const bool local_;
-  bool held_;  // by a handle; a stream from the other side only once it has a handler
+  bool held_;  // a handle exists; for a request from the other side, once its handler has started
   bool open_ = true;
   runtime::Event head_;  // the head has arrived, or never will
   bool headed_ = false;

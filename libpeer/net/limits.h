@@ -13,7 +13,7 @@ inline constexpr std::size_t kConnections = 1024;       ///< live connections, i
 inline constexpr std::size_t kInbound = 896;            ///< connections from clients; the rest is kept for dialing
 inline constexpr std::size_t kClosed = 1024;            ///< closed connections that still repeat their last packet
 inline constexpr std::uint64_t kStreams = 64;           ///< requests in progress in a connection, from its client
-inline constexpr std::size_t kHeaderBytes = 16 * 1024;  ///< of one request or response; every field counts 32 extra
+inline constexpr std::size_t kHeaderBytes = 16 * 1024;  ///< bytes of one header section; every field counts 32 extra
 inline constexpr std::size_t kReason = 128;             ///< bytes of a close reason, sent or displayed
 /// A token bucket for version negotiations, refusals and stateless resets: the answers that strangers can cause.
 inline constexpr double kStatelessBurst = 128;
@@ -22,10 +22,10 @@ inline constexpr int kCloseAnswers = 8;  ///< how often a closed connection repe
 
 inline constexpr runtime::Duration kRetryTokenLife = std::chrono::seconds(10);
 inline constexpr runtime::Duration kDrain =
-    std::chrono::milliseconds(200);                       ///< how long a close waits for the last bytes to be sent
-inline constexpr std::size_t kBurstBytes = 65000;         ///< bytes of one send()
-inline constexpr std::size_t kFlushMinimum = 128 * 1024;  ///< bytes sent in one turn, whatever the pacing rate
-inline constexpr std::size_t kFlushMaximum =
-    1024 * 1024;  ///< bytes sent in one turn at most, then other connections follow
+    std::chrono::milliseconds(200);                ///< how long a close waits for the last bytes to be sent
+inline constexpr std::size_t kBurstBytes = 65000;  ///< bytes of one send()
+inline constexpr std::size_t kFlushMinimum =
+    128 * 1024;  ///< bytes that a connection may send in one turn, whatever the pacing rate
+inline constexpr std::size_t kFlushMaximum = 1024 * 1024;  ///< the most bytes that one connection sends in one turn
 
 }  // namespace peer::net::limits

@@ -82,7 +82,7 @@ inline constexpr std::size_t kMaxUnackedPerStream = 4 << 20;
 class ClientStream {
  public:
   virtual ~ClientStream() = default;
-  /// Waits for the head of the response. Once.
+  /// Waits for the head of the response. Call it once.
   virtual runtime::Task<Result<ResponseHead>> response(runtime::CancellationToken token) = 0;
   virtual BodyReader& reader() = 0;
   virtual BodyWriter& writer() = 0;  ///< only for a request with a body
@@ -102,7 +102,8 @@ class ServerStream {
   virtual bool admitted() const = 0;
   virtual void admit() = 0;
   virtual BodyReader& reader() = 0;
-  /// Sends the head. Once. With `has_body` false, the head ends the response. Fails: as BodyWriter::write().
+  /// Sends the head of the response. Call it once. With `has_body` false, the response has no body. Fails: as
+  /// BodyWriter::write().
   virtual Result<void> respond(const ResponseHead& head, bool has_body) = 0;
   virtual BodyWriter& writer() = 0;
 };

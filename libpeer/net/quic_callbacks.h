@@ -1,5 +1,6 @@
-// The callbacks of ngtcp2: they find the Connection and hand over to it, to the core or to HTTP/3. Private to
-// connection.cc and quic_callbacks.cc.
+// The callbacks of ngtcp2. They find the Connection and call it, the core or the HTTP/3 session.
+//
+// Only connection.cc and quic_callbacks.cc include this header.
 #pragma once
 
 #include <ngtcp2/ngtcp2.h>
@@ -12,9 +13,9 @@ namespace peer::net {
 struct Connection::QuicCallbacks {
   /// The table for ngtcp2. Its user data is the Connection.
   static ngtcp2_callbacks table(bool server);
-  /// For TlsSession.
+  /// Finds the ngtcp2_conn of a connection, for TlsSession.
   static ngtcp2_conn* get(ngtcp2_crypto_conn_ref* reference);
-  /// For write_burst().
+  /// Writes one packet, for write_burst().
   static ngtcp2_ssize write_packet(ngtcp2_conn* quic, ngtcp2_path* path, ngtcp2_pkt_info* info, std::uint8_t* out,
                                    std::size_t size, ngtcp2_tstamp now, void* user);
 

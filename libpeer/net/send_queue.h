@@ -25,7 +25,7 @@ class SendQueue {
   /// The buffer in which a connection writes the datagrams of one send().
   std::span<std::uint8_t> buffer() noexcept { return buffer_; }
   std::size_t max_segments() const { return socket_.max_segments(); }
-  /// Sends, or keeps a copy until the socket takes data again. `ecn` is as ngtcp2 gives it.
+  /// Sends the datagrams, or keeps a copy until the socket takes data again. `ecn` has ngtcp2's encoding.
   void send(const SocketAddress& local, const SocketAddress& remote, std::uint8_t ecn,
             std::span<const std::uint8_t> data, std::size_t segment);
   bool blocked() const noexcept { return !unsent_.empty(); }

@@ -97,7 +97,7 @@ runtime::Task<void> ServerRole::run_handler(std::shared_ptr<Connection> connecti
   }
   if (error) {
     const std::string what = runtime::describe(error);
-    log.warn("a request handler failed, its connection is closed: " + what);
+    log.warn("closed a connection because its request handler failed: " + what);
     connection->close_http(NGHTTP3_H3_INTERNAL_ERROR, {ErrorCode::internal, "a request handler failed: " + what},
                            "internal error");
   }

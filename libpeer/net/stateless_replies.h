@@ -36,7 +36,7 @@ class StatelessReplies {
   void retry(const ngtcp2_pkt_hd& header, const SocketAddress& local, const SocketAddress& remote);
   void refuse(const ngtcp2_pkt_hd& header, std::uint64_t code, const SocketAddress& local, const SocketAddress& remote);
 
-  /// Checks the Retry token in `header`. Returns the connection id that the client chose at first.
+  /// Checks the Retry token in `header`. Returns the connection id that the client chose first.
   std::optional<ngtcp2_cid> verify_token(const ngtcp2_pkt_hd& header, const SocketAddress& remote) const;
   /// Writes the token with which a stateless reset of `cid` can be recognized.
   bool reset_token(const ngtcp2_cid& cid, std::uint8_t* token) const;

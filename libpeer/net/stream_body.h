@@ -38,10 +38,10 @@ class IncomingBody {
  private:
   std::size_t copy_arrived(std::span<std::uint8_t> into);
 
-  std::span<std::uint8_t> into_;  // of the pending read
+  std::span<std::uint8_t> into_;  // the buffer of the pending read
   std::size_t filled_ = 0;
   std::deque<std::vector<std::uint8_t>> arrived_;
-  std::size_t consumed_ = 0;  // bytes of the first block
+  std::size_t consumed_ = 0;  // bytes of the first block that were read
   std::uint64_t unreleased_ = 0;
   bool ended_ = false;
   std::optional<Error> error_;
@@ -73,7 +73,7 @@ class OutgoingBody {
  private:
   std::deque<SharedBytes> queued_;
   std::size_t handed_out_ = 0;    // elements of queued_
-  std::size_t acknowledged_ = 0;  // bytes of the first element
+  std::size_t acknowledged_ = 0;  // bytes of the first element that were acknowledged
   std::size_t unacknowledged_ = 0;
   bool finished_ = false;
   std::optional<Error> error_;

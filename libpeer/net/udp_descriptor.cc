@@ -100,7 +100,7 @@ Result<UdpDescriptor> open_udp(const SocketAddress& address, const Log& log, con
   result.receive_buffer = set_buffer(result.fd, SO_RCVBUFFORCE, SO_RCVBUF, options.buffer);
   result.send_buffer = set_buffer(result.fd, SO_SNDBUFFORCE, SO_SNDBUF, options.buffer);
   if (result.receive_buffer < options.buffer) {
-    log.info("the kernel grants " + std::to_string(result.receive_buffer >> 10) + " KiB of " +
+    log.info("the kernel granted " + std::to_string(result.receive_buffer >> 10) + " KiB of " +
              std::to_string(options.buffer >> 10) + " KiB receive buffer: raise net.core.rmem_max for full speed");
   }
   // The value 0 leaves segmentation off by default: this only tests whether the kernel has the option.

@@ -17,7 +17,7 @@ inline constexpr std::size_t kMaxComponentBytes = 255;
 inline constexpr std::size_t kMaxPathBytes = 4000;
 inline constexpr std::uint64_t kMaxFileSize = std::uint64_t{1} << 50;
 inline constexpr std::uint64_t kMaxGameSize = std::uint64_t{1} << 52;
-inline constexpr std::size_t kMaxFrameBytes = 1 << 20;  ///< one session message
+inline constexpr std::size_t kMaxFrameBytes = 1 << 20;  ///< payload of one session message
 /// One session message before the sender's Hello. The largest legal Hello has less than 3,500 bytes: 32 addresses of
 /// 80 bytes, a fully escaped name of 64 bytes, and 400 bytes for everything else.
 inline constexpr std::size_t kMaxFrameBytesBeforeHello = 4096;
@@ -28,7 +28,7 @@ inline constexpr std::size_t kMaxHintsPerMessage = 64;   ///< peers named by one
 inline constexpr std::size_t kMaxHintsPerSession = 256;  ///< peers named in one session
 inline constexpr std::size_t kMaxHintAddresses = 8;
 inline constexpr std::size_t kMaxNameBytes = 64;
-inline constexpr std::size_t kMaxReasonBytes = 256;  ///< of a Goodbye or a Refusal
+inline constexpr std::size_t kMaxReasonBytes = 256;  ///< the reason of a Goodbye or a Refusal
 inline constexpr std::size_t kMaxJsonDepth = 8;      ///< nesting in a message, including unknown fields
 /// Scalars, arrays and objects in a message. The largest legal message, Holdings with 4,096 ranges, has 12,294. The
 /// rest is room for the fields of later versions.
@@ -36,6 +36,6 @@ inline constexpr std::size_t kMaxJsonValues = 32'768;
 inline constexpr std::uint64_t kMaxSpanBytes = 16 << 20;  ///< payload of one response
 inline constexpr std::size_t kMaxSpanChunks = 4096;
 inline constexpr std::uint64_t kMaxGameChunks = kMaxManifestBytes / 32;  ///< more hashes do not fit a manifest
-inline constexpr std::size_t kMaxHoldingRuns = 4096;                     ///< in one message
+inline constexpr std::size_t kMaxHoldingRuns = 4096;                     ///< runs in one message
 
 }  // namespace peer::protocol

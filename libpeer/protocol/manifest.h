@@ -80,9 +80,9 @@ Digest version_of(std::span<const std::uint8_t> canonical);
 
 /// What peers send: the canonical encoding, followed by the times.
 std::vector<std::uint8_t> encode(const ManifestDocument& document);
-/// Also validates, and checks that the version is `expected`. Fails: invalid.
+/// Decodes and validates a document, and checks that its version is `expected`. Fails: invalid.
 Result<ManifestDocument> decode(std::span<const std::uint8_t> bytes, const Digest& expected);
-/// The same for any version. Fails: invalid.
+/// Decodes and validates a document of any version. Fails: invalid.
 Result<VersionedManifest> decode_document(std::span<const std::uint8_t> bytes);
 /// The JSON for people, which GET .../manifest returns without `accept: kManifestMediaType`.
 std::string to_json(const ManifestDocument& document, const Digest& version);

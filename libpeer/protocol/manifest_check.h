@@ -20,8 +20,8 @@ inline constexpr std::uint8_t kEntryKinds = 4;
 struct ManifestEntry {
   EntryKind kind = EntryKind::file;
   std::string_view path;
-  std::uint64_t size = 0;   ///< of a file
-  std::string_view target;  ///< of a symlink
+  std::uint64_t size = 0;   ///< only of a file
+  std::string_view target;  ///< only of a symlink
   bool is_file() const noexcept { return kind == EntryKind::file || kind == EntryKind::executable; }
 };
 

@@ -55,7 +55,7 @@ Result<void> read_entries(ByteCursor& cursor, Visit visit) {
     Bytes hashes;
     if (entry.is_file()) {
       const auto size = cursor.varint();
-      if (!size) return malformed("a file has no size");
+      if (!size) return malformed("the size of a file is missing or invalid");
       if (*size > kMaxFileSize) return malformed("a file is larger than " + std::to_string(kMaxFileSize) + " bytes");
       entry.size = *size;
       const auto taken = cursor.read((entry.size + kChunkSize - 1) / kChunkSize * sizeof(Digest::bytes));
@@ -77,7 +77,8 @@ Result<ManifestTimes> read_times(ByteCursor& cursor, std::size_t files) {
   if (!modified) return malformed("its times are truncated");
   times.modified = *modified;
   const auto count = cursor.varint();
-  if (!count || (*count != 0 && *count != files)) return malformed("it has not one time for each file");
+  if (!count || (*count != 0 && *count != files))
+    return malformed("the number of its times differs from the number of its files");
   if (cursor.remaining() != *count * 8) return malformed("its times are truncated, or bytes follow them");
   times.file_times.reserve(static_cast<std::size_t>(*count));
   while (const auto time = cursor.int64()) times.file_times.push_back(*time);

@@ -27,7 +27,7 @@ struct GameSummary {
   Digest version;
   std::uint64_t size = 0;
   std::uint64_t files = 0;
-  std::int64_t modified = 0;  ///< ns since 1970
+  std::int64_t modified = 0;  ///< nanoseconds since 1970
   bool operator==(const GameSummary&) const = default;
 };
 
@@ -37,8 +37,8 @@ struct Hello {
   std::uint32_t protocol = kProtocolVersion;
   std::string instance;                ///< differs after every start of the program
   std::vector<std::string> addresses;  ///< "ip:port" of its listeners; hints
-  std::uint64_t revision = 0;          ///< of its library; increases within an instance
-  Digest digest;                       ///< of its library, see library_digest()
+  std::uint64_t revision = 0;          ///< of the sender's library; increases within an instance
+  Digest digest;                       ///< of the sender's library, see library_digest()
 };
 
 /// Asks for the library: all of it, or the changes since a revision of the receiver's current instance.
@@ -53,7 +53,7 @@ struct LibraryUpdate {
   Digest digest;  ///< of the library after the last part
   bool last = true;
   std::vector<GameSummary> games;    ///< added or changed
-  std::vector<std::string> removed;  ///< ids
+  std::vector<std::string> removed;  ///< ids of games that are no longer offered
 };
 
 struct Ping {
@@ -93,7 +93,7 @@ struct HeldRun {
 struct Holdings {
   std::string game;
   Digest version;
-  std::uint64_t chunks = 0;   ///< of the whole version
+  std::uint64_t chunks = 0;   ///< the number of chunks of the version
   std::vector<HeldRun> runs;  ///< ascending, with gaps between them
 };
 /// The sender no longer downloads the version. Its earlier Holdings are void.

@@ -140,7 +140,7 @@ runtime::Task<void> Seeder::serve(net::ServerStream& stream, protocol::Route rou
     co_await send_error(stream, HttpStatus::not_found, std::move(error), token);
   } else if (stream.request().method != "GET" && stream.request().method != "HEAD") {
     Error error(ErrorCode::refused, "this path takes GET and HEAD only", 0);
-    co_await send_error(stream, HttpStatus::method_not_allowed, std::move(error), token, "GET, HEAD");
+    co_await send_error(stream, HttpStatus::method_not_allowed, std::move(error), "GET, HEAD", token);
   } else if (std::holds_alternative<protocol::PeerRoute>(route)) {
     co_await send_text(stream, peer_document_, token);
   } else if (std::holds_alternative<protocol::LibraryRoute>(route)) {
@@ -162,7 +162,7 @@ runtime::Task<void> Seeder::refuse(net::ServerStream& stream, protocol::HttpRefu
   ++stats_.requests;
   const HttpStatus status = refusal.status;
   const std::string_view allow = refusal.allow;
-  co_await send_error(stream, status, error_of(std::move(refusal)), token, allow);
+  co_await send_error(stream, status, error_of(std::move(refusal)), allow, token);
 }
 
 runtime::Task<void> Seeder::forbid(net::ServerStream& stream, Error error, runtime::CancellationToken token) {
@@ -186,7 +186,12 @@ runtime::Task<void> Seeder::send_text(net::ServerStream& stream, std::string tex
 }
 
 runtime::Task<void> Seeder::send_error(net::ServerStream& stream, HttpStatus status, Error error,
-                                       runtime::CancellationToken token, std::string_view allow) {
+                                       runtime::CancellationToken token) {
+  return send_error(stream, status, std::move(error), {}, std::move(token));
+}
+
+runtime::Task<void> Seeder::send_error(net::ServerStream& stream, HttpStatus status, Error error,
+                                       std::string_view allow, runtime::CancellationToken token) {
   net::ResponseHead head;
   head.status = to_int(status);
   head.fields.push_back({"content-type", "application/json"});

@@ -70,9 +70,11 @@ class Seeder {
   runtime::Task<void> send(net::ServerStream& stream, net::ResponseHead head, net::SharedBytes body,
                            runtime::CancellationToken token);
   runtime::Task<void> send_text(net::ServerStream& stream, std::string text, runtime::CancellationToken token);
-  /// `allow`: the value of the field of that name; empty: none.
   runtime::Task<void> send_error(net::ServerStream& stream, protocol::HttpStatus status, Error error,
-                                 runtime::CancellationToken token, std::string_view allow = {});
+                                 runtime::CancellationToken token);
+  /// With a field `allow`, unless it is empty.
+  runtime::Task<void> send_error(net::ServerStream& stream, protocol::HttpStatus status, Error error,
+                                 std::string_view allow, runtime::CancellationToken token);
   runtime::Task<void> send_manifest(net::ServerStream& stream, protocol::ManifestRoute route,
                                     runtime::CancellationToken token);
   runtime::Task<void> send_file(net::ServerStream& stream, protocol::FileRoute route, runtime::CancellationToken token);

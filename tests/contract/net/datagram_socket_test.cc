@@ -109,7 +109,7 @@ std::vector<std::uint8_t> joined(const Recorder& recorder) {
 
 // -- scenarios --------------------------------------------------------------------------------------------------------
 
-runtime::Task<void> addresses_are_told(const Place& place) {
+runtime::Task<void> addresses_arrive(const Place& place) {
   Pair pair(place);
   CHECK(pair.a->local_address().port() != 0);
   CHECK(pair.a->local_address().is_v4() != place.v6);
@@ -165,7 +165,7 @@ runtime::Task<void> bursts_are_ordered_and_bounded(const Place& place) {
   co_await pair.close();
 }
 
-runtime::Task<void> ecn_is_carried(const Place& place) {
+runtime::Task<void> ecn_arrives(const Place& place) {
   Pair pair(place);
   const auto data = counting(40);
   const std::vector<Ecn> marks{Ecn::not_ect, Ecn::ect0, Ecn::ect1, Ecn::ce};
@@ -175,7 +175,7 @@ runtime::Task<void> ecn_is_carried(const Place& place) {
   co_await pair.close();
 }
 
-runtime::Task<void> sizes_from_none_to_the_largest(const Place& place) {
+runtime::Task<void> empty_and_largest_datagrams(const Place& place) {
   Pair pair(place);
   std::size_t count = 0;
   for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{1472}, std::size_t{9000}, net::kMaxSend}) {
@@ -198,7 +198,7 @@ runtime::Task<void> closed_port_loses(const Place& place) {
   co_await pair.a->close();
 }
 
-runtime::Task<void> close_ends_everything_and_frees_the_port(const Place& place) {
+runtime::Task<void> close_releases_the_port(const Place& place) {
   Pair pair(place);
   const SocketAddress address = pair.b->local_address();
   send_all(*pair.a, address, counting(10), 10);
@@ -225,11 +225,11 @@ runtime::Task<void> unstarted_sockets_need_no_close(const Place& place) {
 
 }  // namespace
 
-TEST_CASE("A datagram carries its source and destination") { everywhere(addresses_are_told); }
+TEST_CASE("A datagram carries its source and destination") { everywhere(addresses_arrive); }
 TEST_CASE("Each segment arrives as a datagram") { everywhere(segments_are_split); }
 TEST_CASE("Bursts are ordered, complete and bounded") { everywhere(bursts_are_ordered_and_bounded); }
-TEST_CASE("ECN marks arrive") { everywhere(ecn_is_carried); }
-TEST_CASE("Empty and largest datagrams arrive") { everywhere(sizes_from_none_to_the_largest); }
+TEST_CASE("ECN marks arrive") { everywhere(ecn_arrives); }
+TEST_CASE("Empty and largest datagrams arrive") { everywhere(empty_and_largest_datagrams); }
 TEST_CASE("A datagram to a closed port is lost without an error") { everywhere(closed_port_loses); }
-TEST_CASE("Closing with data in flight releases the port") { everywhere(close_ends_everything_and_frees_the_port); }
+TEST_CASE("Closing with data in flight releases the port") { everywhere(close_releases_the_port); }
 TEST_CASE("A socket that was never started need not be closed") { everywhere(unstarted_sockets_need_no_close); }

@@ -13,7 +13,7 @@ namespace peer::test {
 
 class FakeDiscovery final : public discovery::Discovery {
  public:
-  runtime::Task<void> run(discovery::Record self, std::uint16_t port, std::function<void(discovery::Event)> tell,
+  runtime::Task<void> run(discovery::Record self, std::uint16_t port, std::function<void(discovery::Event)> report,
                           runtime::CancellationToken token) override {
     struct Stop {
       FakeDiscovery& fake;
@@ -22,7 +22,7 @@ class FakeDiscovery final : public discovery::Discovery {
     const Stop stop{*this};
     record = std::move(self);
     published_port = port;
-    tell_ = std::move(tell);
+    tell_ = std::move(report);
     tell_(discovery::Available{});
     runtime::Event never;
     co_await never.wait(token);

@@ -42,7 +42,7 @@ class SimNetwork {
  public:
   struct Stats {
     std::uint64_t sent = 0, delivered = 0, bytes_delivered = 0;
-    std::uint64_t lost = 0, queue_dropped = 0, mtu_dropped = 0, cut = 0, filtered = 0, nobody = 0;
+    std::uint64_t lost = 0, queue_dropped = 0, mtu_dropped = 0, cut = 0, filtered = 0, unbound = 0;
     std::uint64_t duplicated = 0, reordered = 0, too_big = 0, would_block = 0;
   };
   /// Sees every datagram that enters the network. It may change the datagram; returning false drops it.

@@ -62,7 +62,7 @@ SendStatus SimSocket::send(const SocketAddress&, const SocketAddress& remote, ne
   return SendStatus::sent;
 }
 
-net::DatagramSocket::Stats SimSocket::stats() const {
+net::SocketStats SimSocket::stats() const {
   Stats result = stats_;
   result.gso = result.gro = max_segments() > 1;
   result.receive_buffer = result.send_buffer = 4 << 20;

@@ -25,7 +25,7 @@ class SimSocket final : public net::DatagramSocket {
   net::SendStatus send(const net::SocketAddress& local, const net::SocketAddress& remote, net::Ecn ecn,
                        std::span<const std::uint8_t> data, std::size_t segment) override;
   std::size_t max_segments() const override { return network_.max_segments_; }
-  Stats stats() const override;
+  net::SocketStats stats() const override;
   runtime::Task<void> close() override;
 
  private:

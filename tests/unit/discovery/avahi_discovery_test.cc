@@ -42,18 +42,18 @@ struct SilentBus {
 };
 
 struct Watched {
-  std::vector<discovery::Event> told;
+  std::vector<discovery::Event> reported;
   runtime::Event any;
 };
 
 runtime::Task<void> run(discovery::AvahiDiscovery& subject, Watched& watched, runtime::CancellationToken token) {
-  auto tell = [&watched](discovery::Event event) {
-    watched.told.push_back(std::move(event));
+  auto report = [&watched](discovery::Event event) {
+    watched.reported.push_back(std::move(event));
     watched.any.set();
   };
   discovery::Record self;
   self.name = "test";
-  co_await subject.run(std::move(self), 24747, std::move(tell), token);
+  co_await subject.run(std::move(self), 24747, std::move(report), token);
 }
 
 runtime::Task<void> without_bus(runtime::UvExecutor& executor, std::string path) {
@@ -70,8 +70,8 @@ runtime::Task<void> without_bus(runtime::UvExecutor& executor, std::string path)
     co_await runtime::sleep_for(executor, 700ms, runtime::CancellationToken());  // time for several attempts
     scope.request_stop();
     co_await scope.join();
-    CHECK(watched.told.size() == 1);  // reported once
-    const auto* unavailable = std::get_if<discovery::Unavailable>(&watched.told.front());
+    CHECK(watched.reported.size() == 1);  // reported once
+    const auto* unavailable = std::get_if<discovery::Unavailable>(&watched.reported.front());
     REQUIRE(unavailable != nullptr);
     CHECK(unavailable->reason.find("avahi-daemon") != std::string::npos);
   }
@@ -96,9 +96,9 @@ runtime::Task<void> hung_bus(runtime::UvExecutor& executor, std::string path) {
   runtime::Scope scope(executor, "test", runtime::CancellationToken());
   scope.spawn("run", run(subject, watched, scope.token()));
   co_await watched.any.wait(runtime::CancellationToken());
-  CHECK(std::holds_alternative<discovery::Unavailable>(watched.told.front()));
+  CHECK(std::holds_alternative<discovery::Unavailable>(watched.reported.front()));
   bus.reset();
-  while (watched.told.size() < 2) {
+  while (watched.reported.size() < 2) {
     watched.any.reset();
     co_await watched.any.wait(runtime::CancellationToken());
   }

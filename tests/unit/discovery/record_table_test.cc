@@ -29,10 +29,10 @@ net::SocketAddress at(const std::string& text) { return *net::SocketAddress::par
 /// A table, and the peers that it reported.
 struct Fixture {
   std::map<PeerId, Found> seen;
-  unsigned told = 0;
+  unsigned reported = 0;
   runtime::TimePoint now{};
   RecordTable table{id_of(1), [this](const PeerId& id, const std::optional<Found>& found) {
-                      ++told;
+                      ++reported;
                       if (found) {
                         seen[id] = *found;
                       } else {
@@ -62,7 +62,7 @@ TEST_CASE("The addresses of a peer's instances are merged by its id") {
   REQUIRE(f.seen.size() == 1);
   CHECK(f.seen[id_of(5)].addresses ==
         std::vector{at("10.0.0.5:7"), at("10.1.0.5:7"), at("[fd00::5]:7")});  // without duplicates
-  CHECK(f.told == 3);
+  CHECK(f.reported == 3);
   f.table.gone(Fixture::instance("a", 2, 0));
   CHECK(f.seen[id_of(5)].addresses.size() == 2);
   for (const int interface : {2, 3, 4}) {
@@ -76,7 +76,7 @@ TEST_CASE("The addresses of a peer's instances are merged by its id") {
 TEST_CASE("A peer's own record is recognized by its id and ignored") {
   Fixture f;
   f.resolve(Fixture::instance("me"), record_of(1), "10.0.0.1:7");
-  CHECK(f.told == 0);
+  CHECK(f.reported == 0);
   CHECK(f.table.instances() == 0);
 }
 
@@ -93,7 +93,7 @@ TEST_CASE("A changed record is resolved again and reported once") {
   CHECK(f.seen[id_of(5)].addresses == std::vector{at("10.0.0.6:7")});
   REQUIRE(f.table.next(f.now, false) == next);
   f.table.resolved(*next, record_of(5, 2), at("10.0.0.6:7"));
-  CHECK(f.told == 2);
+  CHECK(f.reported == 2);
   CHECK_FALSE(f.table.next(f.now, false).has_value());
 }
 
@@ -141,7 +141,7 @@ TEST_CASE("An instance that disappears while it is resolved is not reported") {
   f.table.resolved(*next, record_of(5), at("10.0.0.5:7"));
   f.table.unanswered(*next, f.now);
   f.table.useless(*next);
-  CHECK(f.told == 0);
+  CHECK(f.reported == 0);
   CHECK(f.table.instances() == 0);
 }
 

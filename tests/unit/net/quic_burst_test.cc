@@ -28,7 +28,7 @@ class SlowBursts final : public net::DatagramSocket, public net::DatagramReceive
     return socket_->send(local, remote, ecn, data, segment);
   }
   std::size_t max_segments() const override { return socket_->max_segments(); }
-  Stats stats() const override { return socket_->stats(); }
+  net::SocketStats stats() const override { return socket_->stats(); }
   runtime::Task<void> close() override { return socket_->close(); }
 
   void on_datagram(const net::SocketAddress& local, const net::SocketAddress& remote, net::Ecn ecn,

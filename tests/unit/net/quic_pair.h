@@ -86,8 +86,8 @@ struct QuicPair {
 
   runtime::Task<std::unique_ptr<net::Link>> link() {
     const runtime::CancellationToken never;
-    auto dialling = client.endpoint().dial(server.address(), server.id(), never);
-    auto link = co_await dialling;
+    auto dialing = client.endpoint().dial(server.address(), server.id(), never);
+    auto link = co_await dialing;
     INFO((link ? std::string() : link.error().message));
     REQUIRE(link.has_value());
     co_return std::move(*link);

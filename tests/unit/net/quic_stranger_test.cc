@@ -14,8 +14,8 @@ namespace {
 const runtime::CancellationToken kNever;
 
 runtime::Task<void> get_once(QuicPair& pair) {
-  auto dialling = pair.link();
-  auto link = co_await dialling;
+  auto dialing = pair.link();
+  auto link = co_await dialing;
   auto getting = get(*link, "/get?size=500000");
   const auto reply = co_await getting;
   REQUIRE(reply.has_value());
@@ -31,10 +31,10 @@ runtime::Task<void> forget_and_restart(SimPair& sim, QuicPair& pair) {
     runtime::Scope scope(pair.scope, "before");
     QuicHost host(scope, sim.network.bind(address), 31, tune);
     host.serve(&test_handler);
-    auto dialling = pair.client.endpoint().dial(address, identity.id(), kNever);
-    auto dialled = co_await dialling;
-    REQUIRE(dialled.has_value());
-    link = std::move(*dialled);
+    auto dialing = pair.client.endpoint().dial(address, identity.id(), kNever);
+    auto dialed = co_await dialing;
+    REQUIRE(dialed.has_value());
+    link = std::move(*dialed);
     auto getting = get(*link, "/get?size=10");
     CHECK((co_await getting).has_value());
     sim.network.cut(address);  // power off
