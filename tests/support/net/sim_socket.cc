@@ -63,7 +63,7 @@ SendStatus SimSocket::send(const SocketAddress&, const SocketAddress& remote, ne
 }
 
 net::SocketStats SimSocket::stats() const {
-  Stats result = stats_;
+  net::SocketStats result = stats_;
   result.gso = result.gro = max_segments() > 1;
   result.receive_buffer = result.send_buffer = 4 << 20;
   return result;

@@ -51,7 +51,7 @@ class SimSocket final : public net::DatagramSocket {
   bool blocked_ = false;        // by the test
   bool owes_writable_ = false;  // a send was blocked
   bool closed_ = false;
-  Stats stats_;
+  net::SocketStats stats_;
 };
 
 }  // namespace peer::test
