@@ -131,7 +131,7 @@ void on(Host& host, F fn) {
 }
 
 void print(const char* who, const Host& host) {
-  const net::DatagramSocket::Stats s = host.endpoint->stats().socket;
+  const net::SocketStats s = host.endpoint->stats().socket;
   std::printf("%s: in %llu out %llu dropped %llu, buffers %u/%u, gso %d gro %d\n", who,
               static_cast<unsigned long long>(s.datagrams_in), static_cast<unsigned long long>(s.datagrams_out),
               static_cast<unsigned long long>(s.dropped_by_kernel), s.receive_buffer, s.send_buffer, s.gso, s.gro);

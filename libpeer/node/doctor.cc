@@ -130,7 +130,7 @@ api::Finding judge_speed(const char* what, std::uint64_t bytes, runtime::Duratio
           amount(rate) + "/s" + (slow ? ", less than a gigabit network brings" : ""), slow ? fix : ""};
 }
 
-api::Finding judge_socket(const net::DatagramSocket::Stats& socket) {
+api::Finding judge_socket(const net::SocketStats& socket) {
   api::Finding finding{Judgement::good, "UDP", {}, {}};
   finding.text = "receive buffer " + std::to_string(socket.receive_buffer >> 10) + " KiB, send buffer " +
                  std::to_string(socket.send_buffer >> 10) + " KiB, segmentation offload " +

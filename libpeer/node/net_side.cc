@@ -18,7 +18,7 @@ class EndpointNetwork final : public api::Network {
       : endpoint_(net, std::move(socket), std::move(options)) {}
   net::Transport& transport() override { return endpoint_; }
   runtime::Task<void> run(runtime::CancellationToken token) override { return endpoint_.run(std::move(token)); }
-  net::DatagramSocket::Stats socket_stats() const override { return endpoint_.stats().socket; }
+  net::SocketStats socket_stats() const override { return endpoint_.stats().socket; }
 
  private:
   net::Endpoint endpoint_;
@@ -55,7 +55,7 @@ runtime::Task<void> NetSide::handle(sessions::SessionContext sessions, net::Serv
                                     runtime::CancellationToken token) {
   if (!accepting_) {
     net::ResponseHead busy;
-    busy.status = 503;
+    busy.status = to_int(protocol::HttpStatus::unavailable);
     static_cast<void>(stream.respond(busy, false));
     co_return;
   }

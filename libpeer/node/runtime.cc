@@ -136,7 +136,7 @@ void PeerMain::create_parts(runtime::Scope& work) {
     emit(event);
   };
   if (environment_.discovery != nullptr) {
-    peers_options.look_again = [this](const PeerId& id) { environment_.discovery->look_again(id); };
+    peers_options.look_again = [this](const PeerId& id) { environment_.discovery->resolve_again(id); };
   }
   peers_options.on_sources_changed = [this] { downloads_->sources_changed(); };
   peers_options.on_bans_changed = [this] { bans_changed_.set(); };

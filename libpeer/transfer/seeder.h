@@ -57,7 +57,8 @@ class Seeder {
   /// Answers 403 to a client that may not have anything, whatever it requests.
   runtime::Task<void> forbid(net::ServerStream& stream, Error error, runtime::CancellationToken token);
   /// Answers a request whose path parse_route() refused.
-  runtime::Task<void> refuse(net::ServerStream& stream, Error error, runtime::CancellationToken token);
+  runtime::Task<void> refuse(net::ServerStream& stream, protocol::HttpRefusal refusal,
+                             runtime::CancellationToken token);
 
   SeederStats stats() const { return {sender_.sent().bytes, requests_, sender_.sent().by_peer}; }
 
