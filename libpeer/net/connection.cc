@@ -44,7 +44,7 @@ void Connection::set_up(const ClientInitial* initial) {
   scope.emplace(core_->scope(), (server_ ? "connection from " : "connection to ") + remote().to_string());
   tls_.emplace(server_ ? core_->tls().server() : core_->tls().client(), server_, this, &QuicCallbacks::get);
   const ngtcp2_callbacks callbacks = QuicCallbacks::table(server_);
-  const QuicOrigin origin{callbacks, core_->options(), core_->replies(), path_.native(), core_->now(), this};
+  const QuicOrigin origin{callbacks, core_->options(), core_->acceptor().replies(), path_.native(), core_->now(), this};
   const QuicSetup setup =
       initial == nullptr ? make_quic_client(origin) : make_quic_server(origin, initial->header, initial->original);
   quic_ = setup.quic;
@@ -66,7 +66,7 @@ void Connection::handshake_completed() {
   Result<ChannelBinding> binding = tls_->channel_binding();
   if (!binding) return close(CloseReason::transport(NGTCP2_INTERNAL_ERROR, std::move(binding.error())));
   identity_.binding = *binding;
-  if (server_) core_->server().handshake_ended();
+  if (server_) core_->acceptor().handshake_ended();
   settled.set();
 }
 
@@ -127,7 +127,7 @@ void Connection::finish(Error error, std::vector<std::uint8_t> last_packet, bool
   http3_.reset();
   ngtcp2_conn_del(std::exchange(quic_, nullptr));
   tls_.reset();
-  if (server_ && !settled.is_set()) core_->server().handshake_ended();
+  if (server_ && !settled.is_set()) core_->acceptor().handshake_ended();
   LastPacket last{std::move(last_packet), server_ ? path_.local() : SocketAddress{}, path_.remote()};
   core_->ids().retire(*this, std::move(last), linger ? 3 * pto : runtime::Duration::zero());
   core_ = nullptr;

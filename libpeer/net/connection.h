@@ -44,7 +44,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Connection& operator=(const Connection&) = delete;
   ~Connection();
 
-  // For the core and the server role.
+  // For the core, the acceptor and the request server.
   /// Passes a datagram to ngtcp2 and returns its result. The connection may be over afterwards.
   int receive(const SocketAddress& local, const SocketAddress& remote, Ecn ecn, std::span<const std::uint8_t> data);
   void flush();

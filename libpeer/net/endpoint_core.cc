@@ -20,14 +20,14 @@ EndpointCore::EndpointCore(runtime::Scope& parent, std::unique_ptr<DatagramSocke
       scope_(parent, "endpoint"),
       out_(*socket_),
       ids_(scope_.executor()),
-      replies_(scope_.executor(), out_, random(), options_.identity, socket_->local_address().port()),
+      acceptor_(*this, options_.identity),
       server_(*this) {}
 
 EndpointCore::~EndpointCore() { PEER_CHECK(connections_.empty()); }
 
 runtime::TimePoint EndpointCore::arrival() {
-  if (!arrival_) arrival_ = executor().now();
-  return *arrival_;
+  if (!turn_.arrival) turn_.arrival = executor().now();
+  return *turn_.arrival;
 }
 
 runtime::Task<void> EndpointCore::run(runtime::CancellationToken token) {
@@ -116,7 +116,7 @@ runtime::Task<void> EndpointCore::join_handlers(EndpointCore& core, std::shared_
 
 void EndpointCore::touch(Connection& connection) {
   if (std::exchange(connection.touched, true)) return;
-  touched_.push_back(connection.shared_from_this());
+  turn_.touched.push_back(connection.shared_from_this());
 }
 
 void EndpointCore::schedule(Connection& connection) {
@@ -125,8 +125,8 @@ void EndpointCore::schedule(Connection& connection) {
 }
 
 void EndpointCore::flush_touched() {
-  while (!touched_.empty()) {
-    for (const std::shared_ptr<Connection>& connection : std::exchange(touched_, {})) {
+  while (!turn_.touched.empty()) {
+    for (const std::shared_ptr<Connection>& connection : std::exchange(turn_.touched, {})) {
       connection->touched = false;
       connection->flush();
     }
@@ -134,7 +134,7 @@ void EndpointCore::flush_touched() {
 }
 
 void EndpointCore::on_burst_end() {
-  arrival_.reset();
+  turn_.arrival.reset();
   flush_touched();
 }
 
@@ -157,7 +157,7 @@ void EndpointCore::on_datagram(const SocketAddress& local, const SocketAddress& 
   const int result = ngtcp2_pkt_decode_version_cid(&ids, data.data(), data.size(), kCidLength);
   if (result == NGTCP2_ERR_VERSION_NEGOTIATION) {
     const bool answered = data.size() >= NGTCP2_MAX_UDP_PAYLOAD_SIZE && phase_ != EndpointPhase::stopping;
-    if (answered) replies_.negotiate_version(ids, local, remote);
+    if (answered) acceptor_.replies().negotiate_version(ids, local, remote);
     return;
   }
   if (result != 0 || ids.dcidlen > NGTCP2_MAX_CIDLEN) return;
@@ -177,7 +177,7 @@ void EndpointCore::on_unknown_id(const ngtcp2_version_cid& ids, const SocketAddr
   if (options_.admit && !options_.admit(remote)) return;
   ngtcp2_pkt_hd header;
   if (ngtcp2_accept(&header, data.data(), data.size()) == 0) {
-    server_.accept(header, local, remote, ecn, data);
+    acceptor_.accept(header, local, remote, ecn, data);
   } else if ((data[0] & 0x80U) == 0) {
     on_unknown_short_packet(ids, local, remote, ecn, data);
   }
@@ -187,14 +187,14 @@ void EndpointCore::on_unknown_id(const ngtcp2_version_cid& ids, const SocketAddr
 // lost a connection that is live here.
 void EndpointCore::on_unknown_short_packet(const ngtcp2_version_cid& ids, const SocketAddress& local,
                                            const SocketAddress& remote, Ecn ecn, std::span<const std::uint8_t> data) {
-  if (!replies_.may_answer()) return;
+  if (!acceptor_.replies().may_answer()) return;
   for (const auto& [serial, connection] : connections_) {
     if (!connection->is_over() && connection->remote() == remote &&
         connection->receive(local, remote, ecn, data) == NGTCP2_ERR_DRAINING) {
       return;
     }
   }
-  replies_.reset(ids, local, remote, data.size());
+  acceptor_.replies().reset(ids, local, remote, data.size());
 }
 
 }  // namespace peer::net

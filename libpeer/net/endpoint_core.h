@@ -12,12 +12,12 @@
 #include <span>
 #include <vector>
 
+#include "libpeer/net/acceptor.h"
 #include "libpeer/net/connection_ids.h"
 #include "libpeer/net/endpoint.h"
 #include "libpeer/net/quic_time.h"
+#include "libpeer/net/request_server.h"
 #include "libpeer/net/send_queue.h"
-#include "libpeer/net/server_role.h"
-#include "libpeer/net/stateless_replies.h"
 #include "libpeer/net/tls.h"
 #include "libpeer/runtime/event.h"
 #include "libpeer/runtime/scope.h"
@@ -35,11 +35,10 @@ class EndpointCore final : public DatagramReceiver {
   runtime::Task<void> run(runtime::CancellationToken token);
   runtime::Task<Result<std::unique_ptr<Link>>> dial(SocketAddress address, std::optional<PeerId> expected,
                                                     runtime::CancellationToken token);
-  ServerRole& server() noexcept { return server_; }
   const DatagramSocket& socket() const noexcept { return *socket_; }
   SocketAddress local_address() const { return socket_->local_address(); }
 
-  // For connections and the server role.
+  // For connections, the acceptor and the request server.
   runtime::Executor& executor() const noexcept { return scope_.executor(); }
   runtime::Scope& scope() noexcept { return scope_; }
   const EndpointOptions& options() const noexcept { return options_; }
@@ -47,7 +46,8 @@ class EndpointCore final : public DatagramReceiver {
   Random& random() const noexcept { return *options_.random; }
   ConnectionIds& ids() noexcept { return ids_; }
   SendQueue& out() noexcept { return out_; }
-  StatelessReplies& replies() noexcept { return replies_; }
+  Acceptor& acceptor() noexcept { return acceptor_; }
+  RequestServer& server() noexcept { return server_; }
   ngtcp2_tstamp now() const { return quic_time(executor().now()); }
   /// When the current burst of datagrams arrived. The clock is read once for all of them.
   runtime::TimePoint arrival();
@@ -69,6 +69,11 @@ class EndpointCore final : public DatagramReceiver {
 
  private:
   enum class EndpointPhase { created, running, stopping };
+  /// What belongs to the current turn of the loop.
+  struct LoopTurn {
+    std::vector<std::shared_ptr<Connection>> touched;  ///< connections to flush
+    std::optional<runtime::TimePoint> arrival;         ///< of the burst; empty: not read from the clock yet
+  };
 
   void on_unknown_id(const ngtcp2_version_cid& ids, const SocketAddress& local, const SocketAddress& remote, Ecn ecn,
                      std::span<const std::uint8_t> data);
@@ -84,13 +89,12 @@ class EndpointCore final : public DatagramReceiver {
   runtime::Scope scope_;
   SendQueue out_;
   ConnectionIds ids_;
-  StatelessReplies replies_;
-  ServerRole server_;
+  Acceptor acceptor_;
+  RequestServer server_;
 
   std::map<std::uint64_t, std::shared_ptr<Connection>> connections_;  // by serial number: a repeatable order
   std::uint64_t next_serial_ = 1;
-  std::vector<std::shared_ptr<Connection>> touched_;
-  std::optional<runtime::TimePoint> arrival_;
+  LoopTurn turn_;
 
   EndpointPhase phase_ = EndpointPhase::created;
   std::optional<Error> socket_error_;

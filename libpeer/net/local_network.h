@@ -1,4 +1,4 @@
-// LocalNetwork: whether an address belongs to the local network. In open mode, a peer answers only such addresses.
+// LocalNetwork: whether an address belongs to the local network. peerd answers only clients with such addresses.
 #pragma once
 
 #include <functional>

@@ -53,7 +53,7 @@ int Connection::QuicCallbacks::new_cid(ngtcp2_conn*, ngtcp2_cid* cid, ngtcp2_sta
   Connection& me = self(user);
   cid->datalen = length;
   me.core_->random().fill({cid->data, length});
-  if (!me.core_->replies().reset_token(*cid, token->data)) return NGTCP2_ERR_CALLBACK_FAILURE;
+  if (!me.core_->acceptor().replies().reset_token(*cid, token->data)) return NGTCP2_ERR_CALLBACK_FAILURE;
   me.core_->ids().add(*cid, me);
   return 0;
 }

@@ -1,10 +1,7 @@
-#include "libpeer/net/server_role.h"
-
-#include <ngtcp2/ngtcp2_crypto.h>
+#include "libpeer/net/request_server.h"
 
 #include <exception>
 #include <map>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -16,29 +13,9 @@
 
 namespace peer::net {
 
-ServerRole::~ServerRole() { PEER_CHECK(!run_); }
+RequestServer::~RequestServer() { PEER_CHECK(!run_); }
 
-void ServerRole::accept(const ngtcp2_pkt_hd& header, const SocketAddress& local, const SocketAddress& remote, Ecn ecn,
-                        std::span<const std::uint8_t> data) {
-  StatelessReplies& replies = core_.replies();
-  if (!run_ || core_.connections().size() >= limits::kInbound) {
-    return replies.refuse(header, NGTCP2_CONNECTION_REFUSED, local, remote);
-  }
-  Connection::ClientInitial initial{header, std::nullopt, local, remote};
-  if (header.tokenlen > 0 && header.token[0] == NGTCP2_CRYPTO_TOKEN_MAGIC_RETRY2) {
-    initial.original = replies.verify_token(header, remote);
-    if (!initial.original) return replies.refuse(header, NGTCP2_INVALID_TOKEN, local, remote);
-  } else if (half_open_ >= core_.options().half_open) {
-    return replies.retry(header, local, remote);
-  }
-  if (!initial.original && header.dcid.datalen < NGTCP2_MIN_INITIAL_DCIDLEN) return;
-  const auto connection = std::make_shared<Connection>(core_, initial);
-  ++half_open_;
-  core_.add(connection);
-  if (connection->receive(local, remote, ecn, data) == NGTCP2_ERR_RETRY) replies.retry(header, local, remote);
-}
-
-runtime::Task<void> ServerRole::serve(RequestHandler handler, runtime::CancellationToken token) {
+runtime::Task<void> RequestServer::serve(RequestHandler handler, runtime::CancellationToken token) {
   PEER_CHECK(!run_);
   const auto run = std::make_shared<ServingRun>(std::move(handler));
   run_ = run;
@@ -69,7 +46,7 @@ runtime::Task<void> ServerRole::serve(RequestHandler handler, runtime::Cancellat
   }
 }
 
-bool ServerRole::begin_request(Connection& connection, std::shared_ptr<Http3Stream> stream) {
+bool RequestServer::begin_request(Connection& connection, std::shared_ptr<Http3Stream> stream) {
   if (!run_) return false;
   stream->hold();
   stream->stop = std::make_unique<runtime::CancellationSource>(connection.scope->token());
@@ -79,8 +56,9 @@ bool ServerRole::begin_request(Connection& connection, std::shared_ptr<Http3Stre
   return true;
 }
 
-runtime::Task<void> ServerRole::run_handler(std::shared_ptr<Connection> connection, std::shared_ptr<Http3Stream> stream,
-                                            std::shared_ptr<ServingRun> run, Log log) {
+runtime::Task<void> RequestServer::run_handler(std::shared_ptr<Connection> connection,
+                                               std::shared_ptr<Http3Stream> stream, std::shared_ptr<ServingRun> run,
+                                               Log log) {
   std::exception_ptr error;
   const runtime::CancellationToken token = stream->stop->token();
   {
