@@ -13,9 +13,9 @@ runtime::Task<Result<api::DownloadInfo>> PeerMain::plan_download(api::StartDownl
 }
 runtime::Task<Result<api::DownloadInfo>> PeerMain::start_download(api::StartDownload command,
                                                                   runtime::CancellationToken token) {
-  co_await downloads_->let_end(command.game, token);
+  co_await downloads_->wait_while_ending(command.game, token);
   Result<api::DownloadInfo> download = downloads_->start(command);
-  if (download) co_await downloads_->put_on_record(command.game, token);
+  if (download) co_await downloads_->save(command.game, token);
   co_return download;
 }
 runtime::Task<Result<api::DownloadInfo>> PeerMain::pause_download(api::PauseDownload command,

@@ -51,7 +51,7 @@ void PeerMain::request_shutdown() {
 void PeerMain::begin_stop() {
   if (stopping_.is_set()) return;
   emit(api::ShuttingDown{});
-  if (downloads_) downloads_->fall_silent();
+  if (downloads_) downloads_->mute_events();
   stop_.request();
   stopping_.set();
 }
@@ -259,11 +259,11 @@ runtime::Task<void> PeerMain::run() {
     start_services(required, services);
     work.spawn("commands", run_commands(work, work.token()));
     work.spawn("restore downloads", restore_downloads(work.token()));
-    work.spawn("automatic downloads", downloads_->keep_up_to_date(work.token()));
+    work.spawn("automatic downloads", downloads_->run_automatic(work.token()));
     if (!stopping_.is_set()) emit(api::RuntimeReady{});
 
     co_await stopping_.wait(runtime::CancellationToken());
-    downloads_->fall_silent();
+    downloads_->mute_events();
     farewell.spawn("goodbye", say_goodbye());
     co_await join_reporting(work);
     co_await downloads_->stop();
