@@ -7,6 +7,7 @@
 #include "ctl/invocation.h"
 #include "ctl/text/format.h"
 #include "libpeer/control/client_events.h"
+#include "libpeer/control/client_methods.h"
 
 namespace peer::ctl {
 namespace {
@@ -64,14 +65,6 @@ std::vector<std::string> peers(Invocation& invocation) {
   return names;
 }
 
-std::vector<std::string> methods(Invocation& invocation) {
-  std::vector<std::string> names;
-  const auto document = invocation.call("rpc.discover");
-  if (!document) return names;
-  for (const Json& method : document->at("methods")) names.push_back(method.at("name"));
-  return names;
-}
-
 }  // namespace
 
 int run_complete(Invocation& invocation) {
@@ -86,7 +79,9 @@ int run_complete(Invocation& invocation) {
   if (kind == "remote-games") names = games(invocation, "remote");
   if (kind == "downloads") names = downloads(invocation);
   if (kind == "peers") names = peers(invocation);
-  if (kind == "methods") names = methods(invocation);
+  if (kind == "methods") {
+    for (const control::MethodName& method : control::method_names()) names.emplace_back(method.name);
+  }
   if (const std::string text = lines(names); !text.empty()) invocation.print_text(text);
   return kDone;
 }

@@ -12,6 +12,7 @@
 
 #include "ctl/terminal.h"
 #include "ctl/text/format.h"
+#include "libpeer/control/client_methods.h"
 #include "libpeer/control/client_presence.h"
 
 namespace peer::ctl {
@@ -35,11 +36,7 @@ constexpr int kTries = 3;
 
 /// Whether repeating this failed call is safe: the daemon did not take it, or the method changes nothing.
 bool may_repeat(std::string_view method, const CallFailure& failure) {
-  static constexpr std::array<std::string_view, 10> kReading{
-      "status",     "games.list", "games.show",    "peers.list",   "downloads.list",
-      "limits.get", "metrics",    "runtime.tasks", "rpc.discover", "events.subscribe"};
-  if (failure.not_taken) return true;
-  return failure.kind == CallFailure::Kind::no_daemon && std::ranges::find(kReading, method) != kReading.end();
+  return failure.not_taken || (failure.kind == CallFailure::Kind::no_daemon && control::is_repeatable(method));
 }
 
 }  // namespace

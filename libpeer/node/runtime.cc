@@ -86,7 +86,7 @@ runtime::Task<void> PeerMain::create_net_side() {
   // Before anything is served. What is on its way to this loop arrives before the network side has ended.
   net_side_->seeder().on_changed([this](const std::string& game) {
     environment_.control->executor().post([this, game] {
-      if (library_) library_->doubt(game);
+      if (library_) library_->report_mismatch(game);
     });
   });
   co_await apply_limits(options_.limits);
@@ -144,7 +144,6 @@ void PeerMain::create_parts(runtime::Scope& work) {
   for (const std::string& address : options_.peers) peers_->add_configured(address);
 
   downloads::DownloadsOptions downloads_options;
-  downloads_options.context.control = &root_->executor();
   downloads_options.context.net = environment_.net;
   downloads_options.context.workers = environment_.workers;
   downloads_options.context.transport = transport_;
