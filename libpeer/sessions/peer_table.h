@@ -13,7 +13,7 @@
 #include "libpeer/api/commands.h"
 #include "libpeer/protocol/messages.h"
 #include "libpeer/runtime/executor.h"
-#include "libpeer/sessions/session.h"
+#include "libpeer/sessions/session_stream.h"
 #include "libpeer/transfer/download.h"
 
 namespace peer::sessions {

@@ -153,7 +153,6 @@ void Peers::on_report(SessionReport report) {
   } else if (auto* received = std::get_if<SessionReceived>(&report)) {
     const auto session = sessions_.find(received->session);
     if (session == sessions_.end()) return;
-    session->second.backlog->fetch_sub(1);
     PEER_FAULT_POINT("session message");
     // A Goodbye counts even if its session has ended already, so that an answer to what came before could not be sent.
     const bool goodbye = std::holds_alternative<protocol::Goodbye>(received->message);
@@ -166,8 +165,7 @@ void Peers::on_report(SessionReport report) {
 }
 
 void Peers::on_opened(SessionOpened opened) {
-  Session session{opened.peer,           opened.inbound, opened.remote,
-                  std::move(opened.out), opened.dial,    std::move(opened.backlog)};
+  Session session{opened.peer, opened.inbound, opened.remote, std::move(opened.out), opened.dial};
   session.opened = control_.executor().now();
   Session& held = sessions_.emplace(opened.session, std::move(session)).first->second;
   if (Dial* dial = dial_of(held)) contact_made(*dial);

@@ -21,7 +21,7 @@
 #include "libpeer/runtime/token_bucket.h"
 #include "libpeer/sessions/library_log.h"
 #include "libpeer/sessions/peer_table.h"
-#include "libpeer/sessions/session.h"
+#include "libpeer/sessions/session_stream.h"
 
 namespace peer::sessions {
 
@@ -119,7 +119,6 @@ class Peers final : public transfer::HoldingsSink {
     net::SocketAddress remote;
     runtime::Channel<protocol::SessionMessage>::Sender out;
     std::uint64_t dial = 0;
-    std::shared_ptr<std::atomic<std::size_t>> backlog;
     runtime::TimePoint opened{};
     bool greeted = false;    ///< its Hello was accepted
     bool closed = false;     ///< by us: nothing it says counts any more

@@ -58,7 +58,6 @@ struct Desk {
   struct Session {
     sessions::SessionId id;
     runtime::Channel<protocol::SessionMessage> sent;
-    std::shared_ptr<std::atomic<std::size_t>> backlog = std::make_shared<std::atomic<std::size_t>>(0);
     Session(sessions::SessionId i, runtime::Executor& executor) : id(i), sent(executor, 1000) {}
   };
 
@@ -108,14 +107,12 @@ struct Desk {
 
   Session& open(const PeerId& peer) {
     Session& session = *sessions.emplace_back(std::make_unique<Session>(sessions.size() + 1, executor));
-    context.reports.send_urgent(sessions::SessionOpened{session.id, peer, true,
-                                                        *net::SocketAddress::parse("10.0.0.9:24747"),
-                                                        session.sent.sender(), 0, session.backlog});
+    context.reports.send_urgent(sessions::SessionOpened{
+        session.id, peer, true, *net::SocketAddress::parse("10.0.0.9:24747"), session.sent.sender(), 0});
     executor.run_ready();
     return session;
   }
   void receive(Session& session, protocol::SessionMessage message) {
-    session.backlog->fetch_add(1);
     context.reports.send_urgent(sessions::SessionReceived{session.id, std::move(message)});
     executor.run_ready();
   }

@@ -1,0 +1,47 @@
+#include "libpeer/sessions/credits.h"
+
+namespace peer::sessions {
+
+namespace detail {
+
+bool CreditState::try_acquire() noexcept {
+  std::size_t left = free.load();
+  while (left > 0) {
+    if (free.compare_exchange_weak(left, left - 1)) return true;
+  }
+  return false;
+}
+
+void CreditState::release(std::shared_ptr<CreditState> state) {
+  state->free.fetch_add(1);
+  // A sender counts itself as waiting before its last attempt, so either that attempt sees the credit or this sees it.
+  if (state->waiting.load() == 0) return;
+  runtime::Executor& executor = state->executor;
+  executor.post([state = std::move(state)] { state->freed.set(); });
+}
+
+}  // namespace detail
+
+std::optional<Credit> CreditPool::try_acquire() {
+  if (!state_->try_acquire()) return std::nullopt;
+  return Credit(state_);
+}
+
+runtime::Task<Credit> CreditPool::acquire(runtime::CancellationToken token) {
+  struct Waiting {
+    explicit Waiting(std::atomic<std::size_t>& c) : count(c) { count.fetch_add(1); }
+    Waiting(const Waiting&) = delete;
+    Waiting& operator=(const Waiting&) = delete;
+    ~Waiting() { count.fetch_sub(1); }
+    std::atomic<std::size_t>& count;
+  };
+  const std::shared_ptr<detail::CreditState> state = state_;
+  const Waiting waiting(state->waiting);
+  for (;;) {
+    state->freed.reset();
+    if (state->try_acquire()) co_return Credit(state);
+    co_await state->freed.wait(token);
+  }
+}
+
+}  // namespace peer::sessions
