@@ -47,11 +47,11 @@ TEST_CASE("a peer is named by a unique id prefix or a unique name") {
 
 TEST_CASE("versions of a game are listed side by side with who holds them") {
   sessions::PeerTable table;
-  connected(table, 1, "a").games["quake"] = {"quake", version(1), 10, 1, 100};
-  connected(table, 2, "b").games["quake"] = {"quake", version(1), 10, 1, 200};
-  connected(table, 3, "c").games["quake"] = {"quake", version(2), 20, 2, 300};
+  connected(table, 1, "a").library.games["quake"] = {"quake", version(1), 10, 1, 100};
+  connected(table, 2, "b").library.games["quake"] = {"quake", version(1), 10, 1, 200};
+  connected(table, 3, "c").library.games["quake"] = {"quake", version(2), 20, 2, 300};
   sessions::PeerEntry& gone = connected(table, 4, "d");
-  gone.games["quake"] = {"quake", version(3), 20, 2, 300};
+  gone.library.games["quake"] = {"quake", version(3), 20, 2, 300};
   gone.state = api::PeerState::unreachable;
   const auto versions = table.versions("quake", {});
   REQUIRE(versions.size() == 2);
@@ -66,9 +66,9 @@ TEST_CASE("who downloads a version is a source of it behind those that offer it,
   sessions::PeerTable table;
   sessions::PartialHolding part{version(1), std::make_shared<std::vector<bool>>(5), 3};
   connected(table, 1, "a").holdings["quake"] = part;
-  connected(table, 2, "b").games["quake"] = {"quake", version(1), 10, 1, 200};
+  connected(table, 2, "b").library.games["quake"] = {"quake", version(1), 10, 1, 200};
   sessions::PeerEntry& both = connected(table, 3, "c");
-  both.games["quake"] = {"quake", version(1), 10, 1, 200};
+  both.library.games["quake"] = {"quake", version(1), 10, 1, 200};
   both.holdings["quake"] = part;
   connected(table, 4, "d").holdings["quake"] = {version(2), part.chunks, 4};
   const auto sources = table.sources("quake", version(1));
@@ -79,7 +79,9 @@ TEST_CASE("who downloads a version is a source of it behind those that offer it,
   CHECK(sources[2].holds == part.chunks);
   CHECK(sources[2].holds_revision == 3);
   CHECK(table.versions("quake", {}).at(0).peers.size() == 2);
-  sessions::PeerTable::forget_library(*table.find(id(1)));
+  sessions::PeerEntry& gone_now = *table.find(id(1));
+  gone_now.library.forget();
+  gone_now.holdings.clear();
   CHECK(table.sources("quake", version(1)).size() == 2);
 }
 

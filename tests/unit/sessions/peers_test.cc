@@ -153,7 +153,7 @@ struct Desk {
 
 TEST_CASE("a peer's new session begins without what it told of its holdings in the old one") {
   Desk desk;
-  desk.peers.holdings_begin("game", version_of(1), std::vector<bool>(kChunks));
+  desk.peers.holdings().holdings_begin("game", version_of(1), std::vector<bool>(kChunks));
   Desk::Session& first = desk.greet(id_of(9));
   desk.receive(first, desk.holdings(1, {{0, 3}}));
   CHECK(desk.held_by_sources(1) == 3);
@@ -180,22 +180,22 @@ TEST_CASE("a peer's new session begins without the half of an update that the ol
   update.last = true;
   desk.receive(second, update);
   CHECK(Desk::take<protocol::LibraryRequest>(second).empty());
-  const auto& games = desk.peers.table().find(id_of(9))->games;
+  const auto& games = desk.peers.table().find(id_of(9))->library.games;
   CHECK(games.size() == 1);
   CHECK(games.contains("whole"));
 }
 
 TEST_CASE("a peer that goes over to another version is told no more of ours") {
   Desk desk;
-  desk.peers.holdings_begin("game", version_of(1), std::vector<bool>(kChunks));
+  desk.peers.holdings().holdings_begin("game", version_of(1), std::vector<bool>(kChunks));
   Desk::Session& session = desk.greet(id_of(9));
   desk.receive(session, desk.holdings(1, {{0, 1}}));
-  desk.peers.holdings_grow("game", 0, 1);
+  desk.peers.holdings().holdings_grow("game", 0, 1);
   desk.executor.advance(1s);
   CHECK_FALSE(Desk::take<protocol::Holdings>(session).empty());
   desk.receive(session, desk.holdings(2, {{0, 1}}));
   CHECK(desk.peers.table().sources("game", version_of(1)).empty());
-  desk.peers.holdings_grow("game", 1, 1);
+  desk.peers.holdings().holdings_grow("game", 1, 1);
   desk.executor.advance(2s);
   CHECK(Desk::take<protocol::Holdings>(session).empty());
   // And everything again if it comes back.
@@ -208,11 +208,11 @@ TEST_CASE("a peer that goes over to another version is told no more of ours") {
 TEST_CASE("a download that begins right after another of the game ends that one for the others") {
   Desk desk;
   Desk::Session& session = desk.greet(id_of(9));
-  desk.peers.holdings_begin("game", version_of(1), std::vector<bool>(kChunks));
+  desk.peers.holdings().holdings_begin("game", version_of(1), std::vector<bool>(kChunks));
   desk.receive(session, desk.holdings(1, {{0, 2}}));
-  desk.peers.holdings_end("game");
+  desk.peers.holdings().holdings_end("game");
   static_cast<void>(Desk::take<protocol::Holdings>(session));
-  desk.peers.holdings_begin("game", version_of(2), std::vector<bool>(kChunks + 1));
+  desk.peers.holdings().holdings_begin("game", version_of(2), std::vector<bool>(kChunks + 1));
   bool ended = false;
   bool begun = false;
   while (auto message = session.sent.try_receive()) {
@@ -223,7 +223,7 @@ TEST_CASE("a download that begins right after another of the game ends that one 
   CHECK(ended);
   CHECK(begun);
   CHECK(desk.peers.table().sources("game", version_of(1)).empty());
-  desk.peers.holdings_grow("game", kChunks, 1);  // of the new one, which has so many
+  desk.peers.holdings().holdings_grow("game", kChunks, 1);  // of the new one, which has so many
   desk.executor.advance(2s);
   CHECK(Desk::take<protocol::Holdings>(session).empty());  // it follows the old one, no longer this one
 }
