@@ -18,11 +18,11 @@
 #include "daemon/service/heartbeat.h"
 #include "daemon/service/notify.h"
 #include "daemon/signals.h"
-#include "daemon/state.h"
 #include "libpeer/api/peer.h"
 #include "libpeer/control/hooks.h"
 #include "libpeer/control/server.h"
 #include "libpeer/discovery/avahi_discovery.h"
+#include "libpeer/host/state_directory.h"
 #include "libpeer/library/inotify_watcher.h"
 #include "libpeer/net/interfaces.h"
 #include "libpeer/net/local_network.h"
@@ -349,12 +349,12 @@ runtime::Task<void> run_peer(Machine& machine, net::Identity identity, net::Sock
 }  // namespace
 
 Result<int> run_daemon(const DaemonOptions& options) {
-  raise_descriptor_limit(options.log);
-  auto state = StateDirectory::open(options.state);
+  host::raise_descriptor_limit(options.log);
+  auto state = host::StateDirectory::open(options.state);
   if (!state) return std::unexpected(state.error());
   auto identity = state->identity();
   if (!identity) return std::unexpected(identity.error());
-  if (auto usable = prepare_roots(options.config.roots); !usable) return std::unexpected(usable.error());
+  if (auto usable = host::prepare_roots(options.config.roots); !usable) return std::unexpected(usable.error());
   auto address = net::SocketAddress::parse(options.config.listen);
   if (!address) return std::unexpected(address.error());
   auto access = access_of(options.config);

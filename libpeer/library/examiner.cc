@@ -79,7 +79,7 @@ runtime::Task<void> Examiner::look(std::shared_ptr<Entry> entry, bool patient, r
   for (int tries = 0; tries < kPatience; ++tries) {
     Again again;
     {
-      const Permit turn = co_await entry->turn.acquire(token);
+      const runtime::SemaphoreUnits turn = co_await entry->turn.acquire(1, token);
       if (entry->gone) co_return;
       runtime::CancellationSource stop(token);
       const UnderWay under_way(*this, *entry, stop);
@@ -111,7 +111,7 @@ runtime::Task<Examiner::Again> Examiner::examine(Entry& entry, runtime::Cancella
   KnownChunks known;
   bool intact = false;
   {
-    const Permit permit = co_await looks_.acquire(token);
+    const runtime::SemaphoreUnits permit = co_await looks_.acquire(1, token);
     const Result<Seen> seen = co_await scan(entry, token);
     if (!seen) co_return not_seen(entry, seen.error());
     if (!seen->scan) co_return root_not_seen(entry, seen->root);
@@ -140,7 +140,7 @@ runtime::Task<Examiner::Again> Examiner::examine(Entry& entry, runtime::Cancella
     co_return again;
   }
   {
-    const Permit permit = co_await looks_.acquire(token);
+    const runtime::SemaphoreUnits permit = co_await looks_.acquire(1, token);
     LocalGame game = describe(entry, *scanned, GameState::hashing);
     // A changed game is hashed again and offered as its new version; until then what is still whole stays on offer.
     if (intact && !entry.distrusted) game.offered = entry.shown.offered;

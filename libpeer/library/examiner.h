@@ -17,7 +17,7 @@
 #include "libpeer/library/assembly.h"
 #include "libpeer/library/catalogue.h"
 #include "libpeer/library/hashing.h"
-#include "libpeer/library/permits.h"
+#include "libpeer/runtime/semaphore.h"
 
 namespace peer::library {
 
@@ -54,7 +54,7 @@ struct Entry {
   bool doubted = false;                              ///< a reader found it other than it is shown
   std::shared_ptr<const Installed> installed;        ///< null: the game is its user's own
   store::FileStamp disowned{};                       ///< of a record that does not fit what lies there any more
-  Permits turn{1};                                   ///< looks and adoptions come one after the other
+  runtime::Semaphore turn{1};                        ///< looks and adoptions come one after the other
   runtime::CancellationSource* under_way = nullptr;  ///< the look that has the turn
   std::optional<runtime::TimePoint> due;             ///< the next look
   Touches touches;                                   ///< since the latest scan began
@@ -107,8 +107,8 @@ class Examiner {
   struct HashRun;
   struct UnderWay;
   struct RootLimits {
-    Permits games{kHashingGames};
-    Permits streams{kStreams};
+    runtime::Semaphore games{kHashingGames};
+    runtime::Semaphore streams{kStreams};
   };
 
   runtime::Task<Again> examine(Entry& entry, runtime::CancellationToken token);
@@ -139,7 +139,7 @@ class Examiner {
   void warn(const Result<void>& result) const;
 
   Parts parts_;
-  Permits looks_{kLooks};
+  runtime::Semaphore looks_{kLooks};
   std::map<std::string, RootLimits> limits_;
   std::atomic<std::uint64_t> bytes_read_ = 0;
 };

@@ -16,7 +16,7 @@ constexpr std::size_t kSaveFiles = 2000;
 
 runtime::Task<void> Examiner::hash(HashRun& run, runtime::CancellationToken token) {
   RootLimits& limits = limits_[run.entry.root];
-  const Permit permit = co_await limits.games.acquire(token);
+  const runtime::SemaphoreUnits permit = co_await limits.games.acquire(1, token);
   {
     runtime::Scope streams(parts_.scope, "hash " + run.entry.shown.id, token);
     for (std::size_t i = 0; i < std::min(kStreams, run.work.files.size()); ++i) {
@@ -31,10 +31,10 @@ runtime::Task<void> Examiner::hash(HashRun& run, runtime::CancellationToken toke
 
 runtime::Task<void> Examiner::stream(Examiner* self, HashRun* run, runtime::CancellationToken token) {
   HashStream reader(self->parts_.disk, run->work, self->bytes_read_);
-  Permits& streams = self->limits_[run->entry.root].streams;
+  runtime::Semaphore& streams = self->limits_[run->entry.root].streams;
   for (bool done = false; !done;) {
     {
-      const Permit permit = co_await streams.acquire(token);
+      const runtime::SemaphoreUnits permit = co_await streams.acquire(1, token);
       const auto job = [&reader, now = self->parts_.options.wall_clock()](const runtime::StopFlag& stop) {
         return reader.run(now, stop);
       };

@@ -2,7 +2,6 @@
 
 #include <sys/inotify.h>
 #include <unistd.h>
-#include <uv.h>
 
 #include <atomic>
 #include <cerrno>
@@ -15,8 +14,10 @@
 
 #include "libpeer/base/check.h"
 #include "libpeer/library/watch_table.h"
+#include "libpeer/runtime/defer.h"
 #include "libpeer/runtime/event.h"
 #include "libpeer/runtime/sleep.h"
+#include "libpeer/runtime/uv_poll.h"
 
 namespace peer::library {
 
@@ -78,7 +79,6 @@ class InotifyWatcher final : public Watcher {
   runtime::Task<void> run(std::function<void(const Subject&)> changed, runtime::CancellationToken token) override;
 
  private:
-  runtime::Task<void> serve(const std::function<void(const Subject&)>& changed, runtime::CancellationToken token);
   bool drain(std::set<Subject>& changed);
   void take(const inotify_event& event, std::string_view name, std::set<Subject>& changed);
   void complain(int error, const char* what);
@@ -89,9 +89,6 @@ class InotifyWatcher final : public Watcher {
   const int fd_;
   std::atomic<bool> complained_ = false;
   bool running_ = false;
-  uv_poll_t poll_{};
-  runtime::Event readable_;
-  runtime::Event closed_;
   std::vector<char> buffer_ = std::vector<char>(kBuffer);
   WatchTable table_{[this](const std::string& path) {
                       const int watch = calls_.add(fd_, path.c_str(), kMask);
@@ -120,32 +117,10 @@ runtime::Task<void> InotifyWatcher::run(std::function<void(const Subject&)> chan
   }
   PEER_CHECK(!running_);
   running_ = true;
-  PEER_CHECK(uv_poll_init(executor_.loop(), &poll_, fd_) == 0);
-  poll_.data = this;
-  std::exception_ptr end;
-  try {
-    co_await serve(changed, token);
-  } catch (...) {
-    end = std::current_exception();
-  }
-  closed_.reset();
-  uv_close(reinterpret_cast<uv_handle_t*>(&poll_),
-           [](uv_handle_t* handle) { static_cast<InotifyWatcher*>(handle->data)->closed_.set(); });
-  co_await closed_.wait(runtime::CancellationToken());
-  running_ = false;
-  std::rethrow_exception(end);
-}
-
-runtime::Task<void> InotifyWatcher::serve(const std::function<void(const Subject&)>& changed,
-                                          runtime::CancellationToken token) {
-  const auto on_readable = [](uv_poll_t* poll, int, int) noexcept {
-    static_cast<void>(uv_poll_stop(poll));
-    static_cast<InotifyWatcher*>(poll->data)->readable_.set();
-  };
+  const runtime::Defer end([this] { running_ = false; });
+  runtime::UvPoll poll(executor_, fd_);
   for (;;) {
-    readable_.reset();
-    PEER_CHECK(uv_poll_start(&poll_, UV_READABLE, on_readable) == 0);
-    co_await readable_.wait(token);
+    co_await poll.readable(token);
     std::set<Subject> subjects;
     const bool all = drain(subjects);
     for (const Subject& subject : subjects) changed(subject);

@@ -10,6 +10,7 @@
 #include "libpeer/library/watcher.h"
 #include "libpeer/protocol/path.h"
 #include "libpeer/runtime/sleep.h"
+#include "libpeer/runtime/with_scope.h"
 
 namespace peer::library {
 
@@ -170,7 +171,7 @@ void Library::Impl::report(const FoundGames& found) {
 
 std::optional<runtime::TimePoint> Library::Impl::next_look(const Entry& entry) const {
   std::optional<runtime::TimePoint> next = entry.due;
-  if (entry.turn.taken()) return next;  // its end asks again
+  if (entry.turn.exhausted()) return next;  // its end asks again
   // A game that has to rest first, and offers nothing that might have to be withdrawn, gains nothing by earlier looks.
   if (entry.due && !entry.shown.offered) return next;
   if (entry.unwatched_due) next = std::min(next.value_or(runtime::TimePoint::max()), *entry.unwatched_due);
@@ -223,7 +224,7 @@ runtime::Task<void> Library::Impl::serve(runtime::Scope& looks) {
       co_await list(token);
       catalogue.set_complete();
       for (const auto& [name, entry] : games) {
-        if (!entry->turn.taken()) entry->due = executor.now();
+        if (!entry->turn.exhausted()) entry->due = executor.now();
       }
       next_scan = executor.now() + options.scan_interval;
     } else if (executor.now() >= listing_due()) {
@@ -235,8 +236,7 @@ runtime::Task<void> Library::Impl::serve(runtime::Scope& looks) {
     const runtime::Duration due = begin_due(looks);
     const runtime::Duration wait =
         std::min({due, next_scan - executor.now(), listing_due() - executor.now(), next_poll - executor.now()});
-    const auto woken = [this](runtime::CancellationToken limited) { return changed.wait(limited); };
-    co_await runtime::with_timeout(executor, wait, woken, token);
+    co_await changed.wait_for(executor, wait, token);
   }
 }
 
@@ -261,16 +261,8 @@ Library::Library(runtime::Scope& scope, store::Disk& disk, runtime::Workers& wor
 Library::~Library() = default;
 
 runtime::Task<void> Library::run(runtime::CancellationToken token) {
-  runtime::Scope looks(impl_->scope, "library", token);
-  std::exception_ptr end;
-  try {
-    co_await impl_->serve(looks);
-  } catch (...) {
-    end = std::current_exception();
-  }
-  looks.request_stop();
-  co_await looks.join();
-  std::rethrow_exception(end);
+  const auto serve = [this](runtime::Scope& looks) { return impl_->serve(looks); };
+  co_await runtime::with_scope(impl_->scope, "library", serve, token);
 }
 
 std::shared_ptr<const Snapshot> Library::snapshot() const { return impl_->catalogue.snapshot(); }
@@ -304,13 +296,13 @@ runtime::Task<Result<void>> Library::adopt(std::string game, protocol::ManifestD
     co_return fail(ErrorCode::invalid, "'" + protocol::printable(game) + "' " + *illegal);
   }
   std::shared_ptr<Entry> entry;
-  Permit turn;
+  runtime::SemaphoreUnits turn;
   for (;;) {
     entry = impl_->entry_to_adopt(game);
     if (entry->under_way != nullptr) entry->under_way->request();  // it looks at what was there before
-    Permit mine = co_await entry->turn.acquire(token);
+    runtime::SemaphoreUnits mine = co_await entry->turn.acquire(1, token);
     if (entry->gone) continue;
-    turn.swap(mine);
+    turn = std::move(mine);
     break;
   }
   const std::string root = entry->root;

@@ -1,5 +1,7 @@
 #include "libpeer/sessions/credits.h"
 
+#include "libpeer/runtime/defer.h"
+
 namespace peer::sessions {
 
 namespace detail {
@@ -28,20 +30,12 @@ std::optional<Credit> CreditPool::try_acquire() {
 }
 
 runtime::Task<Credit> CreditPool::acquire(runtime::CancellationToken token) {
-  struct Waiting {
-    explicit Waiting(std::atomic<std::size_t>& c) : count(c) { count.fetch_add(1); }
-    Waiting(const Waiting&) = delete;
-    Waiting& operator=(const Waiting&) = delete;
-    ~Waiting() { count.fetch_sub(1); }
-    std::atomic<std::size_t>& count;
-  };
   const std::shared_ptr<detail::CreditState> state = state_;
-  const Waiting waiting(state->waiting);
-  for (;;) {
-    state->freed.reset();
-    if (state->try_acquire()) co_return Credit(state);
-    co_await state->freed.wait(token);
-  }
+  state->waiting.fetch_add(1);
+  const runtime::Defer waited([&] { state->waiting.fetch_sub(1); });
+  const auto acquired = [&] { return state->try_acquire(); };
+  co_await state->freed.wait_until(acquired, token);
+  co_return Credit(state);
 }
 
 }  // namespace peer::sessions

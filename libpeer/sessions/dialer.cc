@@ -19,14 +19,14 @@ std::optional<Error> Dialer::reason_to_refuse(const std::optional<PeerId>& expec
 }
 
 std::shared_ptr<Dial> Dialer::dial(const net::SocketAddress& address, std::optional<PeerId> expected,
-                                   const std::string& found_by, bool counted) {
+                                   const std::string& found_by, runtime::SemaphoreUnits contact) {
   auto dial = std::make_shared<Dial>();
   dial->number = next_number_++;
   dial->found_by = found_by;
-  dial->counted = counted;
+  dial->contact = std::move(contact);
   dial->verdict = reason_to_refuse(expected);
   if (scope_ == nullptr || leaving_ || dial->verdict) {
-    release_contact(*dial);
+    dial->contact.release();
     dial->settled.set();
     dial->over.set();
     return dial;
@@ -56,7 +56,7 @@ runtime::Task<void> Dialer::hold_session(net::SocketAddress address, std::option
   if (end.denied && !leaving_) options_.on_denied({*end.denied, address, dial->found_by, dial->number, reason});
   dial->reason = std::move(reason);
   dials_.erase(dial->number);
-  release_contact(*dial);
+  dial->contact.release();
   dial->settled.set();
   dial->over.set();
 }
@@ -67,7 +67,7 @@ Dial* Dialer::find(std::uint64_t number) const {
 }
 
 void Dialer::on_opened(std::uint64_t number) {
-  if (Dial* dial = find(number)) release_contact(*dial);
+  if (Dial* dial = find(number)) dial->contact.release();
 }
 
 void Dialer::on_answered(std::uint64_t number, runtime::TimePoint now) {
@@ -80,20 +80,6 @@ void Dialer::on_answered(std::uint64_t number, runtime::TimePoint now) {
 void Dialer::on_refused(std::uint64_t number, const Error& reason) {
   Dial* const dial = find(number);
   if (dial != nullptr && !dial->verdict) dial->verdict = reason;
-}
-
-void Dialer::release_contact(Dial& dial) {
-  if (!std::exchange(dial.counted, false)) return;
-  --contacts_;
-  contact_free_.set();
-}
-
-runtime::Task<void> Dialer::wait_contact(runtime::CancellationToken token) {
-  while (contacts_ >= kMaxContacts) {
-    contact_free_.reset();
-    co_await contact_free_.wait(token);
-  }
-  ++contacts_;
 }
 
 }  // namespace peer::sessions

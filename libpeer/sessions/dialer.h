@@ -11,10 +11,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "libpeer/base/log.h"
 #include "libpeer/runtime/event.h"
 #include "libpeer/runtime/scope.h"
+#include "libpeer/runtime/semaphore.h"
 #include "libpeer/sessions/access_lists.h"
 #include "libpeer/sessions/session_stream.h"
 #include "libpeer/sessions/sessions.h"
@@ -28,9 +30,9 @@ inline constexpr std::size_t kMaxContacts = 16;
 struct Dial {
   std::uint64_t number = 0;
   std::string found_by;
-  bool counted = false;   ///< counts towards kMaxContacts
-  bool dropped = false;   ///< the peer is no longer to be dialed: a session that comes of this is closed
-  bool answered = false;  ///< a peer answered
+  runtime::SemaphoreUnits contact;  ///< of a peer that is not in the peer table, until it has a session
+  bool dropped = false;             ///< the peer is no longer to be dialed: a session that comes of this is closed
+  bool answered = false;            ///< a peer answered
   runtime::TimePoint answered_at{};
   std::optional<Error> verdict;  ///< why the session is not kept
   Error reason{ErrorCode::unreachable, "the daemon is stopping", 0};
@@ -63,11 +65,14 @@ class Dialer {
   /// New dials fail at once from now on. Sessions go on.
   void refuse_dials() { leaving_ = true; }
 
-  /// Starts a dial. A banned or unpaired peer is refused without one. `counted`: wait_contact() has been awaited.
+  /// Starts a dial. A banned or unpaired peer is refused without one. `contact`: from wait_contact(), for a peer that
+  /// is not in the peer table.
   std::shared_ptr<Dial> dial(const net::SocketAddress& address, std::optional<PeerId> expected,
-                             const std::string& found_by, bool counted);
-  /// Waits until a peer that is not in the peer table may be dialed, and counts it.
-  runtime::Task<void> wait_contact(runtime::CancellationToken token);
+                             const std::string& found_by, runtime::SemaphoreUnits contact = {});
+  /// Waits until a peer that is not in the peer table may be dialed.
+  runtime::Task<runtime::SemaphoreUnits> wait_contact(runtime::CancellationToken token) {
+    return contacts_.acquire(1, std::move(token));
+  }
 
   /// Null if the dial is over.
   Dial* find(std::uint64_t number) const;
@@ -81,7 +86,6 @@ class Dialer {
   std::optional<Error> reason_to_refuse(const std::optional<PeerId>& expected) const;
   runtime::Task<void> hold_session(net::SocketAddress address, std::optional<PeerId> expected,
                                    std::shared_ptr<Dial> dial, runtime::CancellationToken token);
-  void release_contact(Dial& dial);
 
   runtime::Scope& net_;
   SessionContext context_;
@@ -91,8 +95,7 @@ class Dialer {
   bool leaving_ = false;
   std::map<std::uint64_t, std::shared_ptr<Dial>> dials_;  ///< by number, from 1
   std::uint64_t next_number_ = 1;
-  std::size_t contacts_ = 0;
-  runtime::Event contact_free_;
+  runtime::Semaphore contacts_{kMaxContacts};
 };
 
 }  // namespace peer::sessions

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "libpeer/protocol/limits.h"
+#include "libpeer/runtime/defer.h"
 #include "libpeer/runtime/sleep.h"
 #include "libpeer/sessions/target_dialer.h"
 
@@ -139,19 +140,14 @@ runtime::Task<void> PeerExchange::run_hints(runtime::Scope& scope) {
 }
 
 runtime::Task<void> PeerExchange::dial_hint(PeerHintToDial hint, runtime::CancellationToken token) {
-  struct Over {
-    std::set<PeerId>& hinted;
-    PeerId id;
-    ~Over() { hinted.erase(id); }
-  };
-  const Over over{hinted_, hint.id};
+  const runtime::Defer over([&] { hinted_.erase(hint.id); });
   const std::string found_by = hint.asked ? "inbound" : "exchange";
   // Both peers get the hint at about the same time.
   if (hint.id < access_.self() && !hint.asked) co_await runtime::sleep_for(executor_, kDialYield, token);
   for (const net::SocketAddress& address : hint.addresses) {
     if (table_.is_connected(hint.id)) co_return;
-    co_await dialer_.wait_contact(token);
-    const std::shared_ptr<Dial> dial = dialer_.dial(address, hint.id, found_by, true);
+    runtime::SemaphoreUnits contact = co_await dialer_.wait_contact(token);
+    const std::shared_ptr<Dial> dial = dialer_.dial(address, hint.id, found_by, std::move(contact));
     co_await dial->settled.wait(token);
     if (dial->answered) co_return;
     log_.peer(hint.id.hex())

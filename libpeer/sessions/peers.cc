@@ -3,7 +3,9 @@
 #include <utility>
 
 #include "libpeer/base/fault.h"
+#include "libpeer/runtime/defer.h"
 #include "libpeer/runtime/sleep.h"
+#include "libpeer/runtime/with_scope.h"
 #include "libpeer/sessions/peer_list.h"
 
 namespace peer::sessions {
@@ -61,25 +63,21 @@ std::vector<api::PeerInfo> Peers::list() const {
 }
 
 runtime::Task<void> Peers::run_inbox(runtime::CancellationToken token) {
-  runtime::Scope scope(control_, "peers", token);
+  const auto receive = [this](runtime::Scope& scope) { return receive_reports(scope); };
+  co_await runtime::with_scope(control_, "peers", receive, token);
+}
+
+runtime::Task<void> Peers::receive_reports(runtime::Scope& scope) {
   scope.spawn("catalogue", announce_catalogue(scope.token()));
   scope.spawn("exchange", exchange_.run_sharing(scope.token()));
   scope.spawn("holdings", holdings_.run(scope.token()));
   dialer_.start(scope);
+  const runtime::Defer stop([this] { dialer_.stop(); });
   targets_.changed().set();
-  std::exception_ptr failure;
-  try {
-    while (auto report = co_await inbox_.receive(scope.token())) {
-      PEER_FAULT_POINT("inbox");
-      on_report(std::move(*report));
-    }
-  } catch (...) {
-    failure = std::current_exception();
+  while (auto report = co_await inbox_.receive(scope.token())) {
+    PEER_FAULT_POINT("inbox");
+    on_report(std::move(*report));
   }
-  dialer_.stop();
-  scope.request_stop();
-  co_await scope.join();
-  if (failure) std::rethrow_exception(failure);
 }
 
 runtime::Task<void> Peers::run_liveness(runtime::CancellationToken token) {
@@ -92,17 +90,11 @@ runtime::Task<void> Peers::run_liveness(runtime::CancellationToken token) {
 }
 
 runtime::Task<void> Peers::run_static(runtime::CancellationToken token) {
-  runtime::Scope scope(control_, "Discovery", token);
-  scope.spawn("hints", exchange_.run_hints(scope));
-  std::exception_ptr failure;
-  try {
-    co_await target_dialer_.run(scope);
-  } catch (...) {
-    failure = std::current_exception();
-  }
-  scope.request_stop();
-  co_await scope.join();  // if a child has failed, this throws its failure and not the cancellation above
-  if (failure) std::rethrow_exception(failure);
+  const auto dial = [this](runtime::Scope& scope) {
+    scope.spawn("hints", exchange_.run_hints(scope));
+    return target_dialer_.run(scope);
+  };
+  co_await runtime::with_scope(control_, "Discovery", dial, token);
 }
 
 /// Reports one event for a burst of changes.

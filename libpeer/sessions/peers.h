@@ -92,6 +92,7 @@ class Peers final {
   runtime::Task<void> say_goodbye(runtime::CancellationToken token);
 
  private:
+  runtime::Task<void> receive_reports(runtime::Scope& scope);
   void on_report(SessionReport report);
   void on_opened(SessionOpened opened);
   void on_closed(const SessionClosed& closed);

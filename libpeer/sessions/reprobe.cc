@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "libpeer/runtime/defer.h"
 #include "libpeer/runtime/sleep.h"
 
 namespace peer::sessions {
@@ -65,12 +66,7 @@ std::vector<net::SocketAddress> Reprobe::addresses_of(const PeerEntry& entry) co
 
 runtime::Task<void> Reprobe::redial(PeerId peer, SessionId session, runtime::TimePoint since,
                                     runtime::CancellationToken token) {
-  struct Over {
-    std::set<PeerId>& redialed;
-    PeerId id;
-    ~Over() { redialed.erase(id); }
-  };
-  const Over over{redialed_, peer};
+  const runtime::Defer over([&] { redialed_.erase(peer); });
   log_.peer(peer.hex()).info(table_.find(peer)->name + " does not answer after a network change: dialing it anew");
   struct Attempt {
     std::uint64_t network = 0;
@@ -89,10 +85,9 @@ runtime::Task<void> Reprobe::redial(PeerId peer, SessionId session, runtime::Tim
       // One dial at a time for each address. After another network change, the dial under way would repeat its packets
       // too late, so a new one is started.
       if (last.dial && !last.dial->over.is_set() && last.network == network_changes_) continue;
-      const std::shared_ptr<Dial> dial = dialer_.dial(address, peer, found_by, false);
+      const std::shared_ptr<Dial> dial = dialer_.dial(address, peer, found_by);
       last = {network_changes_, dial};
-      auto settled = [dial](runtime::CancellationToken t) { return dial->settled.wait(std::move(t)); };
-      co_await runtime::with_timeout(executor_, kDialTime, std::move(settled), token);
+      co_await dial->settled.wait_for(executor_, kDialTime, token);
     }
     // Without a route no packet is sent, and each dial fails at once.
     const runtime::Duration took = executor_.now() - began;

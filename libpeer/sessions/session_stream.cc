@@ -6,6 +6,7 @@
 #include "libpeer/base/fault.h"
 #include "libpeer/protocol/limits.h"
 #include "libpeer/protocol/routes.h"
+#include "libpeer/runtime/defer.h"
 #include "libpeer/runtime/sleep.h"
 
 namespace peer::sessions {
@@ -129,13 +130,7 @@ runtime::Task<void> write_until_end(SessionStream& stream, runtime::Scope& scope
   }
   // The peer answers the end of our stream, or our Goodbye, by ending its own. By then it has read everything.
   stream.writer.finish();
-  auto wait = [&stream](runtime::CancellationToken t) -> runtime::Task<int> {
-    return [](SessionStream& s, runtime::CancellationToken inner) -> runtime::Task<int> {
-      co_await s.reader_ended.wait(inner);
-      co_return 0;
-    }(stream, t);
-  };
-  co_await runtime::with_timeout(scope.executor(), kGoodbyeWait, std::move(wait), token);
+  co_await stream.reader_ended.wait_for(scope.executor(), kGoodbyeWait, token);
   scope.request_stop();
 }
 
@@ -146,19 +141,11 @@ runtime::Task<Error> run_session(const SessionContext& context, net::BodyReader&
   SessionStream stream(context, reader, writer, dial == 0);
   SessionOpened opened{stream.id, peer, stream.inbound, remote, stream.outgoing.sender(), dial};
   context.reports.send_urgent(std::move(opened));
-  std::exception_ptr failure;
-  {
-    runtime::Scope scope(*context.net, "session " + peer.brief(), token);
-    scope.spawn("read", read_until_end(stream, scope));
-    scope.spawn("write", write_until_end(stream, scope));
-    try {
-      co_await scope.join();
-    } catch (...) {
-      failure = std::current_exception();
-    }
-  }
-  context.reports.send_urgent(SessionClosed{stream.id, stream.reason});
-  if (failure) std::rethrow_exception(failure);
+  const runtime::Defer closed([&] { context.reports.send_urgent(SessionClosed{stream.id, stream.reason}); });
+  runtime::Scope scope(*context.net, "session " + peer.brief(), token);
+  scope.spawn("read", read_until_end(stream, scope));
+  scope.spawn("write", write_until_end(stream, scope));
+  co_await scope.join();
   co_return stream.reason;
 }
 

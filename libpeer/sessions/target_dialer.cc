@@ -151,12 +151,7 @@ runtime::Duration TargetDialer::pause_after(const DialTarget& target, bool refus
 /// Waits for the next attempt, or until retry_now is set. It may have been set during the last attempt.
 runtime::Task<void> TargetDialer::wait_retry(DialTarget& target, runtime::Duration delay,
                                              runtime::CancellationToken token) {
-  runtime::Deadline deadline(executor_, delay, token);
-  try {
-    co_await target.retry_now.wait(deadline.token());
-  } catch (const runtime::Cancelled&) {
-    if (token.requested()) throw;
-  }
+  co_await target.retry_now.wait_for(executor_, delay, token);
 }
 
 /// Resolves the name, dials each address, and returns when the session is over.
@@ -175,9 +170,10 @@ runtime::Task<Error> TargetDialer::dial_once(DialTarget& target, runtime::Cancel
   const bool stranger = expected && table_.find(*expected) == nullptr;
   for (const net::SocketAddress& address : addresses) {
     if (target.gone) break;
-    if (stranger) co_await dialer_.wait_contact(token);
+    runtime::SemaphoreUnits contact;
+    if (stranger) contact = co_await dialer_.wait_contact(token);
     // The target holds the dial, so that a later run of the service finds the session that this one began.
-    const std::shared_ptr<Dial> dial = dialer_.dial(address, expected, target.found_by, stranger);
+    const std::shared_ptr<Dial> dial = dialer_.dial(address, expected, target.found_by, std::move(contact));
     target.dial = dial;
     co_await dial->over.wait(token);
     target.dial.reset();

@@ -174,6 +174,7 @@ class Download {
   std::vector<SourcePeer> listed() const;
   // download_sources.cc
   runtime::Task<DownloadOutcome> fetch_all(runtime::Scope& scope);
+  runtime::Task<DownloadOutcome> fetch_from(runtime::Scope& sources);
   runtime::Task<void> source_task(PeerId id, SourceJob job, runtime::CancellationToken token);
   void refresh_sources(runtime::Scope& scope);
   void take_offer(const SourcePeer& peer, Source& source);

@@ -4,6 +4,7 @@
 
 #include "libpeer/base/fault.h"
 #include "libpeer/runtime/call_on.h"
+#include "libpeer/runtime/with_scope.h"
 #include "libpeer/transfer/download.h"
 
 namespace peer::transfer {
@@ -21,30 +22,27 @@ constexpr unsigned kMaxHoles = 4096;
 constexpr double kWorthwhile = 0.25;
 }  // namespace
 
+/// At the end the sources are stopped, including those that are still being dialed.
 runtime::Task<DownloadOutcome> Download::fetch_all(runtime::Scope& scope) {
-  runtime::Scope sources(scope, "sources of " + game_);
+  const auto fetch = [this](runtime::Scope& sources) { return fetch_from(sources); };
+  co_return co_await runtime::with_scope(scope, "sources of " + game_, fetch, scope.token());
+}
+
+runtime::Task<DownloadOutcome> Download::fetch_from(runtime::Scope& sources) {
   std::optional<DownloadOutcome> result;
-  std::exception_ptr failure;
   last_news_ = context_.control->now();
-  try {
-    while (!planner_->complete() && !result) {
-      refresh_sources(sources);
-      feed();
-      result = verdict();
-      if (result) break;
-      auto report = co_await inbox_.receive(scope.token());
-      PEER_FAULT_POINT("download");
-      while (report) {
-        handle(std::move(*report));
-        report = inbox_.try_receive();
-      }
+  while (!planner_->complete() && !result) {
+    refresh_sources(sources);
+    feed();
+    result = verdict();
+    if (result) break;
+    auto report = co_await inbox_.receive(sources.token());
+    PEER_FAULT_POINT("download");
+    while (report) {
+      handle(std::move(*report));
+      report = inbox_.try_receive();
     }
-  } catch (...) {
-    failure = std::current_exception();
   }
-  sources.request_stop();  // also when all is there: nobody waits for a source that is still being dialled
-  co_await sources.join();
-  if (failure) std::rethrow_exception(failure);
   if (!result) result.emplace();
   co_return std::move(*result);
 }

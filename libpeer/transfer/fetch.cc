@@ -5,6 +5,7 @@
 
 #include "libpeer/base/fault.h"
 #include "libpeer/protocol/routes.h"
+#include "libpeer/runtime/with_scope.h"
 
 namespace peer::transfer {
 
@@ -203,22 +204,18 @@ runtime::Task<void> watch_link(net::Link& link, runtime::CancellationSource& sto
   stop.request();
 }
 
-runtime::Task<void> run_lanes(const SourceJob& job, net::Link& link, runtime::CancellationSource& stop, Error& why) {
+/// Returns when all lanes have ended: the connection has, or the channel of spans is closed.
+runtime::Task<void> run_watched_lanes(const SourceJob& job, net::Link& link, runtime::CancellationSource& stop,
+                                      Error& why, runtime::Scope& watch) {
   runtime::Scope lanes(*job.net, "source " + job.peer.id.brief(), stop.token());
   for (std::size_t i = 0; i < kLanes; ++i) lanes.spawn("lane", run_lane(job, link, lanes.token()));
-  // The lanes end by themselves when the channel is closed: then the watcher is all that is left, and is stopped.
-  runtime::CancellationSource watch_stop(lanes.token());
-  runtime::Scope watch(*job.net, "source " + job.peer.id.brief(), watch_stop.token());
   watch.spawn("watch", watch_link(link, stop, why, watch.token()));
-  std::exception_ptr failure;
-  try {
-    co_await lanes.join();
-  } catch (...) {
-    failure = std::current_exception();
-  }
-  watch.request_stop();
-  co_await watch.join();
-  if (failure) std::rethrow_exception(failure);
+  co_await lanes.join();
+}
+
+runtime::Task<void> run_lanes(const SourceJob& job, net::Link& link, runtime::CancellationSource& stop, Error& why) {
+  const auto watched = [&](runtime::Scope& watch) { return run_watched_lanes(job, link, stop, why, watch); };
+  co_await runtime::with_scope(*job.net, "source " + job.peer.id.brief(), watched, stop.token());
 }
 
 }  // namespace

@@ -6,10 +6,10 @@
 
 #include <atomic>
 #include <cstdint>
-#include <list>
 
 #include "libpeer/runtime/event.h"
 #include "libpeer/runtime/executor.h"
+#include "libpeer/runtime/semaphore.h"
 
 namespace peer::transfer {
 
@@ -32,7 +32,6 @@ class RateLimit {
   runtime::Task<void> pass(std::uint64_t bytes, runtime::CancellationToken token);
 
  private:
-  struct Turn;
   void refill() noexcept;
 
   runtime::Executor& executor_;
@@ -40,8 +39,8 @@ class RateLimit {
   std::atomic<std::int64_t> waited_{INT64_MIN};  ///< on the executor's clock, ns
   double tokens_ = 0;                            ///< bytes; below 0: passed ahead of time
   runtime::TimePoint filled_{};
-  std::list<runtime::Event*>
-      waiting_;  ///< the first sleeps until the bucket is not empty, the others until they are first
+  runtime::Semaphore turn_{1};  ///< its holder sleeps until the bucket is not empty; the others wait for the turn
+  runtime::Event rate_changed_;
 };
 
 }  // namespace peer::transfer

@@ -10,20 +10,19 @@ constexpr std::size_t kMaxSpare = 16;
 
 struct SendBuffers::State {
   explicit State(std::uint64_t limit) : budget(limit) {}
-  ByteBudget budget;
+  runtime::Semaphore budget;                     // bytes
   std::vector<std::vector<std::uint8_t>> spare;  // of kBatchBytes: neither zeroed nor paged in again
 };
 
 struct SendBuffers::Buffer {
-  Buffer(std::shared_ptr<State> s, std::size_t bytes) : state(std::move(s)), charged(bytes) {}
+  Buffer(std::shared_ptr<State> s, runtime::SemaphoreUnits bytes) : state(std::move(s)), charged(std::move(bytes)) {}
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
   ~Buffer() {
     if (content.size() == kBatchBytes && state->spare.size() < kMaxSpare) state->spare.push_back(std::move(content));
-    state->budget.release(charged);
   }
   std::shared_ptr<State> state;
-  std::size_t charged;
+  runtime::SemaphoreUnits charged;
   std::vector<std::uint8_t> content;
 };
 
@@ -34,8 +33,8 @@ SendBuffers::SendBuffers(std::uint64_t limit) : state_(std::make_shared<State>(l
 runtime::Task<std::shared_ptr<std::vector<std::uint8_t>>> SendBuffers::take(std::size_t bytes,
                                                                             runtime::CancellationToken token) {
   const std::shared_ptr<State> state = state_;
-  co_await state->budget.acquire(bytes, token);
-  auto buffer = std::make_shared<Buffer>(state, bytes);
+  runtime::SemaphoreUnits charged = co_await state->budget.acquire(bytes, token);
+  auto buffer = std::make_shared<Buffer>(state, std::move(charged));
   if (bytes == kBatchBytes && !state->spare.empty()) {
     buffer->content = std::move(state->spare.back());
     state->spare.pop_back();

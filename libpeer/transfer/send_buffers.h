@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "libpeer/net/link.h"
-#include "libpeer/transfer/byte_budget.h"
+#include "libpeer/runtime/semaphore.h"
 
 namespace peer::transfer {
 

@@ -1,4 +1,4 @@
-#include "daemon/state.h"
+#include "libpeer/host/state_directory.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -14,7 +14,7 @@
 #include <iterator>
 #include <utility>
 
-namespace peer::daemon {
+namespace peer::host {
 namespace {
 
 std::unexpected<Error> unusable(const std::string& what, const std::string& path, int error) {
@@ -127,4 +127,4 @@ void raise_descriptor_limit(const Log& log) {
   if (setrlimit(RLIMIT_NOFILE, &limit) != 0) log.warn("the limit of open files stays as it was");
 }
 
-}  // namespace peer::daemon
+}  // namespace peer::host

@@ -8,7 +8,7 @@
 #include "libpeer/base/result.h"
 #include "libpeer/net/identity.h"
 
-namespace peer::daemon {
+namespace peer::host {
 
 /// The state directory, made with mode 0700, and locked: one daemon at a time has it.
 /// Owns: the lock, for as long as it lives.
@@ -37,4 +37,4 @@ Result<void> prepare_roots(const std::vector<std::string>& roots);
 /// As many descriptors as the hard limit gives, up to 65,536.
 void raise_descriptor_limit(const Log& log);
 
-}  // namespace peer::daemon
+}  // namespace peer::host
