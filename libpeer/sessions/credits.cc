@@ -16,7 +16,8 @@ bool CreditState::try_acquire() noexcept {
 
 void CreditState::release(std::shared_ptr<CreditState> state) {
   state->free.fetch_add(1);
-  // A sender counts itself as waiting before its last attempt, so either that attempt sees the credit or this sees it.
+  // A sender counts itself as waiting before it tries for the last time. So either that attempt finds this credit, or
+  // the sender is found here.
   if (state->waiting.load() == 0) return;
   runtime::Executor& executor = state->executor;
   executor.post([state = std::move(state)] { state->freed.set(); });

@@ -36,7 +36,7 @@ std::shared_ptr<Dial> Dialer::dial(const net::SocketAddress& address, std::optio
   return dial;
 }
 
-/// Contains whatever goes wrong in the session.
+/// Runs the session to its end. A failure ends this session only.
 runtime::Task<void> Dialer::hold_session(net::SocketAddress address, std::optional<PeerId> expected,
                                          std::shared_ptr<Dial> dial, runtime::CancellationToken token) {
   auto start = [context = context_, transport = options_.transport, address, expected,

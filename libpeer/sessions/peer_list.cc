@@ -6,7 +6,7 @@
 namespace peer::sessions {
 
 namespace {
-/// A peer of which nothing but its place in a list is known.
+/// A peer that is known only from the bans or the pairings.
 api::PeerInfo absent(const PeerId& id, const std::string& name, api::PeerState state, bool paired) {
   api::PeerInfo info;
   info.id = id;

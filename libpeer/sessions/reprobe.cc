@@ -46,7 +46,7 @@ runtime::Task<void> Reprobe::probe_sessions(Probe probe, runtime::CancellationTo
   }
 }
 
-/// The session is the peer's, and has been silent since then.
+/// `session` is still the peer's session, and nothing has been heard in it since `since`.
 bool Reprobe::is_silent(const PeerId& peer, SessionId session, runtime::TimePoint since) const {
   const PeerEntry* const entry = table_.find(peer);
   return entry != nullptr && entry->session == session && entry->last_seen < since;
@@ -67,12 +67,12 @@ std::vector<net::SocketAddress> Reprobe::addresses_of(const PeerEntry& entry) co
 runtime::Task<void> Reprobe::redial(PeerId peer, SessionId session, runtime::TimePoint since,
                                     runtime::CancellationToken token) {
   const runtime::Defer over([&] { redialed_.erase(peer); });
-  log_.peer(peer.hex()).info(table_.find(peer)->name + " does not answer after a network change: dialing it anew");
-  struct Attempt {
+  log_.peer(peer.hex()).info("no answer from " + table_.find(peer)->name + " after a network change: dialing it again");
+  struct RedialAttempt {
     std::uint64_t network = 0;
     std::shared_ptr<Dial> dial;
   };
-  std::map<net::SocketAddress, Attempt> attempts;
+  std::map<net::SocketAddress, RedialAttempt> attempts;
   while (is_silent(peer, session, since) && !sessions_.leaving()) {
     const PeerEntry& entry = *table_.find(peer);
     const std::string found_by = entry.found_by.empty() ? "inbound" : *entry.found_by.begin();
@@ -81,7 +81,7 @@ runtime::Task<void> Reprobe::redial(PeerId peer, SessionId session, runtime::Tim
     const runtime::TimePoint began = executor_.now();
     for (const net::SocketAddress& address : addresses) {
       if (!is_silent(peer, session, since)) co_return;
-      Attempt& last = attempts[address];
+      RedialAttempt& last = attempts[address];
       // One dial at a time for each address. After another network change, the dial under way would repeat its packets
       // too late, so a new one is started.
       if (last.dial && !last.dial->over.is_set() && last.network == network_changes_) continue;

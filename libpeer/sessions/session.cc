@@ -8,7 +8,7 @@ namespace {
 /// Minimum time between two requests for one library. It also keeps two peers whose digests never match from asking
 /// each other in a loop.
 constexpr runtime::Duration kLibraryRequestInterval = 2s;
-/// Requests for the own library that one session may make at once, and then per second.
+/// Requests for this peer's library that one session may make at once, and then per second.
 constexpr double kRequestBurst = 16;
 constexpr double kRequestsPerSecond = 1;
 }  // namespace

@@ -10,8 +10,8 @@ namespace peer::sessions {
 using namespace std::chrono_literals;
 
 namespace {
-/// Of two sessions that were dialed at once, the first has just said Hello. A session that has been silent for longer
-/// may lead nowhere.
+/// If two sessions were dialed at once, the first said Hello within this time. One that has been silent for longer may
+/// be dead.
 constexpr runtime::Duration kJustHeard = 1s;
 /// Maximum number of listed peers that this peer does not admit.
 constexpr std::ptrdiff_t kMaxStrangers = 256;

@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 
 namespace {
 constexpr runtime::Duration kLongestDelay = 30s;
-/// After a session that lasted longer, the pauses begin anew.
+/// After a session that lasted longer, the next pause is kFirstDialDelay again.
 constexpr runtime::Duration kSettled = 5s;
 /// The pause after a refusal.
 constexpr runtime::Duration kRefusedDelay = 5min;

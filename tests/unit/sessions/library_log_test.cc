@@ -18,7 +18,7 @@ protocol::GameSummary game(const std::string& id, std::uint8_t version) {
 }
 }  // namespace
 
-TEST_CASE("the revision counts up only when what is offered changes") {
+TEST_CASE("The revision grows only when the offered games change") {
   sessions::LibraryLog log;
   const std::uint64_t first = log.revision();
   CHECK_FALSE(log.set({}));
@@ -28,7 +28,7 @@ TEST_CASE("the revision counts up only when what is offered changes") {
   CHECK(log.revision() == first + 1);
 }
 
-TEST_CASE("a peer that applies every update holds the same library, whatever it knew before") {
+TEST_CASE("A peer that applies every update has the same library, from whichever revision it starts") {
   sessions::LibraryLog log;
   sessions::RemoteLibrary behind;
   sessions::RemoteLibrary current;
@@ -50,7 +50,7 @@ TEST_CASE("a peer that applies every update holds the same library, whatever it 
   CHECK(behind.games == current.games);
 }
 
-TEST_CASE("the same update applied twice changes nothing") {
+TEST_CASE("An update that is applied twice changes nothing") {
   sessions::LibraryLog log;
   log.set({game("a", 1)});
   sessions::RemoteLibrary entry;
@@ -62,7 +62,7 @@ TEST_CASE("the same update applied twice changes nothing") {
   CHECK(entry.apply(delta[0]) == sessions::RemoteLibrary::Applied::unchanged);
 }
 
-TEST_CASE("a delta that builds on what is not known here is a gap") {
+TEST_CASE("A delta from a later revision than the known one is a gap") {
   sessions::LibraryLog log;
   log.set({game("a", 1)});
   const std::uint64_t known = log.revision();
@@ -71,7 +71,7 @@ TEST_CASE("a delta that builds on what is not known here is a gap") {
   CHECK(entry.apply(log.updates_since(known)[0]) == sessions::RemoteLibrary::Applied::gap);
 }
 
-TEST_CASE("a large library goes out in parts, of which nothing counts before the last") {
+TEST_CASE("A large library is sent in parts, and none counts before the last one") {
   sessions::LibraryLog log;
   std::vector<protocol::GameSummary> games;
   for (std::size_t i = 0; i < protocol::kMaxGamesPerUpdate * 2 + 5; ++i)
@@ -91,7 +91,7 @@ TEST_CASE("a large library goes out in parts, of which nothing counts before the
   CHECK(entry.digest == log.digest());
 }
 
-TEST_CASE("a large delta goes out in parts too, and a part that is missing makes a gap") {
+TEST_CASE("A large delta is sent in parts too, and a missing part is a gap") {
   sessions::LibraryLog log;
   log.set({game("a", 1)});
   sessions::RemoteLibrary entry;
@@ -110,7 +110,7 @@ TEST_CASE("a large delta goes out in parts too, and a part that is missing makes
   CHECK(entry.digest == log.digest());
 }
 
-TEST_CASE("an update whose digest does not fit is a gap, and what was known stays") {
+TEST_CASE("An update with a wrong digest is a gap, and the known library stays") {
   sessions::LibraryLog log;
   log.set({game("a", 1)});
   sessions::RemoteLibrary entry;

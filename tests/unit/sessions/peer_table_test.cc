@@ -33,7 +33,7 @@ sessions::PeerEntry& connected(sessions::PeerTable& table, std::uint8_t who, con
 }
 }  // namespace
 
-TEST_CASE("a peer is named by a unique id prefix or a unique name") {
+TEST_CASE("A peer is found by a unique id prefix or a unique name") {
   sessions::PeerTable table;
   connected(table, 0x11, "anna");
   connected(table, 0x12, "bert");
@@ -45,7 +45,7 @@ TEST_CASE("a peer is named by a unique id prefix or a unique name") {
   CHECK_FALSE(table.resolve("1").has_value());
 }
 
-TEST_CASE("versions of a game are listed side by side with who holds them") {
+TEST_CASE("Versions of a game are listed side by side with the peers that offer them") {
   sessions::PeerTable table;
   connected(table, 1, "a").library.games["quake"] = {"quake", version(1), 10, 1, 100};
   connected(table, 2, "b").library.games["quake"] = {"quake", version(1), 10, 1, 200};
@@ -62,7 +62,7 @@ TEST_CASE("versions of a game are listed side by side with who holds them") {
   CHECK(table.sources("quake", version(3)).empty());
 }
 
-TEST_CASE("who downloads a version is a source of it behind those that offer it, and no holder") {
+TEST_CASE("A peer that downloads a version is a source behind those that offer it, and is not listed as one of them") {
   sessions::PeerTable table;
   sessions::PartialHolding part{version(1), std::make_shared<std::vector<bool>>(5), 3};
   connected(table, 1, "a").holdings["quake"] = part;
@@ -85,7 +85,8 @@ TEST_CASE("who downloads a version is a source of it behind those that offer it,
   CHECK(table.sources("quake", version(1)).size() == 2);
 }
 
-TEST_CASE("the default version: newest, then most peers, then the lowest hash; times in the future do not count") {
+TEST_CASE(
+    "The default version is the newest, then the one of most peers, then the lowest hash; future times do not count") {
   constexpr std::int64_t kNow = 1000;
   CHECK(downloads::choose_version({}, kNow) == nullptr);
   const std::vector<api::RemoteVersion> newest = {offer(1, 100, 5), offer(2, 200, 1)};
@@ -98,8 +99,7 @@ TEST_CASE("the default version: newest, then most peers, then the lowest hash; t
   CHECK(downloads::choose_version(hash, kNow)->version == version(2));
 }
 
-TEST_CASE(
-    "strangers do not make the table grow without end: who is gone for longest gives way, never who is connected") {
+TEST_CASE("A full table drops the peer that was last heard longest ago, and never a connected one") {
   sessions::PeerTable table;
   connected(table, 1, "here");
   PeerId stranger = id(2);
