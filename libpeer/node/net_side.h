@@ -13,7 +13,7 @@
 #include "libpeer/base/log.h"
 #include "libpeer/net/endpoint.h"
 #include "libpeer/runtime/token_bucket.h"
-#include "libpeer/sessions/session.h"
+#include "libpeer/sessions/session_stream.h"
 #include "libpeer/transfer/seeder.h"
 
 namespace peer::node {

@@ -136,7 +136,7 @@ void PeerMain::create_parts(runtime::Scope& work) {
     emit(event);
   };
   if (environment_.discovery != nullptr) {
-    peers_options.look_again = [this](const PeerId& id) { environment_.discovery->resolve_again(id); };
+    peers_options.refresh_addresses = [this](const PeerId& id) { environment_.discovery->resolve_again(id); };
   }
   peers_options.on_sources_changed = [this] { downloads_->sources_changed(); };
   peers_options.on_bans_changed = [this] { bans_changed_.set(); };
@@ -151,7 +151,7 @@ void PeerMain::create_parts(runtime::Scope& work) {
   downloads_options.context.transport = transport_;
   downloads_options.context.disk = environment_.disk;
   downloads_options.context.sources = &peers_->table();
-  downloads_options.context.holdings = peers_.get();
+  downloads_options.context.holdings = &peers_->holdings();
   downloads_options.context.partial = &net_side_->seeder().partial();
   downloads_options.context.random = environment_.random;
   downloads_options.context.local = [this] { return library_->snapshot(); };
