@@ -46,7 +46,7 @@ bool ControlConnection::answer_lines() {
     ++lines;
   }
   if (!fatal_ && pipe_.line_too_long()) {
-    answer_fatally(kInvalidRequest, "a line has at most " + std::to_string(kMaxLineBytes) + " bytes",
+    answer_fatally(kInvalidRequest, "a line must have at most " + std::to_string(kMaxLineBytes) + " bytes",
                    ErrorCode::invalid);
   }
   if (fatal_) return false;
@@ -75,7 +75,7 @@ RpcResult ControlConnection::with_stop_reason(RpcResult result) const {
 
 void ControlConnection::answer_line(const std::string& text) {
   if (json_depth(text) > kMaxDepth) {
-    return answer_fatally(kInvalidRequest, "a line nests at most " + std::to_string(kMaxDepth) + " levels deep",
+    return answer_fatally(kInvalidRequest, "a line must nest at most " + std::to_string(kMaxDepth) + " levels deep",
                           ErrorCode::invalid);
   }
   // The answers of a batch are sent together, when the last one is complete.
