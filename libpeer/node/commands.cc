@@ -66,8 +66,7 @@ void PeerMain::dispatch(api::Command command, runtime::Scope& work) {
 runtime::Task<void> PeerMain::dispatch_later(api::Command command, runtime::Scope& work) {
   bool stopping = false;
   try {
-    const auto known = [this](runtime::CancellationToken token) { return games_known_.wait(std::move(token)); };
-    const bool in_time = co_await runtime::with_timeout(root_->executor(), kListingWait, known, work.token());
+    const bool in_time = co_await games_known_.wait_for(root_->executor(), kListingWait, work.token());
     if (!in_time) games_known_.set();  // a disk that does not answer holds nobody up again
   } catch (const runtime::Cancelled&) {
     stopping = true;
@@ -315,8 +314,8 @@ runtime::Task<Result<api::GameDetails>> PeerMain::find_game(api::ShowGame comman
     }
   }
   if (!found) {
-    co_return fail(ErrorCode::no_such_game, "no game " + protocol::printable(command.game) +
-                                                " here or on any connected peer: 'peerctl games' lists what there is");
+    co_return fail(ErrorCode::not_found, "no game " + protocol::printable(command.game) +
+                                             " here or on any connected peer: 'peerctl games' lists what there is");
   }
   const auto matches = [&](const Digest& version) {
     return !command.version || version.hex().starts_with(*command.version);
@@ -333,11 +332,11 @@ runtime::Task<Result<api::GameDetails>> PeerMain::find_game(api::ShowGame comman
     const api::RemoteVersion* chosen = downloads::choose_version(remote, environment_.wall_clock());
     if (chosen == nullptr) {
       if (!command.version && details.game.local) co_return details;  // found here, not hashed yet: no files to tell
-      co_return fail(ErrorCode::no_peer_has_it,
+      co_return fail(ErrorCode::unavailable,
                      "nobody has version " + command.version.value_or("") + " of " + command.game);
     }
     details.version = chosen->version;
-    Error last{ErrorCode::no_peer_has_it, "no peer has " + command.game, 0};
+    Error last{ErrorCode::unavailable, "no peer has " + command.game, 0};
     for (const transfer::SourcePeer& source : peers_->table().sources(command.game, chosen->version)) {
       transfer::ManifestJob job;
       job.transport = transport_;

@@ -93,7 +93,7 @@ runtime::Task<void> NetSide::turn_away(const sessions::SessionContext& sessions,
   if (proof && gate_.serve_proof(stream)) co_return;
   if (stream.peer() && (proof || is(protocol::SessionRoute{}))) {
     // When the control loop is behind, or they are many, it can do without.
-    if (denials_.take(executor_.now(), kDenials, kDenialsASecond))
+    if (denials_.try_consume(executor_.now(), kDenials, kDenialsASecond))
       static_cast<void>(sessions.reports.try_send(sessions::SessionDenied{0, *stream.peer(), stream.remote_address()}));
   }
   Error error(ErrorCode::refused, "this peer deals only with those it knows", 0);

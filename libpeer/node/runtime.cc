@@ -297,9 +297,7 @@ void PeerMain::stop_without_network(const std::string& error) {
 /// that is dead does not use the time that closing needs.
 runtime::Task<void> PeerMain::say_goodbye() {
   const runtime::CancellationToken never;
-  auto work_over = [this](runtime::CancellationToken t) { return work_over_.wait(std::move(t)); };
-  co_await runtime::with_timeout(root_->executor(), options_.settings.shutdown_timeout / 5, std::move(work_over),
-                                 never);
+  co_await work_over_.wait_for(root_->executor(), options_.settings.shutdown_timeout / 5, never);
   auto goodbye = [this](runtime::CancellationToken t) { return peers_->say_goodbye(std::move(t)); };
   const bool taken = co_await runtime::with_timeout(root_->executor(), options_.settings.shutdown_timeout / 2,
                                                     std::move(goodbye), never);

@@ -123,13 +123,7 @@ runtime::Task<void> write_until_end(Session& session, runtime::Scope& scope) {
   }
   // The other side answers the end of our stream, or our Goodbye, with the end of its own: then it has read everything.
   session.writer.finish();
-  auto wait = [&session](runtime::CancellationToken t) -> runtime::Task<int> {
-    return [](Session& s, runtime::CancellationToken inner) -> runtime::Task<int> {
-      co_await s.reader_ended.wait(inner);
-      co_return 0;
-    }(session, t);
-  };
-  co_await runtime::with_timeout(scope.executor(), kGoodbyeWait, std::move(wait), token);
+  co_await session.reader_ended.wait_for(scope.executor(), kGoodbyeWait, token);
   scope.request_stop();
 }
 

@@ -2,7 +2,9 @@
 //
 // Reads run on workers. The writer's back-pressure and one budget of buffers bound what is in memory. The head is sent
 // with the first bytes, so that an unreadable file still gets an error status; a failure after that resets the stream.
-// Loop: net. Owns: the buffers; the rate limit must outlive it. Limits: kSendMemory bytes of payload.
+// Loop: net.
+// Owns: the buffers; the rate limit must outlive it.
+// Limits: kSendMemory bytes of payload.
 #pragma once
 
 #include <functional>

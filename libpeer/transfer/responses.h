@@ -1,4 +1,5 @@
-// HTTP responses with a body that is in memory: JSON documents, encoded manifests and errors. Loop: net.
+// HTTP responses with a body that is in memory: JSON documents, encoded manifests and errors.
+// Loop: net.
 #pragma once
 
 #include <string>

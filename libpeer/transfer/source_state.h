@@ -1,4 +1,5 @@
-// DownloadSource: what a download keeps about one peer that it fetches from. Loop: control.
+// SourceState: what a download keeps about one peer that it fetches from.
+// Loop: control.
 #pragma once
 
 #include <memory>
@@ -31,7 +32,7 @@ struct SourceHoles {
   std::uint64_t single_chunk_requests = 0;  ///< requests to make for one chunk each, to find the hole in a span
 };
 
-struct DownloadSource {
+struct SourceState {
   static constexpr std::uint64_t kHoldsAll = static_cast<std::uint64_t>(-1);
 
   SourceTask task;
