@@ -23,7 +23,7 @@ runtime::Task<void> ControlConnection::serve(runtime::CancellationToken token) {
     pipe_.changed().reset();
     if (!answer_lines()) co_return;
     if (more_) {
-      co_await runtime::sleep_for(context_.executor, runtime::Duration::zero(), token);  // the others' turn
+      co_await runtime::sleep_for(context_.executor, runtime::Duration::zero(), token);  // lets other connections run
     } else if (pipe_.ended()) {
       // A client that has only ended its output still receives answers and events. libuv does not report when such a
       // client disconnects, so this is checked from time to time.
