@@ -28,7 +28,7 @@ namespace {
 /// The most that a clean end needs beyond the runtime's shutdown time.
 constexpr std::chrono::milliseconds kGrace(500);
 
-/// The last words of a startup in the log: what the peer listens on, and what the configuration implies.
+/// Logs the address and the identity of the peer, and notable settings.
 void announce_start(const DaemonOptions& options, const api::PeerOptions& peer, bool has_discovery) {
   const Log& log = options.log;
   const net::SocketAddress bound = peer.socket->local_address();

@@ -1,4 +1,4 @@
-// peerd: shares games with the local network.
+// peerd: shares games on the local network.
 #include <unistd.h>
 
 #include <cstdio>
@@ -51,7 +51,7 @@ int run(int argc, char** argv) {
   }
 
   options.log = Log(make_log_sink(arguments->log_level), "peerd");
-  auto passed = take_passed_socket(arguments->socket, options.log);
+  auto passed = receive_passed_socket(arguments->socket, options.log);
   if (!passed) return complain(passed.error().message);
   if (*passed) {
     options.socket = (*passed)->path;

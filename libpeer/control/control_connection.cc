@@ -23,7 +23,7 @@ runtime::Task<void> ControlConnection::serve(runtime::CancellationToken token) {
     pipe_.changed().reset();
     if (!answer_lines()) co_return;
     if (more_) {
-      co_await runtime::sleep_for(context_.executor, runtime::Duration::zero(), token);  // the others' turn
+      co_await runtime::sleep_for(context_.executor, runtime::Duration::zero(), token);  // lets other connections run
     } else if (pipe_.ended()) {
       // A client that has only ended its output still receives answers and events. libuv does not report when such a
       // client disconnects, so this is checked from time to time.
@@ -46,7 +46,7 @@ bool ControlConnection::answer_lines() {
     ++lines;
   }
   if (!fatal_ && pipe_.line_too_long()) {
-    answer_fatally(kInvalidRequest, "a line has at most " + std::to_string(kMaxLineBytes) + " bytes",
+    answer_fatally(kInvalidRequest, "a line must have at most " + std::to_string(kMaxLineBytes) + " bytes",
                    ErrorCode::invalid);
   }
   if (fatal_) return false;
@@ -75,7 +75,7 @@ RpcResult ControlConnection::with_stop_reason(RpcResult result) const {
 
 void ControlConnection::answer_line(const std::string& text) {
   if (json_depth(text) > kMaxDepth) {
-    return answer_fatally(kInvalidRequest, "a line nests at most " + std::to_string(kMaxDepth) + " levels deep",
+    return answer_fatally(kInvalidRequest, "a line must nest at most " + std::to_string(kMaxDepth) + " levels deep",
                           ErrorCode::invalid);
   }
   // The answers of a batch are sent together, when the last one is complete.

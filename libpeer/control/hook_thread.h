@@ -13,9 +13,9 @@
 #include "libpeer/base/log.h"
 #include "libpeer/control/hook_process.h"
 #include "libpeer/runtime/channel.h"
+#include "libpeer/runtime/loop_thread.h"
 #include "libpeer/runtime/scope.h"
 #include "libpeer/runtime/semaphore.h"
-#include "libpeer/runtime/uv_executor.h"
 
 namespace peer::control {
 

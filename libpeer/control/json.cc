@@ -9,7 +9,7 @@
 namespace peer::control {
 namespace {
 
-/// Bytes a second, over all the time that the download was active.
+/// Bytes per second during the time that the download was active.
 std::optional<double> average_rate(const api::DownloadInfo& download) {
   if (download.elapsed_s <= 0 || download.bytes_timed == 0) return std::nullopt;
   return std::round(static_cast<double>(download.bytes_timed) / download.elapsed_s);

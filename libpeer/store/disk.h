@@ -64,10 +64,11 @@ class File {
 };
 
 enum class OpenMode : std::uint8_t {
-  read,        ///< must exist
-  write,       ///< must exist
-  create,      ///< read and write; created if missing
-  create_new,  ///< read and write; must not exist
+  read,            ///< must exist
+  write,           ///< must exist
+  create,          ///< read and write; created if missing
+  create_new,      ///< read and write; must not exist
+  create_private,  ///< as create_new, with mode 0600
 };
 
 enum class RenameMode : std::uint8_t {
@@ -124,8 +125,9 @@ std::unique_ptr<Disk> posix_disk();
 /// Reads a whole file. Fails: invalid if it is longer than `limit`.
 Result<std::vector<std::uint8_t>> read_file(Directory& directory, std::string_view name, std::uint64_t limit);
 /// Writes a new file, syncs it and renames it over the old one, so that a reader sees the old or the new content, even
-/// after a power cut. The file's mode protects no secrets; keep those in a directory with mode 0700.
-Result<void> write_file_atomically(Directory& directory, std::string_view name, std::span<const std::uint8_t> content);
+/// after a power cut. `mode` is create_new, or create_private for a secret.
+Result<void> write_file_atomically(Directory& directory, std::string_view name, std::span<const std::uint8_t> content,
+                                   OpenMode mode = OpenMode::create_new);
 /// Removes the entry and everything below it, without following symlinks. A missing entry is no error. Fails: EBUSY at
 /// a mount point, so that nothing on another file system is deleted.
 Result<void> remove_tree(Directory& directory, std::string_view name);

@@ -20,13 +20,14 @@ Result<std::vector<std::uint8_t>> read_file(Directory& directory, std::string_vi
   return content;
 }
 
-Result<void> write_file_atomically(Directory& directory, std::string_view name, std::span<const std::uint8_t> content) {
+Result<void> write_file_atomically(Directory& directory, std::string_view name, std::span<const std::uint8_t> content,
+                                   OpenMode mode) {
   const std::string beside = "." + std::string(name) + ".new";
   const auto write = [&]() -> Result<void> {
     // A file that is left here comes from a write that a crash interrupted.
     const Result<void> removed = directory.remove_file(beside);
     if (!removed && removed.error().system != ENOENT) return removed;
-    const auto file = directory.open_file(beside, OpenMode::create_new);
+    const auto file = directory.open_file(beside, mode);
     if (!file) return std::unexpected(file.error());
     if (Result<void> done = (*file)->write_at(content, 0); !done) return done;
     if (Result<void> done = (*file)->sync(); !done) return done;

@@ -150,9 +150,11 @@ class PosixDirectory final : public Directory {
       case OpenMode::read: flags |= O_RDONLY; break;
       case OpenMode::write: flags |= O_RDWR; break;
       case OpenMode::create: flags |= O_RDWR | O_CREAT; break;
-      case OpenMode::create_new: flags |= O_RDWR | O_CREAT | O_EXCL; break;
+      case OpenMode::create_new:
+      case OpenMode::create_private: flags |= O_RDWR | O_CREAT | O_EXCL; break;
     }
-    FileDescriptor fd(retry_interrupted([&] { return ::openat(fd_.get(), component.c_str(), flags, 0666); }));
+    const mode_t permissions = mode == OpenMode::create_private ? 0600 : 0666;
+    FileDescriptor fd(retry_interrupted([&] { return ::openat(fd_.get(), component.c_str(), flags, permissions); }));
     if (!fd) return failed(errno, name);
     struct stat status;
     if (::fstat(fd.get(), &status) != 0) return failed(errno, name);

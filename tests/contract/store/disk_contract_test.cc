@@ -75,6 +75,7 @@ TEMPLATE_TEST_CASE("Disk: open modes", "", Posix, Memory) {
   CHECK(error_of(root->open_file("f", OpenMode::write)) == ENOENT);
   CHECK(root->open_file("f", OpenMode::create_new));
   CHECK(error_of(root->open_file("f", OpenMode::create_new)) == EEXIST);
+  CHECK(error_of(root->open_file("f", OpenMode::create_private)) == EEXIST);
   CHECK(root->open_file("f", OpenMode::create));
   const auto reader = root->open_file("f", OpenMode::read);
   REQUIRE(reader);
@@ -248,6 +249,8 @@ TEMPLATE_TEST_CASE("Disk: whole files", "", Posix, Memory) {
   put(*root, ".f.new", "left over");
   REQUIRE(write_file_atomically(*root, "f", bytes("three")));
   CHECK(get(*root, "f") == "three");
+  REQUIRE(write_file_atomically(*root, "f", bytes("secret"), OpenMode::create_private));
+  CHECK(get(*root, "f") == "secret");
   CHECK(names(*root) == std::set<std::string>{"f"});
   CHECK(read_file(*root, "f", 4).error().code == ErrorCode::invalid);
 }

@@ -101,8 +101,9 @@ class MemoryDirectory final : public Directory, private NodeHandle {
     std::unique_ptr<File> opened;
     const Result<void> done = on("open_file", name, [&](const NodePtr& entry) {
       NodePtr file = entry;
-      const bool makes = mode == OpenMode::create || mode == OpenMode::create_new;
-      if (entry && mode == OpenMode::create_new) return EEXIST;
+      const bool makes_new = mode == OpenMode::create_new || mode == OpenMode::create_private;
+      const bool makes = mode == OpenMode::create || makes_new;
+      if (entry && makes_new) return EEXIST;
       if (!entry && !makes) return ENOENT;
       if (!entry) {
         file = tree->make(FileType::regular);
