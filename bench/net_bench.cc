@@ -1,8 +1,9 @@
-// Pushes bytes through the loopback interface between two endpoints, each on its own thread, and prints MB/s.
+// Sends bytes over the loopback interface between two endpoints, each on its own thread, and prints MB/s.
 //
 //   net_bench [GIGABYTES=4] [DATAGRAM=1452] [STREAMS=4] [SPAN_MIB=8]
 //
-// The client asks for spans as a download does: so many requests at a time, read in 1 MiB pieces, released at once.
+// The client requests spans as a download does: several requests at a time, read in 1 MiB parts that are released at
+// once.
 #include <sys/resource.h>
 
 #include <chrono>
@@ -16,6 +17,7 @@
 #include "libpeer/net/endpoint.h"
 #include "libpeer/net/udp_socket.h"
 #include "libpeer/runtime/call_on.h"
+#include "libpeer/runtime/loop_thread.h"
 #include "libpeer/runtime/uv_executor.h"
 
 using namespace peer;

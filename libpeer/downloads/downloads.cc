@@ -96,7 +96,7 @@ Result<std::set<PeerId>> Downloads::resolve(const std::vector<std::string>& name
     const Result<PeerId> peer = options_.table->resolve(name);
     // Of one that is not known yet nobody can tell what it has.
     if (!peer && peer.error().code == ErrorCode::unreachable) {
-      return fail(ErrorCode::no_peer_has_it, peer.error().message);
+      return fail(ErrorCode::unavailable, peer.error().message);
     }
     if (!peer) return std::unexpected(peer.error());
     peers.insert(*peer);
@@ -104,18 +104,25 @@ Result<std::set<PeerId>> Downloads::resolve(const std::vector<std::string>& name
   return peers;
 }
 
+/// The versions that peers offer, and the one that is installed here.
+std::vector<api::RemoteVersion> Downloads::candidates(const std::string& game, const std::set<PeerId>& from) const {
+  std::vector<api::RemoteVersion> versions = options_.table->versions(game, from);
+  const auto snapshot = options_.library->snapshot();
+  const library::LocalGame* local = snapshot->find(game);
+  const library::OfferedGame* installed = local != nullptr ? local->offered.get() : nullptr;
+  if (installed != nullptr &&
+      std::ranges::find(versions, installed->version, &api::RemoteVersion::version) == versions.end()) {
+    versions.push_back({installed->version, local->size, local->files, installed->document->times.modified, {}});
+  }
+  return versions;
+}
+
 Result<Downloads::Choice> Downloads::choose(const std::string& game, const std::optional<std::string>& version,
                                             const std::set<PeerId>& from) const {
   const auto snapshot = options_.library->snapshot();
   const library::LocalGame* local = snapshot->find(game);
   const library::OfferedGame* installed = local != nullptr ? local->offered.get() : nullptr;
-  std::vector<api::RemoteVersion> offered = options_.table->versions(game, from);
-  if (installed != nullptr) {
-    auto same = std::ranges::find(offered, installed->version, &api::RemoteVersion::version);
-    if (same == offered.end()) {
-      offered.push_back({installed->version, local->size, local->files, installed->document->times.modified, {}});
-    }
-  }
+  const std::vector<api::RemoteVersion> offered = candidates(game, from);
   const bool refused =
       offered.empty() && !from.empty() && std::ranges::all_of(from, [this](const PeerId& peer) {
         const sessions::PeerEntry* entry = options_.table->find(peer);
@@ -135,14 +142,14 @@ Result<Downloads::Choice> Downloads::choose(const std::string& game, const std::
       chosen = &each;
     }
     if (chosen == nullptr) {
-      return fail(ErrorCode::no_peer_has_it, "no connected peer has version " + *version + " of " + game +
-                                                 ": 'peerctl games' lists what there is");
+      return fail(ErrorCode::unavailable, "no connected peer has version " + *version + " of " + game +
+                                              ": 'peerctl games' lists what there is");
     }
   } else {
     chosen = choose_version(offered, options_.wall_clock());
   }
   if (chosen == nullptr) {
-    return fail(local != nullptr ? ErrorCode::no_peer_has_it : ErrorCode::no_such_game,
+    return fail(local != nullptr ? ErrorCode::unavailable : ErrorCode::not_found,
                 local != nullptr ? game + " is here but not ready, and no connected peer has it"
                                  : "no game " + protocol::printable(game) +
                                        " here or on any connected peer: 'peerctl games' lists what there is");
@@ -164,8 +171,8 @@ Result<api::DownloadInfo> Downloads::start(const api::StartDownload& command) {
   const Result<Choice> choice = choose(command.game, command.version, *from);
   const bool wait = command.wait && *command.wait > runtime::Duration::zero();
   const bool may_wait =
-      wait && (choice || choice.error().code == ErrorCode::no_such_game ||
-               choice.error().code == ErrorCode::no_peer_has_it || choice.error().code == ErrorCode::refused);
+      wait && (choice || choice.error().code == ErrorCode::not_found || choice.error().code == ErrorCode::unavailable ||
+               choice.error().code == ErrorCode::refused);
   if (!choice && !may_wait) return std::unexpected(choice.error());
   if (choice && choice->here) {
     api::DownloadInfo done;
@@ -204,6 +211,7 @@ void Downloads::carry_on(Active& active) const {
   const bool ended_early = past.state == api::DownloadState::failed || past.state == api::DownloadState::peers_gone;
   if (!ended_early || !active.version_known || past.version != active.version) return;
   active.received_before = past.bytes_received;
+  active.progress.bytes_reused = past.bytes_reused;
   active.timed_before = past.bytes_timed;
   active.elapsed_before = std::chrono::duration_cast<runtime::Duration>(std::chrono::duration<double>(past.elapsed_s));
   for (const api::DownloadSource& source : past.sources) active.sources_before[source.id] = source.bytes;

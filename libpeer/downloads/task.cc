@@ -150,7 +150,7 @@ runtime::Task<void> Downloads::run_in_turn(Active& active, Guard& guard, runtime
   }
   if (!active.version_known || !offered(active)) {
     decide(active, api::DownloadEvent::Kind::failed,
-           Error{ErrorCode::no_peer_has_it, "no peer with " + active.game + " appeared in time", 0});
+           Error{ErrorCode::unavailable, "no peer with " + active.game + " appeared in time", 0});
     co_return;
   }
   co_await save(active_.at(active.game), token);
@@ -183,6 +183,7 @@ runtime::Task<void> Downloads::fetch(Active& active, runtime::CancellationToken 
       });
   active.download->keep_own_game(active.automatic);
   active.download->restrict_to(active.from);
+  active.download->count_reused_before(active.progress.bytes_reused);
   active.download->wait_for_sources(active.wait.until(active.began));
   if (!active.trouble) {
     log_.game(active.game)
@@ -210,7 +211,7 @@ runtime::Task<void> Downloads::fetch(Active& active, runtime::CancellationToken 
       decide(active, api::DownloadEvent::Kind::failed, std::move(outcome.error));
       break;
     case transfer::DownloadOutcome::Kind::peers_gone: {
-      Error gone{ErrorCode::peers_gone, "every peer with " + active.game + " went away; what was received is kept", 0};
+      Error gone{ErrorCode::source_lost, "every peer with " + active.game + " went away; what was received is kept", 0};
       log_.game(active.game).warn("download of " + active.game + ": " + gone.message);
       decide(active, api::DownloadEvent::Kind::all_peers_gone, std::move(gone));
       break;
@@ -240,9 +241,9 @@ bool Downloads::offered(const Active& active) const {
   return std::ranges::find(versions, active.version, &api::RemoteVersion::version) != versions.end();
 }
 
-/// For one that does not know its version yet: the default choice of those it may take.
-bool Downloads::choose_remote(Active& active) const {
-  std::vector<api::RemoteVersion> versions = options_.table->versions(active.game, active.from);
+/// Chooses the version of a download that does not know it yet, of those that peers offer and the one installed here.
+bool Downloads::choose_any(Active& active) const {
+  std::vector<api::RemoteVersion> versions = candidates(active.game, active.from);
   std::erase_if(versions, [&](const api::RemoteVersion& each) {
     return active.wanted && !each.version.hex().starts_with(*active.wanted);
   });
@@ -257,7 +258,7 @@ bool Downloads::choose_remote(Active& active) const {
 /// Until somebody offers the game, or the time is over.
 runtime::Task<void> Downloads::wait_for_version(Active& active, runtime::CancellationToken token) {
   for (;;) {
-    if (active.version_known ? offered(active) || installed(active.game, active.version) : choose_remote(active))
+    if (active.version_known ? offered(active) || installed(active.game, active.version) : choose_any(active))
       co_return;
     const runtime::TimePoint now = scope_.executor().now();
     const runtime::Duration left = active.patient ? kLook : active.wait.left(now);

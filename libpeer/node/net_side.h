@@ -23,7 +23,7 @@ std::unique_ptr<api::Network> endpoint_network(runtime::Scope& net, std::unique_
 
 struct NetStats {
   net::DatagramSocket::Stats socket;
-  transfer::Seeder::Stats seeder;
+  transfer::SeederStats seeder;
 };
 
 class NetSide {

@@ -152,7 +152,7 @@ void HoldingsExchange::on_closed(SessionId id) {
 
 void HoldingsExchange::on_holdings(SessionId id, const Session& session, const protocol::Holdings& holdings) {
   PeerEntry* const entry = table_.find(session.peer);
-  if (entry == nullptr || !budgets_[id].take(executor_.now(), kBurst, kPerSecond)) return;
+  if (entry == nullptr || !budgets_[id].try_consume(executor_.now(), kBurst, kPerSecond)) return;
   const auto own = own_.find(holdings.game);
   if (own == own_.end() || own->second.ended || own->second.version != holdings.version ||
       own->second.have.size() != holdings.chunks || entry->library.offers(holdings.game, holdings.version)) {

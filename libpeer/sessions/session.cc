@@ -40,7 +40,7 @@ bool Session::requested_library_recently(runtime::TimePoint now) const {
 }
 
 bool Session::admit_library_request(runtime::TimePoint now) {
-  return library_requests_.take(now, kRequestBurst, kRequestsPerSecond);
+  return library_requests_.try_consume(now, kRequestBurst, kRequestsPerSecond);
 }
 
 }  // namespace peer::sessions

@@ -24,7 +24,7 @@ void RateLimit::set(std::uint64_t rate) {
   refill();
   const std::uint64_t before = rate_.exchange(rate, std::memory_order_relaxed);
   filled_ = executor_.now();
-  // What has passed ahead of time is a time, not a number of bytes.
+  // Bytes passed in advance stand for a waiting time, which the new rate must not change.
   tokens_ = before == 0 ? 0 : tokens_ * static_cast<double>(rate) / static_cast<double>(before);
   rate_changed_.set();
 }

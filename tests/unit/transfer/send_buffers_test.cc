@@ -8,18 +8,18 @@
 using namespace peer;
 
 namespace {
-runtime::Task<void> outlive(net::SharedBytes& kept) {
+runtime::Task<void> keep_buffer(net::SharedBytes& kept) {
   transfer::SendBuffers buffers(transfer::SendBuffers::kBatchBytes);
   const runtime::CancellationToken never;
-  kept = co_await buffers.take(transfer::SendBuffers::kBatchBytes, never);
+  kept = co_await buffers.acquire(transfer::SendBuffers::kBatchBytes, never);
   CHECK(buffers.used() == transfer::SendBuffers::kBatchBytes);
 }
 }  // namespace
 
-TEST_CASE("What was sent may outlive the buffers it came from", "[budget]") {
+TEST_CASE("A buffer may outlive the SendBuffers that it came from", "[budget]") {
   runtime::ManualExecutor executor;
   net::SharedBytes kept;
-  test::run_task(executor, outlive(kept));
+  test::run_task(executor, keep_buffer(kept));
   CHECK(kept->size() == transfer::SendBuffers::kBatchBytes);
   kept.reset();
 }
