@@ -1,4 +1,5 @@
-// AccessCommands: banning and pairing, by what the user calls a peer, with the consequences for its session and dials.
+// AccessCommands: bans and pairs peers by name, address or id, and applies the consequences to their sessions and
+// dials.
 // Loop: control.
 #pragma once
 
@@ -14,15 +15,15 @@ class AccessCommands {
   AccessCommands(AccessLists& access, Sessions& sessions, PeerTable& table, DialTargets& targets,
                  PeerExchange& exchange, Log log);
 
-  /// Ends the peer's session and refuses it from now on. False if that changes nothing: it is banned, or this peer.
+  /// Ends the peer's session and refuses it from now on. False if it is already banned, or is this peer itself.
   bool ban(const PeerId& peer, const std::string& reason, const std::string& name);
-  /// Also finds a peer that is not known, by its whole id. Fails: invalid; unreachable if the id is not known yet.
+  /// Finds a listed peer, or any peer by its whole id. Fails: invalid; unreachable if the id is not known yet.
   Result<PeerId> find_to_ban(const std::string& peer) const;
   /// Lifts the ban and dials the peer. Fails: invalid if no banned peer or several match.
   Result<void> unban(const std::string& peer);
 
-  /// Lets paired mode admit the peer. Also finds a peer that is not known, by its whole id. Fails: invalid; unreachable
-  /// if the id is not known yet.
+  /// Admits a listed peer, or any peer by its whole id, in paired mode. Fails: invalid; unreachable if the id is not
+  /// known yet.
   Result<api::Pairing> pair(const std::string& peer);
   /// In paired mode, also ends the peer's session. Fails: invalid if no paired peer or several match.
   Result<api::Pairing> unpair(const std::string& peer);

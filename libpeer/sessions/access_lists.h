@@ -12,7 +12,7 @@
 namespace peer::sessions {
 
 struct Ban {
-  std::string name;  ///< that the peer had when it was banned
+  std::string name;  ///< the peer's name when it was banned
   std::string reason;
   bool operator==(const Ban&) const = default;
 };
@@ -30,12 +30,12 @@ class AccessLists {
   void add_ban(const PeerId& peer, Ban ban) { bans_.insert_or_assign(peer, std::move(ban)); }
   void remove_ban(const PeerId& peer) { bans_.erase(peer); }
 
-  /// Each with the peer's last known name.
+  /// The paired peers, each with its last known name.
   const std::map<PeerId, std::string>& pairings() const noexcept { return pairings_; }
   bool is_paired(const PeerId& peer) const { return pairings_.contains(peer); }
   void add_pairing(const PeerId& peer, std::string name) { pairings_.insert_or_assign(peer, std::move(name)); }
   void remove_pairing(const PeerId& peer) { pairings_.erase(peer); }
-  /// Paired mode admits this peer and the paired ones; the other modes admit every peer, as far as the lists go.
+  /// False only in paired mode, for a peer that is neither paired nor this peer itself.
   bool admits(const PeerId& peer) const { return !paired_mode() || peer == self_ || is_paired(peer); }
 
   /// Keeps the current name of a paired peer, so that it can be unpaired by that name. True if the name is new.

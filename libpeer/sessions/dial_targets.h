@@ -19,14 +19,14 @@ inline constexpr runtime::Duration kFirstDialDelay = std::chrono::seconds(1);
 struct DialTarget {
   std::string found_by;                       ///< "static" or "mdns"
   std::string address;                        ///< HOST[:PORT] of a static target; the name of one that mDNS found
-  bool configured = false;                    ///< static: also after a restart
+  bool configured = false;                    ///< static: named by the configuration
   std::vector<net::SocketAddress> addresses;  ///< from mDNS
-  std::vector<net::SocketAddress> resolved;   ///< static: the last result of the name look-up
+  std::vector<net::SocketAddress> resolved;   ///< static: the last result of the name lookup
   std::optional<PeerId> id;                   ///< static: of the peer that answered; mDNS: as the record claims
   api::PeerState state = api::PeerState::connecting;
   std::string error;
   bool started = false;        ///< a task dials it
-  bool gone = false;           ///< dropped, or no record names it any more
+  bool gone = false;           ///< dropped, or no record names it
   bool ended = false;          ///< gone, and its task has ended
   std::shared_ptr<Dial> dial;  ///< the one under way
   runtime::Duration delay{};   ///< until the next dial, if this one fails
@@ -45,12 +45,12 @@ struct DroppedTargets {
 
 class DialTargets {
  public:
-  /// `table` finds peers by a target's address from now on.
+  /// Makes `table` find peers by the addresses of static targets.
   DialTargets(const PeerId& self, PeerTable& table);
 
   /// Finds the target or adds it; also finds one that was dropped and has not ended yet.
   std::shared_ptr<DialTarget> add_static(const std::string& address);
-  /// The addresses at which mDNS finds a peer now; none: no record names it any more. Nothing of this is proven.
+  /// The addresses at which mDNS finds a peer now; none if no record names it. None of this is proven.
   void set_found(const PeerId& id, const std::string& name, std::vector<net::SocketAddress> addresses);
   /// Drops what connect() has added: the target with this address, and those that lead to the peer `id`.
   DroppedTargets drop(const std::string& address, std::optional<PeerId> id);

@@ -1,4 +1,4 @@
-// Dialer: dials peers and holds the sessions that come of it.
+// Dialer: dials peers and runs the sessions that result.
 //
 // Dials run in the inbox's scope and not in Discovery's: when Discovery fails and starts again, no peer is lost.
 // Loop: control; the sessions themselves run on the net loop.
@@ -23,15 +23,15 @@
 
 namespace peer::sessions {
 
-/// Limits how many handshakes forged records can cause at a time.
+/// Maximum number of simultaneous handshakes that forged records can cause.
 inline constexpr std::size_t kMaxContacts = 16;
 
-/// One attempt to reach a peer, and the session that comes of it. It may outlive the task that began it.
+/// One attempt to reach a peer, and the session that results. It may outlive the task that began it.
 struct Dial {
   std::uint64_t number = 0;
   std::string found_by;
   runtime::SemaphoreUnits contact;  ///< of a peer that is not in the peer table, until it has a session
-  bool dropped = false;             ///< the peer is no longer to be dialed: a session that comes of this is closed
+  bool dropped = false;             ///< the peer is no longer to be dialed: a session that results is closed
   bool answered = false;            ///< a peer answered
   runtime::TimePoint answered_at{};
   std::optional<Error> verdict;  ///< why the session is not kept

@@ -3,7 +3,8 @@
 //
 // A peer that begins a download says so in every session. Peers that download the same version then tell each other
 // all that they have, and later what is added, at most twice a second. No other peer is told.
-// Loop: control. Limits: a session's messages beyond 64 at once and 8 per second are ignored.
+// Loop: control.
+// Limits: a session's messages beyond 64 at once and 8 per second are ignored.
 #pragma once
 
 #include <functional>
@@ -21,14 +22,14 @@ namespace peer::sessions {
 
 class HoldingsExchange final : public transfer::HoldingsSink {
  public:
-  /// Calls `on_sources_changed` when the chunks that other peers have of an own download have changed.
+  /// Calls `on_sources_changed` when the chunks that other peers have of a download here have changed.
   HoldingsExchange(runtime::Executor& executor, const Sessions& sessions, SessionLinks& links, PeerTable& table,
                    std::function<void()> on_sources_changed);
 
   void holdings_begin(const std::string& game, const Digest& version, const std::vector<bool>& have) override;
   void holdings_grow(const std::string& game, std::uint64_t first, std::uint64_t count) override;
   void holdings_end(const std::string& game) override;
-  /// The games that this peer offers are announced. Peers forget by themselves that it was downloading them.
+  /// Call after `games` were announced: other peers then drop the holdings of a game that is now offered.
   void on_offered(const std::vector<protocol::GameSummary>& games);
 
   /// Tells what has been added, until cancelled.

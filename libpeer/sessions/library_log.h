@@ -13,7 +13,8 @@ namespace peer::sessions {
 
 class LibraryLog {
  public:
-  /// Sets the games that are offered now, sorted by id. If they differ from before, the revision grows. True then.
+  /// Sets the games that are offered now, sorted by id. If they differ from before, the revision grows, and it
+  /// returns true.
   bool set(const std::vector<protocol::GameSummary>& games);
 
   std::uint64_t revision() const noexcept { return revision_; }

@@ -1,5 +1,4 @@
-// LibrarySync: keeps a peer's library known here, and this peer's library known to the others, with as few messages as
-// possible. Pure: a part of Sessions.
+// LibrarySync: exchanges libraries with other peers in as few messages as possible. Pure: a part of Sessions.
 // Loop: control.
 #pragma once
 
@@ -18,8 +17,8 @@ class LibrarySync {
   /// What this peer offers now. Tells every greeted session what has changed. False if nothing has.
   bool set_own(const std::vector<protocol::GameSummary>& games);
 
-  /// Both sides have said Hello: asks for the peer's library unless it is known, and sends the changes of the own one
-  /// since our Hello.
+  /// Both sides have said Hello: requests the peer's library unless it is known, and sends what has changed in this
+  /// peer's library since our Hello.
   void begin(SessionId id, Session& session, PeerEntry& entry, const protocol::Hello& hello, bool restarted,
              runtime::TimePoint now);
   void on_request(SessionId id, Session& session, const protocol::LibraryRequest& request, runtime::TimePoint now);

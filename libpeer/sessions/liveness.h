@@ -26,7 +26,7 @@ class Liveness {
 
   /// How often check() should run.
   runtime::Duration interval() const;
-  /// `is_kept`: the peer stays listed however long it has been gone.
+  /// A peer for which `is_kept` is true is never forgotten.
   void check(const std::function<bool(const PeerId&)>& is_kept, runtime::TimePoint now);
   void ping(SessionId id, Session& session, runtime::TimePoint now);
   /// Pings every connected peer. Returns the peers, each with its session.

@@ -1,8 +1,9 @@
 // PeerExchange: connected peers tell each other which other peers they are connected with, so that one static peer
 // bridges a routed subnet.
 //
-// What another peer tells is a hint: dialed once, and believed only after the handshake.
-// Loop: control. Limits: protocol::kMaxHintsPerSession per session and direction; kMaxHints waiting or being dialed.
+// Such a message is a hint: dialed once, and believed only after the handshake.
+// Loop: control.
+// Limits: protocol::kMaxHintsPerSession per session and direction; kMaxHints waiting or being dialed.
 #pragma once
 
 #include <deque>

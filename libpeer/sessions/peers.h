@@ -3,7 +3,8 @@
 // Sessions decides what is said in the sessions; Peers feeds it the reports of the session streams and carries out its
 // actions. Dialer, TargetDialer, PeerExchange and Reprobe open sessions. Events report every change that others need;
 // a burst of library changes is one event.
-// Loop: control. Cancel: run_inbox() must outlive every session, so that goodbyes are seen through.
+// Loop: control.
+// Cancel: cancel run_inbox() only after every session has ended; it handles the last messages.
 #pragma once
 
 #include <functional>
@@ -57,7 +58,7 @@ class Peers final {
 
   /// Adds a peer of the configuration: dialed as long as the daemon runs.
   void add_configured(const std::string& address) { targets_.add_static(address)->configured = true; }
-  /// The addresses at which mDNS finds a peer now; none: no record names it any more. Nothing of this is proven.
+  /// The addresses at which mDNS finds a peer now; none: no record names it. None of this is proven.
   void set_found(const PeerId& id, const std::string& name, std::vector<net::SocketAddress> addresses) {
     targets_.set_found(id, name, std::move(addresses));
   }
@@ -65,7 +66,7 @@ class Peers final {
   void network_changed(std::vector<std::string> addresses);
   /// What this peer offers.
   void set_library(const std::vector<protocol::GameSummary>& games);
-  /// Revision of the own library, as announced to peers.
+  /// Revision of this peer's library, as announced to peers.
   std::uint64_t revision() const noexcept { return sessions_.revision(); }
 
   /// Dials now; returns the connected peer. Fails as TargetDialer::connect().
@@ -78,14 +79,14 @@ class Peers final {
   Result<PeerId> find_to_ban(const std::string& peer) const { return access_commands_.find_to_ban(peer); }
   Result<void> unban(const std::string& peer);
   const std::map<PeerId, Ban>& banned() const noexcept { return access_.bans(); }
-  /// Adds a ban of the last run, without any consequence.
+  /// Adds a ban of the last run. No session or dial is affected.
   void restore_ban(const PeerId& peer, Ban ban) { access_.add_ban(peer, std::move(ban)); }
   Result<api::Pairing> pair(const std::string& peer) { return access_commands_.pair(peer); }
   Result<api::Pairing> unpair(const std::string& peer);
   /// Dials a paired peer at once, if it is a target. The net loop must have the pairing by now.
   void dial_paired(const PeerId& peer);
   const std::map<PeerId, std::string>& paired() const noexcept { return access_.pairings(); }
-  /// Adds a pairing of the last run, without any consequence.
+  /// Adds a pairing of the last run. No session or dial is affected.
   void restore_pairing(const PeerId& peer, std::string name) { access_.add_pairing(peer, std::move(name)); }
 
   /// Says goodbye to every peer; returns when all sessions are over.

@@ -39,12 +39,12 @@ struct RemoteLibrary {
   /// Applies an update; one in several parts counts when its last part arrives. A gap: the update does not fit what is
   /// known here. Then the known library stays, and the whole library must be requested.
   Applied apply(const protocol::LibraryUpdate& update);
-  /// The peer is no longer connected. Its library is remembered in case that the peer comes back.
+  /// The peer is no longer connected. Its library is remembered in case the peer comes back.
   void forget();
   /// The peer is back with `hello`. Uses the remembered library if `hello` names the same one, or a later revision of
   /// it. False: the changes since `revision` must be requested.
   bool recall(const protocol::Hello& hello, bool restarted);
-  /// Parts of an update that another session began no longer count.
+  /// Drops the parts of an update that an earlier session sent.
   void drop_partial_update() { incoming_.reset(); }
 
  private:

@@ -1,4 +1,4 @@
-// Reprobe: finds the peers whose route has changed after a change of this machine's addresses, and dials them anew.
+// Reprobe: finds the peers whose route has changed after a change of this machine's addresses, and dials them again.
 //
 // Such a peer counts as connected up to the limit of Liveness. If a new session takes the old one's place in time, the
 // peer is not lost.
@@ -40,7 +40,7 @@ class Reprobe {
   std::function<void(const PeerId&)> refresh_addresses_;
   Log log_;
   std::uint64_t network_changes_ = 0;
-  std::set<PeerId> redialed_;  ///< peers that are being dialed anew
+  std::set<PeerId> redialed_;  ///< peers that are being dialed again
 };
 
 }  // namespace peer::sessions

@@ -23,7 +23,7 @@ struct Session {
   runtime::TimePoint opened{};
   bool greeted = false;         ///< the peer's Hello was accepted
   bool closed = false;          ///< closed from this side: nothing more is sent, and only a Goodbye still counts
-  std::uint64_t announced = 0;  ///< revision of the own library that the peer has or is being sent
+  std::uint64_t announced = 0;  ///< revision of this peer's library that the peer has or is being sent
 
   bool inbound() const noexcept { return dial == 0; }
   bool usable() const noexcept { return greeted && !closed; }
@@ -37,7 +37,7 @@ struct Session {
 
   /// The request to send now.
   protocol::LibraryRequest request_library(std::uint64_t since, runtime::TimePoint now);
-  /// Too recently to ask again: the answer to the last request will contain everything.
+  /// The last request is so recent that its answer will contain everything.
   bool requested_library_recently(runtime::TimePoint now) const;
   /// False if the peer requests this peer's library too often.
   bool admit_library_request(runtime::TimePoint now);

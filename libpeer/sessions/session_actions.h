@@ -1,4 +1,4 @@
-// What Sessions wants done. Peers carries out the actions in their order.
+// The actions that Sessions returns. Peers carries them out in their order.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ struct SendMessage {
   protocol::SessionMessage message;
   bool urgent = false;  ///< sent even if too many messages are waiting already
 };
-/// What was sent before still goes out.
+/// Messages sent before still go out.
 struct CloseSession {
   SessionId session;
 };
@@ -25,7 +25,7 @@ struct DialAnswered {
   std::uint64_t dial;
   PeerId peer;
 };
-/// The session that came of a dial is not kept.
+/// The session that resulted from a dial is not kept.
 struct DialRefused {
   std::uint64_t dial;
   Error reason;
@@ -43,7 +43,7 @@ struct ExchangeReceived {
   SessionId session;
   protocol::SessionMessage message;
 };
-/// A peer's library has changed, as the session told.
+/// A library update of the session's peer has been applied.
 struct LibraryReceived {
   SessionId session;
 };

@@ -2,7 +2,8 @@
 // share.
 //
 // Nothing is sent here: send(), close() and the like append actions, and poll() returns them in order.
-// Loop: control. Owns: no resources; the table must outlive it.
+// Loop: control.
+// Owns: no resources; the table must outlive it.
 #pragma once
 
 #include <deque>
@@ -33,7 +34,7 @@ class SessionRegistry {
   /// Does nothing if the session has been closed from this side.
   void send(SessionId id, const Session& session, protocol::SessionMessage message);
   void close(SessionId id);
-  /// Closes the session that came of a dial.
+  /// Closes the session that resulted from a dial.
   void close_dialed(std::uint64_t dial);
   /// Refuses and closes every session with `peer`.
   void refuse(const PeerId& peer, const std::string& reason);

@@ -119,11 +119,6 @@ runtime::Task<void> write_until_end(SessionStream& stream, runtime::Scope& scope
     const std::optional<protocol::SessionMessage> message = co_await stream.outgoing.receive(token);
     if (!message) break;
     const auto frame = encode_frame(*message);
-    if (const char* path = std::getenv("TRACE_DUMP")) {
-      std::ofstream out(path, std::ios::app);
-      out << "F " << scope.executor().now().time_since_epoch().count() << " " << stream.id << " " << scope.name() << " "
-          << protocol::encode(*message) << "\n";
-    }
     auto write = [&stream, frame](runtime::CancellationToken t) { return stream.writer.write(frame, std::move(t)); };
     const auto written = co_await runtime::with_timeout(scope.executor(), kWriteWait, std::move(write), token);
     if (!written || !*written) {

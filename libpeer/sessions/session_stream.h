@@ -3,7 +3,8 @@
 //
 // Either side may have dialed; both ends run the same code. A session ends when its stream ends, when its outgoing
 // channel is closed, or after a Goodbye in either direction.
-// Loop: net. Limits: kMaxUnhandledFrames per session, kMaxUnhandledFramesInAll in all; beyond that a stream is not
+// Loop: net.
+// Limits: kMaxUnhandledFrames per session, kMaxUnhandledFramesInAll in all; beyond that a stream is not
 // read, so flow control holds the peer back.
 #pragma once
 

@@ -1,9 +1,10 @@
 // Sessions: what is said in the sessions with other peers, as a state machine without I/O.
 //
 // Reports, time and randomness go in; actions come out of poll(), in the order in which they are to be carried out. The
-// machine accepts or refuses peers, passes the libraries on (LibrarySync), finds peers that have gone (Liveness), and
+// machine accepts or refuses peers, exchanges libraries (LibrarySync), finds peers that have gone (Liveness), and
 // keeps the peer table current.
-// Loop: control. Owns: no resources; the table and the access lists must outlive it.
+// Loop: control.
+// Owns: no resources; the table and the access lists must outlive it.
 #pragma once
 
 #include <functional>
@@ -81,7 +82,7 @@ class Sessions {
 
   const std::map<SessionId, Session>& all() const noexcept { return registry_.all(); }
   const Session* find(SessionId id) const { return registry_.find(id); }
-  /// Revision of the own library, as announced to peers.
+  /// Revision of this peer's library, as announced to peers.
   std::uint64_t revision() const noexcept { return library_.own().revision(); }
   bool leaving() const noexcept { return registry_.leaving(); }
 

@@ -37,7 +37,7 @@ runtime::Task<Result<PeerId>> TargetDialer::connect(std::string address, runtime
   if (!where) co_return std::unexpected(where.error());
   runtime::Deadline deadline(executor_, kConnectAnswer, token);
   Result<std::vector<net::SocketAddress>> resolved =
-      fail(ErrorCode::unreachable, "the look-up of \"" + where->host + "\" took too long");
+      fail(ErrorCode::unreachable, "resolving \"" + where->host + "\" took too long");
   try {
     resolved = co_await options_.resolver->resolve(where->host, where->port, deadline.token());
   } catch (const runtime::Cancelled&) {

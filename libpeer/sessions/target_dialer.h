@@ -1,8 +1,8 @@
 // TargetDialer: keeps the peers in DialTargets connected. The part of the service Discovery that dials.
 //
-// It dials a target until that is connected, with growing pauses, and again when the session has ended: a static target
-// as long as the daemon runs or until it is dropped, one that mDNS found as long as a record names it.
-// Loop: control.
+// It dials a target until the peer is connected, with growing pauses, and again when the session has ended: a static
+// target as long as the daemon runs or until it is dropped, one that mDNS found as long as a record names it. Loop:
+// control.
 #pragma once
 
 #include <functional>
@@ -30,7 +30,7 @@ class TargetDialer {
   TargetDialer(runtime::Executor& executor, const AccessLists& access, PeerTable& table, Dialer& dialer,
                DialTargets& targets, TargetDialerOptions options);
 
-  /// Dials every target, with a task in `scope` for each, until cancelled. The sessions go on after that.
+  /// Dials every target, with a task in `scope` for each, until cancelled. The sessions outlive the cancellation.
   runtime::Task<void> run(runtime::Scope& scope);
   /// Adds a target and dials it now. Fails: invalid or unreachable, and adds nothing, if the address is not valid or
   /// cannot be resolved; refused, unreachable or cancelled, and keeps dialing, if the peer does not connect.
