@@ -17,6 +17,7 @@
 #include "libpeer/net/endpoint.h"
 #include "libpeer/net/udp_socket.h"
 #include "libpeer/runtime/call_on.h"
+#include "libpeer/runtime/loop_thread.h"
 #include "libpeer/runtime/uv_executor.h"
 
 using namespace peer;

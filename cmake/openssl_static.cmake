@@ -9,6 +9,8 @@ endif()
 target_include_directories(deps_quic SYSTEM INTERFACE ${PEERD_DEPS}/usr/include/${CMAKE_LIBRARY_ARCHITECTURE})
 target_link_libraries(deps_quic INTERFACE ${deps_lib}/libssl.a ${deps_lib}/libcrypto.a PkgConfig::zlib_pc PkgConfig::zstd_pc
   dl Threads::Threads)
+list(APPEND PEERD_PRIVATE_ARCHIVES ${deps_lib}/libssl.a ${deps_lib}/libcrypto.a)
+list(APPEND PEERD_SYSTEM_MODULES zlib libzstd)
 include(CheckSymbolExists)
 check_symbol_exists(__isoc23_strtol "stdlib.h" PEERD_GLIBC_HAS_ISOC23)
 if(NOT PEERD_GLIBC_HAS_ISOC23)

@@ -7,7 +7,10 @@
 #include "libpeer/base/log.h"
 #include "libpeer/runtime/cancellation.h"
 #include "libpeer/runtime/task.h"
-#include "libpeer/runtime/uv_executor.h"
+
+namespace peer::runtime {
+class UvExecutor;
+}
 
 namespace peer::discovery {
 

@@ -67,8 +67,8 @@ Result<api::DownloadInfo> Downloads::start(const api::StartDownload& command) {
   const Result<VersionChoice> choice = chooser_.choose(command.game, command.version, *from);
   const bool wait = command.wait && *command.wait > runtime::Duration::zero();
   const bool may_wait =
-      wait && (choice || choice.error().code == ErrorCode::no_such_game ||
-               choice.error().code == ErrorCode::no_peer_has_it || choice.error().code == ErrorCode::refused);
+      wait && (choice || choice.error().code == ErrorCode::not_found || choice.error().code == ErrorCode::unavailable ||
+               choice.error().code == ErrorCode::refused);
   if (!choice && !may_wait) return std::unexpected(choice.error());
   if (choice && choice->installed) {
     api::DownloadInfo done;

@@ -19,7 +19,7 @@ runtime::Task<Result<std::shared_ptr<const protocol::ManifestDocument>>> manifes
                                                                                      std::string game, Digest version,
                                                                                      std::set<PeerId> from,
                                                                                      runtime::CancellationToken token) {
-  Error last{ErrorCode::no_peer_has_it, "no peer has " + game, 0};
+  Error last{ErrorCode::unavailable, "no peer has " + game, 0};
   for (const transfer::SourcePeer& source : options.table->sources(game, version)) {
     if (!from.empty() && !from.contains(source.id)) continue;
     transfer::ManifestJob job;

@@ -58,19 +58,18 @@ Result<DownloadTable::EntryPtr> DownloadTable::under_way(const std::string& game
   const std::string name = "\"" + protocol::printable(game) + "\"";
   const PastDownload* ended = past(game);
   if (ended == nullptr) {
-    return fail(ErrorCode::no_such_game, "no download of " + name + " is under way: 'peerctl downloads' lists them");
+    return fail(ErrorCode::not_found, "no download of " + name + " is under way: 'peerctl downloads' lists them");
   }
   switch (ended->state) {
     case api::DownloadState::finished:
-      return fail(ErrorCode::no_such_game, "the download of " + name + " has finished already");
+      return fail(ErrorCode::not_found, "the download of " + name + " has finished already");
     case api::DownloadState::cancelled:
-      return fail(
-          ErrorCode::no_such_game,
-          "the download of " + name + " was cancelled and its data deleted: 'peerctl download' starts it again");
+      return fail(ErrorCode::not_found, "the download of " + name +
+                                            " was cancelled and its data deleted: 'peerctl download' starts it again");
     default:
-      return fail(ErrorCode::no_such_game, "the download of " + name +
-                                               " has ended, and its data is kept: 'peerctl resume' continues it, "
-                                               "'peerctl cancel' deletes it");
+      return fail(ErrorCode::not_found, "the download of " + name +
+                                            " has ended, and its data is kept: 'peerctl resume' continues it, "
+                                            "'peerctl cancel' deletes it");
   }
 }
 

@@ -144,7 +144,7 @@ runtime::Task<void> DownloadTask::run_attempt(runtime::CancellationToken token) 
   }
   if (!request.version_known || !services_.chooser.offered(game(), request.version, request.from)) {
     entry_->decide(api::DownloadEvent::Kind::failed,
-                   Error{ErrorCode::no_peer_has_it, "no peer with " + game() + " appeared in time", 0});
+                   Error{ErrorCode::unavailable, "no peer with " + game() + " appeared in time", 0});
     co_return;
   }
   co_await services_.records.save(entry_, token);
@@ -197,7 +197,7 @@ runtime::Task<void> DownloadTask::fetch(runtime::CancellationToken token) {
       if (!note_trouble(*outcome.error)) fail_transfer(std::move(*outcome.error));
       break;
     case transfer::DownloadOutcome::Kind::peers_gone: {
-      Error gone{ErrorCode::peers_gone, "all peers with " + game() + " are gone; what was received is kept", 0};
+      Error gone{ErrorCode::source_lost, "all peers with " + game() + " are gone; what was received is kept", 0};
       log().warn("download of " + game() + ": " + gone.message);
       entry_->decide(api::DownloadEvent::Kind::all_peers_gone, std::move(gone));
       break;

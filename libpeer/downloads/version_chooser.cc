@@ -38,7 +38,7 @@ Result<std::set<PeerId>> VersionChooser::resolve(const std::vector<std::string>&
     const Result<PeerId> peer = options_.table->resolve(name);
     // What an unknown peer has is unknown too.
     if (!peer && peer.error().code == ErrorCode::unreachable) {
-      return fail(ErrorCode::no_peer_has_it, peer.error().message);
+      return fail(ErrorCode::unavailable, peer.error().message);
     }
     if (!peer) return std::unexpected(peer.error());
     peers.insert(*peer);
@@ -95,16 +95,16 @@ Result<VersionChoice> VersionChooser::choose(const std::string& game, const std:
     return fail(ErrorCode::invalid, "version " + *prefix + " is not unique: give more digits");
   }
   if (prefix && matching == 0) {
-    return fail(ErrorCode::no_peer_has_it,
+    return fail(ErrorCode::unavailable,
                 "no connected peer has version " + *prefix + " of " + game + ": 'peerctl games' lists what there is");
   }
   if (const auto choice = choose_any(game, prefix, from)) return *choice;
   const auto snapshot = options_.library->snapshot();
   if (snapshot->find(game) != nullptr) {
-    return fail(ErrorCode::no_peer_has_it, game + " is here but not ready, and no connected peer has it");
+    return fail(ErrorCode::unavailable, game + " is here but not ready, and no connected peer has it");
   }
-  return fail(ErrorCode::no_such_game, "no game " + protocol::printable(game) +
-                                           " here or on any connected peer: 'peerctl games' lists what there is");
+  return fail(ErrorCode::not_found, "no game " + protocol::printable(game) +
+                                        " here or on any connected peer: 'peerctl games' lists what there is");
 }
 
 std::optional<VersionChoice> VersionChooser::choose_any(const std::string& game,

@@ -12,9 +12,9 @@ namespace {
 using Ancestry = std::vector<store::DirectoryId>;
 
 constexpr std::array<const char*, 5> kSystem{"/proc", "/sys", "/dev", "/etc", "/run"};
-constexpr const char* kMedia = "/run/media";  // where desktops mount removable disks
+constexpr const char* kMedia = "/run/media";  // desktops mount removable disks here
 
-/// Nothing if there is no such directory.
+/// Nothing if the directory does not exist.
 std::optional<Ancestry> ancestry_of(store::Disk& disk, const std::string& path) {
   const auto directory = disk.open(path, false, false);
   if (!directory) return std::nullopt;
@@ -28,24 +28,25 @@ bool holds(const Ancestry& ancestry, const store::DirectoryId& id) {
 }
 
 std::unexpected<Error> refuse(const std::string& why) {
-  return fail(ErrorCode::refused, why + ": it is not shared; move the game elsewhere, or remove the link");
+  return fail(ErrorCode::refused, why + ", so it is not shared: move the game elsewhere, or remove the link");
 }
 
 }  // namespace
 
 Result<void> Bounds::check(store::Directory& game, const std::string& root, bool link) const {
-  const auto own = game.ancestry();
-  if (!own) return std::unexpected(own.error());
-  const store::DirectoryId& self = own->front();
-  if (link && own->size() == 1) return refuse("leads to the top of the file system");
+  const auto ancestry = game.ancestry();
+  if (!ancestry) return std::unexpected(ancestry.error());
+  const store::DirectoryId& self = ancestry->front();
+  if (link && ancestry->size() == 1) return refuse("leads to the top of the file system");
   const std::string verb = link ? "leads" : "belongs";
-  // A root may itself lie below the state directory: then the games in it are no part of what is protected there.
+  // If the root itself is below the state directory, its games are not protected.
   const auto above = link ? std::nullopt : ancestry_of(disk_, root);
   for (const std::string& tree : trees_) {
     const auto other = ancestry_of(disk_, tree);
     if (!other) continue;
     const bool holds_root = above && holds(*above, other->front());
-    if (!holds_root && holds(*own, other->front())) return refuse(verb + " to " + tree + ", which is peerd's own");
+    if (!holds_root && holds(*ancestry, other->front()))
+      return refuse(verb + " to " + tree + ", which peerd uses for itself");
     if (holds(*other, self)) return refuse((link ? "leads to a directory that holds " : "holds ") + tree);
   }
   for (const std::string& file : files_) {
@@ -58,16 +59,16 @@ Result<void> Bounds::check(store::Directory& game, const std::string& root, bool
     const auto other = ancestry_of(disk_, each);
     if (!other) continue;
     if (holds(*other, self)) return refuse("leads to a directory that holds the library root " + each);
-    if (each != root && holds(*own, other->front())) return refuse("leads into the library root " + each);
+    if (each != root && holds(*ancestry, other->front())) return refuse("leads into the library root " + each);
     const auto peerd = ancestry_of(disk_, each + "/.peerd");
-    if (peerd && holds(*own, peerd->front())) return refuse("leads into " + each + "/.peerd");
+    if (peerd && holds(*ancestry, peerd->front())) return refuse("leads into " + each + "/.peerd");
   }
   const auto media = ancestry_of(disk_, kMedia);
-  const bool in_media = media && self != media->front() && holds(*own, media->front());
+  const bool in_media = media && self != media->front() && holds(*ancestry, media->front());
   for (const char* system : kSystem) {
     const auto other = ancestry_of(disk_, system);
-    if (other && !in_media && holds(*own, other->front())) {
-      return refuse("leads to " + std::string(system) + ", which is the system's");
+    if (other && !in_media && holds(*ancestry, other->front())) {
+      return refuse("leads to " + std::string(system) + ", a system directory");
     }
   }
   return {};

@@ -149,10 +149,8 @@ runtime::Task<void> Core::serve(RequestHandler handler, runtime::CancellationTok
   std::map<std::uint64_t, std::shared_ptr<Connection>> all = connections_;
   std::erase_if(all, [](const auto& entry) { return !entry.second->is_server(); });
   for (const auto& [serial, connection] : all) connection->stop_serving();
-  while (serving->active > 0) {
-    serving->idle.reset();
-    co_await serving->idle.wait(never);
-  }
+  const auto idle = [&serving] { return serving->active == 0; };
+  co_await serving->idle.wait_until(idle, never);
   // The last answers go out, then the connections close; a dead network does not hold this up for long.
   for (const auto& [serial, connection] : all) connection->close_when_idle();
   runtime::Deadline deadline(executor(), limits::kDrain, never);

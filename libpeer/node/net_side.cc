@@ -68,7 +68,7 @@ runtime::Task<void> NetSide::handle(sessions::SessionContext sessions, net::Serv
   if (!route) {
     co_await seeder_.refuse(stream, route.error(), token);
   } else if (std::holds_alternative<protocol::ProofRoute>(*route)) {
-    if (gate_.take_proof(stream)) co_return;
+    if (gate_.serve_proof(stream)) co_return;
     Error error(ErrorCode::refused, "this peer is of no party", 0);
     co_await seeder_.forbid(stream, std::move(error), token);
   } else if (std::holds_alternative<protocol::SessionRoute>(*route)) {
@@ -90,10 +90,10 @@ runtime::Task<void> NetSide::turn_away(const sessions::SessionContext& sessions,
     return head.method == "POST" && head.path == protocol::format_route(route);
   };
   const bool proof = is(protocol::ProofRoute{});
-  if (proof && gate_.take_proof(stream)) co_return;
+  if (proof && gate_.serve_proof(stream)) co_return;
   if (stream.peer() && (proof || is(protocol::SessionRoute{}))) {
     // When the control loop is behind, or they are many, it can do without.
-    if (denials_.take(executor_.now(), kDenials, kDenialsASecond))
+    if (denials_.try_consume(executor_.now(), kDenials, kDenialsASecond))
       static_cast<void>(sessions.reports.try_send(sessions::SessionDenied{0, *stream.peer(), stream.remote_address()}));
   }
   Error error(ErrorCode::refused, "this peer deals only with those it knows", 0);

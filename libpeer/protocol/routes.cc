@@ -117,7 +117,7 @@ Result<Route> file_route(std::string game, std::string_view encoded) {
   return route;
 }
 
-std::unexpected<Error> unknown() { return fail(ErrorCode::no_such_game, "there is nothing at this path"); }
+std::unexpected<Error> unknown() { return fail(ErrorCode::not_found, "there is nothing at this path"); }
 
 // What the path names, whatever the method.
 Result<Route> parse_path(std::string_view path, std::string_view query_text) {

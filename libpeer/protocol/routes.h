@@ -33,7 +33,7 @@ struct ChunksRoute {  ///< GET /v1/games/{id}/chunks?version=HEX&first=N&count=N
 };
 using Route = std::variant<PeerRoute, LibraryRoute, SessionRoute, ProofRoute, ManifestRoute, FileRoute, ChunksRoute>;
 
-/// Percent-decodes and checks each part. Fails: no_such_game for an unknown path (404), invalid for a bad one (400),
+/// Percent-decodes and checks each part. Fails: not_found for an unknown path (404), invalid for a bad one (400),
 /// refused for a known path with another method (405).
 Result<Route> parse_route(std::string_view method, std::string_view path);
 /// The path with query, percent-encoded.

@@ -41,7 +41,7 @@ runtime::Task<Result<void>> ContentSender::read_batch(GameBytes& bytes, std::spa
 }
 
 int ContentSender::note_failure(const GameBytes& bytes, const Error& error) {
-  if (error.code != ErrorCode::no_such_game) {
+  if (error.code != ErrorCode::not_found) {
     log_.game(bytes.game).warn("cannot send " + bytes.game + ": " + error.message);
   }
   if (error.code != ErrorCode::invalid) return status_of(error);

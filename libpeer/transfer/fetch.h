@@ -128,7 +128,7 @@ struct ManifestJob {
   ManifestJob() = default;
 };
 
-/// Connects, fetches the manifest and checks it against the version. Fails: unreachable, refused, no_peer_has_it,
+/// Connects, fetches the manifest and checks it against the version. Fails: unreachable, refused, unavailable,
 /// invalid.
 runtime::Task<Result<std::shared_ptr<const protocol::ManifestDocument>>> fetch_manifest(
     ManifestJob job, runtime::CancellationToken token);

@@ -25,7 +25,7 @@ runtime::Task<Result<std::shared_ptr<const protocol::ManifestDocument>>> fetch_m
   const auto response = co_await stream->response(token);
   if (!response) co_return std::unexpected(response.error());
   if (response->status != 200) {
-    const ErrorCode code = response->status >= 500 ? ErrorCode::unreachable : ErrorCode::no_peer_has_it;
+    const ErrorCode code = response->status >= 500 ? ErrorCode::unreachable : ErrorCode::unavailable;
     co_return fail(
         code, job.peer.name + " answered " + std::to_string(response->status) + " for the manifest of " + job.game);
   }

@@ -39,7 +39,7 @@ class PartialGames {
   std::map<std::string, std::shared_ptr<PartialGame>> games_;
 };
 
-/// Reads staged files. Fails: no_such_game after the download has ended; disk_error.
+/// Reads staged files. Fails: not_found after the download has ended; disk_error.
 class StagedReader final : public library::ContentReader {
  public:
   explicit StagedReader(std::shared_ptr<const PartialGame> game) : game_(std::move(game)) {}

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "libpeer/protocol/error_words.h"
 #include "libpeer/protocol/path.h"
 
 namespace peer::transfer {
@@ -23,7 +24,7 @@ std::string_view request_field(const net::RequestHead& head, std::string_view na
 
 int status_of(const Error& error) {
   switch (error.code) {
-    case ErrorCode::no_such_game: return 404;
+    case ErrorCode::not_found: return 404;
     case ErrorCode::invalid: return 400;
     case ErrorCode::refused: return 405;
     case ErrorCode::busy: return 503;
@@ -32,12 +33,12 @@ int status_of(const Error& error) {
 }
 
 Error not_offered(const std::string& game) {
-  return {ErrorCode::no_such_game, "this peer does not offer a game \"" + game + "\"", 0};
+  return {ErrorCode::not_found, "this peer does not offer a game \"" + game + "\"", 0};
 }
 
 net::SharedBytes error_body(const Error& error) {
   std::string text = R"({"error":{"code":")";
-  text += to_string(error.code);
+  text += protocol::error_word(error.code);
   text += R"(","message":")";
   for (const char c : protocol::printable(error.message)) {
     if (c == '"' || c == '\\') text += '\\';

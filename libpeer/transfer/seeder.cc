@@ -47,7 +47,7 @@ Seeder::SpanContent Seeder::find_span(const protocol::ChunksRoute& route) {
 runtime::Task<void> Seeder::serve(net::ServerStream& stream, protocol::Route route, runtime::CancellationToken token) {
   ++requests_;
   if (std::holds_alternative<protocol::SessionRoute>(route)) {
-    Error error(ErrorCode::no_such_game, "sessions are not served by this handler", 0);
+    Error error(ErrorCode::not_found, "sessions are not served by this handler", 0);
     co_await send_error(stream, 404, std::move(error), token);
   } else if (stream.request().method != "GET" && stream.request().method != "HEAD") {
     Error error(ErrorCode::refused, "this path accepts only GET and HEAD", 0);
@@ -110,12 +110,12 @@ runtime::Task<void> Seeder::send_file(net::ServerStream& stream, protocol::FileR
   const protocol::Manifest& manifest = game->offered->document->manifest;
   const std::optional<std::size_t> file = manifest.file_at(route.path);
   if (!file) {
-    Error error(ErrorCode::no_such_game, "\"" + route.game + "\" has no file \"" + route.path + "\"", 0);
+    Error error(ErrorCode::not_found, "\"" + route.game + "\" has no file \"" + route.path + "\"", 0);
     co_await send_error(stream, 404, std::move(error), token);
     co_return;
   }
   if (!game->offered->holds_file(*file)) {
-    Error error(ErrorCode::no_such_game, "\"" + route.path + "\" has changed since it was installed", 0);
+    Error error(ErrorCode::not_found, "\"" + route.path + "\" has changed since it was installed", 0);
     co_await send_error(stream, 410, std::move(error), token);
     co_return;
   }
@@ -168,7 +168,7 @@ runtime::Task<void> Seeder::send_chunks(net::ServerStream& stream, protocol::Chu
     co_return;
   }
   if (!content.reader) {
-    Error error(ErrorCode::no_such_game, "this peer does not have the requested chunks of \"" + route.game + "\"", 0);
+    Error error(ErrorCode::not_found, "this peer does not have the requested chunks of \"" + route.game + "\"", 0);
     const int status = content.staged ? 404 : 410;
     co_await send_error(stream, status, std::move(error), token);
     co_return;

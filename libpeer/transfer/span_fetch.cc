@@ -40,7 +40,7 @@ SpanFailed SpanFetch::failed(Blame blame, Error error) const {
 
 SpanFailed SpanFetch::failed_status(int status) const {
   const bool gone = status == 404 || status == 410 || status == 403;
-  const ErrorCode code = gone ? ErrorCode::no_peer_has_it : ErrorCode::unreachable;
+  const ErrorCode code = gone ? ErrorCode::unavailable : ErrorCode::unreachable;
   Blame blame = gone ? Blame::missing : Blame::network;
   if (status == 410) blame = Blame::hole;
   return failed(

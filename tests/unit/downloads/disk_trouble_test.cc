@@ -19,7 +19,7 @@ TEST_CASE("A full or failing disk may recover; a name or file system that does n
   CHECK(DiskTrouble::may_pass(disk_error(EROFS)));
   CHECK_FALSE(DiskTrouble::may_pass(disk_error(ENAMETOOLONG)));
   CHECK_FALSE(DiskTrouble::may_pass(disk_error(EFBIG)));
-  CHECK_FALSE(DiskTrouble::may_pass(Error{ErrorCode::peers_gone, "gone", 0}));
+  CHECK_FALSE(DiskTrouble::may_pass(Error{ErrorCode::source_lost, "gone", 0}));
 }
 
 TEST_CASE("The pauses between attempts double up to 30 s, and start again after a minute without trouble") {

@@ -69,7 +69,7 @@ TEST_CASE("unknown paths, other methods") {
        {"", "/", "*", "/v1", "/v1/", "/v1/peer/", "/v2/peer", "/v1/games", "/v1/games/", "/v1/games/x", "/v1/games/x/",
         "/v1/games/x/manifests", "/v1/games/x/files", "//v1/peer", "/v1/%70eer"}) {
     CAPTURE(path);
-    CHECK(error("GET", path) == ErrorCode::no_such_game);
+    CHECK(error("GET", path) == ErrorCode::not_found);
   }
   CHECK(error("POST", "/v1/peer") == ErrorCode::refused);
   CHECK(error("GET", "/v1/session") == ErrorCode::refused);
