@@ -40,7 +40,7 @@ runtime::Task<Result<api::DownloadInfo>> Downloads::resume(std::string game, run
     if (!revived) co_return std::unexpected(revived.error());
     if ((*revived)->request.repair) {  // only verify can tell whether the game is still damaged
       co_return fail(ErrorCode::not_found, "the repair of \"" + protocol::printable(game) +
-                                                  "\" has ended: 'peerctl verify --repair' starts it again");
+                                               "\" has ended: 'peerctl verify --repair' starts it again");
     }
     table_.remove_past(game);
     automatic_.undismiss(game);
@@ -84,7 +84,7 @@ runtime::Task<Result<bool>> Downloads::cancel(std::string game, runtime::Cancell
     if (!revived) co_return std::unexpected(revived.error());
     if (!(*revived)->request.version_known) {
       co_return fail(ErrorCode::not_found, "the download of \"" + protocol::printable(game) +
-                                                  "\" has ended and received nothing, so there is nothing to cancel");
+                                               "\" has ended and received nothing, so there is nothing to cancel");
     }
     enter(*revived);
   }
@@ -111,7 +111,7 @@ runtime::Task<Result<bool>> Downloads::repair(std::string game, Digest version, 
   request.repair = true;
   if (!chooser_.offered(game, version, {})) {
     co_return fail(ErrorCode::unavailable, "no connected peer has version " + version.brief() + " of " + game +
-                                                  ", so it cannot be repaired now");
+                                               ", so it cannot be repaired now");
   }
   table_.remove_past(game);
   enter(entry);

@@ -64,13 +64,12 @@ Result<DownloadTable::EntryPtr> DownloadTable::under_way(const std::string& game
     case api::DownloadState::finished:
       return fail(ErrorCode::not_found, "the download of " + name + " has finished already");
     case api::DownloadState::cancelled:
-      return fail(
-          ErrorCode::not_found,
-          "the download of " + name + " was cancelled and its data deleted: 'peerctl download' starts it again");
+      return fail(ErrorCode::not_found, "the download of " + name +
+                                            " was cancelled and its data deleted: 'peerctl download' starts it again");
     default:
       return fail(ErrorCode::not_found, "the download of " + name +
-                                               " has ended, and its data is kept: 'peerctl resume' continues it, "
-                                               "'peerctl cancel' deletes it");
+                                            " has ended, and its data is kept: 'peerctl resume' continues it, "
+                                            "'peerctl cancel' deletes it");
   }
 }
 

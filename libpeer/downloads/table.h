@@ -36,7 +36,7 @@ class DownloadTable {
   /// Removes a download.
   void remove(const std::string& game) { active_.erase(game); }
 
-  /// Fails: no_such_game, with what became of the game's last download.
+  /// Fails: not_found, with what became of the game's last download.
   Result<EntryPtr> under_way(const std::string& game) const;
   /// A new entry for a download that failed or lost its peers: the same version, peers and figures. Fails: as
   /// under_way().

@@ -104,7 +104,7 @@ Result<VersionChoice> VersionChooser::choose(const std::string& game, const std:
     return fail(ErrorCode::unavailable, game + " is here but not ready, and no connected peer has it");
   }
   return fail(ErrorCode::not_found, "no game " + protocol::printable(game) +
-                                           " here or on any connected peer: 'peerctl games' lists what there is");
+                                        " here or on any connected peer: 'peerctl games' lists what there is");
 }
 
 std::optional<VersionChoice> VersionChooser::choose_any(const std::string& game,

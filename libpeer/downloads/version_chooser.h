@@ -27,10 +27,10 @@ class VersionChooser {
   /// `options` must outlive it.
   explicit VersionChooser(const DownloadsOptions& options) : options_(options) {}
 
-  /// The peers of these names. Fails: no_peer_has_it for an unknown peer; invalid for an ambiguous name.
+  /// The peers of these names. Fails: unavailable for an unknown peer; invalid for an ambiguous name.
   Result<std::set<PeerId>> resolve(const std::vector<std::string>& names) const;
   /// The version with this prefix, or the default version; only from these peers, if any are given. Fails:
-  /// no_such_game, no_peer_has_it, refused, invalid for an ambiguous prefix.
+  /// not_found, unavailable, refused, invalid for an ambiguous prefix.
   Result<VersionChoice> choose(const std::string& game, const std::optional<std::string>& prefix,
                                const std::set<PeerId>& from) const;
   /// The default version among those with this prefix; nothing if there is none.
