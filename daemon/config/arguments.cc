@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
@@ -109,6 +111,16 @@ Result<Config> merge(Config config, const Arguments& arguments) {
   if (!arguments.interfaces.empty()) config.interfaces = arguments.interfaces;
   if (arguments.no_mdns) config.mdns = false;
   return config;
+}
+
+Result<Config> effective_config(const std::string& file, const Arguments& arguments) {
+  Config config;
+  if (arguments.config_file || ::access(file.c_str(), F_OK) == 0) {
+    auto loaded = load_config(file);
+    if (!loaded) return loaded;
+    config = std::move(*loaded);
+  }
+  return merge(std::move(config), arguments);
 }
 
 }  // namespace peer::daemon

@@ -94,6 +94,9 @@ Result<Arguments> parse_arguments(int argc, const char* const* argv, const std::
 /// The flags over the file; a list that is given as flags replaces the file's.
 Result<Config> merge(Config config, const Arguments& arguments);
 
+/// The file and the flags together, not yet checked as a whole. Without --config the file may be missing.
+Result<Config> effective_config(const std::string& file, const Arguments& arguments);
+
 /// The environment's values that decide default places; empty ones count as unset.
 struct Places {
   std::string state_directory, runtime_directory;                      ///< systemd's

@@ -261,6 +261,12 @@ std::string_view section_of(const Key& key) {
   return dot == std::string_view::npos ? std::string_view() : key.name.substr(0, dot);
 }
 
+std::string comma_list(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
 std::string example_config() {
   std::string out = comment(
       "The configuration of peerd, in TOML: every key with its default, commented out. A time is a number with ms, s, "

@@ -39,6 +39,9 @@ const Key* find_key(std::string_view name);
 /// "library" of "library.settle"; empty for a key at the top.
 std::string_view section_of(const Key& key);
 
+/// The names, separated by commas.
+std::string comma_list(const std::vector<std::string>& names);
+
 /// A configuration file with every key, commented out, with its default.
 std::string example_config();
 

@@ -275,9 +275,9 @@ struct Shutdown {
   static constexpr bool kRepeatable = false;
 };
 
-#if PEERD_TEST_HOOKS
 enum class ServiceFault { throws, hangs, ends };
-/// Makes a service fail. A service that hangs ignores its cancellation.
+/// Makes a service fail, through PeerEnvironment::test_hooks. A service that hangs ignores its cancellation. Fails:
+/// invalid without test hooks.
 struct FailService {
   using Reply = bool;
   static constexpr std::string_view kMethod = "debug.fail";
@@ -285,7 +285,6 @@ struct FailService {
   std::string service;  ///< as in ServiceStatus
   ServiceFault how = ServiceFault::throws;
 };
-#endif
 
 /// A command with the function that receives its answer: called once, on the control loop; with `cancelled` if the peer
 /// stops first.
@@ -300,10 +299,7 @@ using Command =
                  Request<DisconnectPeer>, Request<StartDownload>, Request<ListDownloads>, Request<PauseDownload>,
                  Request<ResumeDownload>, Request<CancelDownload>, Request<MoveDownload>, Request<RemoveGame>,
                  Request<GetLimits>, Request<SetLimits>, Request<Reconfigure>, Request<BanPeer>, Request<UnbanPeer>,
-                 Request<PairPeer>, Request<UnpairPeer>, Request<VerifyGame>,
-#if PEERD_TEST_HOOKS
-                 Request<FailService>,
-#endif
-                 Request<Rescan>, Request<Diagnose>, Request<GetMetrics>, Request<ListTasks>, Request<Shutdown>>;
+                 Request<PairPeer>, Request<UnpairPeer>, Request<VerifyGame>, Request<Rescan>, Request<Diagnose>,
+                 Request<GetMetrics>, Request<ListTasks>, Request<Shutdown>, Request<FailService>>;
 
 }  // namespace peer::api

@@ -14,7 +14,7 @@ class Network {
   /// The outermost task: ends when cancelled, after everything is closed. Fails: throws when the network breaks.
   virtual runtime::Task<void> run(runtime::CancellationToken token) = 0;
   /// All zero where there is no socket.
-  virtual net::DatagramSocket::Stats socket_stats() const { return {}; }
+  virtual net::SocketStats socket_stats() const { return {}; }
 };
 
 }  // namespace peer::api

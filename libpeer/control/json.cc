@@ -4,6 +4,8 @@
 #include <cstdio>
 #include <ctime>
 
+#include "libpeer/protocol/error_words.h"
+
 namespace peer::control {
 namespace {
 
@@ -78,7 +80,7 @@ Json download_json(const api::DownloadInfo& download) {
     json["rate"] = std::round(download.plan->rate);
   }
   if (download.error) {
-    json["error"] = {{"code", to_string(download.error->code)}, {"message", download.error->message}};
+    json["error"] = {{"code", protocol::error_word(download.error->code)}, {"message", download.error->message}};
   }
   return json;
 }

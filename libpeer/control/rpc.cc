@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "libpeer/base/json_depth.h"
+#include "libpeer/protocol/error_words.h"
 
 namespace peer::control {
 namespace {
@@ -74,7 +75,8 @@ Json make_answer(const Json& id, const RpcResult& result) {
     answer["result"] = *result;
   } else {
     const RpcError& error = result.error();
-    answer["error"] = {{"code", error.code}, {"message", error.message}, {"data", {{"code", to_string(error.word)}}}};
+    answer["error"] = {
+        {"code", error.code}, {"message", error.message}, {"data", {{"code", protocol::error_word(error.word)}}}};
     if (error.stopping) answer["error"]["data"]["stopping"] = true;
   }
   return answer;

@@ -60,8 +60,7 @@ void Downloads::begin_automatic(const std::string& game) {
 runtime::Task<void> Downloads::keep_up_to_date(runtime::CancellationToken token) {
   for (;;) {
     const runtime::Duration wait = retry_at_.empty() ? runtime::Duration(1h) : kRetry;
-    auto due = [this](runtime::CancellationToken limited) { return automatic_due_.wait(std::move(limited)); };
-    co_await runtime::with_timeout(scope_.executor(), wait, std::move(due), token);
+    co_await automatic_due_.wait_for(scope_.executor(), wait, token);
     co_await runtime::sleep_for(scope_.executor(), kGather, token);
     automatic_due_.reset();
     if (stopping_) continue;

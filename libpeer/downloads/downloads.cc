@@ -96,7 +96,7 @@ Result<std::set<PeerId>> Downloads::resolve(const std::vector<std::string>& name
     const Result<PeerId> peer = options_.table->resolve(name);
     // Of one that is not known yet nobody can tell what it has.
     if (!peer && peer.error().code == ErrorCode::unreachable) {
-      return fail(ErrorCode::no_peer_has_it, peer.error().message);
+      return fail(ErrorCode::unavailable, peer.error().message);
     }
     if (!peer) return std::unexpected(peer.error());
     peers.insert(*peer);
@@ -142,14 +142,14 @@ Result<Downloads::Choice> Downloads::choose(const std::string& game, const std::
       chosen = &each;
     }
     if (chosen == nullptr) {
-      return fail(ErrorCode::no_peer_has_it, "no connected peer has version " + *version + " of " + game +
-                                                 ": 'peerctl games' lists what there is");
+      return fail(ErrorCode::unavailable, "no connected peer has version " + *version + " of " + game +
+                                              ": 'peerctl games' lists what there is");
     }
   } else {
     chosen = choose_version(offered, options_.wall_clock());
   }
   if (chosen == nullptr) {
-    return fail(local != nullptr ? ErrorCode::no_peer_has_it : ErrorCode::no_such_game,
+    return fail(local != nullptr ? ErrorCode::unavailable : ErrorCode::not_found,
                 local != nullptr ? game + " is here but not ready, and no connected peer has it"
                                  : "no game " + protocol::printable(game) +
                                        " here or on any connected peer: 'peerctl games' lists what there is");
@@ -171,8 +171,8 @@ Result<api::DownloadInfo> Downloads::start(const api::StartDownload& command) {
   const Result<Choice> choice = choose(command.game, command.version, *from);
   const bool wait = command.wait && *command.wait > runtime::Duration::zero();
   const bool may_wait =
-      wait && (choice || choice.error().code == ErrorCode::no_such_game ||
-               choice.error().code == ErrorCode::no_peer_has_it || choice.error().code == ErrorCode::refused);
+      wait && (choice || choice.error().code == ErrorCode::not_found || choice.error().code == ErrorCode::unavailable ||
+               choice.error().code == ErrorCode::refused);
   if (!choice && !may_wait) return std::unexpected(choice.error());
   if (choice && choice->here) {
     api::DownloadInfo done;

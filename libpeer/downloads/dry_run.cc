@@ -31,7 +31,7 @@ double Downloads::expected_rate() const {
 
 runtime::Task<Result<std::shared_ptr<const protocol::ManifestDocument>>> Downloads::manifest_of(
     std::string game, Digest version, std::set<PeerId> from, runtime::CancellationToken token) {
-  Error last{ErrorCode::no_peer_has_it, "no peer has " + game, 0};
+  Error last{ErrorCode::unavailable, "no peer has " + game, 0};
   for (const transfer::SourcePeer& source : options_.table->sources(game, version)) {
     if (!from.empty() && !from.contains(source.id)) continue;
     transfer::ManifestJob job;

@@ -64,19 +64,19 @@ Result<std::shared_ptr<Downloads::Active>> Downloads::under_way(const std::strin
   const std::string name = "\"" + protocol::printable(game) + "\"";
   const auto past = past_.find(game);
   if (past == past_.end()) {
-    return fail(ErrorCode::no_such_game, "no download of " + name + " is under way: 'peerctl downloads' lists them");
+    return fail(ErrorCode::not_found, "no download of " + name + " is under way: 'peerctl downloads' lists them");
   }
   switch (past->second.state) {
     case api::DownloadState::finished:
-      return fail(ErrorCode::no_such_game, "the download of " + name + " has finished already");
+      return fail(ErrorCode::not_found, "the download of " + name + " has finished already");
     case api::DownloadState::cancelled:
-      return fail(ErrorCode::no_such_game, "the download of " + name +
-                                               " was cancelled, and what it had received is deleted: 'peerctl "
-                                               "download' begins it anew");
+      return fail(ErrorCode::not_found, "the download of " + name +
+                                            " was cancelled, and what it had received is deleted: 'peerctl "
+                                            "download' begins it anew");
     default:
-      return fail(ErrorCode::no_such_game, "the download of " + name +
-                                               " has ended; what it received is kept: 'peerctl resume' puts it into "
-                                               "the queue again, 'peerctl cancel' deletes it");
+      return fail(ErrorCode::not_found, "the download of " + name +
+                                            " has ended; what it received is kept: 'peerctl resume' puts it into "
+                                            "the queue again, 'peerctl cancel' deletes it");
   }
 }
 
@@ -165,8 +165,8 @@ runtime::Task<Result<api::DownloadInfo>> Downloads::resume(std::string game, run
     Result<std::shared_ptr<Active>> begun = again(game);
     if (!begun) co_return std::unexpected(begun.error());
     if ((*begun)->repair) {  // whether the game is still damaged is for verify to find out
-      co_return fail(ErrorCode::no_such_game, "the repair of \"" + protocol::printable(game) +
-                                                  "\" has ended: 'peerctl verify --repair' tries it again");
+      co_return fail(ErrorCode::not_found, "the repair of \"" + protocol::printable(game) +
+                                               "\" has ended: 'peerctl verify --repair' tries it again");
     }
     past_.erase(game);
     dismissed_.erase(game);
@@ -217,8 +217,8 @@ runtime::Task<Result<bool>> Downloads::cancel(std::string game, runtime::Cancell
     Result<std::shared_ptr<Active>> begun = again(game);
     if (!begun) co_return std::unexpected(begun.error());
     if (!(*begun)->version_known) {
-      co_return fail(ErrorCode::no_such_game, "the download of \"" + protocol::printable(game) +
-                                                  "\" has ended, and received nothing: there is nothing to cancel");
+      co_return fail(ErrorCode::not_found, "the download of \"" + protocol::printable(game) +
+                                               "\" has ended, and received nothing: there is nothing to cancel");
     }
     enter(*begun);
   }
@@ -229,10 +229,8 @@ runtime::Task<Result<bool>> Downloads::cancel(std::string game, runtime::Cancell
   dismissed_.insert(game);
   if (active->cancelled && active->download) active->download->discard();
   active->stop.request();
-  while (!active->over) {
-    active->changed.reset();
-    co_await active->changed.wait(token);
-  }
+  const auto over = [&active] { return active->over; };
+  co_await active->changed.wait_until(over, token);
   co_return true;
 }
 
@@ -245,15 +243,13 @@ runtime::Task<Result<bool>> Downloads::repair(std::string game, Digest version, 
   active->pinned = true;
   active->repair = true;
   if (!offered(*active)) {
-    co_return fail(ErrorCode::no_peer_has_it, "no connected peer has version " + version.brief() + " of " + game +
-                                                  ", so it cannot be repaired now");
+    co_return fail(ErrorCode::unavailable, "no connected peer has version " + version.brief() + " of " + game +
+                                               ", so it cannot be repaired now");
   }
   past_.erase(game);
   enter(active);
-  while (!active->over) {
-    active->changed.reset();
-    co_await active->changed.wait(token);
-  }
+  const auto over = [&active] { return active->over; };
+  co_await active->changed.wait_until(over, token);
   if (active->state == api::DownloadState::finished) co_return true;
   if (active->error) co_return std::unexpected(*active->error);
   co_return fail(ErrorCode::cancelled, "the repair of " + game + " was cancelled");

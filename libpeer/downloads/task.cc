@@ -150,7 +150,7 @@ runtime::Task<void> Downloads::run_in_turn(Active& active, Guard& guard, runtime
   }
   if (!active.version_known || !offered(active)) {
     decide(active, api::DownloadEvent::Kind::failed,
-           Error{ErrorCode::no_peer_has_it, "no peer with " + active.game + " appeared in time", 0});
+           Error{ErrorCode::unavailable, "no peer with " + active.game + " appeared in time", 0});
     co_return;
   }
   co_await save(active_.at(active.game), token);
@@ -211,7 +211,7 @@ runtime::Task<void> Downloads::fetch(Active& active, runtime::CancellationToken 
       decide(active, api::DownloadEvent::Kind::failed, std::move(outcome.error));
       break;
     case transfer::DownloadOutcome::Kind::peers_gone: {
-      Error gone{ErrorCode::peers_gone, "every peer with " + active.game + " went away; what was received is kept", 0};
+      Error gone{ErrorCode::source_lost, "every peer with " + active.game + " went away; what was received is kept", 0};
       log_.game(active.game).warn("download of " + active.game + ": " + gone.message);
       decide(active, api::DownloadEvent::Kind::all_peers_gone, std::move(gone));
       break;

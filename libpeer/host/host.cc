@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "libpeer/api/peer_builder.h"
 #include "libpeer/host/state_directory.h"
 #include "libpeer/host/system.h"
 #include "libpeer/net/address.h"
@@ -23,7 +24,7 @@ struct HostThread {
   std::unique_ptr<store::Store> store;
   net::SocketAddress address;
   HostOptions options;
-  api::PeerOptions peer;
+  api::PeerBuilder peer;
   std::promise<Result<RunningPeer>> started;
   std::promise<api::RuntimeExit> ended;
 };
@@ -38,7 +39,7 @@ runtime::Task<void> run_peer(System& system, HostThread& thread) {
   }
   const std::string bound = (*socket)->local_address().to_string();
   system.configure(thread.peer, std::move(*socket), discovery::InterfaceFilter{}, thread.options.mdns);
-  api::PeerRuntimeHandle handle = api::start_peer(std::move(thread.peer));
+  api::PeerRuntimeHandle handle = thread.peer.start();
   thread.started.set_value(RunningPeer{bound, handle});
   api::RuntimeExit exit = co_await handle.wait_stopped(runtime::CancellationToken{});
   thread.ended.set_value(std::move(exit));
@@ -64,13 +65,14 @@ Result<std::unique_ptr<HostThread>> prepare(HostOptions options) {
   if (!address) return std::unexpected(address.error());
   auto store = store::open_sqlite_store(state->file("peerd.db"), options.log.named("store"));
   if (!store) return std::unexpected(store.error());
-  api::PeerOptions peer(std::move(*identity));
-  peer.name = options.name;
-  peer.roots = options.roots;
-  peer.protected_trees = {options.state};
-  peer.peers = options.peers;
-  peer.settle = options.settle;
-  peer.on_event = options.on_event;
+  api::PeerSettings settings;
+  settings.name = options.name.empty() ? host_name() : options.name;
+  settings.roots = options.roots;
+  settings.protected_trees = {options.state};
+  settings.peers = options.peers;
+  settings.settle = options.settle;
+  api::PeerBuilder peer(std::move(*identity), std::move(settings));
+  peer.on_event(options.on_event);
   return std::unique_ptr<HostThread>(
       new HostThread{std::move(*state), std::move(*store), *address, std::move(options), std::move(peer), {}, {}});
 }

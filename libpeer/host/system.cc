@@ -2,11 +2,9 @@
 
 #include <unistd.h>
 
-#include <array>
 #include <chrono>
 #include <utility>
 
-#include "libpeer/base/hex.h"
 #include "libpeer/discovery/avahi_discovery.h"
 #include "libpeer/host/listen_addresses.h"
 #include "libpeer/library/inotify_watcher.h"
@@ -24,12 +22,6 @@ constexpr unsigned kResolverThreads = 2;
 runtime::Task<Result<std::unique_ptr<net::DatagramSocket>>> bind_on(uv_loop_t* loop, net::SocketAddress address,
                                                                     Log log) {
   co_return net::bind_udp(loop, address, log);
-}
-
-std::string random_instance(Random& random) {
-  std::array<std::uint8_t, 16> instance{};
-  random.fill(instance);
-  return to_hex(instance);
 }
 
 }  // namespace
@@ -65,7 +57,7 @@ runtime::Task<Result<std::unique_ptr<net::DatagramSocket>>> System::bind(net::So
   return runtime::call_on(net_.scope(), "bind", std::move(bind_there), runtime::CancellationToken{});
 }
 
-void System::configure(api::PeerOptions& options, std::unique_ptr<net::DatagramSocket> socket,
+void System::configure(api::PeerBuilder& peer, std::unique_ptr<net::DatagramSocket> socket,
                        discovery::InterfaceFilter configured, bool mdns) {
   const net::SocketAddress bound = socket->local_address();
   const discovery::InterfaceFilter interfaces = used_interfaces(bound, std::move(configured));
@@ -73,32 +65,22 @@ void System::configure(api::PeerOptions& options, std::unique_ptr<net::DatagramS
   if (mdns && !bound.is_loopback()) {
     discovery_ = std::make_unique<discovery::AvahiDiscovery>(executor_, interfaces, log_.named("discovery"));
   }
-  api::PeerEnvironment& environment = options.environment;
-  environment.control = &control_;
-  environment.net = &net_.scope();
-  environment.workers = &workers_;
-  environment.store_thread = &store_thread_;
-  environment.disk = disk_.get();
-  environment.store = store_.get();
-  environment.random = random_.get();
-  environment.net_random = random_.get();  // the system's generator is thread-safe
-  environment.resolver = resolver_.get();
-  environment.wall_clock = wall_clock;
-  environment.watcher = watcher_.get();
-  environment.discovery = discovery_.get();
-  environment.network = network_.get();
-  options.addresses = reachable_addresses(bound, interfaces);
+  api::MachineNetwork network;
+  network.addresses = reachable_addresses(bound, interfaces);
   if (bound.is_unspecified()) {
-    options.find_addresses = [bound, interfaces] { return reachable_addresses(bound, interfaces); };
+    network.find_addresses = [bound, interfaces] { return reachable_addresses(bound, interfaces); };
   }
-  options.can_listen = [bound] { return net::owns_address(bound); };
-  options.list_interfaces = [interfaces] { return local_interfaces(interfaces); };
-  options.socket = std::move(socket);
-  options.instance = random_instance(*random_);
-  if (options.name.empty()) options.name = host_name();
-  options.admit = [network = std::make_shared<net::LocalNetwork>(), clock = &net_.executor()](
-                      const net::SocketAddress& remote) { return network->contains(remote, clock->now()); };
-  options.log = log_;
+  network.can_listen = [bound] { return net::owns_address(bound); };
+  network.list_interfaces = [interfaces] { return local_interfaces(interfaces); };
+  network.admit = [local = std::make_shared<net::LocalNetwork>(), clock = &net_.executor()](
+                      const net::SocketAddress& remote) { return local->contains(remote, clock->now()); };
+  // The system's random generator is thread-safe.
+  peer.loops(control_, net_.scope())
+      .threads(workers_, store_thread_)
+      .storage(*disk_, *store_)
+      .random(*random_, *random_);
+  peer.clock(wall_clock).resolver(*resolver_).watcher(watcher_.get()).discovery(discovery_.get(), network_.get());
+  peer.listen(std::move(socket)).machine(std::move(network)).log(log_);
 }
 
 }  // namespace peer::host

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "libpeer/api/peer.h"
+#include "libpeer/api/peer_builder.h"
 #include "libpeer/base/log.h"
 #include "libpeer/base/random.h"
 #include "libpeer/discovery/interface_filter.h"
@@ -15,9 +15,9 @@
 #include "libpeer/library/watcher.h"
 #include "libpeer/net/datagram_socket.h"
 #include "libpeer/net/resolver.h"
+#include "libpeer/runtime/loop_thread.h"
 #include "libpeer/runtime/scope.h"
 #include "libpeer/runtime/thread_workers.h"
-#include "libpeer/runtime/uv_executor.h"
 #include "libpeer/store/disk.h"
 #include "libpeer/store/store.h"
 
@@ -35,9 +35,9 @@ class System {
 
   /// Binds the UDP socket of the peer. Loop: control; runs on the net loop. Fails: invalid, busy.
   runtime::Task<Result<std::unique_ptr<net::DatagramSocket>>> bind(net::SocketAddress address);
-  /// Fills in `options` what depends on the machine: the environment, the socket and its addresses, an instance id, the
-  /// host's name, and the rule that only the local network may connect.
-  void configure(api::PeerOptions& options, std::unique_ptr<net::DatagramSocket> socket,
+  /// Gives `peer` what depends on the machine: the environment, the socket and its addresses, and the rule that only
+  /// the local network may connect.
+  void configure(api::PeerBuilder& peer, std::unique_ptr<net::DatagramSocket> socket,
                  discovery::InterfaceFilter interfaces, bool mdns);
   /// Stops the net loop and joins its thread. Call it after the control loop has ended. Blocks.
   void stop() { net_.stop(); }

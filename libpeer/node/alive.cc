@@ -26,9 +26,7 @@ runtime::Task<std::vector<std::string>> PeerMain::alive_on_net() const {
       found->answered.set();
     });
   });
-  auto answered = [found](runtime::CancellationToken t) { return found->answered.wait(std::move(t)); };
-  const bool in_time =
-      co_await runtime::with_timeout(*home, kNamingWait, std::move(answered), runtime::CancellationToken());
+  const bool in_time = co_await found->answered.wait_for(*home, kNamingWait, runtime::CancellationToken());
   if (!in_time) co_return std::vector<std::string>{"net/the loop does not answer"};
   co_return std::move(found->names);
 }

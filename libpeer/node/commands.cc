@@ -3,6 +3,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "libpeer/api/test_hooks.h"
 #include "libpeer/base/fault.h"
 #include "libpeer/node/runtime_state.h"
 #include "libpeer/protocol/path.h"
@@ -65,8 +66,7 @@ void PeerMain::dispatch(api::Command command, runtime::Scope& work) {
 runtime::Task<void> PeerMain::dispatch_later(api::Command command, runtime::Scope& work) {
   bool stopping = false;
   try {
-    const auto known = [this](runtime::CancellationToken token) { return games_known_.wait(std::move(token)); };
-    const bool in_time = co_await runtime::with_timeout(root_->executor(), kListingWait, known, work.token());
+    const bool in_time = co_await games_known_.wait_for(root_->executor(), kListingWait, work.token());
     if (!in_time) games_known_.set();  // a disk that does not answer holds nobody up again
   } catch (const runtime::Cancelled&) {
     stopping = true;
@@ -201,11 +201,12 @@ void PeerMain::take(api::Request<api::Shutdown> request, runtime::Scope&) {
   request.reply(true);
   request_shutdown();
 }
-#if PEERD_TEST_HOOKS
 void PeerMain::take(api::Request<api::FailService> request, runtime::Scope&) {
-  answer_now(request, [&] { return fail_service(request.command); });
+  answer_now(request, [&]() -> Result<bool> {
+    if (environment_.test_hooks == nullptr) return fail(ErrorCode::invalid, "this peer has no test hooks");
+    return environment_.test_hooks->fail_service(request.command);
+  });
 }
-#endif
 
 std::string PeerMain::missing_address() const {
   return "no interface of this machine has the address " + listen_ + " now: peers can connect when one gets it";
@@ -214,8 +215,8 @@ std::string PeerMain::missing_address() const {
 api::Status PeerMain::status() const {
   api::Status status;
   status.peer_id = options_.identity.id();
-  status.name = options_.name;
-  status.access = options_.access.mode;
+  status.name = options_.settings.name;
+  status.access = options_.settings.access.mode;
   status.instance = options_.instance;
   status.uptime_s = std::chrono::duration<double>(root_->executor().now() - started_).count();
   for (const char* name : {"QuicServer", "Discovery", "Liveness", "LocalMonitor"})
@@ -246,7 +247,7 @@ std::vector<api::GameInfo> PeerMain::games() const {
     if (game.local == nullptr && known && downloads_->downloading(download.game)) {
       library::LocalGame partial;
       partial.id = download.game;
-      partial.root = options_.roots.front();
+      partial.root = options_.settings.roots.front();
       partial.state = library::GameState::downloading;
       partial.size = download.bytes_total;
       const auto offered = std::ranges::find(game.remote, download.version, &api::RemoteVersion::version);
@@ -313,8 +314,8 @@ runtime::Task<Result<api::GameDetails>> PeerMain::find_game(api::ShowGame comman
     }
   }
   if (!found) {
-    co_return fail(ErrorCode::no_such_game, "no game " + protocol::printable(command.game) +
-                                                " here or on any connected peer: 'peerctl games' lists what there is");
+    co_return fail(ErrorCode::not_found, "no game " + protocol::printable(command.game) +
+                                             " here or on any connected peer: 'peerctl games' lists what there is");
   }
   const auto matches = [&](const Digest& version) {
     return !command.version || version.hex().starts_with(*command.version);
@@ -331,11 +332,11 @@ runtime::Task<Result<api::GameDetails>> PeerMain::find_game(api::ShowGame comman
     const api::RemoteVersion* chosen = downloads::choose_version(remote, environment_.wall_clock());
     if (chosen == nullptr) {
       if (!command.version && details.game.local) co_return details;  // found here, not hashed yet: no files to tell
-      co_return fail(ErrorCode::no_peer_has_it,
+      co_return fail(ErrorCode::unavailable,
                      "nobody has version " + command.version.value_or("") + " of " + command.game);
     }
     details.version = chosen->version;
-    Error last{ErrorCode::no_peer_has_it, "no peer has " + command.game, 0};
+    Error last{ErrorCode::unavailable, "no peer has " + command.game, 0};
     for (const transfer::SourcePeer& source : peers_->table().sources(command.game, chosen->version)) {
       transfer::ManifestJob job;
       job.transport = transport_;

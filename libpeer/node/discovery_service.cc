@@ -31,14 +31,14 @@ runtime::Task<void> PeerMain::run_discovery(runtime::CancellationToken token) {
   runtime::Scope scope(*root_, "Discovery", token);
   scope.spawn("peers", peers_->run_static(scope.token()));
   if (environment_.discovery != nullptr) scope.spawn("mDNS", run_mdns(scope.token()));
-  if (environment_.network != nullptr) scope.spawn("interfaces", watch_network(scope.token()));
+  if (environment_.network_monitor != nullptr) scope.spawn("interfaces", watch_network(scope.token()));
   co_await scope.join();
 }
 
 runtime::Task<void> PeerMain::run_mdns(runtime::CancellationToken token) {
   // Everybody hears it: of a peer that is not open no more than what it is found by.
-  const bool open = options_.access.mode == access::AccessMode::open;
-  discovery::Record self{options_.identity.id(), open ? options_.name : options_.identity.id().brief(),
+  const bool open = options_.settings.access.mode == access::AccessMode::open;
+  discovery::Record self{options_.identity.id(), open ? options_.settings.name : options_.identity.id().brief(),
                          protocol::kProtocolVersion, open ? peers_->revision() : 0};
   const auto listen = net::SocketAddress::parse(listen_);
   PEER_CHECK(listen.has_value());
@@ -72,8 +72,8 @@ void PeerMain::note_met(const api::Event& event) {
 /// Of the interfaces that are used and up.
 std::vector<net::InterfaceAddress> PeerMain::used_addresses() const {
   std::vector<net::InterfaceAddress> used;
-  if (!options_.list_interfaces) return used;
-  for (api::LocalInterface& each : options_.list_interfaces()) {
+  if (!options_.network.list_interfaces) return used;
+  for (api::LocalInterface& each : options_.network.list_interfaces()) {
     if (each.used) used.push_back(std::move(each.address));
   }
   return used;
@@ -92,9 +92,9 @@ void PeerMain::on_network_changed() {
   auto used = used_addresses();
   const std::string difference = changes(used_addresses_, used);
   used_addresses_ = std::move(used);
-  if (options_.find_addresses) options_.addresses = options_.find_addresses();
+  if (options_.network.find_addresses) options_.network.addresses = options_.network.find_addresses();
   // Whoever can be reached may have changed in any case: an interface that is not used may lead to a router.
-  peers_->network_changed(options_.addresses);
+  peers_->network_changed(options_.network.addresses);
   if (environment_.discovery != nullptr) environment_.discovery->network_changed();
   if (difference.empty()) {
     log.debug("interfaces that are not used have changed");
@@ -107,7 +107,7 @@ runtime::Task<void> PeerMain::watch_network(runtime::CancellationToken token) {
   used_addresses_ = used_addresses();
   listening_ = is_listening();
   auto changed = [this] { on_network_changed(); };
-  co_await environment_.network->run(std::move(changed), std::move(token));
+  co_await environment_.network_monitor->run(std::move(changed), std::move(token));
 }
 
 }  // namespace peer::node

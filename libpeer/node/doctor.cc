@@ -130,7 +130,7 @@ api::Finding judge_speed(const char* what, std::uint64_t bytes, runtime::Duratio
           amount(rate) + "/s" + (slow ? ", less than a gigabit network brings" : ""), slow ? fix : ""};
 }
 
-api::Finding judge_socket(const net::DatagramSocket::Stats& socket) {
+api::Finding judge_socket(const net::SocketStats& socket) {
   api::Finding finding{Judgement::good, "UDP", {}, {}};
   finding.text = "receive buffer " + std::to_string(socket.receive_buffer >> 10) + " KiB, send buffer " +
                  std::to_string(socket.send_buffer >> 10) + " KiB, segmentation offload " +
@@ -173,13 +173,13 @@ api::Finding judge_clock(std::int64_t now, const std::vector<api::GameInfo>& gam
 }  // namespace
 
 runtime::Task<std::vector<api::Finding>> PeerMain::judge_disk(runtime::CancellationToken token) {
-  const std::string root = options_.roots.front();
-  auto twins = [disk = environment_.disk, roots = options_.roots](const runtime::StopFlag&) {
+  const std::string root = options_.settings.roots.front();
+  auto twins = [disk = environment_.disk, roots = options_.settings.roots](const runtime::StopFlag&) {
     return find_twins(*disk, roots);
   };
   std::vector<api::Finding> findings = co_await runtime::offload(*environment_.workers, std::move(twins), token);
 
-  auto write = [disk = environment_.disk, root, reserve = options_.reserve](const runtime::StopFlag& stop) {
+  auto write = [disk = environment_.disk, root, reserve = options_.settings.reserve](const runtime::StopFlag& stop) {
     return probe_disk(*disk, root, reserve, stop);
   };
   runtime::TimePoint began = root_->executor().now();
@@ -195,9 +195,10 @@ runtime::Task<std::vector<api::Finding>> PeerMain::judge_disk(runtime::Cancellat
   }
   const auto available = static_cast<double>(disk->space.available);
   api::Finding space{Judgement::good, "space", amount(available) + " free in " + root, {}};
-  if (disk->space.available < options_.reserve + kProbeBytes) {
+  if (disk->space.available < options_.settings.reserve + kProbeBytes) {
     space.verdict = Judgement::bad;
-    space.text += ", of which " + amount(static_cast<double>(options_.reserve)) + " stay free: no room for a game";
+    space.text +=
+        ", of which " + amount(static_cast<double>(options_.settings.reserve)) + " stay free: no room for a game";
     space.fix = "free some space, or lower downloads.reserve";
   }
   findings.push_back(std::move(space));
@@ -225,8 +226,8 @@ std::vector<api::Finding> PeerMain::judge_discovery() const {
   if (const std::string& problem = services_.at("Discovery").problem; !problem.empty()) {
     findings.push_back({Judgement::bad, "discovery", problem, "meanwhile peers can be named: peerctl connect HOST"});
   }
-  if (!options_.list_interfaces) return findings;
-  const std::vector<api::LocalInterface> interfaces = options_.list_interfaces();
+  if (!options_.network.list_interfaces) return findings;
+  const std::vector<api::LocalInterface> interfaces = options_.network.list_interfaces();
   std::map<std::string, std::vector<net::InterfaceAddress>> by_name;
   std::set<std::string> left_out;
   for (const api::LocalInterface& each : interfaces) {
@@ -282,7 +283,7 @@ std::vector<api::Finding> PeerMain::judge_peers() const {
     } else if (peer.state == api::PeerState::refused) {
       finding.verdict = Judgement::warning;
       if (!peer.reason.empty()) finding.text += ": " + peer.reason;
-      const bool paired = options_.access.mode == access::AccessMode::paired;
+      const bool paired = options_.settings.access.mode == access::AccessMode::paired;
       finding.fix =
           paired && !peer.paired ? "'peerctl pair " + (peer.id ? peer.id->brief() : who) + "', if it is one of yours"
           : paired
@@ -302,9 +303,9 @@ std::vector<api::Finding> PeerMain::judge_peers() const {
 /// Whom this peer deals with, and whether what that needs is there.
 runtime::Task<std::vector<api::Finding>> PeerMain::judge_access(runtime::CancellationToken token) {
   std::vector<api::Finding> findings;
-  if (options_.access.mode == access::AccessMode::open) {
+  if (options_.settings.access.mode == access::AccessMode::open) {
     findings.push_back({Judgement::good, "access", "open: anyone on the local network may read what is offered", {}});
-  } else if (options_.access.mode == access::AccessMode::paired) {
+  } else if (options_.settings.access.mode == access::AccessMode::paired) {
     const std::size_t pairs = peers_->paired().size();
     api::Finding finding{Judgement::good,
                          "access",
@@ -318,8 +319,8 @@ runtime::Task<std::vector<api::Finding>> PeerMain::judge_access(runtime::Cancell
     findings.push_back(std::move(finding));
   } else {
     findings.push_back({Judgement::good, "access", "party: only peers that prove the party's key", {}});
-    if (!options_.access.judge_key) co_return findings;
-    auto judge = [judge = options_.access.judge_key](const runtime::StopFlag&) { return judge(); };
+    if (!options_.settings.access.judge_key) co_return findings;
+    auto judge = [judge = options_.settings.access.judge_key](const runtime::StopFlag&) { return judge(); };
     const Result<std::string> key = co_await runtime::offload(*environment_.workers, std::move(judge), token);
     findings.push_back(
         key ? api::Finding{Judgement::good, "party key", *key, {}}

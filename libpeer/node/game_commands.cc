@@ -62,7 +62,7 @@ runtime::Task<Result<bool>> PeerMain::reconfigure(api::Reconfigure command, runt
 
 runtime::Task<Result<bool>> PeerMain::remove_game(api::RemoveGame command, runtime::CancellationToken token) {
   const std::string game = std::move(command.game);
-  const std::string root = options_.roots.front();
+  const std::string root = options_.settings.roots.front();
   if (const auto problem = protocol::game_id_problem(game)) {
     co_return fail(ErrorCode::invalid, protocol::printable(game) + " is no game: " + *problem);
   }
@@ -77,7 +77,7 @@ runtime::Task<Result<bool>> PeerMain::remove_game(api::RemoveGame command, runti
   };
   // The game first: where it cannot be removed nothing is.
   const Result<void> discarded = co_await runtime::offload(*environment_.workers, discard, token);
-  bool none = !discarded && discarded.error().code == ErrorCode::no_such_game;
+  bool none = !discarded && discarded.error().code == ErrorCode::not_found;
   if (!discarded && !none) co_return std::unexpected(discarded.error());
   bool partial = false;
   if (downloads_->downloading(game)) {
@@ -85,7 +85,7 @@ runtime::Task<Result<bool>> PeerMain::remove_game(api::RemoveGame command, runti
     partial = cancelled.has_value();
     // It may have put the game in place meanwhile.
     const Result<void> again = co_await runtime::offload(*environment_.workers, discard, token);
-    if (!again && again.error().code != ErrorCode::no_such_game) co_return std::unexpected(again.error());
+    if (!again && again.error().code != ErrorCode::not_found) co_return std::unexpected(again.error());
     if (again) none = false;
   } else {
     const Result<bool> staging = co_await downloads_->discard(game, token);

@@ -35,17 +35,10 @@ runtime::Task<void> run_to_end(std::shared_ptr<PeerRuntimeHandle::State> state) 
   }
 }
 
-runtime::Task<bool> wait_for(runtime::Event& event, runtime::CancellationToken token) {
-  co_await event.wait(token);
-  co_return true;
-}
-
 runtime::Task<RuntimeExit> wait_for_end(std::shared_ptr<PeerRuntimeHandle::State> state,
                                         runtime::CancellationToken token) {
   co_await state->main.stopping().wait(token);
-  auto stopped = [state](runtime::CancellationToken t) { return wait_for(state->stopped, t); };
-  const auto in_time =
-      co_await runtime::with_timeout(state->control, state->main.shutdown_timeout(), std::move(stopped), token);
+  const bool in_time = co_await state->stopped.wait_for(state->control, state->main.shutdown_timeout(), token);
   RuntimeExit exit;
   exit.failed = state->main.failed();
   if (!in_time) exit.overran = co_await state->main.alive();

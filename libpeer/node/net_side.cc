@@ -18,7 +18,7 @@ class EndpointNetwork final : public api::Network {
       : endpoint_(net, std::move(socket), std::move(options)) {}
   net::Transport& transport() override { return endpoint_; }
   runtime::Task<void> run(runtime::CancellationToken token) override { return endpoint_.run(std::move(token)); }
-  net::DatagramSocket::Stats socket_stats() const override { return endpoint_.stats().socket; }
+  net::SocketStats socket_stats() const override { return endpoint_.stats().socket; }
 
  private:
   net::Endpoint endpoint_;
@@ -55,7 +55,7 @@ runtime::Task<void> NetSide::handle(sessions::SessionContext sessions, net::Serv
                                     runtime::CancellationToken token) {
   if (!accepting_) {
     net::ResponseHead busy;
-    busy.status = 503;
+    busy.status = to_int(protocol::HttpStatus::unavailable);
     static_cast<void>(stream.respond(busy, false));
     co_return;
   }
@@ -93,7 +93,7 @@ runtime::Task<void> NetSide::turn_away(const sessions::SessionContext& sessions,
   if (proof && gate_.serve_proof(stream)) co_return;
   if (stream.peer() && (proof || is(protocol::SessionRoute{}))) {
     // When the control loop is behind, or they are many, it can do without.
-    if (denials_.take(executor_.now(), kDenials, kDenialsASecond))
+    if (denials_.try_consume(executor_.now(), kDenials, kDenialsASecond))
       static_cast<void>(sessions.reports.try_send(sessions::SessionDenied{0, *stream.peer(), stream.remote_address()}));
   }
   Error error(ErrorCode::refused, "this peer deals only with those it knows", 0);

@@ -22,7 +22,7 @@ std::unique_ptr<api::Network> endpoint_network(runtime::Scope& net, std::unique_
                                                net::EndpointOptions options);
 
 struct NetStats {
-  net::DatagramSocket::Stats socket;
+  net::SocketStats socket;
   transfer::SeederStats seeder;
 };
 

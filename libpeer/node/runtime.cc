@@ -1,6 +1,7 @@
 #include <utility>
 
 #include "libpeer/api/peer.h"
+#include "libpeer/api/test_hooks.h"
 #include "libpeer/base/fault.h"
 #include "libpeer/node/runtime_state.h"
 
@@ -67,17 +68,18 @@ runtime::Task<void> PeerMain::create_net_side() {
   auto create = [this](runtime::CancellationToken) -> runtime::Task<void> {
     net::EndpointOptions endpoint(options_.identity, environment_.net_random);
     endpoint.log = options_.log.named("quic");
-    endpoint.admit = options_.admit;
+    endpoint.admit = options_.network.admit;
     auto network = options_.make_network
                        ? options_.make_network(*environment_.net)
                        : endpoint_network(*environment_.net, std::move(options_.socket), std::move(endpoint));
     net_side_ =
-        std::make_unique<NetSide>(environment_.net->executor(), std::move(network), options_.access,
+        std::make_unique<NetSide>(environment_.net->executor(), std::move(network), options_.settings.access,
                                   options_.identity.id(), *environment_.disk, *environment_.workers, options_.log);
     return [](PeerMain& self) -> runtime::Task<void> {
       const net::SocketAddress local = self.net_side_->transport().local_address();
       self.listen_ = local.to_string();
-      if (self.options_.addresses.empty() && !local.is_unspecified()) self.options_.addresses.push_back(self.listen_);
+      if (self.options_.network.addresses.empty() && !local.is_unspecified())
+        self.options_.network.addresses.push_back(self.listen_);
       co_return;
     }(*this);
   };
@@ -89,10 +91,10 @@ runtime::Task<void> PeerMain::create_net_side() {
       if (library_) library_->report_mismatch(game);
     });
   });
-  co_await apply_limits(options_.limits);
-#if PEERD_TEST_HOOKS
-  net_side_->seeder().set_tamper(options_.tamper);
-#endif
+  co_await apply_limits(options_.settings.limits);
+  if (api::TestHooks* hooks = environment_.test_hooks; hooks != nullptr) {
+    net_side_->seeder().set_tamper([hooks](std::span<std::uint8_t> bytes) { hooks->tamper(bytes); });
+  }
 }
 
 runtime::Task<void> PeerMain::destroy_net_side() {
@@ -107,10 +109,10 @@ runtime::Task<void> PeerMain::destroy_net_side() {
 
 void PeerMain::create_parts(runtime::Scope& work) {
   library::LibraryOptions library_options;
-  library_options.roots = options_.roots;
-  library_options.protected_trees = options_.protected_trees;
-  library_options.protected_files = options_.protected_files;
-  library_options.settle = options_.settle;
+  library_options.roots = options_.settings.roots;
+  library_options.protected_trees = options_.settings.protected_trees;
+  library_options.protected_files = options_.settings.protected_files;
+  library_options.settle = options_.settings.settle;
   library_options.wall_clock = environment_.wall_clock;
   library_options.watcher = environment_.watcher;
   library_ = std::make_unique<library::Library>(*root_, *environment_.disk, *environment_.workers, *environment_.store,
@@ -119,12 +121,12 @@ void PeerMain::create_parts(runtime::Scope& work) {
 
   sessions::PeersOptions peers_options;
   peers_options.self = options_.identity.id();
-  peers_options.name = options_.name;
+  peers_options.name = options_.settings.name;
   peers_options.instance = options_.instance;
-  peers_options.addresses = options_.addresses;
-  peers_options.ping = options_.ping;
-  peers_options.lost = options_.lost;
-  peers_options.access = options_.access.mode;
+  peers_options.addresses = options_.network.addresses;
+  peers_options.ping = options_.settings.ping;
+  peers_options.lost = options_.settings.lost;
+  peers_options.access = options_.settings.access.mode;
   peers_options.gate = &net_side_->gate();
   peers_options.transport = &net_side_->endpoint();
   peers_options.resolver = environment_.resolver;
@@ -134,14 +136,14 @@ void PeerMain::create_parts(runtime::Scope& work) {
     emit(event);
   };
   if (environment_.discovery != nullptr) {
-    peers_options.look_again = [this](const PeerId& id) { environment_.discovery->look_again(id); };
+    peers_options.look_again = [this](const PeerId& id) { environment_.discovery->resolve_again(id); };
   }
   peers_options.on_sources_changed = [this] { downloads_->sources_changed(); };
   peers_options.on_bans_changed = [this] { bans_changed_.set(); };
   peers_options.on_pairings_changed = [this] { pairings_changed_.set(); };
   peers_options.log = options_.log;
   peers_ = std::make_unique<sessions::Peers>(*root_, *environment_.net, std::move(peers_options));
-  for (const std::string& address : options_.peers) peers_->add_configured(address);
+  for (const std::string& address : options_.settings.peers) peers_->add_configured(address);
 
   downloads::DownloadsOptions downloads_options;
   downloads_options.context.net = environment_.net;
@@ -158,16 +160,16 @@ void PeerMain::create_parts(runtime::Scope& work) {
     peers_->ban(peer, reason);
   };
   downloads_options.context.down = &net_side_->down();
-  downloads_options.context.root = options_.roots.front();
-  downloads_options.context.reserve = options_.reserve;
+  downloads_options.context.root = options_.settings.roots.front();
+  downloads_options.context.reserve = options_.settings.reserve;
   downloads_options.context.log = options_.log.named("transfer");
   downloads_options.table = &peers_->table();
   downloads_options.library = library_.get();
   downloads_options.store = environment_.store;
   downloads_options.store_thread = environment_.store_thread;
   downloads_options.wall_clock = environment_.wall_clock;
-  downloads_options.parallel = options_.parallel_downloads;
-  downloads_options.automatic = options_.automatic;
+  downloads_options.parallel = options_.settings.parallel_downloads;
+  downloads_options.automatic = options_.settings.automatic;
   downloads_options.on_event = [this](const api::Event& event) {
     const auto* download = std::get_if<api::DownloadEvent>(&event);
     if (download != nullptr && download->kind == api::DownloadEvent::Kind::finished)
@@ -206,7 +208,7 @@ runtime::Task<void> PeerMain::join_reporting(runtime::Scope& scope) {
 
 /// An exchange of directories that a crash cut in two is completed before anything looks at the library.
 runtime::Task<void> PeerMain::repair_library() {
-  auto repair = [disk = environment_.disk, root = options_.roots.front()](const runtime::StopFlag&) {
+  auto repair = [disk = environment_.disk, root = options_.settings.roots.front()](const runtime::StopFlag&) {
     return staging::recover(*disk, root);
   };
   const auto repaired =
@@ -295,11 +297,10 @@ void PeerMain::stop_without_network(const std::string& error) {
 /// that is dead does not use the time that closing needs.
 runtime::Task<void> PeerMain::say_goodbye() {
   const runtime::CancellationToken never;
-  auto work_over = [this](runtime::CancellationToken t) { return work_over_.wait(std::move(t)); };
-  co_await runtime::with_timeout(root_->executor(), options_.shutdown_timeout / 5, std::move(work_over), never);
+  co_await work_over_.wait_for(root_->executor(), options_.settings.shutdown_timeout / 5, never);
   auto goodbye = [this](runtime::CancellationToken t) { return peers_->say_goodbye(std::move(t)); };
-  const bool taken =
-      co_await runtime::with_timeout(root_->executor(), options_.shutdown_timeout / 2, std::move(goodbye), never);
+  const bool taken = co_await runtime::with_timeout(root_->executor(), options_.settings.shutdown_timeout / 2,
+                                                    std::move(goodbye), never);
   if (!taken) log_.debug("not every peer took the goodbye in time");
 }
 

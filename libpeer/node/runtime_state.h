@@ -43,7 +43,7 @@ class PeerMain {
   /// run() threw: a bug or exhaustion. Nothing can be relied on; the shutdown's deadline ends it.
   void crashed(const std::string& error) { fail_runtime("runtime", error); }
   bool failed() const noexcept { return failed_; }
-  runtime::Duration shutdown_timeout() const noexcept { return options_.shutdown_timeout; }
+  runtime::Duration shutdown_timeout() const noexcept { return options_.settings.shutdown_timeout; }
   /// Set once the stop has begun.
   runtime::Event& stopping() noexcept { return stopping_; }
   /// "scope/task" of what still runs, on both loops; for the deadline's log. Takes kNamingWait at most: a net loop that
@@ -85,17 +85,6 @@ class PeerMain {
   void note_met(const api::Event& event);
   std::vector<net::InterfaceAddress> used_addresses() const;
   void on_network_changed();
-
-#if PEERD_TEST_HOOKS
-  // faults.cc
-  struct Fault {
-    runtime::CancellationSource* stop = nullptr;  ///< of the run under way
-    std::optional<api::ServiceFault> how;
-  };
-  runtime::Task<void> run_failing(std::string name, runtime::Service service, runtime::CancellationToken token);
-  Result<bool> fail_service(const api::FailService& command);
-  std::map<std::string, Fault> faults_;
-#endif
 
   // commands.cc
   template <class C>
@@ -139,10 +128,8 @@ class PeerMain {
   void take(api::Request<api::GetMetrics> request, runtime::Scope& work);
   void take(api::Request<api::ListTasks> request, runtime::Scope& work);
   void take(api::Request<api::Shutdown> request, runtime::Scope& work);
-#if PEERD_TEST_HOOKS
   void take(api::Request<api::FailService> request, runtime::Scope& work);
-#endif
-  bool is_listening() const { return !options_.can_listen || options_.can_listen(); }
+  bool is_listening() const { return !options_.network.can_listen || options_.network.can_listen(); }
   std::string missing_address() const;
   api::Status status() const;
   std::vector<api::GameInfo> games() const;

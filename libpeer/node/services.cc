@@ -2,6 +2,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "libpeer/api/test_hooks.h"
 #include "libpeer/node/runtime_state.h"
 
 namespace peer::node {
@@ -12,11 +13,8 @@ using namespace std::chrono_literals;
 runtime::Service PeerMain::watched(const std::string& name, runtime::Service service) {
   return [this, name, service = std::move(service)](runtime::CancellationToken token) {
     services_[name].state = "running";
-#if PEERD_TEST_HOOKS
-    return run_failing(name, service, std::move(token));
-#else
-    return service(std::move(token));
-#endif
+    if (environment_.test_hooks == nullptr) return service(std::move(token));
+    return environment_.test_hooks->run_service(name, service, std::move(token));
   };
 }
 
@@ -127,7 +125,7 @@ runtime::Task<void> PeerMain::tell_library(runtime::CancellationToken token) {
     co_await tell_network(snapshot, token);  // the same versions may be there in other files, or in fewer
     if (offered) {
       peers_->set_library(snapshot->summaries());
-      const bool open = options_.access.mode == access::AccessMode::open;
+      const bool open = options_.settings.access.mode == access::AccessMode::open;
       if (open && environment_.discovery != nullptr) environment_.discovery->set_revision(peers_->revision());
     }
     api::LocalLibraryChanged news = library_news_.take(*snapshot);
@@ -141,9 +139,9 @@ runtime::Task<void> PeerMain::tell_network(std::shared_ptr<const library::Snapsh
                                            runtime::CancellationToken token) {
   protocol::Hello self;
   self.id = options_.identity.id();
-  self.name = options_.name;
+  self.name = options_.settings.name;
   self.instance = options_.instance;
-  self.addresses = options_.addresses;
+  self.addresses = options_.network.addresses;
   self.revision = snapshot->revision;
   self.digest = snapshot->digest;
   auto tell = [this, snapshot, document = protocol::peer_document(self)](runtime::CancellationToken) {

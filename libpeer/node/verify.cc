@@ -75,7 +75,7 @@ runtime::Task<Result<api::Verdict>> PeerMain::verify_game(api::VerifyGame comman
   const auto snapshot = library_->snapshot();
   const library::LocalGame* local = snapshot->find(game);
   if (local == nullptr) {
-    co_return fail(ErrorCode::no_such_game, "no game " + protocol::printable(game) + " is installed here");
+    co_return fail(ErrorCode::not_found, "no game " + protocol::printable(game) + " is installed here");
   }
   // Once found damaged it is compared with what it was, not with what it has become.
   Damage damage;

@@ -139,7 +139,7 @@ runtime::Task<void> Peers::share_holdings(runtime::CancellationToken token) {
 
 void Peers::on_holdings(Session& session, PeerEntry& entry, const protocol::Holdings& holdings) {
   // Too often: what it has is known less well then.
-  if (!session.holdings.take(control_.executor().now(), kBurst, kPerSecond)) return;
+  if (!session.holdings.try_consume(control_.executor().now(), kBurst, kPerSecond)) return;
   const auto own = own_.find(holdings.game);
   if (own == own_.end() || own->second.over || own->second.version != holdings.version ||
       own->second.have.size() != holdings.chunks || entry.offers(holdings.game, holdings.version)) {

@@ -230,7 +230,7 @@ void Peers::learn_addresses(PeerEntry& entry, const Session& session, const prot
 }
 
 void Peers::on_library_request(SessionId id, Session& session, const protocol::LibraryRequest& request) {
-  if (!session.library_requests.take(control_.executor().now(), kRequestBurst, kRequestsPerSecond)) {
+  if (!session.library_requests.try_consume(control_.executor().now(), kRequestBurst, kRequestsPerSecond)) {
     log_.peer(session.peer.hex())
         .warn(session.remote.to_string() + " asks for the library without end: its session is closed");
     close(id);

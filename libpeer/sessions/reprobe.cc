@@ -82,8 +82,7 @@ runtime::Task<void> Peers::find_again(PeerId peer, SessionId session, runtime::T
       if (last.dial && !last.dial->over.is_set() && last.network == network_changes_) continue;
       const std::shared_ptr<Dial> dial = begin_dial(address, peer, found_by, false);
       last = {network_changes_, dial};
-      auto settled = [dial](runtime::CancellationToken t) { return dial->settled.wait(std::move(t)); };
-      co_await runtime::with_timeout(control_.executor(), kDialTime, std::move(settled), token);
+      co_await dial->settled.wait_for(control_.executor(), kDialTime, token);
     }
     // Without a way nothing is sent and each attempt fails at once.
     const runtime::Duration took = control_.executor().now() - began;

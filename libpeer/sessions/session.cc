@@ -13,6 +13,8 @@ namespace peer::sessions {
 
 namespace {
 
+using protocol::HttpStatus;
+
 using Outgoing = runtime::Channel<protocol::SessionMessage>;
 constexpr runtime::Duration kBehindWait = std::chrono::milliseconds(5);
 
@@ -123,13 +125,7 @@ runtime::Task<void> write_until_end(Session& session, runtime::Scope& scope) {
   }
   // The other side answers the end of our stream, or our Goodbye, with the end of its own: then it has read everything.
   session.writer.finish();
-  auto wait = [&session](runtime::CancellationToken t) -> runtime::Task<int> {
-    return [](Session& s, runtime::CancellationToken inner) -> runtime::Task<int> {
-      co_await s.reader_ended.wait(inner);
-      co_return 0;
-    }(session, t);
-  };
-  co_await runtime::with_timeout(scope.executor(), kGoodbyeWait, std::move(wait), token);
+  co_await session.reader_ended.wait_for(scope.executor(), kGoodbyeWait, token);
   scope.request_stop();
 }
 
@@ -176,7 +172,7 @@ runtime::Task<DialEnd> dial_session(SessionContext context, net::Transport* tran
   }
   if (!*response) co_return DialEnd{response->error()};
   const int status = (*response)->status;
-  if (status == 403 && link->peer()) {
+  if (status == HttpStatus::forbidden && link->peer()) {
     Error reason{ErrorCode::refused,
                  address.to_string() +
                      " does not let this peer in: it deals only with peers of "
@@ -184,8 +180,8 @@ runtime::Task<DialEnd> dial_session(SessionContext context, net::Transport* tran
                  0};
     co_return DialEnd{std::move(reason), link->peer()};
   }
-  if (status != 200 || !link->peer()) {
-    const ErrorCode code = status == 503 ? ErrorCode::unreachable : ErrorCode::refused;
+  if (status != HttpStatus::ok || !link->peer()) {
+    const ErrorCode code = status == HttpStatus::unavailable ? ErrorCode::unreachable : ErrorCode::refused;
     co_return DialEnd{Error{code, address.to_string() + " answered " + std::to_string(status) + " to a session", 0}};
   }
   Error reason = co_await run_session(context, stream->reader(), stream->writer(), *link->peer(), address, dial, token);
@@ -199,7 +195,7 @@ runtime::Task<void> accept_session(SessionContext context, net::ServerStream& st
                                    runtime::CancellationToken token) {
   if (!stream.peer()) {
     net::ResponseHead refused;
-    refused.status = 403;
+    refused.status = to_int(HttpStatus::forbidden);
     static_cast<void>(stream.respond(refused, false));
     co_return;
   }

@@ -8,6 +8,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <cstdio>
 
+#include "libpeer/api/peer_builder.h"
 #include "libpeer/base/random.h"
 #include "libpeer/runtime/manual_executor.h"
 #include "libpeer/runtime/sleep.h"
@@ -54,27 +55,21 @@ class CrowdPeer {
         resolver_(net::system_resolver(workers_)),
         scope_(executor, "peer" + std::to_string(index), never_.token()) {
     fill_library(disk_, index, peers);
-    api::PeerOptions options(identity_);
-    options.environment.control = options.environment.net = &scope_;
-    options.environment.workers = &workers_;
-    options.environment.store_thread = &store_thread_;
-    options.environment.disk = &disk_;
-    options.environment.store = store_.get();
-    options.environment.random = options.environment.net_random = random_.get();
-    options.environment.resolver = resolver_.get();
-    options.environment.wall_clock = [&executor] {
+    api::PeerSettings settings;
+    settings.name = "peer" + std::to_string(index);
+    settings.roots = {"/library"};
+    settings.settle = 100ms;
+    if (index > 0) settings.peers = {"10.0.0.1:24747"};
+    api::PeerBuilder builder(identity_, std::move(settings));
+    builder.loops(scope_, scope_).threads(workers_, store_thread_).storage(disk_, *store_).random(*random_, *random_);
+    builder.resolver(*resolver_).instance("1").clock([&executor] {
       return 1'800'000'000'000'000'000 + std::chrono::nanoseconds(executor.now().time_since_epoch()).count();
-    };
-    options.make_network = [this, &network](runtime::Scope& scope) {
+    });
+    builder.network([this, &network](runtime::Scope& scope) {
       return std::make_unique<MemoryPort>(network.attach(scope, *net::SocketAddress::parse(address_), identity_.id()));
-    };
-    options.name = "peer" + std::to_string(index);
-    options.instance = "1";
-    options.roots = {"/library"};
-    options.settle = 100ms;
-    if (index > 0) options.peers = {"10.0.0.1:24747"};
-    options.on_event = [this](const api::Event& event) { count(event); };
-    handle_ = api::start_peer(std::move(options));
+    });
+    builder.on_event([this](const api::Event& event) { count(event); });
+    handle_ = builder.start();
   }
 
   std::size_t met = 0, lost = 0;

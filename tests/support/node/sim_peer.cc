@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "libpeer/api/peer_builder.h"
+#include "libpeer/node/service_faults.h"
 #include "support/node/seeded_identity.h"
 #include "support/run_task.h"
 
@@ -99,53 +101,45 @@ void SimPeer::stop() {
 void SimPeer::start(Options options) {
   never_ = std::make_unique<runtime::CancellationSource>();
   scope_ = std::make_unique<runtime::Scope>(world_.executor, name, never_->token());
-  api::PeerOptions peer(identity_);
-  peer.environment.control = scope_.get();
-  peer.environment.net = scope_.get();
-  peer.environment.workers = workers_.get();
-  peer.environment.store_thread = store_thread_.get();
-  peer.environment.disk = options.disk != nullptr ? options.disk : &disk;
-  peer.environment.store = failing_store_.get();
-  peer.environment.random = random_.get();
-  peer.environment.net_random = random_.get();
-  peer.environment.resolver = &resolver;
-  peer.environment.wall_clock = [this] { return world_.wall_clock(); };
-  peer.environment.discovery = options.discovery;
-  peer.environment.network = options.network;
-  peer.list_interfaces = options.list_interfaces;
-  peer.can_listen = options.can_listen;
-  peer.log = Log([this](LogLevel level, std::string_view, const std::string& line,
-                        const LogFields&) { log_.emplace_back(level, line); },
-                 "sim");
-  peer.socket = world_.network.bind(*net::SocketAddress::parse(address));
-  peer.make_network = options.make_network;
-  peer.name = name;
-  peer.instance = std::to_string(++starts_);
-  peer.roots = options.roots;
-  peer.automatic = options.automatic;
-  peer.access = options.access;
-  peer.settle = options.settle;
-  peer.peers = options.peers;
-  peer.ping = options.ping;
-  peer.lost = options.lost;
-  peer.shutdown_timeout = options.shutdown_timeout;
-  peer.parallel_downloads = options.parallel;
-  peer.reserve = 0;
+  api::PeerSettings settings;
+  settings.name = name;
+  settings.roots = options.roots;
+  settings.automatic = options.automatic;
+  settings.access = options.access;
+  settings.settle = options.settle;
+  settings.peers = options.peers;
+  settings.ping = options.ping;
+  settings.lost = options.lost;
+  settings.shutdown_timeout = options.shutdown_timeout;
+  settings.parallel_downloads = options.parallel;
+  settings.reserve = 0;
+  api::MachineNetwork network;
+  network.list_interfaces = options.list_interfaces;
+  network.can_listen = options.can_listen;
+  Log log([this](LogLevel level, std::string_view, const std::string& line,
+                 const LogFields&) { log_.emplace_back(level, line); },
+          "sim");
+  api::PeerBuilder peer(identity_, std::move(settings));
+  peer.loops(*scope_, *scope_).threads(*workers_, *store_thread_).random(*random_, *random_).resolver(resolver);
+  peer.storage(options.disk != nullptr ? *options.disk : disk, *failing_store_);
+  peer.clock([this] { return world_.wall_clock(); }).discovery(options.discovery, options.network);
+  peer.listen(world_.network.bind(*net::SocketAddress::parse(address))).network(options.make_network);
+  peer.machine(std::move(network)).instance(std::to_string(++starts_)).log(std::move(log));
 #if PEERD_TEST_HOOKS
-  peer.end_of_hang = &end_of_hang_;
-  peer.tamper = options.tamper;
+  hooks_ = std::make_unique<node::ServiceFaults>(options.tamper, &end_of_hang_);
+  peer.test_hooks(hooks_.get());
 #endif
-  peer.on_event = [this](const api::Event& event) {
+  peer.on_event([this](const api::Event& event) {
     const auto now =
         std::chrono::duration_cast<std::chrono::milliseconds>(world_.executor.now().time_since_epoch()).count();
     events_.emplace_back(api::event_name(event));
     world_.trace.push_back(std::to_string(now) + " " + name + " " + events_.back() + " " +
                            std::visit(Details{}, event));
-  };
+  });
   stopped_ = false;
   exit_ = {};
   end_of_hang_.reset();
-  handle_ = api::start_peer(std::move(peer));
+  handle_ = peer.start();
   scope_->spawn("watch", watch(handle_->wait_stopped(never_->token()), exit_, stopped_));
 }
 

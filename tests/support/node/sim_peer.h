@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "libpeer/api/peer.h"
+#include "libpeer/api/test_hooks.h"
 #include "libpeer/net/identity.h"
 #include "libpeer/runtime/manual_executor.h"
 #include "libpeer/store/store.h"
@@ -118,6 +119,7 @@ class SimPeer {
   std::vector<std::string> events_;
   std::vector<std::pair<LogLevel, std::string>> log_;
   runtime::Event end_of_hang_;
+  std::unique_ptr<api::TestHooks> hooks_;
   api::RuntimeExit exit_;
   bool stopped_ = true;
   unsigned starts_ = 0;

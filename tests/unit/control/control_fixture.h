@@ -103,7 +103,7 @@ struct ControlTest {
       } else if (auto* rescan = std::get_if<api::Request<api::Rescan>>(&command)) {
         kept.push_back(std::move(rescan->reply));
       } else if (auto* cancel = std::get_if<api::Request<api::CancelDownload>>(&command)) {
-        cancel->reply(fail(ErrorCode::no_such_game, "there is no download of " + cancel->command.game));
+        cancel->reply(fail(ErrorCode::not_found, "there is no download of " + cancel->command.game));
       } else {
         return false;
       }

@@ -98,7 +98,7 @@ runtime::Task<void> tells_why_it_stops(ControlTest& test, ControlServer& server)
   answer = co_await client.read();
   CHECK(answer["error"]["message"] == "peerd stopped (RuntimeFailed: QuicServer: socket closed)");
   CHECK(answer["error"]["data"] == Json{{"code", "cancelled"}, {"stopping", true}});
-  test.kept[2](fail(ErrorCode::no_such_game, "no game x"));  // this failed by itself
+  test.kept[2](fail(ErrorCode::not_found, "no game x"));  // this failed by itself
   answer = co_await client.read();
   CHECK(answer["error"]["message"] == "no game x");
   CHECK(answer["error"]["data"] == Json{{"code", "no_such_game"}});

@@ -109,7 +109,7 @@ TEST_CASE("A peer that cannot be dialled is told with its text, from the file an
     config.peers = {"den", peer};
     REQUIRE(!check_config(config));
     CHECK_THAT(check_config(config).error().message,
-               StartsWith("network.peers or --peer: \"" + std::string(peer) + "\" is no HOST[:PORT]"));
+               StartsWith("network.peers or --peer: \"" + std::string(peer) + "\" is not HOST[:PORT]"));
   }
   config.peers = {};
   config.interfaces = {""};
