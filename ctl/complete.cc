@@ -1,30 +1,31 @@
-// complete: what the shells' completions ask for. Silent whatever happens, and never slow.
+// complete: prints names for shell completion, one per line. Prints nothing on any error, and gives up after 2 s.
 #include <unistd.h>
 
 #include <csignal>
 #include <map>
 
-#include "ctl/session.h"
+#include "ctl/invocation.h"
 #include "ctl/text/format.h"
 #include "libpeer/control/client_events.h"
+#include "libpeer/control/client_methods.h"
 
 namespace peer::ctl {
 namespace {
 
-constexpr unsigned kPatienceS = 2;
+constexpr unsigned kTimeoutS = 2;
 
-/// One a line: what would look different in a shell is left out.
+/// Leaves out names that are not printable as they are: the shell would complete something else.
 std::string lines(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& name : names) {
-    if (!name.empty() && plain(name) == name) text += name + "\n";
+    if (!name.empty() && printable(name) == name) text += name + "\n";
   }
   return text;
 }
 
-std::vector<std::string> games(Session& session, const char* where) {
+std::vector<std::string> games(Invocation& invocation, const char* where) {
   std::vector<std::string> names;
-  const auto list = session.call("games.list");
+  const auto list = invocation.call("games.list");
   if (!list) return names;
   for (const Json& game : list->at("games")) {
     if (*where == 0 || !game.at(where).empty()) names.push_back(game.at("id"));
@@ -32,9 +33,9 @@ std::vector<std::string> games(Session& session, const char* where) {
   return names;
 }
 
-std::vector<std::string> downloads(Session& session) {
+std::vector<std::string> downloads(Invocation& invocation) {
   std::vector<std::string> names;
-  const auto list = session.call("downloads.list");
+  const auto list = invocation.call("downloads.list");
   if (!list) return names;
   for (const Json& download : list->at("downloads")) {
     if (!is_over(download.at("state").get<std::string>())) names.push_back(download.at("game"));
@@ -42,10 +43,10 @@ std::vector<std::string> downloads(Session& session) {
   return names;
 }
 
-/// Names that only one has; of the others the beginning of the id.
-std::vector<std::string> peers(Session& session) {
+/// Names that are unique. Peers that share a name, or have none, are given by the beginning of their id.
+std::vector<std::string> peers(Invocation& invocation) {
   std::map<std::string, std::vector<std::string>> ids;
-  const auto list = session.call("peers.list");
+  const auto list = invocation.call("peers.list");
   if (!list) return {};
   for (const Json& peer : list->at("peers")) {
     if (peer.at("peer_id").is_string()) ids[peer.value("name", "")].push_back(peer.at("peer_id"));
@@ -64,30 +65,24 @@ std::vector<std::string> peers(Session& session) {
   return names;
 }
 
-std::vector<std::string> methods(Session& session) {
-  std::vector<std::string> names;
-  const auto document = session.call("rpc.discover");
-  if (!document) return names;
-  for (const Json& method : document->at("methods")) names.push_back(method.at("name"));
-  return names;
-}
-
 }  // namespace
 
-int run_complete(Session& session) {
-  session.let_sleep();
+int run_complete(Invocation& invocation) {
+  invocation.never_start_daemon();
   std::signal(SIGALRM, [](int) { _exit(kDone); });
-  alarm(kPatienceS);
-  const std::string& kind = session.arguments.subject;
+  alarm(kTimeoutS);
+  const std::string& kind = invocation.arguments.subject;
   std::vector<std::string> names;
   if (kind == "events") names.assign(control::kEventNames.begin(), control::kEventNames.end());
-  if (kind == "games") names = games(session, "");
-  if (kind == "local-games") names = games(session, "local");
-  if (kind == "remote-games") names = games(session, "remote");
-  if (kind == "downloads") names = downloads(session);
-  if (kind == "peers") names = peers(session);
-  if (kind == "methods") names = methods(session);
-  if (const std::string text = lines(names); !text.empty()) session.say(text);
+  if (kind == "games") names = games(invocation, "");
+  if (kind == "local-games") names = games(invocation, "local");
+  if (kind == "remote-games") names = games(invocation, "remote");
+  if (kind == "downloads") names = downloads(invocation);
+  if (kind == "peers") names = peers(invocation);
+  if (kind == "methods") {
+    for (const control::MethodName& method : control::method_names()) names.emplace_back(method.name);
+  }
+  if (const std::string text = lines(names); !text.empty()) invocation.print_text(text);
   return kDone;
 }
 

@@ -1,3 +1,4 @@
+// games, show, remove, verify, rescan: the library.
 #include <unistd.h>
 
 #include <algorithm>
@@ -5,14 +6,12 @@
 #include <cstdio>
 #include <map>
 
-#include "ctl/session.h"
+#include "ctl/invocation.h"
 #include "ctl/terminal.h"
 #include "ctl/text/format.h"
 
 namespace peer::ctl {
 namespace {
-
-std::string brief(const Json& version) { return version.is_string() ? version.get<std::string>().substr(0, 12) : "-"; }
 
 std::string local_state(const Json& local) {
   std::string text = local.value("state", "");
@@ -30,16 +29,16 @@ std::string local_state(const Json& local) {
   return text;
 }
 
-/// How far a verify is, on a line that is redrawn where a person watches.
+/// Draws the progress of a verify on one line of the terminal.
 class VerifyDisplay {
  public:
-  explicit VerifyDisplay(const Session& session)
-      : game_(session.arguments.subject),
-        drawing_(isatty(STDERR_FILENO) != 0 && !session.arguments.json && !session.arguments.quiet) {
+  explicit VerifyDisplay(const Invocation& invocation)
+      : game_(invocation.arguments.subject),
+        drawing_(isatty(STDERR_FILENO) != 0 && !invocation.arguments.json && !invocation.arguments.quiet) {
     shown_.game = game_;
   }
 
-  void take(const Json& event) {
+  void apply_event(const Json& event) {
     if (event.value("game", "") != game_) return;
     shown_.total = event.value("bytes_total", 0.0);
     shown_.done = event.value("bytes_done", 0.0);
@@ -48,37 +47,37 @@ class VerifyDisplay {
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
     shown_.rate = seconds > 0.5 ? shown_.done / seconds : 0;
     if (!drawing_) return;
-    // Nothing in the last column: there some terminals go on to the next line.
+    // Leave the last column empty: some terminals wrap when it is written.
     std::fprintf(stderr, "\r%s\x1b[K", verify_line(shown_, page_of(STDERR_FILENO).width - 1).c_str());
     drawn_ = true;
   }
-  void end() {
+  void erase() {
     if (drawn_) std::fputs("\r\x1b[K", stderr);
     drawn_ = false;
   }
-  const Comparison& shown() const noexcept { return shown_; }
+  const VerifyState& shown() const noexcept { return shown_; }
 
  private:
   const std::string game_;
   const bool drawing_;
   const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
-  Comparison shown_;
+  VerifyState shown_;
   bool drawn_ = false;
 };
 
-/// Ctrl-C: the daemon stops comparing when the connection closes; a repair that has begun is a download and goes on.
-int verify_interrupted(const Session& session, const Comparison& shown) {
-  const std::string game = word(session.arguments.subject);
+/// Reports Ctrl-C. The daemon stops comparing when the connection closes; a repair that has begun is a download and
+/// continues.
+int verify_interrupted(const Invocation& invocation, const VerifyState& shown) {
+  const std::string game = shell_word(invocation.arguments.subject);
   if (shown.repairing) {
-    return session.fail("interrupted", "detached; the repair goes on: peerctl download " + game +
-                                           " follows it, peerctl cancel " + game + " ends it");
+    return invocation.fail("interrupted", "detached; the repair continues; to follow it: peerctl download " + game +
+                                              "; to end it: peerctl cancel " + game);
   }
   const std::string share = shown.total > 0 ? " at " + percent(shown.done, shown.total) : "";
-  return session.fail("interrupted",
-                      "the verify of " + game + " is stopped" + share + "; peerctl verify " + game + " begins it anew");
+  return invocation.fail("interrupted", "verification stopped" + share + "; to start again: peerctl verify " + game);
 }
 
-/// A row a version: the one here first.
+/// Adds one row for each version, the local one first.
 void add_rows(Table& table, const Json& game) {
   const std::string id = game.at("id");
   const Json& local = game.at("local");
@@ -90,7 +89,7 @@ void add_rows(Table& table, const Json& game) {
         std::ranges::find_if(game.at("remote"), [&](const Json& r) { return r.at("version") == here_version; });
     const std::size_t peers = same == game.at("remote").end() ? 0 : same->at("peers").size();
     table.row({{id},
-               {brief(local.at("version"))},
+               {short_version(local.at("version"))},
                {human_bytes(local.value("size", 0.0))},
                {local.at("files").is_null() ? "-" : local.at("files").dump()},
                {local_state(local), tone_of(local.value("state", ""))},
@@ -99,7 +98,7 @@ void add_rows(Table& table, const Json& game) {
   for (const Json& remote : game.at("remote")) {
     if (remote.at("version") == here_version) continue;
     table.row({{id},
-               {brief(remote.at("version"))},
+               {short_version(remote.at("version"))},
                {human_bytes(remote.value("size", 0.0))},
                {remote.at("files").dump()},
                {"-"},
@@ -121,13 +120,13 @@ std::string details(const Json& game, const Page& page) {
   add_rows(table, game);
   std::string text = table.text(page);
   if (const Json& local = game.at("local"); !local.is_null()) {
-    if (local.contains("root")) text += "\nlies in " + plain(local.at("root").get<std::string>()) + "\n";
+    if (local.contains("root")) text += "\nlibrary root: " + printable(local.at("root").get<std::string>()) + "\n";
     for (const Json& problem : local.value("problems", Json::array())) {
-      text += "problem: " + plain(problem.value("path", "")) + ": " + plain(problem.value("reason", "")) + "\n";
+      text += "problem: " + printable(problem.value("path", "")) + ": " + printable(problem.value("reason", "")) + "\n";
     }
   }
   if (game.at("version").is_string()) {
-    text += "\nfiles of version " + brief(game.at("version")) + ":\n";
+    text += "\nfiles of version " + short_version(game.at("version")) + ":\n";
     Table files({{"SIZE", true}, {""}, {"PATH"}});
     for (const Json& file : game.at("files")) {
       files.row({{human_bytes(file.at("size").get<double>())},
@@ -141,106 +140,106 @@ std::string details(const Json& game, const Page& page) {
 
 }  // namespace
 
-int run_games(Session& session) {
-  auto result = session.call("games.list");
-  if (!result) return session.fail(result.error());
+int run_games(Invocation& invocation) {
+  auto result = invocation.call("games.list");
+  if (!result) return invocation.fail(result.error());
   Json kept = Json::array();
   for (Json& game : result->at("games")) {
-    if (session.arguments.local && game.at("local").is_null()) continue;
-    if (session.arguments.remote && game.at("remote").empty()) continue;
+    if (invocation.arguments.games.local && game.at("local").is_null()) continue;
+    if (invocation.arguments.games.remote && game.at("remote").empty()) continue;
     kept.push_back(std::move(game));
   }
-  if (session.arguments.json) {
+  if (invocation.arguments.json) {
     (*result)["games"] = std::move(kept);
-    session.print(*result);
+    invocation.print_json(*result);
     return kDone;
   }
   if (std::string missing = missing_roots(*result); !missing.empty()) {
     missing.pop_back();
-    session.note(missing);
+    invocation.note(missing);
   }
   if (kept.empty()) {
-    session.note("no games");
+    invocation.note("no games");
     return kDone;
   }
   Table table = table_of_games();
   for (const Json& game : kept) add_rows(table, game);
-  session.say(table);
+  invocation.print_text(table);
   return kDone;
 }
 
-int run_show(Session& session) {
-  Json params{{"game", session.arguments.subject}};
-  if (session.arguments.version) params["version"] = *session.arguments.version;
-  auto game = session.call("games.show", params);
-  if (!game) return session.fail(game.error());
-  // The rest comes page by page, of the version that the first page showed.
+int run_show(Invocation& invocation) {
+  Json params{{"game", invocation.arguments.subject}};
+  if (invocation.arguments.version) params["version"] = *invocation.arguments.version;
+  auto game = invocation.call("games.show", params);
+  if (!game) return invocation.fail(game.error());
+  // Fetch the remaining pages, of the version that the first page showed.
   while (game->at("files").size() < game->at("files_total").get<std::size_t>()) {
     params["version"] = game->at("version");
     params["offset"] = game->at("files").size();
     params["limit"] = 10'000;
-    auto page = session.call("games.show", params);
-    if (!page) return session.fail(page.error());
+    auto page = invocation.call("games.show", params);
+    if (!page) return invocation.fail(page.error());
     if (page->at("files").empty()) break;
     for (Json& file : page->at("files")) game->at("files").push_back(std::move(file));
   }
-  if (session.arguments.json) {
-    session.print(*game);
+  if (invocation.arguments.json) {
+    invocation.print_json(*game);
   } else {
-    session.say(details(*game, session.page()));
+    invocation.print_text(details(*game, invocation.page()));
   }
   return kDone;
 }
 
-int run_remove(Session& session) {
-  return session.show("games.remove", {{"game", session.arguments.subject}},
-                      [&](const Json&) { return plain(session.arguments.subject) + " is removed"; });
+int run_remove(Invocation& invocation) {
+  return invocation.call_and_print("games.remove", {{"game", invocation.arguments.subject}},
+                                   [&](const Json&) { return "removed " + printable(invocation.arguments.subject); });
 }
 
-int run_verify(Session& session) {
-  const std::string game = plain(session.arguments.subject);
-  Json params{{"game", session.arguments.subject}};
-  if (session.arguments.repair) params["repair"] = true;
-  if (session.arguments.rate) params["rate"] = *session.arguments.rate;
-  session.catch_interrupts();
-  VerifyDisplay display(session);
-  // A daemon that does not know these events verifies all the same.
-  const auto watching = session.call("events.subscribe", {{"only", {"VerifyProgress", "RuntimeFailed"}}});
-  if (!watching && watching.error().kind != CallFailure::Kind::refused) return session.fail(watching.error());
-  session.client().on_event([&display](const Json& event) { display.take(event); });
-  auto verdict = session.call("library.verify", params);
-  display.end();
+int run_verify(Invocation& invocation) {
+  const std::string game = printable(invocation.arguments.subject);
+  Json params{{"game", invocation.arguments.subject}};
+  if (invocation.arguments.verify.repair) params["repair"] = true;
+  if (invocation.arguments.verify.rate) params["rate"] = *invocation.arguments.verify.rate;
+  invocation.catch_interrupts();
+  VerifyDisplay display(invocation);
+  // An older daemon does not know these events, but can verify.
+  const auto watching = invocation.call("events.subscribe", {{"only", {"VerifyProgress", "RuntimeFailed"}}});
+  if (!watching && watching.error().kind != CallFailure::Kind::refused) return invocation.fail(watching.error());
+  invocation.client().on_event([&display](const Json& event) { display.apply_event(event); });
+  auto verdict = invocation.call("library.verify", params);
+  display.erase();
   if (!verdict && verdict.error().kind == CallFailure::Kind::interrupted) {
-    return verify_interrupted(session, display.shown());
+    return verify_interrupted(invocation, display.shown());
   }
-  if (!verdict) return session.fail(verdict.error());
+  if (!verdict) return invocation.fail(verdict.error());
   const Json& damaged = verdict->at("damaged");
   const bool good = damaged.empty() || verdict->at("repaired") == true;
-  if (session.arguments.json) {
-    session.print(*verdict);
+  if (invocation.arguments.json) {
+    invocation.print_json(*verdict);
   } else if (damaged.empty()) {
-    session.say(game + ": every file is as it should be, " + human_bytes(verdict->at("bytes").get<double>()));
+    invocation.print_text(game + ": no damage found, " + human_bytes(verdict->at("bytes").get<double>()) + " checked");
   } else {
-    for (const Json& path : damaged) session.say("damaged: " + plain(path.get<std::string>()));
+    for (const Json& path : damaged) invocation.print_text("damaged: " + printable(path.get<std::string>()));
     const std::string count = std::to_string(damaged.size()) + (damaged.size() == 1 ? " file" : " files");
-    session.say(
+    invocation.print_text(
         game + ": " + count +
         (good ? " repaired"
-              : " damaged; to fetch what is wrong: peerctl verify " + word(session.arguments.subject) + " --repair"));
+              : " damaged; to repair: peerctl verify " + shell_word(invocation.arguments.subject) + " --repair"));
   }
   return good ? kDone : kFailed;
 }
 
-int run_rescan(Session& session) {
-  const std::string& game = session.arguments.subject;
-  const bool publish = session.arguments.publish;
+int run_rescan(Invocation& invocation) {
+  const std::string& game = invocation.arguments.subject;
+  const bool publish = invocation.arguments.publish;
   Json params = game.empty() ? Json() : Json{{"game", game}};
   if (publish) params["publish"] = true;
-  return session.show("library.rescan", params, [&](const Json& answer) {
+  return invocation.call_and_print("library.rescan", params, [&](const Json& answer) {
     const std::string missing = missing_roots(answer);
     if (!missing.empty()) return missing.substr(0, missing.size() - 1);
-    return game.empty() ? "the library is scanned"
-                        : plain(game) + (publish ? " is offered as it is now" : " is scanned");
+    return game.empty() ? "library scanned"
+                        : printable(game) + (publish ? " published: it is offered as it is now" : " scanned");
   });
 }
 

@@ -1,44 +1,44 @@
-// peerctl: talks to the peerd on this machine.
+// peerctl: controls the peerd on this machine.
 #include <array>
 #include <cstdio>
 #include <exception>
 #include <string_view>
 
 #include "ctl/arguments/arguments.h"
-#include "ctl/session.h"
+#include "ctl/invocation.h"
 
 namespace {
 
 using namespace peer::ctl;
 
-struct Command {
+struct CommandFunction {
   std::string_view name;
-  int (*run)(Session&);
+  int (*run)(Invocation&);
 };
 
 constexpr std::array kCommands{
-    Command{"status", run_status},     Command{"games", run_games},
-    Command{"show", run_show},         Command{"peers", run_peers},
-    Command{"connect", run_connect},   Command{"disconnect", run_disconnect},
-    Command{"download", run_download}, Command{"downloads", run_downloads},
-    Command{"cancel", run_cancel},     Command{"pause", run_pause},
-    Command{"resume", run_resume},     Command{"move", run_move},
-    Command{"remove", run_remove},     Command{"rescan", run_rescan},
-    Command{"verify", run_verify},     Command{"limit", run_limit},
-    Command{"ban", run_ban},           Command{"unban", run_unban},
-    Command{"pair", run_pair},         Command{"unpair", run_unpair},
-    Command{"events", run_events},     Command{"metrics", run_metrics},
-    Command{"doctor", run_doctor},     Command{"call", run_call},
-    Command{"top", run_top},           Command{"shutdown", run_shutdown},
-    Command{"complete", run_complete},
+    CommandFunction{"status", run_status},     CommandFunction{"games", run_games},
+    CommandFunction{"show", run_show},         CommandFunction{"peers", run_peers},
+    CommandFunction{"connect", run_connect},   CommandFunction{"disconnect", run_disconnect},
+    CommandFunction{"download", run_download}, CommandFunction{"downloads", run_downloads},
+    CommandFunction{"cancel", run_cancel},     CommandFunction{"pause", run_pause},
+    CommandFunction{"resume", run_resume},     CommandFunction{"move", run_move},
+    CommandFunction{"remove", run_remove},     CommandFunction{"rescan", run_rescan},
+    CommandFunction{"verify", run_verify},     CommandFunction{"limit", run_limit},
+    CommandFunction{"ban", run_ban},           CommandFunction{"unban", run_unban},
+    CommandFunction{"pair", run_pair},         CommandFunction{"unpair", run_unpair},
+    CommandFunction{"events", run_events},     CommandFunction{"metrics", run_metrics},
+    CommandFunction{"doctor", run_doctor},     CommandFunction{"call", run_call},
+    CommandFunction{"top", run_top},           CommandFunction{"shutdown", run_shutdown},
+    CommandFunction{"complete", run_complete},
 };
 
 int run(int argc, char** argv) {
   const auto arguments = parse_arguments(argc, argv, PEERD_VERSION);
   if (!arguments) return arguments.error();
-  Session session(*arguments);
-  for (const Command& command : kCommands) {
-    if (command.name == arguments->command) return command.run(session);
+  Invocation invocation(*arguments);
+  for (const CommandFunction& command : kCommands) {
+    if (command.name == arguments->command) return command.run(invocation);
   }
   return kUsage;
 }
@@ -49,7 +49,7 @@ int main(int argc, char** argv) {
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {
-    // Also an answer in which a field is missing.
+    // This includes an answer of the daemon that lacks a field.
     std::fprintf(stderr, "peerctl: %s\n", error.what());
     return kFailed;
   }

@@ -1,4 +1,5 @@
-#include "ctl/session.h"
+// peers, connect, disconnect, pair, unpair, ban, unban, limit: the network.
+#include "ctl/invocation.h"
 #include "ctl/text/format.h"
 
 namespace peer::ctl {
@@ -9,7 +10,7 @@ std::string brief_id(const Json& peer) {
 }
 
 std::string label(const Json& peer) {
-  const std::string name = plain(peer.value("name", ""));
+  const std::string name = printable(peer.value("name", ""));
   return name.empty() || name == brief_id(peer) ? brief_id(peer) : name + " (" + brief_id(peer) + ")";
 }
 
@@ -37,77 +38,77 @@ Table table_of(const Json& peers) {
 
 }  // namespace
 
-int run_peers(Session& session) {
-  auto result = session.call("peers.list");
-  if (!result) return session.fail(result.error());
-  if (session.arguments.json) {
-    session.print(*result);
+int run_peers(Invocation& invocation) {
+  auto result = invocation.call("peers.list");
+  if (!result) return invocation.fail(result.error());
+  if (invocation.arguments.json) {
+    invocation.print_json(*result);
   } else if (result->at("peers").empty()) {
-    session.note("no peers");
+    invocation.note("no peers");
   } else {
-    session.say(table_of(result->at("peers")));
+    invocation.print_text(table_of(result->at("peers")));
     for (const Json& peer : result->at("peers")) {
-      if (peer.at("reason").is_string()) session.note(label(peer) + ": " + plain(peer.at("reason").get<std::string>()));
+      if (peer.at("reason").is_string())
+        invocation.note(label(peer) + ": " + printable(peer.at("reason").get<std::string>()));
     }
   }
   return kDone;
 }
 
-int run_connect(Session& session) {
-  const std::string& address = session.arguments.subject;
-  auto peer = session.call("peers.connect", {{"address", address}});
-  if (!peer) return session.fail(peer.error());
+int run_connect(Invocation& invocation) {
+  const std::string& address = invocation.arguments.subject;
+  auto peer = invocation.call("peers.connect", {{"address", address}});
+  if (!peer) return invocation.fail(peer.error());
   const std::string state = peer->at("state");
-  if (state == "refused" || state == "banned") return session.fail("refused", address + " is " + state);
-  if (state != "connected")
-    return session.fail("unreachable", address + " cannot be reached now; the daemon keeps trying");
-  if (session.arguments.json) {
-    session.print(*peer);
+  if (state == "refused" || state == "banned") return invocation.fail("refused", address + " is " + state);
+  if (state != "connected") return invocation.fail("unreachable", address + " is unreachable; the daemon keeps trying");
+  if (invocation.arguments.json) {
+    invocation.print_json(*peer);
   } else {
-    session.say("connected to " + label(*peer));
+    invocation.print_text("connected to " + label(*peer));
   }
   return kDone;
 }
 
-int run_ban(Session& session) {
-  return session.show("peers.ban", {{"peer", session.arguments.subject}},
-                      [&](const Json&) { return plain(session.arguments.subject) + " is banned"; });
+int run_ban(Invocation& invocation) {
+  return invocation.call_and_print("peers.ban", {{"peer", invocation.arguments.subject}},
+                                   [&](const Json&) { return "banned " + printable(invocation.arguments.subject); });
 }
 
-int run_unban(Session& session) {
-  return session.show("peers.unban", {{"peer", session.arguments.subject}},
-                      [&](const Json&) { return plain(session.arguments.subject) + " is banned no more"; });
+int run_unban(Invocation& invocation) {
+  return invocation.call_and_print("peers.unban", {{"peer", invocation.arguments.subject}},
+                                   [&](const Json&) { return "unbanned " + printable(invocation.arguments.subject); });
 }
 
 namespace {
-int change_pairing(Session& session, const char* method, const char* done) {
-  return session.show(method, {{"peer", session.arguments.subject}}, [&](const Json& pairing) {
-    std::string text = label(pairing) + done;
-    if (pairing.at("note").is_string()) text += "; " + plain(pairing.at("note").get<std::string>());
+int change_pairing(Invocation& invocation, const char* method, const char* done) {
+  return invocation.call_and_print(method, {{"peer", invocation.arguments.subject}}, [&](const Json& pairing) {
+    std::string text = done + label(pairing);
+    if (pairing.at("note").is_string()) text += "; " + printable(pairing.at("note").get<std::string>());
     return text;
   });
 }
 }  // namespace
 
-int run_pair(Session& session) { return change_pairing(session, "peers.pair", " is paired here"); }
+int run_pair(Invocation& invocation) { return change_pairing(invocation, "peers.pair", "paired with "); }
 
-int run_unpair(Session& session) { return change_pairing(session, "peers.unpair", " is paired here no more"); }
+int run_unpair(Invocation& invocation) { return change_pairing(invocation, "peers.unpair", "unpaired "); }
 
-int run_limit(Session& session) {
+int run_limit(Invocation& invocation) {
   Json params = Json::object();
-  if (session.arguments.up) params["up"] = *session.arguments.up;
-  if (session.arguments.down) params["down"] = *session.arguments.down;
+  if (invocation.arguments.limit.up) params["up"] = *invocation.arguments.limit.up;
+  if (invocation.arguments.limit.down) params["down"] = *invocation.arguments.limit.down;
   const auto text = [](const Json& rate) { return rate == 0 ? "no limit" : human_rate(rate.get<double>()); };
-  return session.show(params.empty() ? "limits.get" : "limits.set", params, [&](const Json& limits) {
+  return invocation.call_and_print(params.empty() ? "limits.get" : "limits.set", params, [&](const Json& limits) {
     return "up    " + text(limits.at("up")) + "\ndown  " + text(limits.at("down"));
   });
 }
 
-int run_disconnect(Session& session) {
-  return session.show("peers.disconnect", {{"peer", session.arguments.subject}}, [&](const Json& end) {
-    const std::string peer = plain(session.arguments.subject);
-    std::string text = end.at("connected") == true ? "disconnected from " + peer : peer + " is dialled no more";
-    if (end.at("note").is_string()) text += "; " + plain(end.at("note").get<std::string>());
+int run_disconnect(Invocation& invocation) {
+  return invocation.call_and_print("peers.disconnect", {{"peer", invocation.arguments.subject}}, [&](const Json& end) {
+    const std::string peer = printable(invocation.arguments.subject);
+    std::string text = end.at("connected") == true ? "disconnected from " + peer : "no longer dialing " + peer;
+    if (end.at("note").is_string()) text += "; " + printable(end.at("note").get<std::string>());
     return text;
   });
 }

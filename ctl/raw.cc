@@ -1,38 +1,38 @@
-// call and shutdown.
+// call, shutdown.
 #include <chrono>
 
-#include "ctl/session.h"
+#include "ctl/invocation.h"
 
 namespace peer::ctl {
 
-int run_call(Session& session) {
+int run_call(Invocation& invocation) {
   Json params;
-  if (!session.arguments.params.empty()) {
-    params = Json::parse(session.arguments.params, nullptr, false);
-    if (!params.is_structured()) return session.fail("invalid", "PARAMS must be a JSON object or array");
+  if (!invocation.arguments.params.empty()) {
+    params = Json::parse(invocation.arguments.params, nullptr, false);
+    if (!params.is_structured()) return invocation.fail("invalid", "PARAMS must be a JSON object or array");
   }
-  auto result = session.call(session.arguments.subject, params);
-  if (!result) return session.fail(result.error());
-  if (session.arguments.json) {
-    session.print(*result);
+  auto result = invocation.call(invocation.arguments.subject, params);
+  if (!result) return invocation.fail(result.error());
+  if (invocation.arguments.json) {
+    invocation.print_json(*result);
   } else {
-    session.say(result->dump(2, ' ', false, Json::error_handler_t::replace));
+    invocation.print_text(result->dump(2, ' ', false, Json::error_handler_t::replace));
   }
   return kDone;
 }
 
-int run_shutdown(Session& session) {
-  if (auto connected = session.connect(); !connected) return session.fail(connected.error());
-  // The daemon may be gone before its answer is: that is what was asked for.
-  const auto result = session.call("runtime.shutdown");
-  if (!result && result.error().kind != CallFailure::Kind::no_daemon) return session.fail(result.error());
+int run_shutdown(Invocation& invocation) {
+  if (auto connected = invocation.connect(); !connected) return invocation.fail(connected.error());
+  // The daemon may stop before it sends the answer; that is success too.
+  const auto result = invocation.call("runtime.shutdown");
+  if (!result && result.error().kind != CallFailure::Kind::no_daemon) return invocation.fail(result.error());
   while (result) {
-    if (!session.client().next_event(std::chrono::milliseconds(1000))) break;
+    if (!invocation.client().next_event(std::chrono::milliseconds(1000))) break;
   }
-  if (session.arguments.json) {
-    session.print({{"ok", true}});
+  if (invocation.arguments.json) {
+    invocation.print_json({{"ok", true}});
   } else {
-    session.note("peerd stopped");
+    invocation.note("peerd stopped");
   }
   return kDone;
 }

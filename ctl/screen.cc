@@ -8,7 +8,7 @@
 #include <cstdio>
 #include <string_view>
 
-// ncurses names many things in lower case, macros among them: last.
+// Included last: ncurses defines many lower-case names, some of them macros.
 #define NCURSES_NOMACROS 1
 #include <curses.h>
 
@@ -70,7 +70,7 @@ void Screen::draw(const std::vector<Line>& lines) {
   refresh();
 }
 
-Key Screen::key() {
+Key Screen::read_key() {
   switch (getch()) {
     case ERR: return Key::none;
     case 'q':

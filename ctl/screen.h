@@ -1,4 +1,4 @@
-// Screen: the whole terminal, by ncurses. The terminal is as it was before when the Screen is gone.
+// Screen: the whole terminal, drawn with ncurses. The destructor restores the terminal.
 #pragma once
 
 #include <utility>
@@ -6,7 +6,7 @@
 
 #include "ctl/text/table.h"
 
-struct screen;  // ncurses's
+struct screen;  // of ncurses
 
 namespace peer::ctl {
 
@@ -19,13 +19,13 @@ class Screen {
   Screen(const Screen&) = delete;
   Screen& operator=(const Screen&) = delete;
 
-  /// False where the terminal can do too little, or is not known.
-  bool works() const noexcept { return terminal_ != nullptr; }
-  /// Columns and lines, as they are now.
+  /// False if the terminal is unknown or lacks a capability that ncurses needs.
+  bool is_usable() const noexcept { return terminal_ != nullptr; }
+  /// The current number of columns and lines.
   std::pair<std::size_t, std::size_t> size() const;
   void draw(const std::vector<Line>& lines);
-  /// The next one pressed; never waits.
-  Key key();
+  /// The next pressed key, or Key::none. Does not wait.
+  Key read_key();
 
  private:
   ::screen* terminal_ = nullptr;

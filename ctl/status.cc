@@ -1,4 +1,5 @@
-#include "ctl/session.h"
+// status: the daemon's state.
+#include "ctl/invocation.h"
 #include "ctl/text/format.h"
 
 namespace peer::ctl {
@@ -25,23 +26,23 @@ std::string services(const Json& list) {
 
 }  // namespace
 
-int run_status(Session& session) {
-  return session.show("status", {}, [](const Json& status) {
+int run_status(Invocation& invocation) {
+  return invocation.call_and_print("status", {}, [](const Json& status) {
     std::string text;
     const auto line = [&text](const std::string& what, const std::string& value) {
-      text += what + std::string(12 - what.size(), ' ') + plain(value) + "\n";
+      text += what + std::string(12 - what.size(), ' ') + printable(value) + "\n";
     };
     line("name", status.at("name"));
     line("peer id", status.at("peer_id"));
     const std::string listen = joined(status.at("listen"));
-    line("listens on", listen.empty() ? "nothing now (the service QuicServer says why)" : listen);
+    line("listens on", listen.empty() ? "no address now (see QuicServer below)" : listen);
     line("access", status.at("access"));
     line("running for", human_seconds(status.at("uptime_s")) + ", peerd " + status.at("version").get<std::string>() +
                             ", pid " + status.at("pid").dump());
     line("services", services(status.at("services")));
     line("peers", status.at("peers").dump() + " connected");
     line("games", status.at("games").dump() + " offered");
-    line("downloads", status.at("downloads").dump() + " under way");
+    line("downloads", status.at("downloads").dump() + " in progress");
     text += missing_roots(status);
     return text;
   });

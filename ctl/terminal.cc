@@ -9,7 +9,7 @@
 namespace peer::ctl {
 namespace {
 
-constexpr std::size_t kUsualWidth = 80;
+constexpr std::size_t kDefaultWidth = 80;
 
 std::string_view variable(const char* name) {
   const char* value = std::getenv(name);
@@ -22,7 +22,7 @@ Page page_of(int descriptor) {
   if (isatty(descriptor) == 0) return {};
   winsize size{};
   const bool known = ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
-  return {known ? size.ws_col : kUsualWidth, variable("NO_COLOR").empty() && variable("TERM") != "dumb"};
+  return {known ? size.ws_col : kDefaultWidth, variable("NO_COLOR").empty() && variable("TERM") != "dumb"};
 }
 
 }  // namespace peer::ctl

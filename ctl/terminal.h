@@ -1,11 +1,11 @@
-// What a descriptor writes to: a terminal of some width, with or without colour, or something else.
+// Finds out whether a descriptor is a terminal, how wide it is, and whether it shows colours.
 #pragma once
 
 #include "ctl/text/table.h"
 
 namespace peer::ctl {
 
-/// A width of 0: no terminal. Colour: unless NO_COLOR is set, or the terminal is a dumb one.
+/// The width is 0 if the descriptor is not a terminal. Colours are off if NO_COLOR is set or TERM is "dumb".
 Page page_of(int descriptor);
 
 }  // namespace peer::ctl

@@ -1,5 +1,4 @@
-// top: a thread asks the daemon, the main thread draws and takes keys, so that a daemon that hangs keeps nobody from
-// leaving.
+// top: one thread polls the daemon, the main thread draws and reads keys, so that 'q' works even if the daemon hangs.
 #include "ctl/text/top.h"
 
 #include <poll.h>
@@ -12,8 +11,8 @@
 #include <thread>
 #include <utility>
 
+#include "ctl/invocation.h"
 #include "ctl/screen.h"
-#include "ctl/session.h"
 
 namespace peer::ctl {
 namespace {
@@ -21,14 +20,14 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-constexpr milliseconds kPause(1000);
-constexpr milliseconds kRetry(300);
-constexpr std::chrono::seconds kSilence(3);
+constexpr milliseconds kPollInterval(1000);
+constexpr milliseconds kRetryInterval(300);
+constexpr std::chrono::seconds kSilenceLimit(3);
 
-/// Of a counter, from one look to the next.
-class Rate {
+/// The rate of a counter between two polls.
+class CounterRate {
  public:
-  double next(double value, double seconds) {
+  double update(double value, double seconds) {
     const double rate = known_ && value >= last_ && seconds > 0 ? (value - last_) / seconds : 0;
     known_ = true;
     last_ = value;
@@ -40,13 +39,13 @@ class Rate {
   bool known_ = false;
 };
 
-/// The value of a sample in Prometheus's text; 0 if there is none.
+/// The value of a sample in Prometheus text format; 0 if it is missing.
 double sample(const std::string& metrics, const std::string& name) {
   const std::size_t found = metrics.find("\n" + name + " ");
   return found == std::string::npos ? 0 : std::strtod(metrics.c_str() + found + name.size() + 2, nullptr);
 }
 
-/// Of a family: all of its samples together.
+/// The sum of all samples of a metric.
 double total(const std::string& metrics, const std::string& name) {
   double sum = 0;
   for (std::size_t at = metrics.find("\n" + name + "{"); at != std::string::npos;
@@ -57,50 +56,52 @@ double total(const std::string& metrics, const std::string& name) {
   return sum;
 }
 
-/// Asks once a second, over restarts of the daemon. On a thread of its own, which alone uses the session.
-class Observer {
+/// Polls the daemon once per second, and reconnects when it restarts. Only the thread that calls run() uses the
+/// invocation.
+class DaemonPoller {
  public:
-  explicit Observer(Session& session) : session_(session) {}
+  explicit DaemonPoller(Invocation& invocation) : invocation_(invocation) {}
 
-  std::expected<void, CallFailure> look() {
-    auto status = session_.call("status");
+  std::expected<void, CallFailure> poll_daemon() {
+    auto status = invocation_.call("status");
     if (!status) return std::unexpected(status.error());
-    auto downloads = session_.call("downloads.list");
+    auto downloads = invocation_.call("downloads.list");
     if (!downloads) return std::unexpected(downloads.error());
-    auto peers = session_.call("peers.list");
+    auto peers = invocation_.call("peers.list");
     if (!peers) return std::unexpected(peers.error());
-    auto metrics = session_.call("metrics");
+    auto metrics = invocation_.call("metrics");
     if (!metrics) return std::unexpected(metrics.error());
     TopState state;
-    take_status(state, *status);
-    for (const Json& each : downloads->at("downloads")) take_download(state, each);
-    take_peers(state, peers->at("peers"), metrics->at("text"));
-    publish(std::move(state));
+    add_status(state, *status);
+    for (const Json& each : downloads->at("downloads")) add_download(state, each);
+    add_peers(state, peers->at("peers"), metrics->at("text"));
+    set_state(std::move(state));
     return {};
   }
 
   void run() {
     for (bool connected = true;;) {
-      if (session_.sleep(connected ? kPause : kRetry)) return;
-      const auto seen = look();
-      const bool was_connected = std::exchange(connected, seen.has_value());
+      if (invocation_.sleep(connected ? kPollInterval : kRetryInterval)) return;
+      const auto polled = poll_daemon();
+      const bool was_connected = std::exchange(connected, polled.has_value());
       if (connected) continue;
-      if (seen.error().kind == CallFailure::Kind::interrupted) return;
-      session_.disconnect();
-      if (was_connected) tell(seen.error().message + "; waiting for the daemon to come back");
+      if (polled.error().kind == CallFailure::Kind::interrupted) return;
+      invocation_.disconnect();
+      if (was_connected) set_trouble(polled.error().message + "; waiting for the daemon to come back");
     }
   }
 
   TopState state() const {
     const std::lock_guard lock(mutex_);
     TopState state = state_;
-    if (state.trouble.empty() && SteadyClock::now() - seen_ > kSilence) state.trouble = "the daemon does not answer";
+    if (state.trouble.empty() && SteadyClock::now() - polled_at_ > kSilenceLimit)
+      state.trouble = "the daemon does not answer";
     return state;
   }
 
  private:
-  void take_status(TopState& state, const Json& status) {
-    // Another run counts from 0.
+  void add_status(TopState& state, const Json& status) {
+    // A restarted daemon counts from 0 again.
     if (status.at("instance") != instance_) {
       in_.clear();
       out_ = {};
@@ -115,16 +116,16 @@ class Observer {
     }
   }
 
-  static void take_download(TopState& state, const Json& entry) {
+  static void add_download(TopState& state, const Json& entry) {
     Progress progress = progress_of(entry);
     const bool over = progress.state == "finished" || progress.state == "cancelled";
     if (progress.state == "downloading") state.rate_in += progress.rate;
     if (!over) state.downloads.push_back(std::move(progress));
   }
 
-  void take_peers(TopState& state, const Json& peers, const std::string& metrics) {
+  void add_peers(TopState& state, const Json& peers, const std::string& metrics) {
     const SteadyClock::time_point now = SteadyClock::now();
-    const double seconds = std::chrono::duration<double>(now - seen_).count();
+    const double seconds = std::chrono::duration<double>(now - polled_at_).count();
     for (const Json& each : peers) {
       TopPeer peer{each.value("name", ""), each.at("state"), ""};
       const std::string id = each.at("peer_id").is_string() ? each.at("peer_id").get<std::string>() : "";
@@ -133,32 +134,32 @@ class Observer {
       if (each.at("rtt_ms").is_number()) peer.rtt_ms = each.at("rtt_ms");
       peer.games = each.at("games");
       if (!id.empty()) {
-        peer.rate = in_[id].next(sample(metrics, "peerd_received_bytes_total{peer_id=\"" + id + "\"}"), seconds);
+        peer.rate = in_[id].update(sample(metrics, "peerd_received_bytes_total{peer_id=\"" + id + "\"}"), seconds);
       }
       state.peers.push_back(std::move(peer));
     }
-    state.rate_out = out_.next(total(metrics, "peerd_sent_bytes_total"), seconds);
+    state.rate_out = out_.update(total(metrics, "peerd_sent_bytes_total"), seconds);
   }
 
-  void publish(TopState state) {
+  void set_state(TopState state) {
     const std::lock_guard lock(mutex_);
     state_ = std::move(state);
-    seen_ = SteadyClock::now();
+    polled_at_ = SteadyClock::now();
   }
 
-  void tell(const std::string& trouble) {
+  void set_trouble(const std::string& trouble) {
     const std::lock_guard lock(mutex_);
     state_.trouble = trouble;
     state_.rate_in = state_.rate_out = 0;
   }
 
-  Session& session_;
+  Invocation& invocation_;
   Json instance_;
-  std::map<std::string, Rate> in_;
-  Rate out_;
+  std::map<std::string, CounterRate> in_;
+  CounterRate out_;
   mutable std::mutex mutex_;
   TopState state_;
-  SteadyClock::time_point seen_ = SteadyClock::now();
+  SteadyClock::time_point polled_at_ = SteadyClock::now();
 };
 
 void move(TopView& view, const TopState& state, Key key, std::size_t height) {
@@ -179,39 +180,39 @@ void move(TopView& view, const TopState& state, Key key, std::size_t height) {
   view.scroll = std::min(view.scroll, last);
 }
 
-/// Until q or a signal.
-void show(Screen& screen, const Observer& observer, int interrupt) {
+/// Draws until 'q' or a signal.
+void show(Screen& screen, const DaemonPoller& poller, int interrupt) {
   TopView view;
   for (;;) {
-    const TopState state = observer.state();
+    const TopState state = poller.state();
     const auto [width, height] = screen.size();
     screen.draw(draw_top(state, view, width, height));
     pollfd descriptors[2] = {{STDIN_FILENO, POLLIN, 0}, {interrupt, POLLIN, 0}};
-    poll(descriptors, 2, static_cast<int>(kPause.count()) / 4);
+    poll(descriptors, 2, static_cast<int>(kPollInterval.count()) / 4);
     if (descriptors[1].revents != 0 || (descriptors[0].revents & (POLLHUP | POLLERR)) != 0) return;
-    for (Key key = screen.key(); key != Key::none; key = screen.key()) {
+    for (Key key = screen.read_key(); key != Key::none; key = screen.read_key()) {
       if (key == Key::quit) return;
       move(view, state, key, height);
     }
   }
 }
 
-/// Asks on a thread of its own as long as it lives. Signals are the main thread's.
-class Asking {
+/// Runs the poller on a thread of its own. Signals are blocked there, so that the main thread receives them.
+class PollerThread {
  public:
-  explicit Asking(Observer& observer) {
+  explicit PollerThread(DaemonPoller& poller) {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    thread_ = std::thread([&observer] { observer.run(); });
+    thread_ = std::thread([&poller] { poller.run(); });
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }
-  ~Asking() {
-    Session::interrupt();
+  ~PollerThread() {
+    Invocation::interrupt();
     thread_.join();
   }
-  Asking(const Asking&) = delete;
-  Asking& operator=(const Asking&) = delete;
+  PollerThread(const PollerThread&) = delete;
+  PollerThread& operator=(const PollerThread&) = delete;
 
  private:
   std::thread thread_;
@@ -219,21 +220,21 @@ class Asking {
 
 }  // namespace
 
-int run_top(Session& session) {
-  if (session.arguments.json) {
-    return session.fail("invalid", "top is for people; 'peerctl metrics' and 'peerctl events' are for programs");
+int run_top(Invocation& invocation) {
+  if (invocation.arguments.json) {
+    return invocation.fail("invalid", "top has no JSON output; use 'peerctl metrics' or 'peerctl events'");
   }
   if (isatty(STDIN_FILENO) == 0 || isatty(STDOUT_FILENO) == 0) {
-    return session.fail("invalid", "top needs a terminal; 'peerctl downloads' and 'peerctl peers' do without");
+    return invocation.fail("invalid", "top needs a terminal; use 'peerctl downloads' or 'peerctl peers'");
   }
-  session.catch_interrupts(true);
-  session.let_sleep();
-  Observer observer(session);
-  if (const auto seen = observer.look(); !seen) return session.fail(seen.error());
-  Screen screen(session.page().colour);
-  if (!screen.works()) return session.fail("invalid", "top cannot draw on this terminal: is TERM right?");
-  const Asking asking(observer);
-  show(screen, observer, session.interrupt_descriptor());
+  invocation.catch_interrupts(true);
+  invocation.never_start_daemon();
+  DaemonPoller poller(invocation);
+  if (const auto polled = poller.poll_daemon(); !polled) return invocation.fail(polled.error());
+  Screen screen(invocation.page().colour);
+  if (!screen.is_usable()) return invocation.fail("invalid", "top cannot draw on this terminal: check TERM");
+  const PollerThread thread(poller);
+  show(screen, poller, invocation.interrupt_descriptor());
   return kDone;
 }
 

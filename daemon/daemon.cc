@@ -246,7 +246,7 @@ void announce_start(const Machine& machine, const api::PeerOptions& options) {
     log.info("peers are not looked for by mDNS: they are found by --peer, by others, and when they call");
 }
 
-control::ControlServer::SendCommand commands_to(api::CommandSender sender) {
+control::SendCommand commands_to(api::CommandSender sender) {
   return [sender](api::Command command) { return sender.send(std::move(command)); };
 }
 

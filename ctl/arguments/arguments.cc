@@ -25,44 +25,46 @@ int usage(bool json, std::string message) {
   return 2;
 }
 
-/// Arguments that cannot be parsed are answered as they ask for.
+/// Whether --json was given. Needed for usage errors, when parsing has failed.
 bool asks_for_json(std::span<const char* const> words) {
   const auto end = std::ranges::find(words, std::string_view("--"));
   return std::find(words.begin(), end, std::string_view("--json")) != end;
 }
 
-/// help [COMMAND]
+/// Runs `help [COMMAND]`.
 int help(const CLI::App& app, const std::string& command, bool json) {
   if (command.empty()) {
-    // The selected command would be asked for its own.
+    // app.help() would print the help of the selected command, which is `help` itself.
     std::fputs(app.get_formatter()->make_help(&app, app.get_name(), CLI::AppFormatMode::Normal).c_str(), stdout);
     return 0;
   }
   const auto found = app.get_subcommands([&](const CLI::App* sub) { return sub->get_name() == command; });
-  if (found.empty()) return usage(json, "there is no command " + command);
+  if (found.empty()) return usage(json, "no command \"" + command + "\"");
   std::fputs(found.front()->help(app.get_name()).c_str(), stdout);
   return 0;
 }
 
-std::expected<Arguments, int> judged(Typed& typed) {
+std::expected<Arguments, int> checked(TypedArguments& typed) {
   Arguments& arguments = typed.arguments;
   if (!typed.wait.empty()) {
     const auto duration = parse_duration(typed.wait);
     if (!duration)
-      return std::unexpected(usage(arguments.json, "--wait takes a time like 30s, 5m or 2h, not " + typed.wait));
-    arguments.wait_s = std::chrono::duration<double>(*duration).count();
+      return std::unexpected(
+          usage(arguments.json, "--wait takes a time like 30s, 5m or 2h, not \"" + typed.wait + "\""));
+    arguments.download.wait_s = std::chrono::duration<double>(*duration).count();
   }
   if (arguments.version && !version_prefix(*arguments.version)) {
     return std::unexpected(usage(arguments.json, "--version takes 8 to 64 hex digits, as in 'peerctl games', not \"" +
                                                      *arguments.version + "\""));
   }
-  for (const auto& [text, into] : {std::pair(&typed.up, &arguments.up), std::pair(&typed.down, &arguments.down),
-                                   std::pair(&typed.rate, &arguments.rate)}) {
+  for (const auto& [text, into] :
+       {std::pair(&typed.up, &arguments.limit.up), std::pair(&typed.down, &arguments.limit.down),
+        std::pair(&typed.rate, &arguments.verify.rate)}) {
     if (text->empty()) continue;
     *into = parse_size(*text);
     if (!*into)
       return std::unexpected(
-          usage(arguments.json, "a rate is a number of bytes a second like 500K, 20M or 1G, not " + *text));
+          usage(arguments.json, "a rate is a number of bytes per second like 500K, 20M or 1G, not \"" + *text + "\""));
   }
   return std::move(arguments);
 }
@@ -70,10 +72,10 @@ std::expected<Arguments, int> judged(Typed& typed) {
 }  // namespace
 
 std::expected<Arguments, int> parse_arguments(int argc, const char* const* argv, const std::string& version) {
-  Typed typed;
+  TypedArguments typed;
   const bool json = asks_for_json({argv, static_cast<std::size_t>(argc)});
   const std::unique_ptr<CLI::App> app = make_app(typed);
-  app->set_version_flag("--version", "peerctl " + version, "its version");
+  app->set_version_flag("--version", "peerctl " + version, "print the version");
   try {
     app->parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
@@ -83,15 +85,15 @@ std::expected<Arguments, int> parse_arguments(int argc, const char* const* argv,
     std::printf("peerctl %s\n", version.c_str());
     return std::unexpected(0);
   } catch (const CLI::RequiredError& error) {
-    // What is no command is left over when the command is missed.
+    // An unknown command is in remaining() when CLI11 reports that the command is missing.
     const std::vector<std::string> rest = app->remaining();
-    return std::unexpected(usage(json, rest.empty() ? error.what() : "there is no command " + rest.front()));
+    return std::unexpected(usage(json, rest.empty() ? error.what() : "no command \"" + rest.front() + "\""));
   } catch (const CLI::ParseError& error) {
     return std::unexpected(usage(json, error.what()));
   }
   typed.arguments.command = app->get_subcommands().front()->get_name();
   if (typed.arguments.command == "help") return std::unexpected(help(*app, typed.arguments.subject, json));
-  return judged(typed);
+  return checked(typed);
 }
 
 }  // namespace peer::ctl

@@ -1,4 +1,4 @@
-// What peerctl takes. Help, manual and completions are made from what stands here.
+// The commands and options of peerctl. Help, manual page and completions are generated from these definitions.
 #include <CLI/CLI.hpp>
 #include <array>
 
@@ -7,25 +7,25 @@
 namespace peer::ctl {
 namespace {
 
-constexpr const char* kGame = "its name, as in 'peerctl games'";
-constexpr const char* kDownload = "its name, as in 'peerctl downloads'";
-constexpr const char* kPeer = "a unique name, or beginning of a peer id, as in 'peerctl peers'";
+constexpr const char* kGame = "name of a game, as in 'peerctl games'";
+constexpr const char* kDownload = "name of a game, as in 'peerctl downloads'";
+constexpr const char* kPeer = "name, or beginning of the id, of one peer, as in 'peerctl peers'";
 
-class Commands {
+class CommandDefinitions {
  public:
-  Commands(CLI::App& app, Typed& typed) : app_(app), typed_(typed), arguments_(typed.arguments) {}
+  CommandDefinitions(CLI::App& app, TypedArguments& typed) : app_(app), typed_(typed), arguments_(typed.arguments) {}
 
   void add() {
-    add_looking();
+    add_games();
     add_library();
     add_downloads();
     add_network();
-    add_watching();
-    add_rest();
+    add_monitoring();
+    add_other();
   }
 
  private:
-  /// `examples`: command lines, one a line, each followed by two blanks and what it does.
+  /// `examples`: one command line per line, each followed by at least two spaces and its explanation.
   CLI::App* command(const char* name, const char* help, const char* examples = nullptr) {
     CLI::App* sub = app_.add_subcommand(name, help)->group(group_);
     if (examples != nullptr) sub->footer(std::string("Examples:\n") + examples);
@@ -43,38 +43,39 @@ class Commands {
     sub->add_option(flag, into, help)->type_name(type)->allow_extra_args(false);
   }
 
-  void add_looking() {
+  void add_games() {
     group_ = "Games";
-    CLI::App* games = command("games", "the games here and on the network");
-    CLI::Option* local = games->add_flag("--local", arguments_.local, "only those that are here");
-    games->add_flag("--remote", arguments_.remote, "only those that others have")->excludes(local);
-    CLI::App* show = subject(command("show", "one game with its files"), "GAME", kGame);
-    option(show, "--version", arguments_.version, "V", "of this version: 8 digits or more");
+    CLI::App* games = command("games", "list the games on this machine and on the network");
+    CLI::Option* local = games->add_flag("--local", arguments_.games.local, "only games on this machine");
+    games->add_flag("--remote", arguments_.games.remote, "only games that other peers have")->excludes(local);
+    CLI::App* show = subject(command("show", "show one game and its files"), "GAME", kGame);
+    option(show, "--version", arguments_.version, "V", "version to show: at least 8 digits");
   }
 
   void add_downloads() {
     group_ = "Downloads";
-    CLI::App* download = command("download", "download a game and wait for its end",
-                                 "  peerctl download supertux              with progress; Ctrl-C detaches\n"
-                                 "  peerctl download supertux --dry-run    bytes, space and time, and nothing begun\n"
-                                 "  peerctl download supertux --wait 2h    also if nobody has it yet\n"
-                                 "  peerctl --json download supertux       a line a change, for scripts");
+    CLI::App* download =
+        command("download", "download a game, and wait until it is complete",
+                "  peerctl download supertux              shows progress; Ctrl-C detaches\n"
+                "  peerctl download supertux --dry-run    prints bytes, space and time; starts nothing\n"
+                "  peerctl download supertux --wait 2h    waits even if no peer has it yet\n"
+                "  peerctl --json download supertux       one line per change, for scripts");
     subject(download, "GAME", kGame);
-    option(download, "--version", arguments_.version, "V", "this version: 8 digits or more");
-    list(download, "--from", arguments_.from, "PEER",
-         "only from this peer (repeatable); refused if it is no source of a download under way");
-    option(download, "--wait", typed_.wait, "DURATION",
-           "wait this long for a peer that has it, and for peers to come back: 30s, 5m, 2h; the longest holds");
-    download->add_flag("--detach", arguments_.detach, "begin it, and do not wait");
-    download->add_flag("--dry-run", arguments_.dry_run, "say what it would take, and begin nothing");
-    command("downloads", "the downloads");
-    subject(command("pause", "hold a download where it is, until resume"), "GAME", kDownload);
-    subject(command("resume", "let a paused download go on, or begin one again that failed or lost its peers"), "GAME",
+    option(download, "--version", arguments_.version, "V", "version to download: at least 8 digits");
+    list(download, "--from", arguments_.download.from, "PEER",
+         "only from this peer (repeatable); a running download of the game must already use it");
+    option(
+        download, "--wait", typed_.wait, "DURATION",
+        "wait this long for a peer with the game, and for peers to come back: 30s, 5m, 2h; the longest --wait counts");
+    download->add_flag("--detach", arguments_.download.detach, "start the download and return");
+    download->add_flag("--dry-run", arguments_.download.dry_run, "print what it would take, and start nothing");
+    command("downloads", "list the downloads");
+    subject(command("pause", "pause a download until it is resumed"), "GAME", kDownload);
+    subject(command("resume", "continue a paused download, or restart one that failed or lost its peers"), "GAME",
             kDownload);
-    subject(command("cancel", "end a download, if it has not ended itself, and delete what it has received"), "GAME",
-            kDownload);
-    CLI::App* move = subject(command("move", "change a download's place in the queue"), "GAME", kDownload);
-    move->add_option("POSITION", arguments_.position, "1 is the next")
+    subject(command("cancel", "end a download, and delete what it has received"), "GAME", kDownload);
+    CLI::App* move = subject(command("move", "change a download's position in the queue"), "GAME", kDownload);
+    move->add_option("POSITION", arguments_.position, "new position; 1 is the front")
         ->required()
         ->type_name("")
         ->check(CLI::Range(1, 1'000'000'000).description(""));
@@ -82,69 +83,69 @@ class Commands {
 
   void add_library() {
     group_ = "Games";
-    subject(command("remove", "delete a game, or what a download of it has received"), "GAME", kGame);
-    CLI::App* verify = command("verify", "compare an installed game with its hashes; exit 1 if it is damaged",
-                               "  peerctl verify supertux --repair       fetches what is damaged\n"
-                               "  peerctl verify supertux --rate 50M     leaves the disk to others");
+    subject(command("remove", "delete a game, or what an unfinished download of it has received"), "GAME", kGame);
+    CLI::App* verify = command("verify", "check an installed game against its hashes; exit 1 if it is damaged",
+                               "  peerctl verify supertux --repair       also fetches damaged files again\n"
+                               "  peerctl verify supertux --rate 50M     limits the load on the disk");
     subject(verify, "GAME", kGame);
-    verify->add_flag("--repair", arguments_.repair, "fetch what is damaged from the peers");
-    option(verify, "--rate", typed_.rate, "RATE", "read so many bytes a second at most: 50M");
-    CLI::App* rescan = subject(command("rescan", "look at the library, or one game, anew"), "GAME", kGame, false);
-    rescan->add_flag("--publish", arguments_.publish, "offer the game as it is now, although it was downloaded");
+    verify->add_flag("--repair", arguments_.verify.repair, "fetch damaged files from the peers");
+    option(verify, "--rate", typed_.rate, "RATE", "read at most this many bytes per second: 50M");
+    CLI::App* rescan = subject(command("rescan", "scan the library, or one game, again"), "GAME", kGame, false);
+    rescan->add_flag("--publish", arguments_.publish, "offer the game in its present state, as a version of its own");
   }
 
   void add_network() {
     group_ = "Peers";
-    command("peers", "the peers known");
-    subject(command("connect", "connect to a peer, and stay so until the daemon ends",
+    command("peers", "list the known peers");
+    subject(command("connect", "connect to a peer, and keep the connection until the daemon stops",
                     "  peerctl connect 192.168.1.20\n"
                     "  peerctl connect den.local:24747"),
-            "HOST", "HOST[:PORT]: a name or an address");
-    subject(command("disconnect", "say goodbye to a peer, and undo connect",
-                    "  peerctl disconnect den.local:24747     also one that never answered"),
+            "HOST", "host name or address, as HOST[:PORT]");
+    subject(command("disconnect", "disconnect from a peer; undoes connect",
+                    "  peerctl disconnect den.local:24747     also works if it never answered"),
             "PEER", kPeer);
-    subject(command("pair", "let a peer in where access.mode is \"paired\"; the other side has to do the same",
-                    "  peerctl peers                          lists who is there: its PEER ID will do\n"
+    subject(command("pair", "allow a peer if access.mode is \"paired\"; the other side must do the same",
+                    "  peerctl peers                          shows the PEER ID to use\n"
                     "  peerctl pair 5f2c81d0a7b3"),
             "PEER", kPeer);
-    subject(command("unpair", "let a peer in no more"), "PEER", kPeer);
-    subject(command("ban", "deal with a peer no more"), "PEER", kPeer);
-    subject(command("unban", "lift a ban"), "PEER", kPeer);
-    CLI::App* limit = command("limit", "show or change the limits on the network",
-                              "  peerctl limit                          what they are\n"
-                              "  peerctl limit --down 20M --up 0        20 MB a second in, no limit out");
-    option(limit, "--up", typed_.up, "RATE", "bytes a second to the peers; K, M, G; 0: none");
-    option(limit, "--down", typed_.down, "RATE", "bytes a second from the peers");
+    subject(command("unpair", "stop allowing a paired peer"), "PEER", kPeer);
+    subject(command("ban", "block a peer"), "PEER", kPeer);
+    subject(command("unban", "unblock a banned peer"), "PEER", kPeer);
+    CLI::App* limit = command("limit", "show or change the network rate limits",
+                              "  peerctl limit                          shows the limits\n"
+                              "  peerctl limit --down 20M --up 0        at most 20 MB per second in, no limit out");
+    option(limit, "--up", typed_.up, "RATE", "bytes per second to the peers; K, M, G; 0: no limit");
+    option(limit, "--down", typed_.down, "RATE", "bytes per second from the peers");
   }
 
-  void add_watching() {
-    group_ = "Watching";
-    command("status", "how the daemon is");
-    CLI::App* events = command("events", "events, one JSON object a line, until interrupted",
+  void add_monitoring() {
+    group_ = "Monitoring";
+    command("status", "show the daemon's state");
+    CLI::App* events = command("events", "print events, one JSON object per line, until interrupted",
                                "  peerctl events --only PeerConnected --only PeerLost");
-    option(events, "--since", arguments_.since, "SEQ", "also the kept ones after this number");
-    list(events, "--only", arguments_.only, "NAME", "only these (repeatable)");
-    command("top", "downloads, peers, rates and services, on the whole terminal; q quits");
-    command("metrics", "figures for Prometheus, in its text format");
-    command("doctor", "look at everything that has to be right; exit 1 if something is wrong");
+    option(events, "--since", arguments_.events.since, "SEQ", "also print stored events after this number");
+    list(events, "--only", arguments_.events.only, "NAME", "only this event (repeatable)");
+    command("top", "show downloads, peers, rates and services on the whole terminal; q quits");
+    command("metrics", "print metrics in Prometheus text format");
+    command("doctor", "check configuration, network, disk and peers; exit 1 if something is wrong");
   }
 
-  void add_rest() {
-    group_ = "Others";
+  void add_other() {
+    group_ = "Other";
     CLI::App* call = command("call", "call a method of the control socket",
-                             "  peerctl call rpc.discover              all methods, as an OpenRPC document\n"
+                             "  peerctl call rpc.discover              lists all methods, as an OpenRPC document\n"
                              "  peerctl call games.show '{\"game\":\"supertux\"}'");
-    subject(call, "METHOD", "its name");
-    call->add_option("PARAMS", arguments_.params, "a JSON object or array")->type_name("");
+    subject(call, "METHOD", "name of the method");
+    call->add_option("PARAMS", arguments_.params, "parameters, as a JSON object or array")->type_name("");
     command("shutdown", "stop the daemon");
-    subject(command("help", "how a command is used"), "COMMAND", "a command", false);
-    // For the shells' completions: names, one a line; nothing at all if no daemon answers.
-    subject(command("complete", "names for the shell"), "KIND", "of what")->group("");
+    subject(command("help", "show how a command is used"), "COMMAND", "a command", false);
+    // Hidden; shell completion calls it. See complete.cc.
+    subject(command("complete", "print names for shell completion"), "KIND", "kind of names")->group("");
   }
 
   CLI::App& app_;
-  const char* group_ = "";  ///< of the commands that are added next
-  Typed& typed_;
+  const char* group_ = "";  ///< the help's heading for the commands that are added next
+  TypedArguments& typed_;
   Arguments& arguments_;
 };
 
@@ -154,38 +155,38 @@ std::string footer() {
     const std::string code = std::to_string(each.code);
     text += "  " + code + std::string(5 - code.size(), ' ') + std::string(each.meaning) + "\n";
   }
-  return text + "\n'peerctl help COMMAND' tells more about one. PEERD_SOCKET names the socket, as --socket does.";
+  return text + "\n'peerctl help COMMAND' explains a command. PEERD_SOCKET names the socket if --socket does not.";
 }
 
 }  // namespace
 
 const std::vector<ExitMeaning>& exit_meanings() {
   static const std::vector<ExitMeaning> all{{0, "done"},
-                                            {1, "failed, or verify found damage, or doctor something wrong"},
-                                            {2, "wrong usage"},
-                                            {3, "no daemon at the socket, or it stopped while we waited"},
+                                            {1, "failed, or verify found damage, or doctor found a problem"},
+                                            {2, "usage error"},
+                                            {3, "no daemon at the socket, or it stopped while peerctl waited"},
                                             {4, "no such game, or no peer has it"},
                                             {5, "all peers with the game went away"},
                                             {6, "cancelled"},
                                             {7, "refused by the other side"},
                                             {8, "not enough disk space"},
-                                            {130, "interrupted; a download goes on in the daemon"}};
+                                            {130, "interrupted; a download continues in the daemon"}};
   return all;
 }
 
-std::unique_ptr<CLI::App> make_app(Typed& typed) {
-  auto app = std::make_unique<CLI::App>("Talks to the peerd on this machine.", "peerctl");
+std::unique_ptr<CLI::App> make_app(TypedArguments& typed) {
+  auto app = std::make_unique<CLI::App>("Controls the peerd on this machine.", "peerctl");
   app->get_formatter()->label("REQUIRED", "");
   app->get_formatter()->label("Positionals", "Arguments");
   app->get_formatter()->label("SUBCOMMAND", "COMMAND");
-  app->set_help_flag("-h,--help", "this help");
-  app->add_option("--socket", typed.arguments.socket, "the daemon's control socket")->type_name("PATH");
-  app->add_flag("--json", typed.arguments.json, "one JSON document on stdout");
-  app->add_flag("--quiet", typed.arguments.quiet, "only results and errors");
+  app->set_help_flag("-h,--help", "show this help");
+  app->add_option("--socket", typed.arguments.socket, "control socket of the daemon")->type_name("PATH");
+  app->add_flag("--json", typed.arguments.json, "print one JSON document on stdout");
+  app->add_flag("--quiet", typed.arguments.quiet, "print only results and errors");
   app->require_subcommand(1);
   app->fallthrough();
-  Commands(*app, typed).add();
-  app->footer(footer());  // after the commands, which would inherit it
+  CommandDefinitions(*app, typed).add();
+  app->footer(footer());  // after the commands were added: each new command inherits the footer
   return app;
 }
 
@@ -193,7 +194,7 @@ std::string_view completed_by(std::string_view command, std::string_view argumen
   struct Row {
     std::string_view command, argument, by;
   };
-  // The first that fits; an empty command is any.
+  // The first matching row counts; an empty command matches every command.
   static constexpr std::array<Row, 14> kRows{{{"download", "GAME", "remote-games"},
                                               {"verify", "GAME", "local-games"},
                                               {"remove", "GAME", "local-games"},

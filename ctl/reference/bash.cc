@@ -1,16 +1,16 @@
-// Completion for bash; needs nothing beside bash 4.
+// Completion for bash. Needs bash 4 or later, and no other package.
 #include "ctl/reference/program.h"
 
 namespace peer::reference {
 namespace {
 
-std::string words(const std::vector<Option>& options) {
+std::string words(const std::vector<OptionReference>& options) {
   std::string text;
-  for (const Option& option : options) text += (text.empty() ? "" : " ") + option.flags.back();
+  for (const OptionReference& option : options) text += (text.empty() ? "" : " ") + option.flags.back();
   return text;
 }
 
-/// What offers the values of an option or argument.
+/// The bash command that offers the values of an option or argument.
 std::string offer(const std::string& program, const std::string& completed_by) {
   if (completed_by.empty()) return ":";
   if (completed_by == "file") return "compopt -o filenames; COMPREPLY=($(compgen -f -- \"$cur\"))";
@@ -23,15 +23,16 @@ std::string offer(const std::string& program, const std::string& completed_by) {
   return "_" + program + "_offer < <(_" + program + "_names " + completed_by + ")";
 }
 
-/// What a case compares "COMMAND --flag" with; the program's own options may stand behind any command.
+/// A case pattern for "COMMAND --flag". The program's own options may follow any command.
 std::string pattern(const std::string& command, const std::string& flag) {
   return (command.empty() ? "*' " : "'" + command + " ") + flag + "'";
 }
 
-/// Cases of those flags that take a value.
-std::string value_cases(const std::string& program, const std::string& command, const std::vector<Option>& options) {
+/// A case for each flag that takes a value.
+std::string value_cases(const std::string& program, const std::string& command,
+                        const std::vector<OptionReference>& options) {
   std::string text;
-  for (const Option& option : options) {
+  for (const OptionReference& option : options) {
     if (option.value.empty()) continue;
     for (const std::string& flag : option.flags) {
       text += "    " + pattern(command, flag) + ") " + offer(program, option.completed_by) + "; return ;;\n";
@@ -40,17 +41,17 @@ std::string value_cases(const std::string& program, const std::string& command, 
   return text;
 }
 
-std::string value_patterns(const std::string& command, const std::vector<Option>& options) {
+std::string value_patterns(const std::string& command, const std::vector<OptionReference>& options) {
   std::string text;
-  for (const Option& option : options) {
+  for (const OptionReference& option : options) {
     if (option.value.empty()) continue;
     for (const std::string& flag : option.flags) text += "|" + pattern(command, flag);
   }
   return text;
 }
 
-/// P is the program's name.
-constexpr std::string_view kHelpers = R"(# Names from the running daemon, one a line; nothing if none answers.
+/// P stands for the program's name.
+constexpr std::string_view kHelpers = R"(# Prints names from the running daemon, one per line; nothing if none answers.
 _P_names() {
   local i socket=()
   for ((i = 1; i < COMP_CWORD; i++)); do
@@ -59,7 +60,7 @@ _P_names() {
   "${COMP_WORDS[0]/#\~/$HOME}" "${socket[@]}" complete "$1" 2>/dev/null
 }
 
-# Of the lines read those that begin with the word typed, quoted as it is.
+# Offers the lines of stdin that begin with the typed word, with the same quotes.
 _P_offer() {
   local line quote='' typed=${cur//\\/}
   case $cur in
@@ -79,7 +80,7 @@ _P_offer() {
 _P() {
   local cur first i word command='' place=0
   COMPREPLY=()
-  # bash has cut the words at colons and equals signs: what belongs together is put together.
+  # bash splits words at colons and equals signs; join them again.
   cur=${COMP_WORDS[COMP_CWORD]} first=$COMP_CWORD
   while ((first > 1)) && [[ $cur == [:=]* || ${COMP_WORDS[first - 1]} == [:=] ]]; do
     first=$((first - 1)) cur=${COMP_WORDS[first]}$cur
@@ -97,13 +98,13 @@ std::string with_name(std::string_view text, const std::string& name) {
 
 }  // namespace
 
-std::string bash_completion(const Program& program) {
+std::string bash_completion(const ProgramReference& program) {
   const std::string& name = program.name;
-  std::string out = "# Completion for " + name + " in bash; made from the definition of its command line.\n\n";
+  std::string out = "# Completion for " + name + " in bash; generated from the definition of its command line.\n\n";
   out += with_name(kHelpers, name);
 
   std::string with_value = "' '" + value_patterns("", program.options);
-  for (const Command& command : program.commands) with_value += value_patterns(command.name, command.options);
+  for (const CommandReference& command : program.commands) with_value += value_patterns(command.name, command.options);
   out += "  for ((i = 1; i < first; i++)); do\n    word=${COMP_WORDS[i]}\n    case \"$command $word\" in\n      " +
          with_value + ") i=$((i + 1)) ;;\n      *' -'*) ;;\n";
   if (program.commands.empty()) {
@@ -114,12 +115,12 @@ std::string bash_completion(const Program& program) {
   out += "    esac\n  done\n";
 
   out += "  case \"$command ${COMP_WORDS[first - 1]}\" in\n";
-  for (const Command& command : program.commands) out += value_cases(name, command.name, command.options);
+  for (const CommandReference& command : program.commands) out += value_cases(name, command.name, command.options);
   out += value_cases(name, "", program.options);
   out += "  esac\n";
 
   out += "  if [[ $cur == -* ]]; then\n    case $command in\n";
-  for (const Command& command : program.commands) {
+  for (const CommandReference& command : program.commands) {
     out += "      " + command.name + ") word='" + words(command.options) + "' ;;\n";
   }
   out += "      *) word='" + words(program.options) + "' ;;\n    esac\n";
@@ -128,11 +129,11 @@ std::string bash_completion(const Program& program) {
   out += "  case \"$command $place\" in\n";
   if (!program.commands.empty()) {
     out += "    ' 0') COMPREPLY=($(compgen -W '";
-    for (const Command& command : program.commands)
+    for (const CommandReference& command : program.commands)
       out += (&command == program.commands.data() ? "" : " ") + command.name;
     out += "' -- \"$cur\")) ;;\n";
   }
-  for (const Command& command : program.commands) {
+  for (const CommandReference& command : program.commands) {
     for (std::size_t i = 0; i < command.arguments.size(); ++i) {
       const std::string& by = command.arguments[i].completed_by;
       if (!by.empty()) out += "    '" + command.name + " " + std::to_string(i) + "') " + offer(name, by) + " ;;\n";

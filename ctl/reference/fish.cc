@@ -13,7 +13,7 @@ std::string fish_string(std::string_view text) {
   return out + "'";
 }
 
-/// What completes a value: after "-x", or "-r" where files do.
+/// The options of fish's `complete` for a value.
 std::string values(const std::string& program, const std::string& completed_by) {
   if (completed_by.empty()) return " -x";
   if (completed_by == "file") return " -r -F";
@@ -24,9 +24,10 @@ std::string values(const std::string& program, const std::string& completed_by) 
   return " -x -a '" + list + "'";
 }
 
-std::string lines(const std::string& program, const std::string& condition, const std::vector<Option>& options) {
+std::string lines(const std::string& program, const std::string& condition,
+                  const std::vector<OptionReference>& options) {
   std::string out;
-  for (const Option& option : options) {
+  for (const OptionReference& option : options) {
     out.append("complete -c ").append(program).append(condition);
     for (const std::string& flag : option.flags) {
       out += flag.starts_with("--") ? " -l " + flag.substr(2) : " -s " + flag.substr(1);
@@ -37,8 +38,8 @@ std::string lines(const std::string& program, const std::string& condition, cons
   return out;
 }
 
-/// P is the program's name.
-constexpr std::string_view kHelpers = R"(# The command among the words typed.
+/// P stands for the program's name.
+constexpr std::string_view kHelpers = R"(# Prints the command among the typed words.
 function __P_command
     set -l words (commandline -opc)
     set -e words[1]
@@ -60,7 +61,7 @@ function __P_is
     test "$command" = "$argv[1]"
 end
 
-# Names from the running daemon, one a line; nothing if none answers.
+# Prints names from the running daemon, one per line; nothing if none answers.
 function __P_names
     set -l words (commandline -opc)
     set -l socket
@@ -74,9 +75,9 @@ end
 
 }  // namespace
 
-std::string fish_completion(const Program& program) {
+std::string fish_completion(const ProgramReference& program) {
   const std::string& name = program.name;
-  std::string out = "# Completion for " + name + " in fish; made from the definition of its command line.\n\n";
+  std::string out = "# Completion for " + name + " in fish; generated from the definition of its command line.\n\n";
   if (program.commands.empty()) return out + "complete -c " + name + " -f\n" + lines(name, "", program.options);
 
   for (std::size_t i = 0; i < kHelpers.size(); ++i) {
@@ -85,11 +86,11 @@ std::string fish_completion(const Program& program) {
   }
   out += "complete -c " + name + " -f\n" + lines(name, " -n '__" + name + "_is \"\"'", program.options);
   const std::string is_none = "complete -c " + name + " -n '__" + name + "_is \"\"'";
-  for (const Command& command : program.commands) {
+  for (const CommandReference& command : program.commands) {
     out.append(is_none).append(" -a ").append(command.name).append(" -d ").append(fish_string(command.help)) += '\n';
     const std::string condition = " -n '__" + name + "_is " + command.name + "'";
     out += lines(name, condition, command.options);
-    for (const Argument& argument : command.arguments) {
+    for (const ArgumentReference& argument : command.arguments) {
       if (!argument.completed_by.empty()) {
         out.append("complete -c ").append(name).append(condition).append(values(name, argument.completed_by)) += '\n';
       }

@@ -1,4 +1,4 @@
-// Manual pages in man(7).
+// Manual pages, in man(7) format.
 #include <algorithm>
 
 #include "ctl/reference/program.h"
@@ -6,8 +6,8 @@
 namespace peer::reference {
 namespace {
 
-/// "\fB\-\-from\fR \fIPEER\fR"
-std::string synopsis(const Option& option) {
+/// For example "\fB\-\-from\fR \fIPEER\fR".
+std::string synopsis(const OptionReference& option) {
   std::string text;
   for (const std::string& flag : option.flags) {
     text += (text.empty() ? "\\fB" : ", \\fB") + man_text(flag) + "\\fR";
@@ -15,13 +15,13 @@ std::string synopsis(const Option& option) {
   return option.value.empty() ? text : text + " \\fI" + man_text(option.value) + "\\fR";
 }
 
-std::string options(const std::vector<Option>& all) {
+std::string options(const std::vector<OptionReference>& all) {
   std::string text;
-  for (const Option& option : all) text += ".TP\n" + synopsis(option) + "\n" + man_text(option.help) + "\n";
+  for (const OptionReference& option : all) text += ".TP\n" + synopsis(option) + "\n" + man_text(option.help) + "\n";
   return text;
 }
 
-bool is_own(const Option& option) { return option.flags.back() != "--help"; }
+bool is_own(const OptionReference& option) { return option.flags.back() != "--help"; }
 
 }  // namespace
 
@@ -44,26 +44,26 @@ std::string man_text(std::string_view text) {
   return out;
 }
 
-std::string man_options(const Program& program) { return options(program.options); }
+std::string man_options(const ProgramReference& program) { return options(program.options); }
 
-std::string man_commands(const Program& program) {
+std::string man_commands(const ProgramReference& program) {
   std::string text;
-  for (const Command& command : program.commands) {
+  for (const CommandReference& command : program.commands) {
     text += ".SS " + man_text(command.name) + "\n.B " + program.name + " " + man_text(command.name) + "\n";
-    for (const Option& option : command.options) {
+    for (const OptionReference& option : command.options) {
       if (is_own(option)) text += "[" + synopsis(option) + "]" + (option.repeatable ? "..." : "") + "\n";
     }
-    for (const Argument& argument : command.arguments) {
+    for (const ArgumentReference& argument : command.arguments) {
       const std::string name = "\\fI" + man_text(argument.name) + "\\fR";
       text += (argument.required ? name : "[" + name + "]") + "\n";
     }
     std::string help = man_text(command.help);
     help[0] = static_cast<char>(help[0] >= 'a' && help[0] <= 'z' ? help[0] - 'a' + 'A' : help[0]);
     text += ".PP\n" + help + ".\n";
-    for (const Argument& argument : command.arguments) {
+    for (const ArgumentReference& argument : command.arguments) {
       text += ".TP\n\\fI" + man_text(argument.name) + "\\fR\n" + man_text(argument.help) + "\n";
     }
-    std::vector<Option> own;
+    std::vector<OptionReference> own;
     std::ranges::copy_if(command.options, std::back_inserter(own), is_own);
     text += options(own);
     if (!command.examples.empty()) text += ".PP\n.nf\n" + man_text(command.examples) + "\n.fi\n";

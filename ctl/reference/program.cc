@@ -6,8 +6,8 @@
 namespace peer::reference {
 namespace {
 
-Option read_option(const CLI::Option& from, std::string_view command, const CompletedBy& completed_by) {
-  Option option;
+OptionReference read_option(const CLI::Option& from, std::string_view command, const CompletedBy& completed_by) {
+  OptionReference option;
   for (const std::string& name : from.get_snames()) option.flags.push_back("-" + name);
   for (const std::string& name : from.get_lnames()) option.flags.push_back("--" + name);
   option.help = from.get_description();
@@ -18,8 +18,8 @@ Option read_option(const CLI::Option& from, std::string_view command, const Comp
   return option;
 }
 
-Command read_command(const CLI::App& from, const CompletedBy& completed_by) {
-  Command command;
+CommandReference read_command(const CLI::App& from, const CompletedBy& completed_by) {
+  CommandReference command;
   command.name = from.get_name();
   command.help = from.get_description();
   for (const CLI::Option* each : from.get_options()) {
@@ -37,17 +37,17 @@ Command read_command(const CLI::App& from, const CompletedBy& completed_by) {
 
 }  // namespace
 
-Program read_program(const CLI::App& app, const CompletedBy& completed_by) {
-  Program program;
+ProgramReference read_program(const CLI::App& app, const CompletedBy& completed_by) {
+  ProgramReference program;
   program.name = app.get_name();
   for (const CLI::Option* each : app.get_options()) program.options.push_back(read_option(*each, "", completed_by));
   for (const CLI::App* each : app.get_subcommands(std::function<bool(const CLI::App*)>())) {
     if (!each->get_group().empty()) program.commands.push_back(read_command(*each, completed_by));
   }
   std::string names;
-  for (const Command& each : program.commands) names += (names.empty() ? "" : "|") + each.name;
-  for (Command& command : program.commands) {
-    for (Argument& argument : command.arguments) {
+  for (const CommandReference& each : program.commands) names += (names.empty() ? "" : "|") + each.name;
+  for (CommandReference& command : program.commands) {
+    for (ArgumentReference& argument : command.arguments) {
       if (argument.completed_by == "commands") argument.completed_by = names;
     }
   }

@@ -1,4 +1,5 @@
-// What a program takes, read from the definition that also parses it: the one source of manual pages and completions.
+// Reads a program's options and commands from the CLI11 definition that parses them, and generates manual pages and
+// completions.
 #pragma once
 
 #include <functional>
@@ -12,51 +13,51 @@ class App;
 
 namespace peer::reference {
 
-struct Option {
+struct OptionReference {
   std::vector<std::string> flags;  ///< "-h", "--help"
-  std::string value;               ///< what follows it: "PEER"; empty: nothing
+  std::string value;               ///< name of its value, such as "PEER"; empty: takes none
   std::string help;
   bool repeatable = false;
-  std::string completed_by;  ///< as ctl::completed_by() says
+  std::string completed_by;  ///< see ctl::completed_by()
 };
 
-struct Argument {
+struct ArgumentReference {
   std::string name;
   std::string help;
   bool required = false;
   std::string completed_by;
 };
 
-struct Command {
+struct CommandReference {
   std::string name;
   std::string help;
-  std::vector<Argument> arguments;
-  std::vector<Option> options;
-  std::string examples;  ///< lines as they are to be shown
+  std::vector<ArgumentReference> arguments;
+  std::vector<OptionReference> options;
+  std::string examples;  ///< shown as they are
 };
 
-struct Program {
+struct ProgramReference {
   std::string name;
-  std::vector<Option> options;
-  std::vector<Command> commands;
+  std::vector<OptionReference> options;
+  std::vector<CommandReference> commands;
 };
 
 using CompletedBy = std::function<std::string_view(std::string_view command, std::string_view argument)>;
 
-/// Commands without a group are hidden and left out.
-Program read_program(const CLI::App& app, const CompletedBy& completed_by);
+/// Leaves out hidden commands, which are those without a group.
+ProgramReference read_program(const CLI::App& app, const CompletedBy& completed_by);
 
 // Parts of manual pages, in man(7).
-std::string man_text(std::string_view text);  ///< as text that roff shows as it is
-std::string man_options(const Program& program);
-std::string man_commands(const Program& program);
+std::string man_text(std::string_view text);  ///< escapes text for roff
+std::string man_options(const ProgramReference& program);
+std::string man_commands(const ProgramReference& program);
 
 /// The page with each @NAME@ line replaced by part(NAME).
 std::string man_page(std::string_view page, const std::function<std::string(std::string_view)>& part);
 
 // Completions: whole files.
-std::string bash_completion(const Program& program);
-std::string zsh_completion(const Program& program);
-std::string fish_completion(const Program& program);
+std::string bash_completion(const ProgramReference& program);
+std::string zsh_completion(const ProgramReference& program);
+std::string fish_completion(const ProgramReference& program);
 
 }  // namespace peer::reference

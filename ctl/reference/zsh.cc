@@ -4,7 +4,7 @@
 namespace peer::reference {
 namespace {
 
-/// Between single quotes, `special` escaped by backslashes.
+/// Escapes text for single quotes, and the `special` characters with backslashes.
 std::string quoted(std::string_view text, std::string_view special) {
   std::string out;
   for (const char c : text) {
@@ -28,9 +28,9 @@ std::string action(const std::string& program, const std::string& completed_by) 
   return "(" + list + ")";
 }
 
-std::string specs(const std::string& program, const std::vector<Option>& options) {
+std::string specs(const std::string& program, const std::vector<OptionReference>& options) {
   std::string out;
-  for (const Option& option : options) {
+  for (const OptionReference& option : options) {
     for (const std::string& flag : option.flags) {
       out += " \\\n        '" + std::string(option.repeatable ? "*" : "") + flag + "[" + quoted(option.help, "[]\\:") +
              "]";
@@ -44,13 +44,13 @@ std::string specs(const std::string& program, const std::vector<Option>& options
 
 }  // namespace
 
-std::string zsh_completion(const Program& program) {
+std::string zsh_completion(const ProgramReference& program) {
   const std::string& name = program.name;
-  std::string out =
-      "#compdef " + name + "\n# Completion for " + name + " in zsh; made from the definition of its command line.\n\n";
+  std::string out = "#compdef " + name + "\n# Completion for " + name +
+                    " in zsh; generated from the definition of its command line.\n\n";
   if (program.commands.empty()) return out + "_arguments -s" + specs(name, program.options) + "\n";
 
-  out += "# Names from the running daemon, one a line; nothing if none answers.\n_" + name +
+  out += "# Prints names from the running daemon, one per line; nothing if none answers.\n_" + name +
          "_names() {\n  local -a names\n"
          "  names=(\"${(@f)$($program $socket complete $1 2>/dev/null)}\")\n"
          "  names=(${names:#})\n  shift\n  compadd \"$@\" -a names\n}\n\n";
@@ -61,13 +61,13 @@ std::string zsh_completion(const Program& program) {
   out +=
       "  [[ -n $opt_args[--socket] ]] && socket=(--socket ${(Q)opt_args[--socket]})\n  case $state in\n    command)\n"
       "      commands=(\n";
-  for (const Command& command : program.commands) {
+  for (const CommandReference& command : program.commands) {
     out += "        '" + command.name + ":" + quoted(command.help, "\\:") + "'\n";
   }
   out += "      )\n      _describe -t commands command commands\n      ;;\n    argument)\n      case $words[1] in\n";
-  for (const Command& command : program.commands) {
+  for (const CommandReference& command : program.commands) {
     out += "      " + command.name + ")\n        _arguments" + specs(name, command.options);
-    for (const Argument& argument : command.arguments) {
+    for (const ArgumentReference& argument : command.arguments) {
       out += " \\\n        ':" + std::string(argument.required ? "" : ":") + quoted(argument.name, "[]\\:") + ":" +
              action(name, argument.completed_by) + "'";
     }

@@ -9,8 +9,8 @@ namespace {
 
 using Range = std::pair<char32_t, char32_t>;
 
-// By Unicode 14's categories Mn, Me and Cf, and its East Asian Width W and F; what is not assigned counts as its
-// neighbours do.
+// No column: Unicode 14 categories Mn, Me and Cf. Two columns: East Asian Width W and F. An unassigned code point
+// counts as its neighbours do. wcwidth() is not used because its result depends on the locale.
 constexpr std::array<Range, 313> kNoColumn{{
     {0x300, 0x36f},     {0x483, 0x489},     {0x591, 0x5bd},     {0x5bf, 0x5bf},     {0x5c1, 0x5c2},
     {0x5c4, 0x5c5},     {0x5c7, 0x5c7},     {0x600, 0x605},     {0x610, 0x61a},     {0x61c, 0x61c},
@@ -107,7 +107,7 @@ struct Character {
   std::size_t columns;
 };
 
-/// The first of text that is not empty; a byte that is no UTF-8 counts as a character.
+/// The first character of a text that is not empty. An invalid byte counts as one character.
 Character first(std::string_view text) {
   const auto lead = static_cast<unsigned char>(text.front());
   if (lead < 0xc0) return {1, 1};
@@ -148,7 +148,7 @@ std::string_view head(std::string_view text, std::size_t width) noexcept {
 
 std::string_view tail(std::string_view text, std::size_t width) noexcept {
   std::size_t total = columns(text);
-  // What combines goes with the character before it.
+  // Also drop combining characters that have lost their base.
   while (!text.empty() && (total > width || first(text).columns == 0)) {
     const Character character = first(text);
     total -= character.columns;

@@ -1,4 +1,6 @@
-// How wide text is on a terminal: wide characters take two columns, combining ones none.
+// Measures and shortens UTF-8 text for a terminal. Wide characters take two columns, combining characters none.
+//
+// Source: Unicode 14, categories Mn, Me, Cf and East Asian Width
 #pragma once
 
 #include <cstddef>
@@ -9,16 +11,18 @@ namespace peer::ctl {
 
 std::size_t columns(std::string_view text) noexcept;
 
-/// As much of the beginning, or of the end, as fits into `width` columns; combining characters stay with theirs.
+/// The longest beginning (or end) of the text that fits into `width` columns. Combining characters are not separated
+/// from their base.
 std::string_view head(std::string_view text, std::size_t width) noexcept;
 std::string_view tail(std::string_view text, std::size_t width) noexcept;
 
-/// At most `width` columns: with an ellipsis in its middle, or at its end, if it was longer.
+/// The text in at most `width` columns, with an ellipsis in the middle if it is too long.
 std::string shortened(std::string_view text, std::size_t width);
+/// The text in at most `width` columns, with an ellipsis at the end if it is too long.
 std::string cut(std::string_view text, std::size_t width);
 
-/// Broken at blanks into lines of at most `width` columns, all but the first behind `indent` blanks. A width of 0: one
-/// line.
+/// Breaks the text at spaces into lines of at most `width` columns, and indents all but the first. A width of 0 means
+/// one line.
 std::string wrapped(std::string_view text, std::size_t width, std::size_t indent);
 
 }  // namespace peer::ctl

@@ -25,19 +25,19 @@ std::string two_units(long long value, long long per, const char* large, const c
   return print("%lld %s %lld %s", value / per, large, rest, small);
 }
 
-/// Of a bottleneck, as people say it.
+/// A bottleneck, worded for a progress line.
 std::string reason(const std::string& bottleneck) {
   if (bottleneck == "network" || bottleneck == "sender" || bottleneck == "disk") return "the " + bottleneck;
   if (bottleneck == "cpu") return "the processor";
-  return bottleneck == "limit" ? "the limit" : plain(bottleneck);
+  return bottleneck == "limit" ? "the rate limit" : printable(bottleneck);
 }
 
-/// So wide that the line does not jump at 10 % and 100 %.
+/// Pads a percentage, so that the line does not jump at 10 % and 100 %.
 std::string aligned(const std::string& share) {
   return std::string(share.size() < 5 ? 5 - share.size() : 0, ' ') + share;
 }
 
-/// As many of the parts as there is room for; those that matter most stand first.
+/// The name and as many of the parts as fit. The most important parts come first.
 std::string line(const std::string& name, const std::vector<std::string>& parts, std::size_t width) {
   std::string text = parts.front();
   for (std::size_t i = 1; i < parts.size(); ++i) {
@@ -53,7 +53,7 @@ std::string line(const std::string& name, const std::vector<std::string>& parts,
 std::string human_bytes(double bytes) {
   static constexpr std::array<const char*, 6> kUnits{"B", "kB", "MB", "GB", "TB", "PB"};
   std::size_t unit = 0;
-  // 999.5 would be shown as 1000.
+  // 999.5 would round to 1000.
   while (bytes >= 999.5 && unit + 1 < kUnits.size()) {
     bytes /= 1000;
     ++unit;
@@ -76,10 +76,10 @@ std::string human_seconds(double seconds) {
 
 std::string human_rtt(double milliseconds) { return print(milliseconds < 9.95 ? "%.2f ms" : "%.0f ms", milliseconds); }
 
-std::string plain(std::string_view text) { return protocol::printable(text); }
+std::string printable(std::string_view text) { return protocol::printable(text); }
 
-std::string word(std::string_view text) {
-  std::string shown = plain(text);
+std::string shell_word(std::string_view text) {
+  std::string shown = printable(text);
   const auto is_safe = [](char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
            static_cast<unsigned char>(c) >= 0x80 || std::string_view("-_.,+:@/%").find(c) != std::string_view::npos;
@@ -95,9 +95,9 @@ std::string percent(double done, double total) {
 }
 
 std::string progress_line(const Progress& progress, std::size_t width) {
-  const std::string name = plain(progress.game);
+  const std::string name = printable(progress.game);
   const std::string share = percent(progress.done, progress.total);
-  std::vector<std::string> parts;  // what matters most stands first
+  std::vector<std::string> parts;  // the most important first
   if (progress.state == "downloading") {
     parts = {aligned(share), human_rate(progress.rate)};
     if (progress.eta_s >= 0) parts.push_back(human_seconds(progress.eta_s) + " left");
@@ -105,31 +105,31 @@ std::string progress_line(const Progress& progress, std::size_t width) {
     parts.push_back(print("%zu %s", progress.sources, progress.sources == 1 ? "source" : "sources"));
     if (!progress.bottleneck.empty()) parts.push_back("held back by " + reason(progress.bottleneck));
   } else if (!progress.error.empty()) {
-    parts = {plain(progress.state) + ": " + plain(progress.error)};
+    parts = {printable(progress.state) + ": " + printable(progress.error)};
   } else if (progress.state == "paused") {
-    parts = {"paused at " + share, "'peerctl resume' lets it go on"};
+    parts = {"paused at " + share, "'peerctl resume' continues it"};
   } else {
-    parts = {plain(progress.state)};
+    parts = {printable(progress.state)};
   }
   return line(name, parts, width);
 }
 
-std::string verify_line(const Comparison& comparison, std::size_t width) {
+std::string verify_line(const VerifyState& verify, std::size_t width) {
   std::vector<std::string> parts;
-  if (comparison.repairing) {
-    parts = {"fetching what is damaged"};
+  if (verify.repairing) {
+    parts = {"repairing"};
   } else {
-    parts = {"verifying " + aligned(percent(comparison.done, comparison.total))};
+    parts = {"verifying " + aligned(percent(verify.done, verify.total))};
   }
-  if (comparison.damaged > 0) {
-    parts.push_back(print("%zu %s damaged", comparison.damaged, comparison.damaged == 1 ? "file" : "files"));
+  if (verify.damaged > 0) {
+    parts.push_back(print("%zu %s damaged", verify.damaged, verify.damaged == 1 ? "file" : "files"));
   }
-  if (!comparison.repairing && comparison.rate > 0) {
-    parts.push_back(human_rate(comparison.rate));
-    parts.push_back(human_seconds((comparison.total - comparison.done) / comparison.rate) + " left");
-    parts.push_back(human_bytes(comparison.done) + " of " + human_bytes(comparison.total));
+  if (!verify.repairing && verify.rate > 0) {
+    parts.push_back(human_rate(verify.rate));
+    parts.push_back(human_seconds((verify.total - verify.done) / verify.rate) + " left");
+    parts.push_back(human_bytes(verify.done) + " of " + human_bytes(verify.total));
   }
-  return line(plain(comparison.game), parts, width);
+  return line(printable(verify.game), parts, width);
 }
 
 }  // namespace peer::ctl

@@ -11,9 +11,9 @@ namespace peer::ctl {
 namespace {
 
 constexpr std::size_t kGap = 2;
-/// Before columns are dropped, and at all.
-constexpr std::size_t kComfortable = 16;
-constexpr std::size_t kLeast = 6;
+/// The width to which columns shrink before others are removed, and the width to which they shrink at most.
+constexpr std::size_t kComfortableWidth = 16;
+constexpr std::size_t kMinimumWidth = 6;
 
 std::size_t total(const std::vector<std::size_t>& widths) {
   std::size_t sum = 0;
@@ -23,7 +23,7 @@ std::size_t total(const std::vector<std::size_t>& widths) {
 
 }  // namespace
 
-std::string painted(const std::string& text, Tone tone, bool colour) {
+std::string coloured(const std::string& text, Tone tone, bool colour) {
   static constexpr std::array<const char*, 6> kCodes{"", "1", "2", "32", "33", "31"};
   if (!colour || tone == Tone::normal) return text;
   return std::string("\033[") + kCodes[static_cast<std::size_t>(tone)] + "m" + text + "\033[0m";
@@ -41,7 +41,7 @@ Tone tone_of(std::string_view state) {
 }
 
 void Table::row(std::vector<Cell> cells) {
-  for (Cell& cell : cells) cell.text = plain(cell.text);
+  for (Cell& cell : cells) cell.text = printable(cell.text);
   rows_.push_back(std::move(cells));
 }
 
@@ -68,7 +68,7 @@ std::vector<std::size_t> Table::widths(std::size_t page) const {
       --widths[widest];
     }
   };
-  shrink(kComfortable);
+  shrink(kComfortableWidth);
   while (total(widths) > page) {
     std::size_t next = columns_.size();
     for (std::size_t i = 0; i < columns_.size(); ++i) {
@@ -78,7 +78,7 @@ std::vector<std::size_t> Table::widths(std::size_t page) const {
     if (next == columns_.size()) break;
     widths[next] = 0;
   }
-  shrink(kLeast);
+  shrink(kMinimumWidth);
   return widths;
 }
 
@@ -114,7 +114,7 @@ std::vector<Line> Table::lines(std::size_t page) const {
 std::string Table::text(const Page& page) const {
   std::string text;
   for (const Line& line : lines(page.width)) {
-    for (const Cell& cell : line) text += painted(cell.text, cell.tone, page.colour);
+    for (const Cell& cell : line) text += coloured(cell.text, cell.tone, page.colour);
     text += '\n';
   }
   return text;

@@ -1,4 +1,4 @@
-// Table: rows under a heading, made to fit a terminal.
+// Table: rows below a heading, fitted to the width of a terminal.
 #pragma once
 
 #include <string>
@@ -8,23 +8,23 @@ namespace peer::ctl {
 
 enum class Tone { normal, strong, faint, good, warning, bad };
 
-/// Where text goes to.
+/// The properties of the output.
 struct Page {
-  std::size_t width = 0;  ///< columns; 0: no terminal, nothing is shortened
+  std::size_t width = 0;  ///< in columns; 0: not a terminal, nothing is shortened
   bool colour = false;
 };
 
-/// In the tone's colour, if there are colours.
-std::string painted(const std::string& text, Tone tone, bool colour);
+/// The text with the escape codes of the tone's colour, if `colour` is set.
+std::string coloured(const std::string& text, Tone tone, bool colour);
 
-/// How a state of a service, game, peer or download is to be seen.
+/// The tone for a state of a service, game, peer or download.
 Tone tone_of(std::string_view state);
 
 struct Column {
   std::string heading;
-  bool right = false;    ///< numbers stand to the right
-  bool shrinks = false;  ///< long ones are shortened in their middle
-  int drop = 0;          ///< where the terminal is narrow, the highest goes first; empty ones always; 0: never
+  bool right = false;    ///< aligned to the right, for numbers
+  bool shrinks = false;  ///< long cells are shortened in their middle
+  int drop = 0;          ///< order of removal on a narrow terminal: highest first; 0: never. Empty columns always go
 };
 
 struct Cell {
@@ -32,22 +32,22 @@ struct Cell {
   Tone tone = Tone::normal;
 };
 
-/// What stands on one line of a screen: its parts from left to right, blanks among them.
+/// One line of a screen: its parts from left to right, including spaces.
 using Line = std::vector<Cell>;
 
-/// Columns two blanks apart; the last column is not padded.
+/// Columns are two spaces apart. The last column is not padded.
 class Table {
  public:
   explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
-  /// Cells are made printable.
+  /// Adds a row. Makes the text of its cells printable.
   void row(std::vector<Cell> cells);
-  /// Every line with its newline; none is wider than the page.
+  /// All lines, each with a newline. No line is wider than the page.
   std::string text(const Page& page) const;
-  /// The heading first. `width`: as of a page.
+  /// All lines, the heading first. `width` is that of a Page.
   std::vector<Line> lines(std::size_t width) const;
 
  private:
-  /// Of each column; 0: dropped.
+  /// The width of each column; 0 means removed.
   std::vector<std::size_t> widths(std::size_t page) const;
 
   std::vector<Column> columns_;

@@ -10,11 +10,11 @@ namespace peer::ctl {
 namespace {
 
 constexpr std::array kOrders{"queue", "name", "rate"};
-/// Above and below the list.
+/// Lines above and below the list.
 constexpr std::size_t kHead = 3;
 constexpr std::size_t kFoot = 1;
 
-/// As much of the line as fits.
+/// The line, cut to `width` columns.
 Line fitted(const Line& line, std::size_t width) {
   Line fits;
   for (const Cell& cell : line) {
@@ -26,8 +26,8 @@ Line fitted(const Line& line, std::size_t width) {
 }
 
 Line title(const TopState& state) {
-  return {{plain(state.name), Tone::strong},
-          {"  peerd " + plain(state.version) + ", running for " + human_seconds(state.uptime_s) + "; " +
+  return {{printable(state.name), Tone::strong},
+          {"  peerd " + printable(state.version) + ", running for " + human_seconds(state.uptime_s) + "; " +
            std::to_string(static_cast<long>(state.games)) + (state.games == 1 ? " game" : " games") + " offered; in "},
           {human_rate(state.rate_in), Tone::strong},
           {", out "},
@@ -37,9 +37,10 @@ Line title(const TopState& state) {
 Line services(const TopState& state) {
   Line line;
   for (const TopService& service : state.services) {
-    line.push_back({(line.empty() ? "" : "  ") + plain(service.name) + " "});
-    const bool limps = service.state == "running" && !service.problem.empty();
-    line.push_back({plain(limps ? service.problem : service.state), limps ? Tone::warning : tone_of(service.state)});
+    line.push_back({(line.empty() ? "" : "  ") + printable(service.name) + " "});
+    const bool is_impaired = service.state == "running" && !service.problem.empty();
+    line.push_back({printable(is_impaired ? service.problem : service.state),
+                    is_impaired ? Tone::warning : tone_of(service.state)});
   }
   return line;
 }
@@ -49,7 +50,7 @@ std::vector<const T*> ordered(const std::vector<T>& all, TopOrder order, std::st
   std::vector<const T*> list;
   list.reserve(all.size());
   for (const T& each : all) list.push_back(&each);
-  // Among equals the order stays: they lie in it.
+  // Comparing addresses keeps the original order among equals.
   if (order == TopOrder::name) {
     std::ranges::sort(list, [name](const T* a, const T* b) { return std::tie(a->*name, a) < std::tie(b->*name, b); });
   } else if (order == TopOrder::rate) {
@@ -104,7 +105,7 @@ std::vector<Line> peers(const TopState& state, TopOrder order, std::size_t width
   return lines;
 }
 
-/// Downloads with their heading, a blank line, peers with theirs.
+/// Number of lines of the list: downloads with their heading, an empty line, peers with theirs.
 std::size_t list_lines(const TopState& state) {
   return std::max<std::size_t>(state.downloads.size(), 1) + std::max<std::size_t>(state.peers.size(), 1) + 3;
 }
@@ -125,7 +126,7 @@ std::size_t last_scroll(const TopState& state, std::size_t height) {
 
 std::vector<Line> draw_top(const TopState& state, const TopView& view, std::size_t width, std::size_t height) {
   std::vector<Line> screen{title(state), services(state)};
-  screen.push_back(state.trouble.empty() ? Line{} : Line{{plain(state.trouble), Tone::bad}});
+  screen.push_back(state.trouble.empty() ? Line{} : Line{{printable(state.trouble), Tone::bad}});
 
   std::vector<Line> list = downloads(state, view.order, width);
   list.emplace_back();
@@ -136,7 +137,7 @@ std::vector<Line> draw_top(const TopState& state, const TopView& view, std::size
   }
 
   const std::size_t below = list.size() - std::min(list.size(), first + list_height(height));
-  std::string foot = "q quits  left, right: by " + std::string(kOrders[static_cast<std::size_t>(view.order)]);
+  std::string foot = "q quits  left, right: sort by " + std::string(kOrders[static_cast<std::size_t>(view.order)]);
   if (first > 0 || below > 0)
     foot += "  up, down: " + std::to_string(first) + " above, " + std::to_string(below) + " below";
   screen.push_back({{foot, Tone::faint}});

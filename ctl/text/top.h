@@ -1,4 +1,4 @@
-// What `peerctl top` shows, as lines of a screen: nothing here knows of a terminal or a daemon.
+// Lays out the screen of `peerctl top`. Pure: uses neither the terminal nor the daemon.
 #pragma once
 
 #include <string>
@@ -18,14 +18,14 @@ struct TopPeer {
   std::string name, state, address;
   double rtt_ms = -1;  ///< below 0: unknown
   double games = 0;
-  double rate = 0;  ///< bytes a second from it
+  double rate = 0;  ///< bytes per second received from it
 };
 
 struct TopState {
-  std::string trouble;  ///< why this may be old; empty: it is not
+  std::string trouble;  ///< why this state may be outdated; empty if it is current
   std::string name, version;
   double uptime_s = 0;
-  double games = 0;  ///< offered here
+  double games = 0;  ///< offered by this peer
   double rate_in = 0, rate_out = 0;
   std::vector<TopService> services;
   std::vector<Progress> downloads;  ///< in the order of the queue
@@ -35,14 +35,14 @@ struct TopState {
 enum class TopOrder { queue, name, rate };
 
 struct TopView {
-  std::size_t scroll = 0;  ///< lines of the list above its first one shown
+  std::size_t scroll = 0;  ///< number of list lines above the first visible one
   TopOrder order = TopOrder::queue;
 };
 
-/// The order after (or before) this one, round and round.
+/// The next order (step 1) or the previous one (step -1), cyclically.
 TopOrder next_order(TopOrder order, int step) noexcept;
 
-/// How far the list can be scrolled on a screen so high.
+/// The largest useful TopView::scroll on a screen with this many lines.
 std::size_t last_scroll(const TopState& state, std::size_t height);
 
 /// Exactly `height` lines of at most `width` columns.

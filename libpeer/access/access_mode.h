@@ -1,11 +1,11 @@
-// AccessMode: which peers this peer deals with.
+// AccessMode: which peers may use this peer, and which peers it uses.
 #pragma once
 
 #include <string_view>
 
 namespace peer::access {
 
-/// Whom this peer deals with: anyone on the local network; those that know the party's key; those that are paired.
+/// open: every peer on the local network; party: peers that know the party's key; paired: peers that are paired.
 enum class AccessMode { open, party, paired };
 std::string_view to_string(AccessMode mode) noexcept;
 

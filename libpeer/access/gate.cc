@@ -18,17 +18,16 @@ std::string_view to_string(AccessMode mode) noexcept {
 }
 
 namespace {
-/// For the other side's proof.
-constexpr runtime::Duration kProofWait = std::chrono::seconds(5);
+constexpr runtime::Duration kProofTimeout = std::chrono::seconds(5);
 
-std::optional<access::PartyProof> proof_in(const std::vector<net::Field>& fields) {
+std::optional<PartyProof> proof_in(const std::vector<net::Field>& fields) {
   for (const net::Field& field : fields) {
-    if (field.name == protocol::kProofField) return access::PartyProof::from_hex(field.value);
+    if (field.name == protocol::kProofField) return PartyProof::from_hex(field.value);
   }
   return std::nullopt;
 }
 
-net::Field field_of(const access::PartyProof& proof) { return {std::string(protocol::kProofField), proof.hex()}; }
+net::Field field_of(const PartyProof& proof) { return {std::string(protocol::kProofField), proof.hex()}; }
 }  // namespace
 
 Gate::Gate(runtime::Executor& executor, Access access, const PeerId& self)
@@ -44,50 +43,50 @@ bool Gate::admits(const net::ServerStream& stream) const {
 
 runtime::Task<Result<void>> Gate::enter(net::Link& link, runtime::CancellationToken token) {
   if (access_.mode == AccessMode::open || link.peer() == self_) co_return Result<void>();
-  if (!link.peer()) co_return fail(ErrorCode::refused, link.remote_address().to_string() + " shows no certificate");
+  if (!link.peer()) co_return fail(ErrorCode::refused, link.remote_address().to_string() + " presents no certificate");
   if (access_.mode == AccessMode::party) co_return co_await prove(link, token);
   if (paired_.contains(*link.peer())) co_return Result<void>();
   co_return fail(ErrorCode::refused, "it is not paired here: 'peerctl pair " + link.peer()->brief() + "' lets it in");
 }
 
-/// The one who dialled goes first: without a proof it gets none.
+/// The side that dialled proves first, so that a stranger does not receive a proof.
 runtime::Task<Result<void>> Gate::prove(net::Link& link, runtime::CancellationToken token) {
   const PeerId server = *link.peer();
   net::RequestHead head;
   head.method = "POST";
   head.path = protocol::format_route(protocol::ProofRoute{});
-  head.fields.push_back(field_of(access_.secret->prove(access::Role::client, self_, server, link.channel_binding())));
+  head.fields.push_back(field_of(access_.secret->prove(Role::client, self_, server, link.channel_binding())));
   auto opened = co_await link.request(head, false, token);
   if (!opened) co_return std::unexpected(opened.error());
   const std::unique_ptr<net::ClientStream> stream = std::move(*opened);
   auto answer = [&stream](runtime::CancellationToken t) { return stream->response(std::move(t)); };
-  const auto response = co_await runtime::with_timeout(executor_, kProofWait, std::move(answer), token);
+  const auto response = co_await runtime::with_timeout(executor_, kProofTimeout, std::move(answer), token);
   const std::string who = link.remote_address().to_string();
-  if (!response) co_return fail(ErrorCode::unreachable, who + " does not answer to the party's proof");
+  if (!response) co_return fail(ErrorCode::unreachable, who + " did not answer the party proof within 5 s");
   if (!*response) co_return std::unexpected(response->error());
   const int status = (*response)->status;
-  if (status == 503) co_return fail(ErrorCode::unreachable, who + " takes no requests now");
+  if (status == 503) co_return fail(ErrorCode::unreachable, who + " accepts no requests at the moment");
   if (status != 200) {
-    co_return fail(ErrorCode::refused, who + " is not of this party: it does not accept this peer's proof of the key");
+    co_return fail(ErrorCode::refused, who + " is not in this party: it rejected this peer's proof of the key");
   }
-  const std::optional<access::PartyProof> proof = proof_in((*response)->fields);
-  if (!proof || !access_.secret->accepts(*proof, access::Role::server, self_, server, link.channel_binding())) {
-    co_return fail(ErrorCode::refused, who + " is not of this party: it does not prove that it knows the key");
+  const std::optional<PartyProof> proof = proof_in((*response)->fields);
+  if (!proof || !access_.secret->accepts(*proof, Role::server, self_, server, link.channel_binding())) {
+    co_return fail(ErrorCode::refused, who + " is not in this party: it did not prove that it knows the key");
   }
   co_return Result<void>();
 }
 
-bool Gate::take_proof(net::ServerStream& stream) const {
+bool Gate::serve_proof(net::ServerStream& stream) const {
   if (access_.mode != AccessMode::party || !stream.peer()) return false;
   const PeerId client = *stream.peer();
-  const std::optional<access::PartyProof> proof = proof_in(stream.request().fields);
-  if (!proof || !access_.secret->accepts(*proof, access::Role::client, client, self_, stream.channel_binding())) {
+  const std::optional<PartyProof> proof = proof_in(stream.request().fields);
+  if (!proof || !access_.secret->accepts(*proof, Role::client, client, self_, stream.channel_binding())) {
     return false;
   }
   stream.admit();
   net::ResponseHead head;
-  head.fields.push_back(field_of(access_.secret->prove(access::Role::server, client, self_, stream.channel_binding())));
-  static_cast<void>(stream.respond(head, false));  // a stream that is gone wants no answer
+  head.fields.push_back(field_of(access_.secret->prove(Role::server, client, self_, stream.channel_binding())));
+  static_cast<void>(stream.respond(head, false));  // a closed stream needs no answer
   return true;
 }
 

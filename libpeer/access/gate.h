@@ -1,8 +1,8 @@
-// Gate: whom this peer deals with at all, by its access mode. Loop: net.
+// Gate: checks every connection against the access mode.
 //
-// Every connection passes it once on each side: who dialled by enter(), before it asks for anything; who was dialled by
-// admits(), at every request. What it does not admit gets one and the same answer to whatever it asks. The peer itself
-// is always admitted: its sessions refuse it with better words.
+// Both sides check a connection once: the side that dialled it calls enter() before its first request, the other side
+// calls admits() at every request. A peer that is not admitted gets the same answer to every request. The peer itself
+// is always admitted; its sessions refuse a connection to itself with a better message. Loop: net.
 #pragma once
 
 #include <functional>
@@ -19,8 +19,8 @@ namespace peer::access {
 
 struct Access {
   AccessMode mode = AccessMode::open;
-  std::optional<access::PartySecret> secret;  ///< of party mode
-  /// Whether the key file still holds it, in words; called on a worker. Empty: there is no file.
+  std::optional<PartySecret> secret;  ///< set in party mode only
+  /// Describes whether the key file still contains the secret. Called on a worker. Empty if there is no key file.
   std::function<Result<std::string>()> judge_key;
 };
 
@@ -28,18 +28,18 @@ class Gate {
  public:
   Gate(runtime::Executor& executor, Access access, const PeerId& self);
 
-  /// Whom paired mode admits.
+  /// The peers that paired mode admits.
   void set_paired(std::set<PeerId> peers) { paired_ = std::move(peers); }
 
-  /// For who has dialled: learns whether the other side may be dealt with, and shows that this one may. Fails: refused;
-  /// unreachable if the other side does not answer.
+  /// For the side that dialled: checks the other peer, and in party mode proves that this peer knows the key. Fails:
+  /// refused; unreachable if the other peer does not answer.
   runtime::Task<Result<void>> enter(net::Link& link, runtime::CancellationToken token);
 
-  /// For who was dialled.
+  /// For the side that was dialled.
   bool admits(const net::ServerStream& stream) const;
-  /// Serves POST /v1/proof: from then on its connection is admitted, if the proof is right. False: nothing was
-  /// answered.
-  bool take_proof(net::ServerStream& stream) const;
+  /// Serves POST /v1/proof. If the proof is correct, answers with this peer's proof and admits the connection.
+  /// Otherwise returns false without answering.
+  bool serve_proof(net::ServerStream& stream) const;
 
  private:
   runtime::Task<Result<void>> prove(net::Link& link, runtime::CancellationToken token);
@@ -50,7 +50,7 @@ class Gate {
   std::set<PeerId> paired_;
 };
 
-/// A transport whose links have passed the gate.
+/// A transport that passes each dialled link through the gate.
 class GatedTransport final : public net::Transport {
  public:
   /// Both must outlive it.

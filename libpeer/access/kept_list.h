@@ -1,4 +1,4 @@
-// KeptList: a list of peers that the store keeps, written as far as it has changed.
+// KeptList: writes the changes of a list of peers to the store.
 #pragma once
 
 #include <cstdint>
@@ -25,22 +25,23 @@ std::set<PeerId> ids_of(const std::map<PeerId, Value>& list) {
 template <class Value>
 class KeptList {
  public:
-  /// On the store's thread.
+  /// Both run on the store's thread.
   using Put = Result<void> (*)(store::Store& store, const PeerId& peer, const Value& value);
   using Remove = Result<void> (*)(store::Store& store, const PeerId& peer);
 
   KeptList(store::Store& store, runtime::Workers& store_thread, Put put, Remove remove)
       : store_(store), thread_(store_thread), put_(put), remove_(remove) {}
 
-  /// What the store has.
+  /// Sets the list that was loaded from the store.
   void restore(std::map<PeerId, Value> saved) { saved_ = std::move(saved); }
 
-  /// Makes the store's list `now`, also while an earlier save() runs. Fails: disk_error; the next save() tries again.
+  /// Makes the store's list equal to `now`. May be called while an earlier save() runs. Fails: disk_error; the next
+  /// save() writes these changes again.
   runtime::Task<Result<void>> save(std::map<PeerId, Value> now) {
     const std::uint64_t number = ++saves_;
     const Changes changes = changes_to(now);
     if (changes.empty()) co_return Result<void>{};
-    for (const auto& [peer, value] : changes) unsure_[peer] = number;
+    for (const auto& [peer, value] : changes) uncertain_[peer] = number;
     auto write = [changes, &store = store_, put = put_, remove = remove_](const runtime::StopFlag&) -> Result<void> {
       for (const auto& [peer, value] : changes) {
         if (Result<void> done = value ? put(store, peer, *value) : remove(store, peer); !done) return done;
@@ -49,13 +50,14 @@ class KeptList {
     };
     const Result<void> written = co_await runtime::offload(thread_, std::move(write), runtime::CancellationToken());
     if (!written) {
-      co_return fail(ErrorCode::disk_error, "it holds now, but could not be saved; after a restart it is as before: " +
-                                                written.error().message);
+      co_return fail(ErrorCode::disk_error,
+                     "the change is in effect but could not be saved, so it is lost at the next restart: " +
+                         written.error().message);
     }
     for (const auto& [peer, value] : changes) {
-      const auto unsure = unsure_.find(peer);
-      if (unsure == unsure_.end() || unsure->second != number) continue;
-      unsure_.erase(unsure);
+      const auto uncertain = uncertain_.find(peer);
+      if (uncertain == uncertain_.end() || uncertain->second != number) continue;
+      uncertain_.erase(uncertain);
       saved_.erase(peer);
       if (value) saved_.emplace(peer, *value);
     }
@@ -63,18 +65,18 @@ class KeptList {
   }
 
  private:
-  using Changes = std::map<PeerId, std::optional<Value>>;  ///< none: to be removed
+  using Changes = std::map<PeerId, std::optional<Value>>;  ///< nothing: remove the peer
 
   Changes changes_to(const std::map<PeerId, Value>& now) const {
     Changes changes;
     for (const auto& [peer, value] : now) {
       const auto saved = saved_.find(peer);
-      if (unsure_.contains(peer) || saved == saved_.end() || saved->second != value) changes.emplace(peer, value);
+      if (uncertain_.contains(peer) || saved == saved_.end() || saved->second != value) changes.emplace(peer, value);
     }
     for (const auto& [peer, value] : saved_) {
       if (!now.contains(peer)) changes.emplace(peer, std::nullopt);
     }
-    for (const auto& [peer, number] : unsure_) {
+    for (const auto& [peer, number] : uncertain_) {
       if (!now.contains(peer)) changes.emplace(peer, std::nullopt);
     }
     return changes;
@@ -85,8 +87,9 @@ class KeptList {
   const Put put_;
   const Remove remove_;
   std::map<PeerId, Value> saved_;
-  /// What the store has of these is not known: the save() of that number, their last, has not ended or has failed.
-  std::map<PeerId, std::uint64_t> unsure_;
+  /// Peers whose state in the store is unknown, because the last save() of them, with that number, is running or
+  /// failed.
+  std::map<PeerId, std::uint64_t> uncertain_;
   std::uint64_t saves_ = 0;
 };
 

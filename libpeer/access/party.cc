@@ -16,21 +16,21 @@
 namespace peer::access {
 namespace {
 
-constexpr std::size_t kLeastBytes = 16;
-constexpr std::size_t kMostText = 4096;
-/// Of sixteen random bytes, fewer than that are different once in 10^11 times.
-constexpr std::size_t kLeastDifferent = 8;
+constexpr std::size_t kMinBytes = 16;
+constexpr std::size_t kMaxTextBytes = 4096;
+/// Minimum number of different bytes. Sixteen random bytes have fewer with a probability of 10^-11.
+constexpr std::size_t kMinDifferent = 8;
 constexpr std::string_view kInfo = "peerd party proof 1";
 
 using Mac = std::array<std::uint8_t, 32>;
 
-/// Bytes that are wiped.
-struct Wiped {
+/// Bytes that are erased when they are no longer needed.
+struct WipedBytes {
   std::vector<std::uint8_t> bytes;
-  Wiped() = default;
-  Wiped(const Wiped&) = delete;
-  Wiped& operator=(const Wiped&) = delete;
-  ~Wiped() { OPENSSL_cleanse(bytes.data(), bytes.size()); }
+  WipedBytes() = default;
+  WipedBytes(const WipedBytes&) = delete;
+  WipedBytes& operator=(const WipedBytes&) = delete;
+  ~WipedBytes() { OPENSSL_cleanse(bytes.data(), bytes.size()); }
 };
 
 Mac hmac(std::span<const std::uint8_t> key, std::span<const std::uint8_t> message) {
@@ -42,7 +42,7 @@ Mac hmac(std::span<const std::uint8_t> key, std::span<const std::uint8_t> messag
   return mac;
 }
 
-/// HKDF-SHA256 (RFC 5869) without a salt, one block of output.
+/// HKDF-SHA256 (RFC 5869), without a salt, with one block of output.
 Mac derive(std::span<const std::uint8_t> secret) {
   constexpr Mac kNoSalt{};
   Mac extracted = hmac(kNoSalt, secret);
@@ -113,21 +113,21 @@ struct PartySecret::Key {
 Result<PartySecret> PartySecret::parse(std::string_view text) {
   text = trim(text);
   if (text.empty()) return fail(ErrorCode::invalid, "it is empty");
-  if (text.size() > kMostText) return fail(ErrorCode::invalid, "it is too long for a key");
-  Wiped secret;
+  if (text.size() > kMaxTextBytes) return fail(ErrorCode::invalid, "it is too long for a key");
+  WipedBytes secret;
   secret.bytes.reserve(text.size());
   if (is_hex(text)) {
     decode_hex(text, secret.bytes);
   } else if (!decode_base64(text, secret.bytes)) {
     return fail(ErrorCode::invalid, "it is neither hex digits nor base64");
   } else if (text.find_first_of("0123456789+/=") == std::string_view::npos) {
-    return fail(ErrorCode::invalid, "it looks like words, which can be guessed, not like random base64");
+    return fail(ErrorCode::invalid, "it looks like words, which can be guessed, instead of random base64");
   }
-  if (secret.bytes.size() < kLeastBytes) {
+  if (secret.bytes.size() < kMinBytes) {
     return fail(ErrorCode::invalid, "it has " + std::to_string(secret.bytes.size() * 8) +
-                                        " bits: a key has 128 or more, which are 32 hex digits");
+                                        " bits, but a key needs at least 128 bits (32 hex digits)");
   }
-  if (count_different(secret.bytes) < kLeastDifferent) return fail(ErrorCode::invalid, "it is not random");
+  if (count_different(secret.bytes) < kMinDifferent) return fail(ErrorCode::invalid, "it is not random");
   return PartySecret(std::make_shared<const Key>(secret.bytes));
 }
 

@@ -1,8 +1,7 @@
-// The party's secret, and the proof that one knows it, bound to one connection and one side of it.
+// PartySecret: the party's secret, and proofs of knowing it.
 //
-// What was proven on one connection proves nothing on another (the channel binding), nor for the other side (the role),
-// nor for other peers (the ids; TLS's exporter does not cover the client's certificate). docs/protocol.md has it in
-// full.
+// A proof is valid for one connection (it includes the channel binding), one side (the role) and one pair of peers (the
+// ids, because TLS's exporter does not cover the client's certificate). Source: docs/protocol.md.
 #pragma once
 
 #include <memory>
@@ -16,18 +15,19 @@ namespace peer::access {
 
 using PartyProof = Digest;  ///< an HMAC-SHA256
 
-/// Who dialled.
+/// The client is the side that dialled.
 enum class Role { client, server };
 
-/// Owns: the key that is derived from the secret, never the secret; cheap to copy, immutable, any thread.
+/// Immutable and cheap to copy. Loop: any thread. Owns: the key that is derived from the secret, never the secret
+/// itself.
 class PartySecret {
  public:
-  /// A key file's content: 32 hex digits or more, or base64 of 16 bytes or more; white space around it is ignored.
-  /// Fails: invalid, with a message that holds nothing of it.
+  /// Parses a key file: at least 32 hex digits, or base64 of at least 16 bytes. Surrounding white space is ignored.
+  /// Fails: invalid, with a message that does not quote the key.
   static Result<PartySecret> parse(std::string_view text);
 
   PartyProof prove(Role role, const PeerId& client, const PeerId& server, const net::ChannelBinding& binding) const;
-  /// In constant time.
+  /// Compares in constant time.
   bool accepts(const PartyProof& proof, Role role, const PeerId& client, const PeerId& server,
                const net::ChannelBinding& binding) const;
   bool operator==(const PartySecret& other) const noexcept;

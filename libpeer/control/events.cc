@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "libpeer/control/client_events.h"
+#include "libpeer/control/event_json.h"
 #include "libpeer/control/json.h"
 #include "libpeer/control/rpc.h"
 
@@ -30,7 +31,7 @@ NumberedEvent EventHub::publish(const api::Event& event) {
   NumberedEvent numbered;
   numbered.sequence = ++last_;
   numbered.name = api::event_name(event);
-  numbered.line = std::make_shared<const std::string>(event_line(to_json(event, last_, wall_clock_())));
+  numbered.line = std::make_shared<const std::string>(event_line(event_json(event, last_, wall_clock_())));
   kept_.push_back(numbered);
   if (kept_.size() > kReplay) kept_.pop_front();
   // A reader may unsubscribe itself while it is told.

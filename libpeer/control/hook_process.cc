@@ -11,8 +11,8 @@
 namespace peer::control {
 namespace {
 
-/// A file in memory that holds the text: what reads it later can neither stall the daemon nor be stalled. -1: none.
-int readable(const std::string& text) {
+/// Returns a file in memory with the text, or -1. Unlike a pipe, it never makes the daemon wait for the program.
+int memory_file(const std::string& text) {
   const int fd = memfd_create("event", MFD_CLOEXEC);
   if (fd < 0) return -1;
   std::size_t written = 0;
@@ -29,7 +29,7 @@ int readable(const std::string& text) {
 std::vector<char*> pointers(const std::vector<std::string>& texts) {
   std::vector<char*> list;
   list.reserve(texts.size() + 1);
-  for (const std::string& text : texts) list.push_back(const_cast<char*>(text.c_str()));  // uv_spawn only reads
+  for (const std::string& text : texts) list.push_back(const_cast<char*>(text.c_str()));  // uv_spawn only reads them
   list.push_back(nullptr);
   return list;
 }
@@ -39,8 +39,9 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
 HookProcess::~HookProcess() { PEER_CHECK(!open_); }
 
 Result<void> HookProcess::start(const HookRun& run) {
-  const int input = readable(run.input);
-  if (input < 0) return fail(ErrorCode::disk_error, "no memory for the event", errno);
+  const int input = memory_file(run.input);
+  if (input < 0)
+    return fail(ErrorCode::disk_error, "cannot pass the event to " + run.command.front() + ": no memory", errno);
   std::array<uv_stdio_container_t, 3> stdio{};
   for (uv_stdio_container_t& each : stdio) {
     each.flags = UV_INHERIT_FD;
@@ -54,7 +55,7 @@ Result<void> HookProcess::start(const HookRun& run) {
   options.args = arguments.data();
   options.env = environment.data();
   options.cwd = "/";
-  options.flags = UV_PROCESS_DETACHED;  // its own group, which can be ended as a whole
+  options.flags = UV_PROCESS_DETACHED;  // a process group of its own, to be signalled as a whole
   options.stdio = stdio.data();
   options.stdio_count = static_cast<int>(stdio.size());
   options.exit_cb = [](uv_process_t* process, std::int64_t code, int signal) {
@@ -65,8 +66,8 @@ Result<void> HookProcess::start(const HookRun& run) {
   };
   process_.data = this;
   const int status = uv_spawn(loop_, &process_, &options);
-  close(input);
-  open_ = true;  // also after a failure the handle is libuv's until it is closed
+  ::close(input);
+  open_ = true;  // the handle must be closed even if uv_spawn failed
   if (status == 0) return {};
   ended_.set();
   return fail(ErrorCode::disk_error, "cannot run " + run.command.front() + ": " + uv_strerror(status), -status);
@@ -81,7 +82,7 @@ void HookProcess::send_signal(int number) const noexcept {
   if (process_.pid > 0) ::kill(-process_.pid, number);
 }
 
-runtime::Task<void> HookProcess::finish() {
+runtime::Task<void> HookProcess::close() {
   if (!open_) co_return;
   uv_close(reinterpret_cast<uv_handle_t*>(&process_),
            [](uv_handle_t* handle) { static_cast<HookProcess*>(handle->data)->closed_.set(); });

@@ -1,4 +1,4 @@
-// HookProcess: one program that was started for an event.
+// HookProcess: one program that runs for an event.
 #pragma once
 
 #include <uv.h>
@@ -15,11 +15,11 @@ namespace peer::control {
 struct HookRun {
   std::string hook;
   std::vector<std::string> command;      ///< program and arguments
-  std::vector<std::string> environment;  ///< "NAME=value", all of it
-  std::string input;                     ///< for stdin
+  std::vector<std::string> environment;  ///< all of it, as "NAME=value"
+  std::string input;                     ///< for standard input
 };
 
-/// Owns: the process handle. finish() must have been awaited once start() was called. Loop: one.
+/// Loop: one. Owns: the process handle; after start(), close() must be awaited before destruction.
 class HookProcess {
  public:
   explicit HookProcess(uv_loop_t* loop) : loop_(loop) {}
@@ -27,17 +27,18 @@ class HookProcess {
   HookProcess& operator=(const HookProcess&) = delete;
   ~HookProcess();
 
-  /// In a process group of its own; what it prints goes where the daemon's errors go. Fails: disk_error, naming the
-  /// program.
+  /// Starts the program in a process group of its own. Its output goes to the daemon's standard error.
+  /// Fails: disk_error, naming the program.
   Result<void> start(const HookRun& run);
-  /// Until it has ended. Cancel: throws Cancelled.
+  /// Waits until the program has ended. Cancel: throws Cancelled.
   runtime::Task<void> ended(runtime::CancellationToken token) { return ended_.wait(std::move(token)); }
   bool has_ended() const noexcept { return ended_.is_set(); }
-  /// "exit code 3", "killed by signal 9"; empty: it ended well.
+  /// "exit code 3" or "killed by signal 9"; empty after exit code 0.
   std::string failure() const;
-  /// To its whole group.
+  /// Signals the whole process group.
   void send_signal(int number) const noexcept;
-  runtime::Task<void> finish();
+  /// Closes the handle. Does nothing if start() was never called.
+  runtime::Task<void> close();
 
  private:
   uv_loop_t* loop_;

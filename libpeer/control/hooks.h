@@ -1,11 +1,11 @@
-// HookRunner: runs the programs that a person has set for events, each with its event in the environment and on stdin.
+// HookRunner: runs the programs that the configuration names for events.
 //
-// They run from a loop of their own: a program on a dead disk holds up nobody else.
-// Loop: control. Cancel: stop() ends what runs, except runtime_failed, which is about the stop. Limits: of the hooks
-// for peers, of those for services, and of those for games and downloads, kRunning at once and kWaiting behind them,
-// what comes then is dropped and told; each has HookSettings::timeout, then its process group gets SIGTERM and kMercy
-// later SIGKILL. runtime_failed starts at once and has three quarters of the shutdown's time, then SIGTERM, and SIGKILL
-// at the end of that time. What a program leaves running in its group ends with it.
+// A program receives its event in PEERD_* environment variables and as JSON on its standard input.
+// Loop: control; the programs run on a HookThread.
+// Cancel: stop() terminates the running programs, except those of runtime_failed, which reports the stop.
+// Limits: those of HookThread; an event that finds its queue full is skipped and logged. A program has
+// HookSettings::timeout. A runtime_failed program starts at once; it has three quarters of the stop budget until
+// SIGTERM, and the rest until SIGKILL.
 #pragma once
 
 #include <chrono>
@@ -21,46 +21,46 @@
 
 namespace peer::control {
 
+class HookThread;
+
 struct HookSettings {
-  /// Program and arguments, by the hook's name (download_finished, download_failed, game_added, peer_joined,
-  /// peer_left, service_restarted, runtime_failed); one that is not in it, or is empty, does nothing.
+  /// Program and arguments for each hook: download_finished, download_failed, game_added, peer_joined, peer_left,
+  /// service_restarted and runtime_failed. A hook that is missing or empty runs nothing.
   std::map<std::string, std::vector<std::string>, std::less<>> commands;
   std::chrono::milliseconds timeout = std::chrono::seconds(30);
 };
 
 class HookRunner {
  public:
-  static constexpr std::size_t kRunning = 4;
-  static constexpr std::size_t kWaiting = 64;
-  static constexpr std::chrono::milliseconds kMercy{300};
+  static constexpr std::chrono::milliseconds kTermGrace{300};
 
-  /// `socket`: this daemon's, told to the programs as PEERD_SOCKET. `stop_budget`: what the daemon's stop may take.
+  /// `socket`: the path of the daemon's control socket, which the programs receive as PEERD_SOCKET. `stop_budget`: how
+  /// long the daemon's shutdown may take.
   HookRunner(HookSettings settings, std::string socket, Log log,
              std::chrono::milliseconds stop_budget = std::chrono::seconds(2));
   HookRunner(const HookRunner&) = delete;
   HookRunner& operator=(const HookRunner&) = delete;
-  /// Stops, and waits for the end of what runs: 2 kMercy at most, for runtime_failed what is left of the stop's time.
+  /// Stops, and waits for the running programs: at most 2 * kTermGrace, or the rest of runtime_failed's time.
   ~HookRunner();
 
-  /// For the events from now on.
+  /// Applies to later events.
   void configure(HookSettings settings) { settings_ = std::move(settings); }
-  /// Never fails: what goes wrong is told in the log.
+  /// Fails: never; errors are logged.
   void on_event(const NumberedEvent& event);
-  /// What runs is ended, and nothing more begins. Does not wait.
+  /// Terminates the running programs and ignores later events. Does not wait.
   void stop();
 
  private:
-  struct Side;
-  void offer_all(std::string_view hook, const std::vector<std::string>& command, const Json& params);
-  void offer(std::string_view hook, const std::vector<std::string>& command, const Json& params);
+  void run_for(std::string_view hook, const std::vector<std::string>& command, const Json& params);
+  void run_one(std::string_view hook, const std::vector<std::string>& command, const Json& params);
 
   HookSettings settings_;
   const std::string socket_;
   const Log log_;
   const std::chrono::milliseconds stop_budget_;
   bool stopped_ = false;
-  std::uint64_t dropped_ = 0;
-  std::unique_ptr<Side> side_;  // from the first event that has a program
+  std::uint64_t skipped_ = 0;
+  std::unique_ptr<HookThread> thread_;  ///< created for the first event that has a program
 };
 
 }  // namespace peer::control

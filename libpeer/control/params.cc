@@ -8,42 +8,42 @@
 namespace peer::control {
 namespace {
 
-bool fits(const Json& value, Kind kind) {
+bool fits(const Json& value, ParamKind kind) {
   switch (kind) {
-    case Kind::text: return value.is_string() && !value.get_ref<const std::string&>().empty();
-    case Kind::texts:
-      return value.is_array() && std::ranges::all_of(value, [](const Json& v) { return fits(v, Kind::text); });
-    case Kind::version: return value.is_string() && version_prefix(value.get_ref<const std::string&>());
-    case Kind::count:
+    case ParamKind::text: return value.is_string() && !value.get_ref<const std::string&>().empty();
+    case ParamKind::texts:
+      return value.is_array() && std::ranges::all_of(value, [](const Json& v) { return fits(v, ParamKind::text); });
+    case ParamKind::version: return value.is_string() && version_prefix(value.get_ref<const std::string&>());
+    case ParamKind::count:
       return value.is_number_unsigned() || (value.is_number_integer() && value.get<std::int64_t>() >= 0);
-    case Kind::flag: return value.is_boolean();
-    case Kind::seconds: return value.is_number() && std::isfinite(value.get<double>()) && value.get<double>() >= 0;
+    case ParamKind::flag: return value.is_boolean();
+    case ParamKind::seconds: return value.is_number() && std::isfinite(value.get<double>()) && value.get<double>() >= 0;
   }
   return false;
 }
 
-const char* describe(Kind kind) {
+const char* describe(ParamKind kind) {
   switch (kind) {
-    case Kind::text: return "a string that is not empty";
-    case Kind::texts: return "an array of strings";
-    case Kind::version: return "8 to 64 hex digits";
-    case Kind::count: return "a whole number from 0";
-    case Kind::flag: return "true or false";
-    case Kind::seconds: return "a number of seconds from 0";
+    case ParamKind::text: return "a string that is not empty";
+    case ParamKind::texts: return "an array of strings";
+    case ParamKind::version: return "8 to 64 hex digits";
+    case ParamKind::count: return "a whole number from 0";
+    case ParamKind::flag: return "true or false";
+    case ParamKind::seconds: return "a number of seconds from 0";
   }
   return "";
 }
 
 }  // namespace
 
-Json schema_of(Kind kind) {
+Json schema_of(ParamKind kind) {
   switch (kind) {
-    case Kind::text: return {{"type", "string"}, {"minLength", 1}};
-    case Kind::texts: return {{"type", "array"}, {"items", schema_of(Kind::text)}};
-    case Kind::version: return {{"type", "string"}, {"pattern", "^[0-9a-fA-F]{8,64}$"}};
-    case Kind::count: return {{"type", "integer"}, {"minimum", 0}};
-    case Kind::flag: return {{"type", "boolean"}};
-    case Kind::seconds: return {{"type", "number"}, {"minimum", 0}};
+    case ParamKind::text: return {{"type", "string"}, {"minLength", 1}};
+    case ParamKind::texts: return {{"type", "array"}, {"items", schema_of(ParamKind::text)}};
+    case ParamKind::version: return {{"type", "string"}, {"pattern", "^[0-9a-fA-F]{8,64}$"}};
+    case ParamKind::count: return {{"type", "integer"}, {"minimum", 0}};
+    case ParamKind::flag: return {{"type", "boolean"}};
+    case ParamKind::seconds: return {{"type", "number"}, {"minimum", 0}};
   }
   return {};
 }

@@ -12,11 +12,11 @@
 namespace peer::control {
 
 /// What a parameter can be.
-enum class Kind { text, texts, version, count, seconds, flag };
+enum class ParamKind { text, texts, version, count, seconds, flag };
 
 struct Param {
   const char* name;
-  Kind kind;
+  ParamKind kind;
   bool required = false;
 };
 
@@ -25,7 +25,7 @@ struct Param {
 RpcResult checked_params(const std::string& method, const std::vector<Param>& wanted, const Json& given);
 
 /// As JSON Schema says it.
-Json schema_of(Kind kind);
+Json schema_of(ParamKind kind);
 
 // Of checked parameters.
 std::optional<std::string> text_of(const Json& params, const char* name);

@@ -7,7 +7,7 @@
 
 #include "libpeer/control/client_events.h"
 #include "libpeer/control/client_presence.h"
-#include "libpeer/control/connection.h"
+#include "libpeer/control/control_connection.h"
 #include "libpeer/control/events.h"
 #include "libpeer/control/socket.h"
 
@@ -44,9 +44,9 @@ struct ControlServer::Impl {
 
   void on_client();
   void stop_accepting();
-  static runtime::Task<void> serve(Impl* self, std::shared_ptr<Connection> connection,
+  static runtime::Task<void> serve(Impl* self, std::shared_ptr<ControlConnection> connection,
                                    runtime::CancellationToken token);
-  static runtime::Task<void> refuse(Impl* self, std::shared_ptr<Connection> connection,
+  static runtime::Task<void> refuse(Impl* self, std::shared_ptr<ControlConnection> connection,
                                     runtime::CancellationToken token);
 };
 
@@ -56,7 +56,8 @@ void ControlServer::Impl::on_client() {
     waiting = true;
     return;
   }
-  auto connection = std::make_shared<Connection>(ServerContext{executor, hub, send, options.version, stop_reason});
+  auto connection =
+      std::make_shared<ControlConnection>(ServerContext{executor, hub, send, options.version, stop_reason});
   connection->accept(reinterpret_cast<uv_stream_t*>(&listener));
   if (clients < kMaxClients) {
     ++clients;
@@ -68,16 +69,16 @@ void ControlServer::Impl::on_client() {
   }
 }
 
-runtime::Task<void> ControlServer::Impl::serve(Impl* self, std::shared_ptr<Connection> connection,
+runtime::Task<void> ControlServer::Impl::serve(Impl* self, std::shared_ptr<ControlConnection> connection,
                                                runtime::CancellationToken token) {
-  co_await Connection::run(std::move(connection), nullptr, token);
+  co_await ControlConnection::run(std::move(connection), nullptr, token);
   --self->clients;
   if (std::exchange(self->waiting, false) && !token.requested()) self->on_client();
 }
 
-runtime::Task<void> ControlServer::Impl::refuse(Impl* self, std::shared_ptr<Connection> connection,
+runtime::Task<void> ControlServer::Impl::refuse(Impl* self, std::shared_ptr<ControlConnection> connection,
                                                 runtime::CancellationToken token) {
-  co_await Connection::run(std::move(connection), "too many clients: at most 64 may be connected", token);
+  co_await ControlConnection::run(std::move(connection), "too many clients: at most 64 may be connected", token);
   --self->refusals;
   if (std::exchange(self->waiting, false) && !token.requested()) self->on_client();
 }

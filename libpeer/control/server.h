@@ -9,11 +9,11 @@
 #include <memory>
 #include <string>
 
-#include "libpeer/api/commands.h"
 #include "libpeer/api/events.h"
 #include "libpeer/base/log.h"
 #include "libpeer/base/result.h"
 #include "libpeer/control/events.h"
+#include "libpeer/control/send_command.h"
 #include "libpeer/runtime/scope.h"
 #include "libpeer/runtime/uv_executor.h"
 
@@ -30,8 +30,6 @@ struct ControlOptions {
 class ControlServer {
  public:
   static constexpr std::size_t kMaxClients = 64;
-  /// Hands a command to the peer; false when it takes no more.
-  using SendCommand = std::function<bool(api::Command)>;
 
   /// Connections run in a scope below `scope`.
   ControlServer(runtime::UvExecutor& executor, runtime::Scope& scope, ControlOptions options);

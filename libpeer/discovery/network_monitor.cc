@@ -4,7 +4,6 @@
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <uv.h>
 
 #include <array>
 #include <cerrno>
@@ -14,9 +13,10 @@
 
 #include "libpeer/base/check.h"
 #include "libpeer/net/interfaces.h"
+#include "libpeer/runtime/defer.h"
 #include "libpeer/runtime/event.h"
 #include "libpeer/runtime/sleep.h"
-#include "libpeer/runtime/uv_executor.h"
+#include "libpeer/runtime/uv_poll.h"
 
 namespace peer::discovery {
 
@@ -35,14 +35,10 @@ class NetlinkMonitor final : public NetworkMonitor {
  private:
   bool open();
   void drain() noexcept;
-  runtime::Task<void> serve(const std::function<void()>& changed, runtime::CancellationToken token);
 
   runtime::UvExecutor& executor_;
   const Log log_;
   int fd_ = -1;
-  uv_poll_t poll_{};
-  runtime::Event readable_;
-  runtime::Event closed_;
 };
 
 bool NetlinkMonitor::open() {
@@ -62,32 +58,11 @@ runtime::Task<void> NetlinkMonitor::run(std::function<void()> changed, runtime::
     runtime::Event never;
     co_await never.wait(token);
   }
-  PEER_CHECK(uv_poll_init(executor_.loop(), &poll_, fd_) == 0);
-  poll_.data = this;
-  std::exception_ptr end;
-  try {
-    co_await serve(changed, token);
-  } catch (...) {
-    end = std::current_exception();
-  }
-  closed_.reset();
-  uv_close(reinterpret_cast<uv_handle_t*>(&poll_),
-           [](uv_handle_t* handle) { static_cast<NetlinkMonitor*>(handle->data)->closed_.set(); });
-  co_await closed_.wait(runtime::CancellationToken());
-  ::close(std::exchange(fd_, -1));
-  std::rethrow_exception(end);
-}
-
-runtime::Task<void> NetlinkMonitor::serve(const std::function<void()>& changed, runtime::CancellationToken token) {
-  const auto on_readable = [](uv_poll_t* poll, int, int) noexcept {
-    static_cast<void>(uv_poll_stop(poll));
-    static_cast<NetlinkMonitor*>(poll->data)->readable_.set();
-  };
+  const runtime::Defer close([this] { ::close(std::exchange(fd_, -1)); });
+  runtime::UvPoll poll(executor_, fd_);
   auto known = net::interface_addresses();
   for (;;) {
-    readable_.reset();
-    PEER_CHECK(uv_poll_start(&poll_, UV_READABLE, on_readable) == 0);
-    co_await readable_.wait(token);
+    co_await poll.readable(token);
     co_await runtime::sleep_for(executor_, kQuiet, token);
     drain();
     // Much is said that changes nothing: lifetimes of addresses, counters.

@@ -104,18 +104,25 @@ Result<std::set<PeerId>> Downloads::resolve(const std::vector<std::string>& name
   return peers;
 }
 
+/// The versions that peers offer, and the one that is installed here.
+std::vector<api::RemoteVersion> Downloads::candidates(const std::string& game, const std::set<PeerId>& from) const {
+  std::vector<api::RemoteVersion> versions = options_.table->versions(game, from);
+  const auto snapshot = options_.library->snapshot();
+  const library::LocalGame* local = snapshot->find(game);
+  const library::OfferedGame* installed = local != nullptr ? local->offered.get() : nullptr;
+  if (installed != nullptr &&
+      std::ranges::find(versions, installed->version, &api::RemoteVersion::version) == versions.end()) {
+    versions.push_back({installed->version, local->size, local->files, installed->document->times.modified, {}});
+  }
+  return versions;
+}
+
 Result<Downloads::Choice> Downloads::choose(const std::string& game, const std::optional<std::string>& version,
                                             const std::set<PeerId>& from) const {
   const auto snapshot = options_.library->snapshot();
   const library::LocalGame* local = snapshot->find(game);
   const library::OfferedGame* installed = local != nullptr ? local->offered.get() : nullptr;
-  std::vector<api::RemoteVersion> offered = options_.table->versions(game, from);
-  if (installed != nullptr) {
-    auto same = std::ranges::find(offered, installed->version, &api::RemoteVersion::version);
-    if (same == offered.end()) {
-      offered.push_back({installed->version, local->size, local->files, installed->document->times.modified, {}});
-    }
-  }
+  const std::vector<api::RemoteVersion> offered = candidates(game, from);
   const bool refused =
       offered.empty() && !from.empty() && std::ranges::all_of(from, [this](const PeerId& peer) {
         const sessions::PeerEntry* entry = options_.table->find(peer);
@@ -204,6 +211,7 @@ void Downloads::carry_on(Active& active) const {
   const bool ended_early = past.state == api::DownloadState::failed || past.state == api::DownloadState::peers_gone;
   if (!ended_early || !active.version_known || past.version != active.version) return;
   active.received_before = past.bytes_received;
+  active.progress.bytes_reused = past.bytes_reused;
   active.timed_before = past.bytes_timed;
   active.elapsed_before = std::chrono::duration_cast<runtime::Duration>(std::chrono::duration<double>(past.elapsed_s));
   for (const api::DownloadSource& source : past.sources) active.sources_before[source.id] = source.bytes;

@@ -106,6 +106,7 @@ class Downloads {
   Result<std::set<PeerId>> resolve(const std::vector<std::string>& names) const;
   Result<Choice> choose(const std::string& game, const std::optional<std::string>& version,
                         const std::set<PeerId>& from) const;
+  std::vector<api::RemoteVersion> candidates(const std::string& game, const std::set<PeerId>& from) const;
   bool installed(const std::string& game, const Digest& version) const;
   // download_attach.cc
   Result<std::set<PeerId>> resolve_for(const Active& active, const std::vector<std::string>& names) const;
@@ -121,6 +122,7 @@ class Downloads {
   Result<std::shared_ptr<Active>> again(const std::string& game) const;
   std::vector<std::shared_ptr<Active>> in_order() const;
   static std::uint64_t received(const Active& active);
+  static std::uint64_t reused(const Active& active);
   static std::uint64_t timed(const Active& active);
   runtime::Duration elapsed(const Active& active) const;
   void carry_on(Active& active) const;
@@ -147,7 +149,7 @@ class Downloads {
   runtime::Task<void> wait_turn(Active& active, Guard& guard, runtime::CancellationToken token);
   runtime::Task<void> wait_for_version(Active& active, runtime::CancellationToken token);
   runtime::Task<void> settle_version(Active& active, runtime::CancellationToken token);
-  bool choose_remote(Active& active) const;
+  bool choose_any(Active& active) const;
   bool offered(const Active& active) const;
   void enter(std::shared_ptr<Active> active);
   static void decide(Active& active, api::DownloadEvent::Kind kind, std::optional<Error> error);

@@ -51,6 +51,7 @@ struct Downloads::Active {
   runtime::Duration elapsed_before{};                ///< how long those attempts took that were timed,
   std::uint64_t timed_before = 0;                    ///< and what they received
   std::uint64_t saved = 0;                           ///< what the store was told of the payload received,
+  std::uint64_t saved_reused = 0;                    ///< and of the bytes reused
   runtime::TimePoint saved_at{};
 
   explicit Active(const runtime::CancellationToken& parent) : stop(parent) {}

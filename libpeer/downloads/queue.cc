@@ -20,8 +20,8 @@ constexpr std::chrono::seconds kLongestWait = std::chrono::years(1);
 constexpr unsigned kForgetTries = 60;
 }  // namespace
 
-/// "version=PREFIX auto=1 from=PEER wait=SECONDS", each as it was asked for; no deadline is kept, only what was left of
-/// it.
+/// "version=PREFIX auto=1 from=PEER wait=SECONDS reused=BYTES"; each word is absent if it does not apply. The wait is
+/// what was left of it, not a deadline. 0.1.0 did not write reused=.
 std::string Downloads::format_options(const Active& active, runtime::TimePoint now) {
   std::string text;
   if (active.wanted) text += "version=" + *active.wanted + " ";
@@ -30,6 +30,7 @@ std::string Downloads::format_options(const Active& active, runtime::TimePoint n
   if (active.wait.brought()) {
     text += "wait=" + std::to_string(std::chrono::ceil<std::chrono::seconds>(active.wait.left(now)).count()) + " ";
   }
+  if (const std::uint64_t bytes = reused(active); bytes > 0) text += "reused=" + std::to_string(bytes) + " ";
   return text;
 }
 
@@ -51,6 +52,8 @@ void Downloads::parse_options(std::string_view text, Active& active, runtime::Ti
       std::int64_t seconds = 0;
       std::from_chars(value.data(), value.data() + value.size(), seconds);
       active.wait.bring(std::chrono::seconds(std::clamp<std::int64_t>(seconds, 0, kLongestWait.count())), now);
+    } else if (word.starts_with("reused=")) {
+      std::from_chars(value.data(), value.data() + value.size(), active.progress.bytes_reused);
     }
   }
 }
@@ -95,7 +98,6 @@ Result<std::shared_ptr<Downloads::Active>> Downloads::again(const std::string& g
   active->be_patient();
   active->size = active->progress.bytes_total = past.bytes_total;
   active->progress.bytes_done = past.bytes_done;
-  active->progress.bytes_reused = past.bytes_reused;
   carry_on(*active);
   active->saved = active->received_before;
   return active;
@@ -116,6 +118,15 @@ std::uint64_t Downloads::received(const Active& active) {
   std::uint64_t bytes = active.received_before;
   for (const auto& [id, received] : progress.sources) bytes += received;
   return std::max(bytes, progress.bytes_received);
+}
+
+/// Bytes copied from other games on this disk since the download first began.
+std::uint64_t Downloads::reused(const Active& active) {
+  if (active.download) {
+    const transfer::Progress progress = active.download->progress();
+    if (progress.bytes_total != 0) return progress.bytes_reused;
+  }
+  return active.progress.bytes_reused;
 }
 
 /// The part of received() that came while elapsed() counted, so that their quotient is a rate.
@@ -289,6 +300,7 @@ runtime::Task<void> Downloads::save(std::shared_ptr<Active> active, runtime::Can
   row.position = static_cast<std::int64_t>(active->position);
   row.paused = active->paused;
   row.received = active->saved = received(*active);
+  active->saved_reused = reused(*active);
   row.elapsed_ms = std::chrono::duration_cast<std::chrono::milliseconds>(elapsed(*active)).count();
   row.timed = timed(*active);
   active->saved_at = scope_.executor().now();
@@ -307,7 +319,8 @@ runtime::Task<void> Downloads::put_on_record(std::string game, runtime::Cancella
 void Downloads::save_progress(Active& active) {
   const auto found = active_.find(active.game);
   if (stopping_ || found == active_.end() || found->second.get() != &active) return;
-  if (scope_.executor().now() - active.saved_at < kSaveInterval || received(active) == active.saved) return;
+  if (scope_.executor().now() - active.saved_at < kSaveInterval) return;
+  if (received(active) == active.saved && reused(active) == active.saved_reused) return;
   active.saved_at = scope_.executor().now();
   scope_.spawn("save download", save(found->second, scope_.token()));
 }

@@ -183,6 +183,7 @@ runtime::Task<void> Downloads::fetch(Active& active, runtime::CancellationToken 
       });
   active.download->keep_own_game(active.automatic);
   active.download->restrict_to(active.from);
+  active.download->count_reused_before(active.progress.bytes_reused);
   active.download->wait_for_sources(active.wait.until(active.began));
   if (!active.trouble) {
     log_.game(active.game)
@@ -240,9 +241,9 @@ bool Downloads::offered(const Active& active) const {
   return std::ranges::find(versions, active.version, &api::RemoteVersion::version) != versions.end();
 }
 
-/// For one that does not know its version yet: the default choice of those it may take.
-bool Downloads::choose_remote(Active& active) const {
-  std::vector<api::RemoteVersion> versions = options_.table->versions(active.game, active.from);
+/// Chooses the version of a download that does not know it yet, of those that peers offer and the one installed here.
+bool Downloads::choose_any(Active& active) const {
+  std::vector<api::RemoteVersion> versions = candidates(active.game, active.from);
   std::erase_if(versions, [&](const api::RemoteVersion& each) {
     return active.wanted && !each.version.hex().starts_with(*active.wanted);
   });
@@ -257,7 +258,7 @@ bool Downloads::choose_remote(Active& active) const {
 /// Until somebody offers the game, or the time is over.
 runtime::Task<void> Downloads::wait_for_version(Active& active, runtime::CancellationToken token) {
   for (;;) {
-    if (active.version_known ? offered(active) || installed(active.game, active.version) : choose_remote(active))
+    if (active.version_known ? offered(active) || installed(active.game, active.version) : choose_any(active))
       co_return;
     const runtime::TimePoint now = scope_.executor().now();
     const runtime::Duration left = active.patient ? kLook : active.wait.left(now);

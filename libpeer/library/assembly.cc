@@ -6,19 +6,6 @@
 
 namespace peer::library {
 
-bool OfferedGame::holds(std::size_t first_chunk, std::size_t count) const {
-  if (intact.empty()) return true;
-  const auto first = intact.begin() + static_cast<std::ptrdiff_t>(first_chunk);
-  return std::find(first, first + static_cast<std::ptrdiff_t>(count), false) ==
-         first + static_cast<std::ptrdiff_t>(count);
-}
-
-bool OfferedGame::holds_file(std::size_t file) const {
-  const protocol::ManifestFile& entry = document->manifest.files[file];
-  return stamps[file] != store::FileStamp{} && stamps[file].size == entry.size &&
-         holds(entry.first_chunk, entry.chunk_count());
-}
-
 KnownChunks match_cache(const ScannedGame& scan, std::vector<store::CachedFile> cached) {
   KnownChunks known;
   known.chunks.resize(scan.files.size());
@@ -33,10 +20,10 @@ KnownChunks match_cache(const ScannedGame& scan, std::vector<store::CachedFile> 
     const std::uint64_t chunks = (file.stamp.size + protocol::kChunkSize - 1) / protocol::kChunkSize;
     const bool has_row = row != cached.end() && row->path == file.path;
     if (has_row && row->stamp == file.stamp && row->chunks.size() == chunks) {
-      if (row->executable.value_or(file.executable) != file.executable) known.other_bits.push_back(i);
+      if (row->executable.value_or(file.executable) != file.executable) known.lost_executable_bits.push_back(i);
       known.chunks[i] = std::move(row->chunks);
       known.bytes += file.stamp.size;
-    } else if (file.stamp.size > 0) {  // of an empty one there is nothing to know
+    } else if (file.stamp.size > 0) {  // an empty file has no chunks
       known.missing.push_back(i);
     }
     if (has_row) ++row;
@@ -53,22 +40,23 @@ Comparison compare(const ScannedGame& scan, const OfferedGame& offered) {
   for (std::size_t i = 0; i < manifest.files.size() && result.intact; ++i) {
     const protocol::ManifestFile& file = manifest.files[i];
     while (scanned != scan.files.end() && scanned->path < file.path) ++scanned;
-    result.intact = scanned != scan.files.end() && scanned->path == file.path && scanned->stamp == offered.stamps[i] &&
-                    (scanned->executable == file.executable || std::ranges::binary_search(offered.other_bits, i));
+    result.intact =
+        scanned != scan.files.end() && scanned->path == file.path && scanned->stamp == offered.stamps[i] &&
+        (scanned->executable == file.executable || std::ranges::binary_search(offered.lost_executable_bits, i));
   }
   const auto equal = [](const auto& a, const auto& b) { return a.path == b.path && a.target == b.target; };
   result.same = result.same && result.intact && std::ranges::equal(scan.symlinks, manifest.symlinks, equal);
   return result;
 }
 
-InstalledGame judge_installed(const ScannedGame& scan, const KnownChunks& known, const Installed& installed,
-                              std::shared_ptr<const OfferedGame> shown) {
-  const protocol::Manifest& manifest = installed.document->manifest;
+InstalledMatch match_installed(const ScannedGame& scan, const KnownChunks& known, const InstalledRecord& record,
+                               std::shared_ptr<const OfferedGame> shown) {
+  const protocol::Manifest& manifest = record.document->manifest;
   const auto equal = [](const auto& a, const auto& b) { return a.path == b.path && a.target == b.target; };
-  InstalledGame result;
+  InstalledMatch result;
   result.same = scan.files.size() == manifest.files.size() && scan.directories == manifest.directories &&
                 std::ranges::equal(scan.symlinks, manifest.symlinks, equal);
-  OfferedGame offered{installed.version, installed.document, {}, std::vector<bool>(manifest.chunks.size()), {}};
+  OfferedGame offered{record.version, record.document, {}, std::vector<bool>(manifest.chunks.size()), {}};
   offered.stamps.resize(manifest.files.size());
   auto scanned = scan.files.begin();
   for (std::size_t i = 0; i < manifest.files.size(); ++i) {
@@ -80,31 +68,31 @@ InstalledGame judge_installed(const ScannedGame& scan, const KnownChunks& known,
     }
     const auto index = static_cast<std::size_t>(scanned - scan.files.begin());
     if (std::ranges::binary_search(known.missing, index)) {
-      result.unknown.push_back(index);  // and without a stamp: the next look must not take it for seen
+      result.unhashed.push_back(index);  // it gets no stamp, so that the next scan treats it as changed
       result.same = false;
       continue;
     }
     offered.stamps[i] = scanned->stamp;
-    const bool other_bit = std::ranges::binary_search(known.other_bits, index);
-    if (other_bit) offered.other_bits.push_back(i);
+    const bool lost_bit = std::ranges::binary_search(known.lost_executable_bits, index);
+    if (lost_bit) offered.lost_executable_bits.push_back(i);
     const std::vector<Digest>& chunks = known.chunks[index];
     for (std::size_t chunk = 0; chunk < std::min(chunks.size(), file.chunk_count()); ++chunk) {
-      // A chunk is as long as the file it stands in makes it: its hash tells that, too.
+      // A chunk's length follows from its file's size, so an equal hash implies an equal length.
       offered.intact[file.first_chunk + chunk] = chunks[chunk] == manifest.chunks[file.first_chunk + chunk];
     }
     result.same =
-        result.same && scanned->stamp.size == file.size && (scanned->executable != other_bit) == file.executable;
+        result.same && scanned->stamp.size == file.size && (scanned->executable != lost_bit) == file.executable;
   }
   const auto intact = std::ranges::count(offered.intact, true);
-  result.nothing = intact == 0 && !offered.intact.empty();
+  result.none_intact = intact == 0 && !offered.intact.empty();
   if (static_cast<std::size_t>(intact) == offered.intact.size()) {
     offered.intact.clear();
   } else {
     result.same = false;
   }
-  const bool told = shown && shown->document == offered.document && shown->stamps == offered.stamps &&
-                    shown->intact == offered.intact && shown->other_bits == offered.other_bits;
-  result.offered = told ? std::move(shown) : std::make_shared<const OfferedGame>(std::move(offered));
+  const bool unchanged = shown && shown->document == offered.document && shown->stamps == offered.stamps &&
+                         shown->intact == offered.intact && shown->lost_executable_bits == offered.lost_executable_bits;
+  result.offered = unchanged ? std::move(shown) : std::make_shared<const OfferedGame>(std::move(offered));
   return result;
 }
 
@@ -125,11 +113,11 @@ Result<std::shared_ptr<const OfferedGame>> assemble(const ScannedGame& scan, Kno
     document.times.modified = std::max(document.times.modified, file.stamp.mtime);
     offered->stamps.push_back(file.stamp);
   }
-  for (const std::size_t i : known.other_bits) {
+  for (const std::size_t i : known.lost_executable_bits) {
     protocol::ManifestFile& file = document.manifest.files[i];
     file.executable = !file.executable;
   }
-  offered->other_bits = std::move(known.other_bits);
+  offered->lost_executable_bits = std::move(known.lost_executable_bits);
   document.manifest.directories = scan.directories;
   document.manifest.symlinks = scan.symlinks;
   if (Result<void> valid = protocol::validate(document.manifest); !valid) return std::unexpected(valid.error());
@@ -155,10 +143,12 @@ Result<std::shared_ptr<const OfferedGame>> adopt_installed(store::Disk& disk, co
     if (info->type != store::FileType::regular || info->size != file.size) {
       return fail(ErrorCode::disk_error,
                   (*directory)->path() + "/" + std::string(name_of(file.path)) +
-                      " is not the file that was installed just now: something else writes there");
+                      " is not the file that was just installed: another program has changed it; stop that program, "
+                      "then run 'peerctl rescan " +
+                      game + "'");
     }
     offered->stamps.push_back(stamp_of(*info));
-    if (info->executable != file.executable) offered->other_bits.push_back(i);
+    if (info->executable != file.executable) offered->lost_executable_bits.push_back(i);
   }
   offered->version = protocol::version_of(protocol::encode(document.manifest));
   offered->document = std::make_shared<const protocol::ManifestDocument>(std::move(document));
@@ -175,7 +165,7 @@ std::vector<store::CachedFile> rows_of(const OfferedGame& offered) {
     rows.push_back(
         {file.path, offered.stamps[i], {first, first + static_cast<std::ptrdiff_t>(file.chunk_count())}, {}});
   }
-  for (const std::size_t i : offered.other_bits) rows[i].executable = manifest.files[i].executable;
+  for (const std::size_t i : offered.lost_executable_bits) rows[i].executable = manifest.files[i].executable;
   return rows;
 }
 

@@ -12,9 +12,9 @@ namespace {
 using Ancestry = std::vector<store::DirectoryId>;
 
 constexpr std::array<const char*, 5> kSystem{"/proc", "/sys", "/dev", "/etc", "/run"};
-constexpr const char* kMedia = "/run/media";  // where desktops mount removable disks
+constexpr const char* kMedia = "/run/media";  // desktops mount removable disks here
 
-/// Nothing if there is no such directory.
+/// Nothing if the directory does not exist.
 std::optional<Ancestry> ancestry_of(store::Disk& disk, const std::string& path) {
   const auto directory = disk.open(path, false, false);
   if (!directory) return std::nullopt;
@@ -28,7 +28,7 @@ bool holds(const Ancestry& ancestry, const store::DirectoryId& id) {
 }
 
 std::unexpected<Error> refuse(const std::string& why) {
-  return fail(ErrorCode::refused, why + ": it is not shared; move the game elsewhere, or remove the link");
+  return fail(ErrorCode::refused, why + ", so it is not shared: move the game elsewhere, or remove the link");
 }
 
 }  // namespace
@@ -39,13 +39,14 @@ Result<void> Bounds::check(store::Directory& game, const std::string& root, bool
   const store::DirectoryId& self = own->front();
   if (link && own->size() == 1) return refuse("leads to the top of the file system");
   const std::string verb = link ? "leads" : "belongs";
-  // A root may itself lie below the state directory: then the games in it are no part of what is protected there.
+  // If the root itself is below the state directory, its games are not protected.
   const auto above = link ? std::nullopt : ancestry_of(disk_, root);
   for (const std::string& tree : trees_) {
     const auto other = ancestry_of(disk_, tree);
     if (!other) continue;
     const bool holds_root = above && holds(*above, other->front());
-    if (!holds_root && holds(*own, other->front())) return refuse(verb + " to " + tree + ", which is peerd's own");
+    if (!holds_root && holds(*own, other->front()))
+      return refuse(verb + " to " + tree + ", which peerd uses for itself");
     if (holds(*other, self)) return refuse((link ? "leads to a directory that holds " : "holds ") + tree);
   }
   for (const std::string& file : files_) {
@@ -67,7 +68,7 @@ Result<void> Bounds::check(store::Directory& game, const std::string& root, bool
   for (const char* system : kSystem) {
     const auto other = ancestry_of(disk_, system);
     if (other && !in_media && holds(*own, other->front())) {
-      return refuse("leads to " + std::string(system) + ", which is the system's");
+      return refuse("leads to " + std::string(system) + ", a system directory");
     }
   }
   return {};

@@ -1,8 +1,8 @@
-// Bounds: where no game may lead, so that a symlink in a library root publishes neither this daemon's secrets nor the
-// system's files.
+// Bounds: decides which directories may be games, so that a symlink in a library root exposes neither peerd's secrets
+// nor system files.
 //
-// Directories are compared by what they are (device and inode of open handles, and of all directories above them), not
-// by path: neither a swapped link nor a bind mount slips through. Loop: none; workers.
+// Directories are compared by device and inode, for the open directory and every directory above it. A path comparison
+// could be deceived by a replaced link or a bind mount. Loop: none; workers.
 #pragma once
 
 #include <memory>
@@ -16,14 +16,15 @@ namespace peer::library {
 
 class Bounds {
  public:
-  /// No game is, lies in or holds one of `trees`, nor holds one of `files`. Beyond that no symlink leads to another of
-  /// the `roots`, to a .peerd, above a root, or to the system's directories. What is missing is skipped. `disk` must
-  /// outlive it.
+  /// A game must not be, contain or lie in one of `trees`, and must not contain one of `files`. A symlink must also not
+  /// lead to another root, a .peerd directory, a directory above a root, or a system directory. Missing paths are
+  /// skipped. `disk` must outlive it.
   Bounds(store::Disk& disk, std::vector<std::string> roots, std::vector<std::string> trees,
          std::vector<std::string> files)
       : disk_(disk), roots_(std::move(roots)), trees_(std::move(trees)), files_(std::move(files)) {}
 
-  /// `game`: open; `link`: a symlink in `root` led to it. Fails: refused, with the reason; disk errors.
+  /// `game`: the open directory. `link`: it was reached through a symlink in `root`. Fails: refused, with the reason;
+  /// disk errors.
   Result<void> check(store::Directory& game, const std::string& root, bool link) const;
 
  private:
@@ -33,11 +34,12 @@ class Bounds {
   const std::vector<std::string> files_;
 };
 
-/// A game's directory; a symlink is followed within `bounds` (null: anywhere). Fails: refused, with the reason.
 struct OpenedGame {
   std::unique_ptr<store::Directory> directory;
-  bool link = false;
+  bool link = false;  ///< the game is a symlink
 };
+/// Opens a game's directory. A symlink is followed if `bounds` allow it (null: always). Fails: refused, with the
+/// reason; disk errors.
 Result<OpenedGame> open_game(store::Directory& root, const std::string& game, const Bounds* bounds);
 
 }  // namespace peer::library

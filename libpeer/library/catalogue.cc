@@ -1,38 +1,8 @@
 #include "libpeer/library/catalogue.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace peer::library {
-
-std::string_view to_string(GameState state) noexcept {
-  switch (state) {
-    case GameState::ready: return "ready";
-    case GameState::hashing: return "hashing";
-    case GameState::downloading: return "downloading";
-    case GameState::modified: return "modified";
-    case GameState::damaged: return "damaged";
-    case GameState::unshareable: return "unshareable";
-  }
-  return "unshareable";
-}
-
-const LocalGame* Snapshot::find(std::string_view id) const {
-  const auto at =
-      std::ranges::lower_bound(games, id, {}, [](const auto& game) -> std::string_view { return game->id; });
-  return at != games.end() && (*at)->id == id ? at->get() : nullptr;
-}
-
-std::vector<protocol::GameSummary> Snapshot::summaries() const {
-  std::vector<protocol::GameSummary> all;
-  for (const auto& game : games) {
-    if (!game->offered) continue;
-    const protocol::ManifestDocument& document = *game->offered->document;
-    all.push_back({game->id, game->offered->version, document.manifest.total_size(), document.manifest.files.size(),
-                   document.times.modified});
-  }
-  return all;
-}
 
 Catalogue::Catalogue(runtime::Executor& executor) : executor_(executor) {
   auto first = std::make_shared<Snapshot>();

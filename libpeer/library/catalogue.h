@@ -1,7 +1,7 @@
-// Catalogue: what the library shows, turned into immutable snapshots.
+// Catalogue: the current state of every game, published as immutable snapshots.
 //
-// Changes are gathered for a moment (kGather; progress for kProgress), so that a start with a thousand games makes tens
-// of snapshots and not thousands. Loop: the library's.
+// Changes are collected for kGather (progress for kProgress), so that starting with a thousand games publishes tens of
+// snapshots instead of thousands. Loop: the library's.
 #pragma once
 
 #include <functional>
@@ -9,8 +9,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
-#include "libpeer/library/library.h"
+#include "libpeer/library/snapshot.h"
 #include "libpeer/runtime/executor.h"
 
 namespace peer::library {
@@ -25,13 +26,13 @@ class Catalogue {
   Catalogue& operator=(const Catalogue&) = delete;
   ~Catalogue();
 
-  /// Shows the game, in place of what was shown under its id. `within`: the snapshot may wait so long.
+  /// Adds the game, or replaces the game with the same id. `within`: the longest delay until a snapshot shows it.
   void put(std::shared_ptr<const LocalGame> game, runtime::Duration within = kGather);
   void remove(const std::string& id);
   void set_missing_roots(std::vector<Problem> roots);
-  /// All that was there at the start is shown.
+  /// Marks the snapshots from now on as complete: the first listing of the roots has ended.
   void set_complete();
-  /// The gathered changes become a snapshot now, if there are any.
+  /// Publishes the collected changes now, if there are any.
   void publish();
 
   const std::shared_ptr<const Snapshot>& snapshot() const noexcept { return snapshot_; }

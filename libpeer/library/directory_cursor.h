@@ -1,6 +1,6 @@
-// DirectoryCursor: opens a game's files by relative path, keeping the directories on the way open from one to the next.
+// DirectoryCursor: opens the directories of a game by relative path, and keeps those of the last path open.
 //
-// No component is a symlink: nothing outside the game is reached.
+// It does not follow symlinks, so it never leaves the game.
 #pragma once
 
 #include <memory>
@@ -18,7 +18,7 @@ class DirectoryCursor {
  public:
   explicit DirectoryCursor(std::unique_ptr<store::Directory> top) : top_(std::move(top)) {}
 
-  /// The directory that holds `path`; valid until the next call. Quick if it is that of the call before.
+  /// The directory that contains `path`, valid until the next call. Fast if the previous path is in the same directory.
   Result<store::Directory*> parent_of(std::string_view path);
 
  private:
@@ -30,10 +30,11 @@ class DirectoryCursor {
   std::vector<Level> open_;
 };
 
-/// The last component.
+/// The last component of a path.
 inline std::string_view name_of(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
-/// The directory of a game; a symlink is followed within `bounds` (null: anywhere). Fails: refused, with the reason.
+/// Opens a game's directory. A symlink is followed if `bounds` allow it (null: always). Fails: refused, with the
+/// reason; disk errors.
 Result<std::unique_ptr<store::Directory>> open_game(store::Disk& disk, const std::string& root, const std::string& game,
                                                     const Bounds* bounds);
 

@@ -13,7 +13,7 @@ namespace peer::library {
 
 namespace {
 
-/// What was hashed is not at its place any more, or a link that leads elsewhere is.
+/// Whether the error means that the file was removed or replaced.
 bool is_gone(const Error& error) {
   return error.code == ErrorCode::refused || error.system == ENOENT || error.system == ENOTDIR ||
          error.system == ELOOP || error.system == EISDIR;
@@ -94,7 +94,7 @@ Result<void> GameReader::check_stamp(std::size_t file) {
 
 std::unexpected<Error> GameReader::changed(std::size_t file) const {
   return fail(ErrorCode::invalid, protocol::printable(offered_->document->manifest.files[file].path) + " of " +
-                                      game_->id + " has changed since it was hashed; it is being hashed again");
+                                      game_->id + " has changed since it was hashed; it is now hashed again");
 }
 
 }  // namespace peer::library

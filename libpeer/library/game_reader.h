@@ -1,7 +1,7 @@
-// GameReader: bytes of an offered game's files, as long as they are what the manifest was made from.
+// GameReader: reads the content of an offered game, and fails if a file has changed since it was hashed.
 //
-// Every call blocks; one at a time. It keeps the directory and file used last open. Only the game itself may be a
-// symlink.
+// It keeps the last directory and file open. Only the game itself may be a symlink. Loop: none; a worker, one call at a
+// time.
 #pragma once
 
 #include <cstdint>
@@ -15,16 +15,16 @@
 
 namespace peer::library {
 
-/// A game's bytes, wherever they lie.
+/// Reads a game's content from the library or from a staging directory.
 class ContentReader {
  public:
-  /// A place in the game's bytes: all files in manifest order.
+  /// A position in the concatenation of all files, in manifest order.
   struct Position {
     std::size_t file = 0;
     std::uint64_t offset = 0;
   };
   virtual ~ContentReader() = default;
-  /// Fills `into` with the bytes from `at` on, which must be that many, and moves `at` behind them.
+  /// Fills `into` with the content at `at`, and advances `at`. The content must not end before `into` is full.
   virtual Result<void> fill(Position& at, std::span<std::uint8_t> into) = 0;
 };
 
@@ -33,7 +33,7 @@ class GameReader final : public ContentReader {
   GameReader(store::Disk& disk, std::shared_ptr<const library::LocalGame> game,
              std::shared_ptr<const library::OfferedGame> offered);
 
-  /// Each file's stamp is compared before and after. Fails: invalid when a file is not (any more) what was hashed;
+  /// Compares each file's stamp before and after reading. Fails: invalid if a file differs from what was hashed;
   /// disk_error.
   Result<void> fill(Position& at, std::span<std::uint8_t> into) override;
 
@@ -47,7 +47,7 @@ class GameReader final : public ContentReader {
   std::shared_ptr<const library::OfferedGame> offered_;
   std::unique_ptr<store::Directory> top_;
   std::string directory_path_;
-  std::unique_ptr<store::Directory> directory_;  // null: top_
+  std::unique_ptr<store::Directory> directory_;  ///< null: top_
   std::size_t open_file_ = 0;
   std::unique_ptr<store::File> file_;
 };

@@ -8,7 +8,7 @@ namespace peer::library {
 
 namespace {
 
-using Place = std::string_view::size_type;
+using Offset = std::string_view::size_type;
 
 bool in_named_class(std::string_view name, unsigned char c) {
   const bool lower = c >= 'a' && c <= 'z';
@@ -32,11 +32,11 @@ bool in_named_class(std::string_view name, unsigned char c) {
 
 struct ClassMatch {
   bool matches;
-  Place end;  // behind the ']'
+  Offset end;  // after the ']'
 };
 
-/// The class that begins at pattern[at] == '['. Nothing if it never ends.
-std::optional<ClassMatch> match_class(std::string_view pattern, Place at, unsigned char c) {
+/// Matches the bracket expression that begins at pattern[at] == '['. Nothing if it has no end.
+std::optional<ClassMatch> match_class(std::string_view pattern, Offset at, unsigned char c) {
   ++at;
   const bool negated = at < pattern.size() && (pattern[at] == '!' || pattern[at] == '^');
   if (negated) ++at;
@@ -45,7 +45,7 @@ std::optional<ClassMatch> match_class(std::string_view pattern, Place at, unsign
     if (at >= pattern.size()) return std::nullopt;
     if (pattern[at] == ']' && !first) return ClassMatch{found != negated, at + 1};
     if (pattern.substr(at).starts_with("[:")) {
-      const Place end = pattern.find(":]", at + 2);
+      const Offset end = pattern.find(":]", at + 2);
       if (end != pattern.npos) {
         found = found || in_named_class(pattern.substr(at + 2, end - at - 2), c);
         at = end + 2;
@@ -66,8 +66,8 @@ std::optional<ClassMatch> match_class(std::string_view pattern, Place at, unsign
   }
 }
 
-/// Whether the one-character element at pattern[at] takes `c`; then `at` is moved behind it.
-bool match_one(std::string_view pattern, Place& at, char c) {
+/// Whether the one-character element at pattern[at] matches `c`; if so, `at` moves past the element.
+bool match_one(std::string_view pattern, Offset& at, char c) {
   switch (pattern[at]) {
     case '?': ++at; return true;
     case '[':
@@ -90,11 +90,11 @@ bool match_one(std::string_view pattern, Place& at, char c) {
   return true;
 }
 
-/// One component. The last '*' alone is ever reconsidered, so the time is at most the product of the lengths.
+/// Matches one component. It backtracks to the last '*' only, so the time is at most the product of the lengths.
 bool match_component(std::string_view pattern, std::string_view text) {
-  Place p = 0;
-  Place t = 0;
-  std::optional<std::pair<Place, Place>> star;  // behind the last '*', and where its text ends
+  Offset p = 0;
+  Offset t = 0;
+  std::optional<std::pair<Offset, Offset>> star;  // positions after the last '*', and after the text that it matches
   while (t < text.size()) {
     if (p < pattern.size() && pattern[p] == '*') {
       star = {++p, t};
@@ -112,14 +112,14 @@ bool match_component(std::string_view pattern, std::string_view text) {
   return p == pattern.size();
 }
 
-/// The same idea over components, with "**" as the star.
+/// The same algorithm for components, with "**" as the star.
 bool match_parts(std::span<const std::string> pattern, std::span<const std::string_view> path) {
   std::size_t p = 0;
   std::size_t t = 0;
   std::optional<std::pair<std::size_t, std::size_t>> star;
   while (t < path.size()) {
     if (p < pattern.size() && pattern[p] == "**") {
-      if (++p == pattern.size()) return true;  // everything inside
+      if (++p == pattern.size()) return true;  // "a/**" matches everything below a
       star = {p, t};
       continue;
     }
@@ -132,7 +132,7 @@ bool match_parts(std::span<const std::string> pattern, std::span<const std::stri
     p = star->first;
     t = ++star->second;
   }
-  return p == pattern.size();  // a "**" at the end needs something to stand for
+  return p == pattern.size();  // a final "**" must match at least one component
 }
 
 }  // namespace
@@ -140,7 +140,7 @@ bool match_parts(std::span<const std::string> pattern, std::span<const std::stri
 IgnoreRules::IgnoreRules(std::string_view text) {
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
   while (!text.empty()) {
-    const Place end = text.find('\n');
+    const Offset end = text.find('\n');
     add(text.substr(0, end));
     if (end == text.npos) break;
     text.remove_prefix(end + 1);
@@ -167,7 +167,7 @@ void IgnoreRules::add(std::string_view line) {
     ++dropped_;
     return;
   }
-  for (Place slash; (slash = line.find('/')) != line.npos; line.remove_prefix(slash + 1)) {
+  for (Offset slash; (slash = line.find('/')) != line.npos; line.remove_prefix(slash + 1)) {
     rule.parts.emplace_back(line.substr(0, slash));
   }
   rule.parts.emplace_back(line);
@@ -184,7 +184,7 @@ bool IgnoreRules::ignored(std::string_view path, bool directory) const {
     if (rule->anchored) {
       if (parts.empty()) {
         for (std::string_view rest = path;;) {
-          const Place slash = rest.find('/');
+          const Offset slash = rest.find('/');
           parts.push_back(rest.substr(0, slash));
           if (slash == rest.npos) break;
           rest.remove_prefix(slash + 1);

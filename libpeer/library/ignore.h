@@ -1,9 +1,9 @@
-// IgnoreRules: what a game's .peerdignore leaves out, in gitignore's syntax.
+// IgnoreRules: the rules of a game's .peerdignore file, in gitignore syntax.
 //
-// Comments, '!', '/' at the beginning, in the middle and at the end, '*', '?', '[...]', '**' and '\' mean what they
-// mean in a .gitignore at the game's top; the last rule that matches decides. What lies below an ignored directory is
-// not asked about. Limits: kMaxIgnoreRules rules of kMaxIgnoreRuleBytes; the file may come from another peer, so
-// matching is polynomial.
+// Comments, '!', '/' at the beginning, in the middle and at the end, '*', '?', '[...]', '**' and '\' have the same
+// meaning as in a .gitignore file in the game's directory. The last matching rule decides. Callers do not ask about
+// paths below an ignored directory. Limits: kMaxIgnoreRules rules of kMaxIgnoreRuleBytes each; matching takes
+// polynomial time, because the file may come from another peer.
 #pragma once
 
 #include <cstddef>
@@ -24,17 +24,17 @@ class IgnoreRules {
   explicit IgnoreRules(std::string_view text);
 
   bool empty() const noexcept { return rules_.empty(); }
-  /// Rules beyond the limits; they are not applied.
+  /// Number of rules beyond the limits, which are ignored.
   std::size_t dropped() const noexcept { return dropped_; }
   /// `path` is relative to the game, without a trailing '/'.
   bool ignored(std::string_view path, bool directory) const;
 
  private:
   struct Rule {
-    std::vector<std::string> parts;  // between the slashes
+    std::vector<std::string> parts;  ///< the components between slashes
     bool negated = false;
     bool directories_only = false;
-    bool anchored = false;  // else it is about the last component alone
+    bool anchored = false;  ///< otherwise the rule applies to the last component only
   };
   void add(std::string_view line);
 

@@ -2,7 +2,6 @@
 
 #include <sys/inotify.h>
 #include <unistd.h>
-#include <uv.h>
 
 #include <atomic>
 #include <cerrno>
@@ -15,44 +14,46 @@
 
 #include "libpeer/base/check.h"
 #include "libpeer/library/watch_table.h"
+#include "libpeer/runtime/defer.h"
 #include "libpeer/runtime/event.h"
 #include "libpeer/runtime/sleep.h"
+#include "libpeer/runtime/uv_poll.h"
 
 namespace peer::library {
 
 namespace {
 
-constexpr std::uint32_t kMembers = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO;
-/// The same for every directory: one may be a root and lie in a game, and the kernel keeps one mask for it.
-constexpr std::uint32_t kMask =
-    kMembers | IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_EXCL_UNLINK;
-constexpr runtime::Duration kPause = std::chrono::milliseconds(20);
-constexpr std::size_t kBuffer = 64 << 10;
+constexpr std::uint32_t kEntryChanges = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO;
+/// One mask for all directories, because a directory can be both a root and part of a game, and has only one watch.
+constexpr std::uint32_t kMask = kEntryChanges | IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF |
+                                IN_ONLYDIR | IN_EXCL_UNLINK;
+constexpr runtime::Duration kReadInterval = std::chrono::milliseconds(20);
+constexpr std::size_t kBufferBytes = 64 << 10;
 constexpr int kReadsPerTurn = 8;
 
-class Walk final : public WatchWalk {
+class InotifyWalk final : public WatchWalk {
  public:
   using Failed = std::function<void(int error)>;
-  Walk(WatchTable& table, std::shared_ptr<WatchTable::Holder> holder, Failed failed)
-      : table_(table), holder_(std::move(holder)), failed_(std::move(failed)) {}
+  InotifyWalk(WatchTable& table, std::shared_ptr<WatchTable::SubjectWatches> watches, Failed failed)
+      : table_(table), watches_(std::move(watches)), failed_(std::move(failed)) {}
 
   bool enter(const std::string& path) override {
-    const int error = table_.enter(*holder_, path);
-    // A directory that went away needs no watch: what holds it tells of that.
+    const int error = table_.enter(*watches_, path);
+    // A deleted directory needs no watch: the watch of its parent reports the deletion.
     if (error == 0 || error == ENOENT || error == ENOTDIR) return true;
-    if (error != ECANCELED && error != EACCES) failed_(error);  // what may not be read, the look reports
+    if (error != ECANCELED && error != EACCES) failed_(error);  // the scan reports unreadable directories
     return false;
   }
-  void complete() override { table_.complete(*holder_); }
+  void complete() override { table_.complete(*watches_); }
 
  private:
   WatchTable& table_;
-  const std::shared_ptr<WatchTable::Holder> holder_;
+  const std::shared_ptr<WatchTable::SubjectWatches> watches_;
   const Failed failed_;
 };
 
-/// Where nothing can be watched.
-class BlindWalk final : public WatchWalk {
+/// Used when there is no inotify descriptor.
+class UnwatchedWalk final : public WatchWalk {
  public:
   bool enter(const std::string&) override { return false; }
   void complete() override {}
@@ -62,37 +63,34 @@ class InotifyWatcher final : public Watcher {
  public:
   InotifyWatcher(runtime::UvExecutor& executor, Log log, InotifyCalls calls)
       : executor_(executor), log_(std::move(log)), calls_(std::move(calls)), fd_(calls_.open()) {
-    if (fd_ < 0) complain(errno, "cannot be watched");
+    if (fd_ < 0) warn_once(errno, "cannot watch the library's directories");
   }
   ~InotifyWatcher() override {
     PEER_CHECK(!running_);
     if (fd_ >= 0) ::close(fd_);
   }
 
-  std::unique_ptr<WatchWalk> walk(const Subject& subject) override {
-    if (fd_ < 0) return std::make_unique<BlindWalk>();
-    const auto failed = [this](int error) { complain(error, "cannot all be watched"); };
-    return std::make_unique<Walk>(table_, table_.begin(subject), failed);
+  std::unique_ptr<WatchWalk> walk(const WatchSubject& subject) override {
+    if (fd_ < 0) return std::make_unique<UnwatchedWalk>();
+    const auto failed = [this](int error) { warn_once(error, "cannot watch all of the library's directories"); };
+    return std::make_unique<InotifyWalk>(table_, table_.begin_walk(subject), failed);
   }
-  void forget(const Subject& subject) override { table_.forget(subject); }
-  runtime::Task<void> run(std::function<void(const Subject&)> changed, runtime::CancellationToken token) override;
+  void forget(const WatchSubject& subject) override { table_.forget(subject); }
+  runtime::Task<void> run(std::function<void(const WatchSubject&)> changed, runtime::CancellationToken token) override;
 
  private:
-  runtime::Task<void> serve(const std::function<void(const Subject&)>& changed, runtime::CancellationToken token);
-  bool drain(std::set<Subject>& changed);
-  void take(const inotify_event& event, std::string_view name, std::set<Subject>& changed);
-  void complain(int error, const char* what);
+  /// Reads queued events. Returns false if there may be more.
+  bool read_events(std::set<WatchSubject>& changed);
+  void on_event(const inotify_event& event, std::string_view name, std::set<WatchSubject>& changed);
+  void warn_once(int error, const char* what);
 
   runtime::UvExecutor& executor_;
   const Log log_;
   const InotifyCalls calls_;
   const int fd_;
-  std::atomic<bool> complained_ = false;
+  std::atomic<bool> warned_ = false;
   bool running_ = false;
-  uv_poll_t poll_{};
-  runtime::Event readable_;
-  runtime::Event closed_;
-  std::vector<char> buffer_ = std::vector<char>(kBuffer);
+  std::vector<char> buffer_ = std::vector<char>(kBufferBytes);
   WatchTable table_{[this](const std::string& path) {
                       const int watch = calls_.add(fd_, path.c_str(), kMask);
                       return watch >= 0 ? watch : -errno;
@@ -100,62 +98,40 @@ class InotifyWatcher final : public Watcher {
                     [this](int watch) { static_cast<void>(::inotify_rm_watch(fd_, watch)); }};
 };
 
-void InotifyWatcher::complain(int error, const char* what) {
-  if (complained_.exchange(true)) return;
-  std::string line = std::string("the library's directories ") + what + " for changes: ";
+void InotifyWatcher::warn_once(int error, const char* what) {
+  if (warned_.exchange(true)) return;
+  std::string line = std::string(what) + ": ";
   if (error == ENOSPC) {
-    line += "this user's inotify watches have run out (raise fs.inotify.max_user_watches above their number)";
+    line += "out of inotify watches (raise fs.inotify.max_user_watches above the number of directories)";
   } else if (error == EMFILE) {
-    line += "too many programs watch already (raise fs.inotify.max_user_instances)";
+    line += "too many inotify instances (raise fs.inotify.max_user_instances)";
   } else {
     line += std::generic_category().message(error);
   }
-  log_.warn(line + "; what is not watched is looked at once a minute instead");
+  log_.warn(line + "; unwatched directories are scanned once a minute instead");
 }
 
-runtime::Task<void> InotifyWatcher::run(std::function<void(const Subject&)> changed, runtime::CancellationToken token) {
+runtime::Task<void> InotifyWatcher::run(std::function<void(const WatchSubject&)> changed,
+                                        runtime::CancellationToken token) {
   if (fd_ < 0) {
     runtime::Event never;
     co_await never.wait(token);
   }
   PEER_CHECK(!running_);
   running_ = true;
-  PEER_CHECK(uv_poll_init(executor_.loop(), &poll_, fd_) == 0);
-  poll_.data = this;
-  std::exception_ptr end;
-  try {
-    co_await serve(changed, token);
-  } catch (...) {
-    end = std::current_exception();
-  }
-  closed_.reset();
-  uv_close(reinterpret_cast<uv_handle_t*>(&poll_),
-           [](uv_handle_t* handle) { static_cast<InotifyWatcher*>(handle->data)->closed_.set(); });
-  co_await closed_.wait(runtime::CancellationToken());
-  running_ = false;
-  std::rethrow_exception(end);
-}
-
-runtime::Task<void> InotifyWatcher::serve(const std::function<void(const Subject&)>& changed,
-                                          runtime::CancellationToken token) {
-  const auto on_readable = [](uv_poll_t* poll, int, int) noexcept {
-    static_cast<void>(uv_poll_stop(poll));
-    static_cast<InotifyWatcher*>(poll->data)->readable_.set();
-  };
+  const runtime::Defer end([this] { running_ = false; });
+  runtime::UvPoll poll(executor_, fd_);
   for (;;) {
-    readable_.reset();
-    PEER_CHECK(uv_poll_start(&poll_, UV_READABLE, on_readable) == 0);
-    co_await readable_.wait(token);
-    std::set<Subject> subjects;
-    const bool all = drain(subjects);
-    for (const Subject& subject : subjects) changed(subject);
-    const runtime::Duration pause = all ? kPause : runtime::Duration::zero();
+    co_await poll.readable(token);
+    std::set<WatchSubject> subjects;
+    const bool all_read = read_events(subjects);
+    for (const WatchSubject& subject : subjects) changed(subject);
+    const runtime::Duration pause = all_read ? kReadInterval : runtime::Duration::zero();
     co_await runtime::sleep_for(executor_, pause, token);
   }
 }
 
-/// False if there may be more.
-bool InotifyWatcher::drain(std::set<Subject>& changed) {
+bool InotifyWatcher::read_events(std::set<WatchSubject>& changed) {
   for (int reads = 0; reads < kReadsPerTurn; ++reads) {
     const ssize_t count = ::read(fd_, buffer_.data(), buffer_.size());
     if (count < 0 && errno == EINTR) continue;
@@ -165,27 +141,27 @@ bool InotifyWatcher::drain(std::set<Subject>& changed) {
       std::memcpy(&event, buffer_.data() + at, sizeof event);
       const char* name = buffer_.data() + at + sizeof event;
       at += static_cast<ssize_t>(sizeof event + event.len);
-      take(event, event.len > 0 ? std::string_view(name) : std::string_view(), changed);
+      on_event(event, event.len > 0 ? std::string_view(name) : std::string_view(), changed);
     }
   }
   return false;
 }
 
-void InotifyWatcher::take(const inotify_event& event, std::string_view name, std::set<Subject>& changed) {
+void InotifyWatcher::on_event(const inotify_event& event, std::string_view name, std::set<WatchSubject>& changed) {
   if ((event.mask & IN_Q_OVERFLOW) != 0) {
-    log_.debug("more has changed than the kernel could note: everything is looked at");
-    for (Subject& subject : table_.all()) changed.insert(std::move(subject));
+    log_.debug("inotify queue overflow: scanning every game");
+    for (WatchSubject& subject : table_.all_subjects()) changed.insert(std::move(subject));
     return;
   }
-  for (Subject& subject : table_.holders_of(event.wd)) {
+  for (WatchSubject& subject : table_.subjects_of(event.wd)) {
     if (!subject.game.empty() || name.empty()) {
       changed.insert(std::move(subject));
-    } else if (!name.starts_with('.') && (event.mask & (kMembers | IN_ATTRIB)) != 0) {
-      changed.insert(Subject{subject.root, std::string(name)});
-      if ((event.mask & kMembers) != 0) changed.insert(std::move(subject));
+    } else if (!name.starts_with('.') && (event.mask & (kEntryChanges | IN_ATTRIB)) != 0) {
+      changed.insert(WatchSubject{subject.root, std::string(name)});
+      if ((event.mask & kEntryChanges) != 0) changed.insert(std::move(subject));
     }
   }
-  if ((event.mask & IN_IGNORED) != 0) table_.ended(event.wd);
+  if ((event.mask & IN_IGNORED) != 0) table_.on_watch_removed(event.wd);
 }
 
 }  // namespace

@@ -1,9 +1,9 @@
-// InotifyWatcher: the kernel's word that something below the library's roots has changed.
+// InotifyWatcher: a Watcher that uses inotify.
 //
-// One inotify descriptor and one watch a directory. Where watches run out, or the kernel lends no descriptor at all,
-// that is said once in the log and enter() refuses.
-// Limits: the queue is read at most once in 20 ms; one that overflowed counts as a change of everything. What other
-// machines do to a network share, writes through a mapping, and a rename above a root are not told.
+// It has one inotify descriptor, and one watch per directory. If watches or descriptors run out, it logs that once and
+// enter() returns false. Changes that inotify does not report are found by periodic scans only: changes that another
+// machine makes on a network share, writes through a memory mapping, and a rename of a directory above a root.
+// Limits: it reads events at most every 20 ms; a queue overflow counts as a change of every subject.
 #pragma once
 
 #include <cstdint>
@@ -17,14 +17,14 @@
 
 namespace peer::library {
 
-/// inotify's system calls as a test may replace them; they return -1 with errno.
+/// inotify's system calls, which tests replace. They return -1 and set errno on failure.
 struct InotifyCalls {
   std::function<int()> open;
   std::function<int(int fd, const char* path, std::uint32_t mask)> add;
   static InotifyCalls system();
 };
 
-/// `executor`: the library's loop; must outlive it. Give it to LibraryOptions::watcher.
+/// `executor`: the library's loop; must outlive the watcher. The result goes to LibraryOptions::watcher.
 std::unique_ptr<Watcher> inotify_watcher(runtime::UvExecutor& executor, Log log,
                                          InotifyCalls calls = InotifyCalls::system());
 

@@ -8,14 +8,15 @@ namespace peer::library {
 
 namespace {
 
-constexpr std::uint64_t kMaxRecordBytes = 2 * protocol::kMaxManifestBytes;  // the times stand behind the manifest
+constexpr std::uint64_t kMaxRecordBytes =
+    2 * protocol::kMaxManifestBytes;  // a document has the file times after the manifest
 
-/// Or is no place of ours.
+/// Whether there is no such file, or a path to it that peerd does not use.
 bool is_missing(const Error& error) {
   return error.system == ENOENT || error.system == ENOTDIR || error.system == ELOOP || error.system == EACCES;
 }
 
-/// Null if there is none.
+/// Null if the directory does not exist.
 Result<std::unique_ptr<store::Directory>> open_records(store::Directory& root) {
   auto peerd = root.open_directory(kPeerdName, false);
   if (!peerd && is_missing(peerd.error())) return nullptr;
@@ -27,8 +28,8 @@ Result<std::unique_ptr<store::Directory>> open_records(store::Directory& root) {
 
 }  // namespace
 
-Result<std::shared_ptr<const Installed>> read_installed(store::Directory& root, const std::string& game,
-                                                        std::shared_ptr<const Installed> known) {
+Result<std::shared_ptr<const InstalledRecord>> read_installed(store::Directory& root, const std::string& game,
+                                                              std::shared_ptr<const InstalledRecord> known) {
   const auto records = open_records(root);
   if (!records) return std::unexpected(records.error());
   if (!*records) return nullptr;
@@ -43,7 +44,7 @@ Result<std::shared_ptr<const Installed>> read_installed(store::Directory& root, 
   if (!bytes) return std::unexpected(bytes.error());
   auto decoded = protocol::decode_document(*bytes);
   if (!decoded) return nullptr;
-  auto installed = std::make_shared<Installed>();
+  auto installed = std::make_shared<InstalledRecord>();
   installed->version = decoded->version;
   installed->document = std::make_shared<const protocol::ManifestDocument>(std::move(decoded->document));
   installed->stamp = stamp;

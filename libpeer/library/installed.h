@@ -1,7 +1,7 @@
-// Installed: which version a download put into a game's directory, however its files have been changed since.
+// Installed record: which version a download installed in a game's directory, regardless of later changes to its files.
 //
-// ROOT/.peerd/installed/GAME is the version's document as it was received. A game without one is its user's own: what
-// lies there is its version. Loop: none; workers.
+// The record is the file ROOT/.peerd/installed/GAME: the manifest document as received. A game without a record is an
+// own game: its version is whatever the directory contains. Loop: none; workers.
 #pragma once
 
 #include <memory>
@@ -18,17 +18,17 @@ namespace peer::library {
 inline constexpr std::string_view kPeerdName = ".peerd";
 inline constexpr std::string_view kInstalledName = "installed";
 
-struct Installed {
+struct InstalledRecord {
   Digest version;
   std::shared_ptr<const protocol::ManifestDocument> document;
-  store::FileStamp stamp;  ///< of the record
+  store::FileStamp stamp;  ///< of the record's file
 };
 
-/// Null: none is recorded, or what is recorded cannot be read. `known` is given back if the record has not changed.
-Result<std::shared_ptr<const Installed>> read_installed(store::Directory& root, const std::string& game,
-                                                        std::shared_ptr<const Installed> known);
+/// Null if there is no readable record. Returns `known` if the record's stamp has not changed.
+Result<std::shared_ptr<const InstalledRecord>> read_installed(store::Directory& root, const std::string& game,
+                                                              std::shared_ptr<const InstalledRecord> known);
 
-/// From now on the game is its user's own. No record is no error.
+/// Deletes the record, so that the game becomes an own game. Succeeds if there is no record.
 Result<void> forget_installed(store::Directory& root, const std::string& game);
 
 }  // namespace peer::library

@@ -18,9 +18,10 @@ using store::FileType;
 
 constexpr std::size_t kMaxProblems = 100;
 
-class Scan {
+/// One scan of one game.
+class GameScan {
  public:
-  Scan(std::int64_t now, WatchWalk* watch, const runtime::StopFlag& stop) : now_(now), watch_(watch), stop_(stop) {}
+  GameScan(std::int64_t now, WatchWalk* watch, const runtime::StopFlag& stop) : now_(now), watch_(watch), stop_(stop) {}
 
   void run(Directory& top) {
     watch(top);
@@ -35,7 +36,8 @@ class Scan {
       game_.problems.push_back({"", "and " + std::to_string(problems_ - kMaxProblems) + " more"});
     }
   }
-  /// A change at `time` to what `info` describes.
+
+  /// Updates ScannedGame::newest and future_mark.
   void note_times(const FileInfo& info) {
     for (const std::int64_t time : {info.mtime, info.ctime}) {
       if (time <= now_) {
@@ -43,15 +45,15 @@ class Scan {
       } else {
         std::uint64_t mark = static_cast<std::uint64_t>(time) ^ (info.size * 0x9E3779B97F4A7C15) ^ info.inode << 32;
         mark *= 0xBF58476D1CE4E5B9;
-        game_.ahead += (mark ^ mark >> 31) | 1;  // a sum: the order of a listing does not matter
-        if (game_.ahead == 0) game_.ahead = 1;
+        game_.future_mark += (mark ^ mark >> 31) | 1;  // a sum does not depend on the order of the listing
+        if (game_.future_mark == 0) game_.future_mark = 1;
       }
     }
   }
   ScannedGame& game() noexcept { return game_; }
 
  private:
-  /// Before anything in it is looked at.
+  /// Called before the directory is listed, so that no change is missed.
   void watch(const Directory& directory) {
     if (watch_ != nullptr && !watch_->enter(directory.path())) game_.unwatched = true;
   }
@@ -61,22 +63,22 @@ class Scan {
     if (!info) return;
     const auto text = store::read_file(top, kIgnoreFile, kMaxIgnoreFileBytes);
     if (!text) {
-      problem(std::string(kIgnoreFile), "is not applied: " + text.error().message);
+      problem(std::string(kIgnoreFile), "is ignored: " + text.error().message);
       return;
     }
     rules_ = IgnoreRules({reinterpret_cast<const char*>(text->data()), text->size()});
     if (rules_.dropped() > 0) {
       problem(std::string(kIgnoreFile),
-              std::to_string(rules_.dropped()) + " rules are not applied: too many or too long");
+              std::to_string(rules_.dropped()) + " rules are ignored: too many rules, or a rule is too long");
     }
   }
 
-  /// True if anything at or below `path` is shared.
+  /// Returns whether anything below `path` is shared.
   bool walk(Directory& directory, std::string& path, std::size_t depth) {
     if (stop_.requested() || full_) return true;
     const auto entries = directory.list();
     if (!entries) {
-      cannot_look(path, entries.error());
+      report_unreadable(path, entries.error());
       return true;
     }
     bool shared = false;
@@ -84,19 +86,20 @@ class Scan {
     for (const DirectoryEntry& entry : *entries) {
       if (length > 0) path += '/';
       path += entry.name;
-      shared |= look(directory, entry, path, depth);
+      shared |= scan_entry(directory, entry, path, depth);
       path.resize(length);
     }
     return shared;
   }
 
-  bool look(Directory& directory, const DirectoryEntry& entry, std::string& path, std::size_t depth) {
+  /// Returns whether the entry, or anything below it, is shared.
+  bool scan_entry(Directory& directory, const DirectoryEntry& entry, std::string& path, std::size_t depth) {
     if (rules_.ignored(path, entry.type == FileType::directory)) return false;
     if (entry.type == FileType::other) {
-      problem(path, "is left out: no file, directory or symlink");
+      problem(path, "is left out: it is not a file, directory or symlink");
       return false;
     }
-    // The directories above are legal already.
+    // The parent directories were checked before.
     auto illegal = protocol::component_problem(entry.name);
     if (!illegal && (depth + 1 > protocol::kMaxPathDepth || path.size() > protocol::kMaxPathBytes)) {
       illegal = protocol::path_problem(path);
@@ -107,53 +110,55 @@ class Scan {
       return true;
     }
     switch (entry.type) {
-      case FileType::directory: return look_at_directory(directory, entry.name, path, depth);
-      case FileType::symlink: return look_at_symlink(directory, entry.name, path);
-      default: return look_at_file(directory, entry.name, path);
+      case FileType::directory: return scan_directory(directory, entry.name, path, depth);
+      case FileType::symlink: return scan_symlink(directory, entry.name, path);
+      default: return scan_file(directory, entry.name, path);
     }
   }
 
-  bool look_at_directory(Directory& above, const std::string& name, std::string& path, std::size_t depth) {
+  bool scan_directory(Directory& above, const std::string& name, std::string& path, std::size_t depth) {
     const auto info = above.info(name);
-    if (!info) return cannot_look(path, info.error());
+    if (!info) return report_unreadable(path, info.error());
     note_times(*info);
     const auto directory = above.open_directory(name, false);
-    if (!directory) return cannot_look(path, directory.error());
+    if (!directory) return report_unreadable(path, directory.error());
     watch(**directory);
-    if (!walk(**directory, path, depth + 1) && room()) game_.directories.push_back(path);
+    if (!walk(**directory, path, depth + 1) && has_room()) game_.directories.push_back(path);
     return true;
   }
 
-  bool look_at_symlink(Directory& directory, const std::string& name, const std::string& path) {
+  bool scan_symlink(Directory& directory, const std::string& name, const std::string& path) {
     const auto target = directory.read_link(name);
-    if (!target) return cannot_look(path, target.error());
+    if (!target) return report_unreadable(path, target.error());
     if (const auto bad = protocol::symlink_problem(path, *target)) {
-      problem(path, *bad + ": it is left out");
+      problem(path, *bad + ", so it is left out");
       return false;
     }
-    if (room()) game_.symlinks.push_back({path, *target});
+    if (has_room()) game_.symlinks.push_back({path, *target});
     return true;
   }
 
-  bool look_at_file(Directory& directory, const std::string& name, const std::string& path) {
+  bool scan_file(Directory& directory, const std::string& name, const std::string& path) {
     const auto info = directory.info(name);
-    if (!info) return cannot_look(path, info.error());
-    if (info->type != FileType::regular) return cannot_look(path, Error{ErrorCode::disk_error, "was replaced", 0});
+    if (!info) return report_unreadable(path, info.error());
+    if (info->type != FileType::regular)
+      return report_unreadable(path, Error{ErrorCode::disk_error, "it was replaced during the scan", 0});
     note_times(*info);
-    if (room()) game_.files.push_back({path, stamp_of(*info), info->executable});
+    if (has_room()) game_.files.push_back({path, stamp_of(*info), info->executable});
     game_.size += info->size;
     return true;
   }
 
-  /// What vanished between the listing and the look is simply not there.
-  bool cannot_look(const std::string& path, const Error& error) {
+  /// An entry that was deleted after the listing is not an error. Returns whether the entry counts as shared.
+  bool report_unreadable(const std::string& path, const Error& error) {
     if (error.system == ENOENT) return false;
     game_.unreadable = true;
     problem(path, "cannot be read: " + error.message);
     return true;
   }
 
-  bool room() {
+  /// Whether the manifest has room for one more entry.
+  bool has_room() {
     if (game_.files.size() + game_.directories.size() + game_.symlinks.size() < protocol::kMaxManifestEntries)
       return true;
     if (!full_) problem("", "has more than " + std::to_string(protocol::kMaxManifestEntries) + " files");
@@ -197,7 +202,7 @@ Result<ScannedGame> scan_game(Directory& root, const std::string& game, std::int
   }
   if (!allowed) return std::unexpected(allowed.error());
   const auto& top = opened->directory;
-  Scan scan(now, watch, stop);
+  GameScan scan(now, watch, stop);
   if (entry->type == FileType::directory) scan.note_times(*entry);
   scan.run(*top);
   if (stop.requested()) return fail(ErrorCode::cancelled, "the scan was cancelled");
@@ -210,7 +215,7 @@ bool same_contents(const ScannedGame& a, const ScannedGame& b) {
                             [](const auto& x, const auto& y) { return x.path == y.path && x.target == y.target; });
 }
 
-bool FailedRoot::gone() const noexcept { return error.system == ENOENT || error.system == ENOTDIR; }
+bool FailedRoot::missing() const noexcept { return error.system == ENOENT || error.system == ENOTDIR; }
 
 FoundGames find_games(store::Disk& disk, const std::vector<std::string>& roots, Watcher* watcher) {
   FoundGames found;

@@ -1,4 +1,5 @@
-// What lies in the library's roots, seen without reading any file's content.
+// Scanning: what the library's roots contain, without reading any file's content.
+//
 // Loop: none; workers.
 #pragma once
 
@@ -8,7 +9,7 @@
 
 #include "libpeer/base/result.h"
 #include "libpeer/library/bounds.h"
-#include "libpeer/library/library.h"
+#include "libpeer/library/snapshot.h"
 #include "libpeer/library/watcher.h"
 #include "libpeer/protocol/manifest.h"
 #include "libpeer/runtime/workers.h"
@@ -28,38 +29,39 @@ struct ScannedFile {
 /// One game's contents. Files, directories and symlinks are sorted by path, bytewise.
 struct ScannedGame {
   std::vector<ScannedFile> files;
-  std::vector<std::string> directories;  ///< those with nothing shared in them
+  std::vector<std::string> directories;  ///< directories that contain nothing shared
   std::vector<protocol::ManifestSymlink> symlinks;
   std::vector<Problem> problems;
-  bool unshareable = false;  ///< an illegal path, or too much; the problems say which
-  bool unreadable = false;   ///< something could not be looked at; the problems say what
+  bool unshareable = false;  ///< an illegal path, or too many files; `problems` names them
+  bool unreadable = false;   ///< a file or directory could not be read; `problems` names it
   bool unwatched = false;    ///< a directory could not be watched
   std::uint64_t size = 0;
-  std::int64_t newest = 0;  ///< the latest mtime or ctime that is not in the future, directories included
-  std::uint64_t ahead = 0;  ///< 0: nothing lies in the future; else a mark that changes when what does so changes
+  std::int64_t newest = 0;  ///< latest mtime or ctime that is not in the future, directories included
+  /// 0 if no timestamp is in the future; otherwise a checksum of those that are.
+  std::uint64_t future_mark = 0;
 };
 
-/// Walks one game below `root`; the game itself may be a symlink. `now`: the wall clock.
-/// `bounds`: a game that it refuses is unshareable, and nothing in it is looked at; null: none.
-/// `watch`: enters every directory that is listed; may be null. Cancel: `stop` makes it return early with a `cancelled`
-/// error. Fails: when the game's directory cannot be opened.
+/// Scans one game below `root`; the game itself may be a symlink. `now`: the wall clock. `bounds`: a game that it
+/// refuses is unshareable and not scanned; null: no check. `watch`: enters every directory before it is listed; may be
+/// null.
+/// Cancel: `stop` makes it return early with a `cancelled` error. Fails: when the game's directory cannot be opened.
 Result<ScannedGame> scan_game(store::Directory& root, const std::string& game, std::int64_t now, WatchWalk* watch,
                               const Bounds* bounds, const runtime::StopFlag& stop);
 
 bool same_contents(const ScannedGame& a, const ScannedGame& b);
 
-/// A game's directory in a root.
+/// A directory in a root that is a game.
 struct FoundGame {
-  std::string name;  ///< of the directory
+  std::string name;  ///< the directory's name
   std::string root;
-  std::vector<std::string> shadowed_roots;  ///< where else a game of that name lies, unused
+  std::vector<std::string> shadowed_roots;  ///< later roots with a game of the same name
 };
 
 /// A root that could not be listed.
 struct FailedRoot {
   std::string root;
   Error error;
-  bool gone() const noexcept;  ///< there is no such directory; else its games may come back
+  bool missing() const noexcept;  ///< the directory does not exist; otherwise the error may be temporary
 };
 
 struct FoundGames {
@@ -68,7 +70,8 @@ struct FoundGames {
   bool unwatched = false;  ///< a root could not be watched
 };
 
-/// Every game of every root; the first root that has a name wins it. `watcher` may be null.
+/// Lists the games of all roots. If a name occurs in several roots, the first root takes precedence. `watcher` may be
+/// null.
 FoundGames find_games(store::Disk& disk, const std::vector<std::string>& roots, Watcher* watcher);
 
 }  // namespace peer::library

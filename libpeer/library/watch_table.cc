@@ -6,94 +6,94 @@
 namespace peer::library {
 
 namespace {
-constexpr int kTries = 4;  // a directory that ends that often while it is entered is left to the next look
+constexpr int kTries = 4;  // after that, the directory is left to the next scan
 }
 
-std::shared_ptr<WatchTable::Holder> WatchTable::begin(const Subject& subject) {
+std::shared_ptr<WatchTable::SubjectWatches> WatchTable::begin_walk(const WatchSubject& subject) {
   const std::lock_guard lock(mutex_);
-  std::shared_ptr<Holder>& holder = holders_[subject];
-  if (!holder) holder = std::make_shared<Holder>(subject);
-  ++holder->walk;
-  return holder;
+  std::shared_ptr<SubjectWatches>& owner = subjects_[subject];
+  if (!owner) owner = std::make_shared<SubjectWatches>(subject);
+  ++owner->walk;
+  return owner;
 }
 
-int WatchTable::enter(Holder& holder, const std::string& path) {
+int WatchTable::enter(SubjectWatches& owner, const std::string& path) {
   for (int tries = 0; tries < kTries; ++tries) {
     {
       const std::lock_guard lock(mutex_);
-      if (holder.forgotten) return ECANCELED;
+      if (owner.forgotten) return ECANCELED;
       ++adding_;
     }
     const int watch = add_(path);
     const std::lock_guard lock(mutex_);
-    const bool ended = ended_now_.contains(watch);
-    if (--adding_ == 0) ended_now_.clear();
+    const bool removed = removed_meanwhile_.contains(watch);
+    if (--adding_ == 0) removed_meanwhile_.clear();
     if (watch < 0) return -watch;
-    if (ended) continue;
-    std::vector<Holder*>& owners = owners_[watch];
-    if (holder.forgotten) {
-      if (owners.empty()) release(holder, watch);
+    if (removed) continue;
+    std::vector<SubjectWatches*>& owners = owners_[watch];
+    if (owner.forgotten) {
+      if (owners.empty()) release(owner, watch);
       return ECANCELED;
     }
-    if (std::ranges::find(owners, &holder) == owners.end()) owners.push_back(&holder);
-    holder.watches[watch] = holder.walk;
+    if (std::ranges::find(owners, &owner) == owners.end()) owners.push_back(&owner);
+    owner.watches[watch] = owner.walk;
     return 0;
   }
   return ENOENT;
 }
 
-void WatchTable::complete(Holder& holder) {
+void WatchTable::complete(SubjectWatches& owner) {
   const std::lock_guard lock(mutex_);
   std::vector<int> gone;
-  for (const auto& [watch, walk] : holder.watches) {
-    if (walk != holder.walk) gone.push_back(watch);
+  for (const auto& [watch, walk] : owner.watches) {
+    if (walk != owner.walk) gone.push_back(watch);
   }
-  for (const int watch : gone) release(holder, watch);
+  for (const int watch : gone) release(owner, watch);
 }
 
-void WatchTable::forget(const Subject& subject) {
+void WatchTable::forget(const WatchSubject& subject) {
   const std::lock_guard lock(mutex_);
-  const auto at = holders_.find(subject);
-  if (at == holders_.end()) return;
-  const std::shared_ptr<Holder> holder = std::move(at->second);
-  holders_.erase(at);
-  holder->forgotten = true;
-  while (!holder->watches.empty()) release(*holder, holder->watches.begin()->first);
+  const auto at = subjects_.find(subject);
+  if (at == subjects_.end()) return;
+  const std::shared_ptr<SubjectWatches> owner = std::move(at->second);
+  subjects_.erase(at);
+  owner->forgotten = true;
+  while (!owner->watches.empty()) release(*owner, owner->watches.begin()->first);
 }
 
-void WatchTable::release(Holder& holder, int watch) {
-  holder.watches.erase(watch);
+void WatchTable::release(SubjectWatches& owner, int watch) {
+  owner.watches.erase(watch);
   const auto at = owners_.find(watch);
-  std::erase(at->second, &holder);
+  std::erase(at->second, &owner);
   if (!at->second.empty()) return;
   owners_.erase(at);
   remove_(watch);
-  if (adding_ > 0) ended_now_.insert(watch);  // whoever is finding it just now must add it anew
+  if (adding_ > 0) removed_meanwhile_.insert(watch);  // an add_ that has just found this watch must repeat
 }
 
-std::vector<Subject> WatchTable::holders_of(int watch) const {
-  std::vector<Subject> subjects;
+std::vector<WatchSubject> WatchTable::subjects_of(int watch) const {
+  std::vector<WatchSubject> subjects;
   const std::lock_guard lock(mutex_);
   const auto at = owners_.find(watch);
   if (at == owners_.end()) return subjects;
-  for (const Holder* holder : at->second) subjects.push_back(holder->subject);
+  for (const SubjectWatches* owner : at->second) subjects.push_back(owner->subject);
   return subjects;
 }
 
-std::vector<Subject> WatchTable::all() const {
-  std::vector<Subject> subjects;
+std::vector<WatchSubject> WatchTable::all_subjects() const {
+  std::vector<WatchSubject> subjects;
   const std::lock_guard lock(mutex_);
-  subjects.reserve(holders_.size());
-  for (const auto& [subject, holder] : holders_) subjects.push_back(subject);
+  subjects.reserve(subjects_.size());
+  for (const auto& [subject, owner] : subjects_) subjects.push_back(subject);
   return subjects;
 }
 
-void WatchTable::ended(int watch) {
+void WatchTable::on_watch_removed(int watch) {
   const std::lock_guard lock(mutex_);
-  if (adding_ > 0) ended_now_.insert(watch);
+  if (adding_ > 0) removed_meanwhile_.insert(watch);
   const auto at = owners_.find(watch);
   if (at == owners_.end()) return;
-  for (Holder* holder : at->second) holder->watches.erase(watch);
+  for (SubjectWatches* owner : at->second) owner->watches.erase(watch);
   owners_.erase(at);
 }
 

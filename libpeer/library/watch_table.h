@@ -1,8 +1,7 @@
-// WatchTable: which directories the kernel watches, and for whom.
+// WatchTable: which directories the kernel watches, and for which subjects.
 //
-// A directory is watched once though several subjects may hold it (a game that is a symlink to another). Watches are
-// added on workers while the loop reads events; no lock is held during a system call that may look up a path.
-// Loop: any thread.
+// A directory has one watch, even if several subjects contain it (a game may be a symlink to another). Workers add
+// watches while the loop reads events. No lock is held during a system call that resolves a path. Loop: any thread.
 #pragma once
 
 #include <cstddef>
@@ -23,41 +22,43 @@ namespace peer::library {
 
 class WatchTable {
  public:
-  /// Adds a watch for a path, or finds the one there is; returns its number or -errno.
+  /// Adds a watch for a path, or finds the existing one. Returns its number, or -errno.
   using Add = std::function<int(const std::string& path)>;
   using Remove = std::function<void(int watch)>;
   WatchTable(Add add, Remove remove) : add_(std::move(add)), remove_(std::move(remove)) {}
 
-  struct Holder {
-    explicit Holder(Subject s) : subject(std::move(s)) {}
-    const Subject subject;
-    std::uint64_t walk = 0;                            ///< the latest
-    std::unordered_map<int, std::uint64_t> watches{};  ///< with the walk that entered it last
+  /// The watches of one subject.
+  struct SubjectWatches {
+    explicit SubjectWatches(WatchSubject s) : subject(std::move(s)) {}
+    const WatchSubject subject;
+    std::uint64_t walk = 0;                            ///< number of the latest walk
+    std::unordered_map<int, std::uint64_t> watches{};  ///< each watch, with the last walk that entered it
     bool forgotten = false;
   };
 
-  std::shared_ptr<Holder> begin(const Subject& subject);
-  /// Returns 0 or the errno.
-  int enter(Holder& holder, const std::string& path);
-  void complete(Holder& holder);
-  void forget(const Subject& subject);
+  std::shared_ptr<SubjectWatches> begin_walk(const WatchSubject& subject);
+  /// Returns 0, or an errno.
+  int enter(SubjectWatches& owner, const std::string& path);
+  void complete(SubjectWatches& owner);
+  void forget(const WatchSubject& subject);
 
-  std::vector<Subject> holders_of(int watch) const;
-  std::vector<Subject> all() const;
-  /// The kernel has let go of it.
-  void ended(int watch);
+  std::vector<WatchSubject> subjects_of(int watch) const;
+  std::vector<WatchSubject> all_subjects() const;
+  /// The kernel has removed this watch.
+  void on_watch_removed(int watch);
+  /// Number of watches.
   std::size_t size() const;
 
  private:
-  void release(Holder& holder, int watch);
+  void release(SubjectWatches& owner, int watch);
 
   const Add add_;
   const Remove remove_;
   mutable std::mutex mutex_;
-  std::map<Subject, std::shared_ptr<Holder>> holders_;
-  std::unordered_map<int, std::vector<Holder*>> owners_;
-  unsigned adding_ = 0;                // system calls under way,
-  std::unordered_set<int> ended_now_;  // and the watches that ended meanwhile
+  std::map<WatchSubject, std::shared_ptr<SubjectWatches>> subjects_;
+  std::unordered_map<int, std::vector<SubjectWatches*>> owners_;
+  unsigned adding_ = 0;                        ///< calls of add_ that are running
+  std::unordered_set<int> removed_meanwhile_;  ///< watches that were removed while add_ was running
 };
 
 }  // namespace peer::library

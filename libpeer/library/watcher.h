@@ -1,7 +1,8 @@
-// Watcher: tells the library that something below its roots may have changed.
+// Watcher: reports to the library that something below its roots may have changed.
 //
-// A look at a game enters each directory here before it lists it, so that nothing falls between the two. What cannot be
-// watched is found by periodic scans instead. Loop: run() and its callback the library's; the rest any thread.
+// A scan enters each directory here before listing it, so that no change between the two is missed. Periodic scans
+// find the changes in directories that cannot be watched. Loop: the library's for run() and its callback; any thread
+// for the rest.
 #pragma once
 
 #include <compare>
@@ -14,32 +15,33 @@
 
 namespace peer::library {
 
-/// One game, or with an empty `game` the root itself: which games lie in it.
-struct Subject {
+/// What is watched: one game, or, if `game` is empty, which games a root contains.
+struct WatchSubject {
   std::string root;
   std::string game;
-  auto operator<=>(const Subject&) const = default;
+  auto operator<=>(const WatchSubject&) const = default;
 };
 
-/// One look at a subject. Loop: one thread at a time.
+/// One scan of a subject. Loop: one thread at a time.
 class WatchWalk {
  public:
   virtual ~WatchWalk() = default;
-  /// Watches this directory, without what is below it, for the subject. False if it cannot be watched.
+  /// Watches this directory, without its subdirectories, for the subject. Returns false if it cannot be watched.
   virtual bool enter(const std::string& path) = 0;
-  /// The walk has seen all: directories that it did not enter are no longer watched for the subject.
+  /// Ends the walk: directories that it did not enter are no longer watched for the subject.
   virtual void complete() = 0;
 };
 
 class Watcher {
  public:
   virtual ~Watcher() = default;
-  virtual std::unique_ptr<WatchWalk> walk(const Subject& subject) = 0;
-  /// The subject is no more; a walk that is still under way watches nothing further.
-  virtual void forget(const Subject& subject) = 0;
-  /// Calls `changed` for a subject in which something may have changed since it was entered, until cancelled. One at a
-  /// time. A change of the root's listing is told for the root and for the game of that name.
-  virtual runtime::Task<void> run(std::function<void(const Subject&)> changed, runtime::CancellationToken token) = 0;
+  virtual std::unique_ptr<WatchWalk> walk(const WatchSubject& subject) = 0;
+  /// Stops watching the subject. A walk of it that is still running watches nothing more.
+  virtual void forget(const WatchSubject& subject) = 0;
+  /// Calls `changed` for each subject in which something may have changed, until cancelled. A change of a root's own
+  /// entries is reported for the root and for the game of that name. Limits: one call of run() at a time.
+  virtual runtime::Task<void> run(std::function<void(const WatchSubject&)> changed,
+                                  runtime::CancellationToken token) = 0;
 };
 
 }  // namespace peer::library

@@ -93,7 +93,7 @@ void put_downloads(Exposition& out, const std::vector<api::DownloadInfo>& downlo
   for (const auto& [peer, bytes] : received) out.sample("peer_id", peer.hex(), static_cast<double>(bytes));
 }
 
-void put_seeder(Exposition& out, const transfer::Seeder::Stats& seeder) {
+void put_seeder(Exposition& out, const transfer::SeederStats& seeder) {
   out.family("sent_bytes_total", "counter", "Chunk and file payload sent, by peer; without an id: to HTTP/3 clients.");
   std::uint64_t others = seeder.bytes_sent;
   for (const auto& [peer, bytes] : seeder.sent_to) {

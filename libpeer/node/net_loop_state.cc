@@ -51,7 +51,7 @@ runtime::Task<void> NetLoopState::handle(sessions::SessionContext sessions, net:
   if (!route) {
     co_await seeder_.refuse(stream, route.error(), token);
   } else if (std::holds_alternative<protocol::ProofRoute>(*route)) {
-    if (gate_.take_proof(stream)) co_return;
+    if (gate_.serve_proof(stream)) co_return;
     Error error(ErrorCode::refused, "this peer is not in party mode", 0);
     co_await seeder_.forbid(stream, std::move(error), token);
   } else if (std::holds_alternative<protocol::SessionRoute>(*route)) {
@@ -73,7 +73,7 @@ runtime::Task<void> NetLoopState::turn_away(const sessions::SessionContext& sess
     return head.method == "POST" && head.path == protocol::format_route(route);
   };
   const bool proof = is(protocol::ProofRoute{});
-  if (proof && gate_.take_proof(stream)) co_return;
+  if (proof && gate_.serve_proof(stream)) co_return;
   if (stream.peer() && (proof || is(protocol::SessionRoute{}))) {
     // The report may be dropped: under load the control loop does not need every one.
     if (denials_.take(executor_.now(), kDenials, kDenialsPerSecond))

@@ -19,7 +19,7 @@ namespace peer::node {
 
 struct NetStats {
   net::DatagramSocket::Stats socket;
-  transfer::Seeder::Stats seeder;
+  transfer::SeederStats seeder;
 };
 
 class NetLoopState {

@@ -87,7 +87,6 @@ transfer::DownloadContext NodeParts::download_context() {
   const api::PeerEnvironment& environment = base_.options.environment;
   NetLoopState& net = base_.net.state();
   transfer::DownloadContext context;
-  context.control = &base_.root.executor();
   context.net = environment.net;
   context.workers = environment.workers;
   context.transport = &net.transport();

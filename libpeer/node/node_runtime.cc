@@ -5,7 +5,7 @@
 #include "libpeer/api/test_hooks.h"
 #include "libpeer/node/endpoint_network.h"
 #include "libpeer/runtime/sleep.h"
-#include "libpeer/staging/publication.h"
+#include "libpeer/staging/recovery.h"
 
 namespace peer::node {
 
@@ -83,7 +83,7 @@ runtime::Task<void> NodeRuntime::open_network() {
   transfer::Seeder& seeder = net_.state().seeder();
   seeder.on_changed([this](const std::string& game) {
     options_.environment.control->executor().post([this, game] {
-      if (parts_) parts_->library.doubt(game);
+      if (parts_) parts_->library.report_mismatch(game);
     });
   });
   co_await net_.set_limits(options_.settings.limits);

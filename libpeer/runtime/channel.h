@@ -57,7 +57,9 @@ class Channel {
     std::shared_ptr<State> state_;
   };
 
-  Channel(Executor& receiver, std::size_t capacity) : state_(std::make_shared<State>(receiver, capacity)) {}
+  /// Without a capacity the channel is never full. That is for senders whose number bounds the values.
+  explicit Channel(Executor& receiver, std::size_t capacity = static_cast<std::size_t>(-1))
+      : state_(std::make_shared<State>(receiver, capacity)) {}
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
   /// Closes; what is inside ends now, though senders live on.

@@ -3,11 +3,11 @@
 #include <utility>
 
 #include "libpeer/base/check.h"
+#include "libpeer/runtime/sleep.h"
 
 namespace peer::runtime {
 
-// A waiter's place in the event's ring, in order of waiting. Once woken it is out of the ring and needs the event no
-// more.
+// A node of the event's ring, in order of waiting. A woken wait has left the ring and does not use the event again.
 struct Event::Wait {
   Event& event;
   Suspended* waiter = nullptr;
@@ -57,6 +57,11 @@ Task<void> Event::wait(CancellationToken token) {
   Wait wait{*this};
   CancelHook hook(token, [&wait] { wait.cancel(); });
   co_await wait;
+}
+
+Task<bool> Event::wait_for(Executor& executor, Duration limit, CancellationToken token) {
+  const auto set = [this](CancellationToken limited) { return wait(std::move(limited)); };
+  co_return co_await with_timeout(executor, limit, set, token);
 }
 
 }  // namespace peer::runtime

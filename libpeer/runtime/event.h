@@ -1,5 +1,8 @@
 // Event: a flag that coroutines of one loop wait for. It stays set until reset().
+// Loop: one.
 #pragma once
+
+#include <utility>
 
 #include "libpeer/runtime/cancellation.h"
 #include "libpeer/runtime/task.h"
@@ -11,14 +14,28 @@ class Event {
   Event() = default;
   Event(const Event&) = delete;
   Event& operator=(const Event&) = delete;
-  ~Event();  // nobody may be waiting
+  /// No coroutine may be waiting.
+  ~Event();
 
-  /// Wakes all that wait. Never resumes inline.
+  /// Wakes all waiting coroutines. Never resumes inline.
   void set() noexcept;
   void reset() noexcept { set_ = false; }
   bool is_set() const noexcept { return set_; }
-  /// Cancel: throws Cancelled, also if the event is set already; not once set() has woken it.
+
+  /// Waits until the event is set. Cancel: throws Cancelled, even if the event is already set; a wait that set() has
+  /// woken is no longer cancelled.
   Task<void> wait(CancellationToken token);
+  /// Waits at most `limit`; false if the time ran out. Cancel: as wait().
+  Task<bool> wait_for(Executor& executor, Duration limit, CancellationToken token);
+  /// Waits until `condition()` holds: checks it now and after each set(). It resets the event, so the event must carry
+  /// no meaning beyond "check again". Cancel: throws Cancelled; not if the condition already holds.
+  template <class Condition>
+  Task<void> wait_until(Condition condition, CancellationToken token) {
+    while (!condition()) {
+      reset();
+      co_await wait(token);
+    }
+  }
 
  private:
   struct Wait;

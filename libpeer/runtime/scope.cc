@@ -52,13 +52,15 @@ detail::Root Scope::drive(std::list<std::string>::iterator self, Task<void> task
   } catch (...) {
     error = std::current_exception();
   }
-  if (error) {
-    failures_.push_back(error);
-    source_.request();
-  }
+  if (error) fail(std::move(error));
   running_.erase(self);
   --root_.alive_;
   if (running_.empty() && joiner_ != nullptr) std::exchange(joiner_, nullptr)->wake();
+}
+
+void Scope::fail(std::exception_ptr error) {
+  failures_.push_back(std::move(error));
+  source_.request();
 }
 
 void Scope::spawn(std::string name, Task<void> task) {

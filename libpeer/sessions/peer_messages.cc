@@ -189,7 +189,7 @@ void Peers::on_hello(SessionId id, Session& session, protocol::Hello hello) {
   wake_waiters();
   peers_changed_.set();
   if (replaced && *replaced != id) {
-    if (!was_heard) ++entry.way;
+    if (!was_heard) ++entry.route_generation;
     close(*replaced);
   }
   const bool had_games = !entry.games.empty();

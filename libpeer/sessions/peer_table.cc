@@ -155,13 +155,14 @@ std::vector<transfer::SourcePeer> PeerTable::sources(const std::string& game, co
   std::vector<transfer::SourcePeer> found;
   for (const auto& [id, entry] : peers_) {
     if (entry.state == api::PeerState::connected && entry.offers(game, version))
-      found.push_back({id, entry.name, entry.addresses, entry.way});
+      found.push_back({id, entry.name, entry.addresses, entry.route_generation});
   }
   for (const auto& [id, entry] : peers_) {
     if (entry.state != api::PeerState::connected || entry.offers(game, version)) continue;
     const auto partly = entry.holdings.find(game);
     if (partly == entry.holdings.end() || partly->second.version != version) continue;
-    found.push_back({id, entry.name, entry.addresses, entry.way, partly->second.chunks, partly->second.revision});
+    found.push_back(
+        {id, entry.name, entry.addresses, entry.route_generation, partly->second.chunks, partly->second.revision});
   }
   return found;
 }

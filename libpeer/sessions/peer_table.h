@@ -59,7 +59,7 @@ struct PeerEntry {
   std::optional<PartialUpdate> incoming;
   std::map<std::string, PartialHolding> holdings;  ///< by game; of this session
   std::optional<SessionId> session;
-  std::uint64_t way = 0;  ///< counts the sessions that took the place of one that led nowhere
+  std::uint64_t route_generation = 0;  ///< grows when a session replaces one whose connection was dead
   std::optional<double> rtt_ms;
   runtime::TimePoint last_seen{};
 

@@ -4,7 +4,9 @@
 #include <utility>
 
 #include "libpeer/base/fault.h"
+#include "libpeer/runtime/defer.h"
 #include "libpeer/runtime/sleep.h"
+#include "libpeer/runtime/with_scope.h"
 
 namespace peer::sessions {
 
@@ -115,25 +117,21 @@ runtime::Task<void> Peers::announce_catalogue(runtime::CancellationToken token) 
 }
 
 runtime::Task<void> Peers::run_inbox(runtime::CancellationToken token) {
-  runtime::Scope scope(control_, "peers", token);
+  const auto receive = [this](runtime::Scope& scope) { return receive_reports(scope); };
+  co_await runtime::with_scope(control_, "peers", receive, token);
+}
+
+runtime::Task<void> Peers::receive_reports(runtime::Scope& scope) {
   scope.spawn("catalogue", announce_catalogue(scope.token()));
   scope.spawn("exchange", share_when_changed(scope.token()));
   scope.spawn("holdings", share_holdings(scope.token()));
   dialled_ = &scope;
+  const runtime::Defer end([this] { dialled_ = nullptr; });
   targets_changed_.set();
-  std::exception_ptr failure;
-  try {
-    while (auto report = co_await inbox_.receive(scope.token())) {
-      PEER_FAULT_POINT("inbox");
-      take_in(std::move(*report));
-    }
-  } catch (...) {
-    failure = std::current_exception();
+  while (auto report = co_await inbox_.receive(scope.token())) {
+    PEER_FAULT_POINT("inbox");
+    take_in(std::move(*report));
   }
-  dialled_ = nullptr;
-  scope.request_stop();
-  co_await scope.join();
-  if (failure) std::rethrow_exception(failure);
 }
 
 /// What goes wrong over one report ends the session that sent it, and nothing else.

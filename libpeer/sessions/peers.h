@@ -252,6 +252,8 @@ class Peers final : public transfer::HoldingsSink {
   void share_peers();
   runtime::Task<void> share_when_changed(runtime::CancellationToken token);
   void on_hints(Session& session, const protocol::PeerHints& hints);
+  runtime::Task<void> receive_reports(runtime::Scope& scope);
+  runtime::Task<void> keep_targets(runtime::Scope& scope);
   runtime::Task<void> run_hints(runtime::Scope& scope);
   void dial_again(const PeerEntry& entry);
   runtime::Task<void> try_hint(Hint hint, runtime::CancellationToken token);

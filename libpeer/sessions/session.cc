@@ -6,6 +6,7 @@
 #include "libpeer/base/fault.h"
 #include "libpeer/protocol/limits.h"
 #include "libpeer/protocol/routes.h"
+#include "libpeer/runtime/defer.h"
 #include "libpeer/runtime/sleep.h"
 
 namespace peer::sessions {
@@ -139,19 +140,11 @@ runtime::Task<Error> run_session(const SessionContext& context, net::BodyReader&
   Session session(context, reader, writer, dial == 0);
   SessionOpened opened{session.id, peer, session.inbound, remote, session.outgoing.sender(), dial, session.backlog};
   context.reports.send_urgent(std::move(opened));
-  std::exception_ptr failure;
-  {
-    runtime::Scope scope(*context.net, "session " + peer.brief(), token);
-    scope.spawn("read", read_until_end(session, scope));
-    scope.spawn("write", write_until_end(session, scope));
-    try {
-      co_await scope.join();
-    } catch (...) {
-      failure = std::current_exception();
-    }
-  }
-  context.reports.send_urgent(SessionClosed{session.id, session.reason});
-  if (failure) std::rethrow_exception(failure);
+  const runtime::Defer closed([&] { context.reports.send_urgent(SessionClosed{session.id, session.reason}); });
+  runtime::Scope scope(*context.net, "session " + peer.brief(), token);
+  scope.spawn("read", read_until_end(session, scope));
+  scope.spawn("write", write_until_end(session, scope));
+  co_await scope.join();
   co_return session.reason;
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "libpeer/runtime/sleep.h"
+#include "libpeer/runtime/with_scope.h"
 #include "libpeer/sessions/peers.h"
 
 namespace peer::sessions {
@@ -55,22 +56,18 @@ void Peers::set_found(const PeerId& id, const std::string& name, std::vector<net
 }
 
 runtime::Task<void> Peers::run_static(runtime::CancellationToken token) {
-  runtime::Scope scope(control_, "Discovery", token);
+  const auto keep = [this](runtime::Scope& scope) { return keep_targets(scope); };
+  co_await runtime::with_scope(control_, "Discovery", keep, token);
+}
+
+runtime::Task<void> Peers::keep_targets(runtime::Scope& scope) {
   for (const auto& target : targets_) target->started = false;
   scope.spawn("hints", run_hints(scope));
-  std::exception_ptr failure;
-  try {
-    for (;;) {
-      targets_changed_.reset();
-      start_targets(scope);
-      co_await targets_changed_.wait(scope.token());
-    }
-  } catch (...) {
-    failure = std::current_exception();
+  for (;;) {
+    targets_changed_.reset();
+    start_targets(scope);
+    co_await targets_changed_.wait(scope.token());
   }
-  scope.request_stop();
-  co_await scope.join();  // a failed child is the reason of the cancellation above, and is what is told
-  if (failure) std::rethrow_exception(failure);
 }
 
 void Peers::start_targets(runtime::Scope& scope) {

@@ -11,7 +11,7 @@ namespace peer::staging {
 
 namespace {
 
-/// The chunks that are wanted, by content: the same may stand at several places of a game.
+/// The missing chunks by hash. A version may contain the same chunk several times.
 std::unordered_multimap<Digest, std::uint64_t> missing_by_content(const protocol::Manifest& wanted,
                                                                   const std::vector<bool>& have) {
   std::unordered_multimap<Digest, std::uint64_t> missing;
@@ -57,7 +57,7 @@ Result<Reused> copy_local(store::Disk& disk, Staging& staging, const LocalCopies
                           std::uint64_t limit, const runtime::StopFlag& stop) {
   Reused reused{next, {}};
   std::optional<library::GameReader> reader;
-  std::size_t reading = 0;  // the game
+  std::size_t reading = 0;  // index of the game that `reader` reads
   std::vector<std::uint8_t> buffer(protocol::kChunkSize);
   std::uint64_t bytes = 0;
   for (; reused.next < copies.copies.size() && bytes < limit && !stop.requested(); ++reused.next) {

@@ -1,8 +1,7 @@
-// Reuse: chunks of a version that lie on this disk already, in whatever game and under whatever name, are copied
-// instead of fetched.
+// Local chunks: chunks of the wanted version that other games on this machine contain are copied instead of fetched.
 //
-// Every call blocks and runs on a worker. What is copied is verified like what is fetched: a file that has changed
-// since it was hashed is fetched again, and does no harm.
+// Copied chunks are verified like fetched ones. If a file has changed since it was hashed, its chunks are fetched.
+// Loop: none; workers.
 #pragma once
 
 #include <cstdint>
@@ -18,30 +17,30 @@
 
 namespace peer::staging {
 
-/// A missing chunk and where it lies.
+/// A missing chunk, and where a copy of it is.
 struct LocalCopy {
-  std::uint64_t chunk = 0;                 ///< of the version that is wanted
-  std::size_t game = 0;                    ///< in LocalCopies::games
-  library::GameReader::Position position;  ///< there
+  std::uint64_t chunk = 0;                 ///< index in the wanted version
+  std::size_t game = 0;                    ///< index in LocalCopies::games
+  library::GameReader::Position position;  ///< position in that game
 };
 
 struct LocalCopies {
   std::vector<std::shared_ptr<const library::LocalGame>> games;
-  std::vector<LocalCopy> copies;  ///< in the order of reading
+  std::vector<LocalCopy> copies;  ///< in the order in which they are read
   std::uint64_t bytes = 0;
 };
 
-/// Looks for what `have` lacks in everything that is offered here.
+/// Finds copies of the chunks that `have` lacks, in all games that the snapshot offers.
 LocalCopies find_local_copies(const library::Snapshot& snapshot, const protocol::Manifest& wanted,
                               const std::vector<bool>& have, const runtime::StopFlag& stop);
 
 struct Reused {
-  std::size_t next = 0;               ///< where to go on
-  std::vector<std::uint64_t> chunks;  ///< that were copied
+  std::size_t next = 0;               ///< index of the next copy
+  std::vector<std::uint64_t> chunks;  ///< the chunks that were copied
 };
 
-/// Copies from `next` on, until about `limit` bytes are copied or the stop is asked for. Fails: disk errors of the
-/// staging; a source that cannot be read is passed over.
+/// Copies from `next` on, until about `limit` bytes are copied or `stop` is requested. A copy that cannot be read is
+/// skipped. Fails: disk errors of the staging.
 Result<Reused> copy_local(store::Disk& disk, Staging& staging, const LocalCopies& copies, std::size_t next,
                           std::uint64_t limit, const runtime::StopFlag& stop);
 

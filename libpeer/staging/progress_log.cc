@@ -12,7 +12,7 @@ namespace peer::staging {
 namespace {
 
 constexpr std::array<std::uint8_t, 8> kMagic = {'p', 'e', 'e', 'r', 'd', 'l', 'g', '1'};
-constexpr std::uint64_t kHad = 1;
+constexpr std::uint64_t kHave = 1;
 constexpr std::uint64_t kClean = 2;
 constexpr std::size_t kChecksumSize = 8;
 
@@ -37,7 +37,7 @@ std::array<std::uint8_t, kChecksumSize> checksum(const Digest& version, std::uin
   return out;
 }
 
-/// Appends the checksum of what `out` holds from `begin` on, which stands at `position` in the log.
+/// Appends the checksum of the bytes of `out` from `begin` on. `position`: their position in the log.
 void seal(std::vector<std::uint8_t>& out, std::size_t begin, const Digest& version, std::uint64_t position) {
   const auto sum = checksum(version, position, std::span(out).subspan(begin));
   out.insert(out.end(), sum.begin(), sum.end());
@@ -49,11 +49,11 @@ bool sealed(std::span<const std::uint8_t> part, const Digest& version, std::uint
   return std::equal(sum.begin(), sum.end(), part.last(kChecksumSize).begin());
 }
 
-/// The records, as they stand at `position` in the log.
-std::vector<std::uint8_t> encode_records(const std::vector<ChunkRun>& had, bool clean, const Digest& version,
+/// `position`: the position of the first record in the log.
+std::vector<std::uint8_t> encode_records(const std::vector<ChunkRun>& have, bool clean, const Digest& version,
                                          std::uint64_t position) {
   std::vector<std::uint8_t> out;
-  out.reserve((had.size() + 1) * ProgressLog::kRecordSize);
+  out.reserve((have.size() + 1) * ProgressLog::kRecordSize);
   const auto record = [&](std::uint64_t kind, const ChunkRun& run) {
     const std::size_t begin = out.size();
     put(out, kind);
@@ -61,7 +61,7 @@ std::vector<std::uint8_t> encode_records(const std::vector<ChunkRun>& had, bool 
     put(out, run.count);
     seal(out, begin, version, position + begin);
   };
-  for (const ChunkRun& run : had) record(kHad, run);
+  for (const ChunkRun& run : have) record(kHave, run);
   if (clean) record(kClean, {});
   return out;
 }
@@ -83,7 +83,7 @@ std::vector<ChunkRun> runs_of(const std::vector<bool>& flags) {
 
 LogContent parse_log(std::span<const std::uint8_t> bytes, const Digest& version, std::uint64_t chunks) {
   LogContent content;
-  content.had.resize(static_cast<std::size_t>(chunks));
+  content.have.resize(static_cast<std::size_t>(chunks));
   if (bytes.size() < ProgressLog::kHeaderSize) return content;
   const auto header = bytes.first(ProgressLog::kHeaderSize);
   if (!std::equal(kMagic.begin(), kMagic.end(), header.begin()) ||
@@ -99,21 +99,21 @@ LogContent parse_log(std::span<const std::uint8_t> bytes, const Digest& version,
     const std::uint64_t first = get(record.subspan(8));
     const std::uint64_t count = get(record.subspan(16));
     content.clean = kind == kClean;
-    if (kind != kHad) continue;
+    if (kind != kHave) continue;
     if (first > chunks || count > chunks - first) break;
-    std::fill_n(content.had.begin() + static_cast<std::ptrdiff_t>(first), count, true);
+    std::fill_n(content.have.begin() + static_cast<std::ptrdiff_t>(first), count, true);
   }
   content.clean = content.clean && position == bytes.size();
   return content;
 }
 
 Result<std::unique_ptr<ProgressLog>> ProgressLog::begin(store::Directory& directory, std::string_view name,
-                                                        const Digest& version, const std::vector<bool>& had) {
+                                                        const Digest& version, const std::vector<bool>& have) {
   std::vector<std::uint8_t> content(kMagic.begin(), kMagic.end());
   content.insert(content.end(), version.bytes.begin(), version.bytes.end());
   seal(content, 0, version, 0);
   PEER_CHECK(content.size() == kHeaderSize);
-  const auto records = encode_records(runs_of(had), false, version, kHeaderSize);
+  const auto records = encode_records(runs_of(have), false, version, kHeaderSize);
   content.insert(content.end(), records.begin(), records.end());
   if (Result<void> written = store::write_file_atomically(directory, name, content); !written) {
     return std::unexpected(written.error());
@@ -123,8 +123,8 @@ Result<std::unique_ptr<ProgressLog>> ProgressLog::begin(store::Directory& direct
   return std::unique_ptr<ProgressLog>(new ProgressLog(std::move(*file), version, content.size()));
 }
 
-Result<void> ProgressLog::append(const std::vector<ChunkRun>& had, bool clean) {
-  const auto records = encode_records(had, clean, version_, end_);
+Result<void> ProgressLog::append(const std::vector<ChunkRun>& have, bool clean) {
+  const auto records = encode_records(have, clean, version_, end_);
   if (Result<void> written = file_->write_at(records, end_); !written) return written;
   if (Result<void> synced = file_->sync(); !synced) return synced;
   end_ += records.size();

@@ -1,10 +1,10 @@
-// ProgressLog: which chunks of a download are had and durable: an append-only file of checksummed records.
+// ProgressLog: records which chunks of a download are verified and durable, in an append-only file.
 //
 //   header  8 bytes magic, 32 bytes version, 8 bytes checksum
-//   record  8 bytes kind (1 had, 2 clean), 8 first, 8 count, 8 checksum; all little-endian
+//   record  8 bytes kind (1 have, 2 clean), 8 first, 8 count, 8 checksum; all little-endian
 //
-// A checksum is BLAKE3's first 8 bytes over the version, the record's position and its content, so that a record means
-// nothing in another place or log. What follows the first record that does not check is ignored.
+// A checksum is the first 8 bytes of the BLAKE3 hash of the version, the record's position and its content, so that a
+// record is invalid at another position or in another log. Everything after the first invalid record is ignored.
 #pragma once
 
 #include <cstdint>
@@ -24,29 +24,29 @@ struct ChunkRun {
   bool operator==(const ChunkRun&) const = default;
 };
 
-/// The runs of set flags.
+/// Returns the runs of consecutive set flags.
 std::vector<ChunkRun> runs_of(const std::vector<bool>& flags);
 
 struct LogContent {
-  std::vector<bool> had;  ///< one a chunk
-  bool clean = false;     ///< it ends with the mark that nothing unlogged is left
+  std::vector<bool> have;  ///< one per chunk
+  bool clean = false;      ///< the log ends with the mark of a clean stop: there are no unlogged chunks
 };
 
-/// Total: bytes that are no log, or one of another version, tell of nothing had.
+/// Never fails: if the bytes are not a log of this version, no chunk is set.
 LogContent parse_log(std::span<const std::uint8_t> bytes, const Digest& version, std::uint64_t chunks);
 
-/// Every call blocks; one at a time.
+/// Loop: none; a worker, one call at a time.
 class ProgressLog {
  public:
   static constexpr std::size_t kHeaderSize = 48;
   static constexpr std::size_t kRecordSize = 32;
 
-  /// Replaces the log `name` by one that tells of `had`, and opens it for more; durable when it returns.
+  /// Replaces the log `name` by one that contains `have`, and opens it for appending. Durable when it returns.
   static Result<std::unique_ptr<ProgressLog>> begin(store::Directory& directory, std::string_view name,
-                                                    const Digest& version, const std::vector<bool>& had);
+                                                    const Digest& version, const std::vector<bool>& have);
 
-  /// Durable when it returns. After a failure the log is not to be used any more.
-  Result<void> append(const std::vector<ChunkRun>& had, bool clean);
+  /// Durable when it returns. `clean`: also writes the mark of a clean stop. After a failure the log must not be used.
+  Result<void> append(const std::vector<ChunkRun>& have, bool clean);
 
  private:
   ProgressLog(std::unique_ptr<store::File> file, const Digest& version, std::uint64_t end)

@@ -1,4 +1,4 @@
-// The journal of a publication: what was about to be moved, so that a start after a crash can tell what was.
+// PublicationJournal: what a publication is about to move, so that the next start knows what a crash interrupted.
 #pragma once
 
 #include <cstdint>
@@ -8,16 +8,22 @@
 
 namespace peer::staging {
 
-/// "install 0 0": nothing is replaced; the stage's tree tells whether it happened. "exchange N INODE": the new tree's
-/// inode tells. "rename N 0": the names tell.
-struct Journal {
-  enum class Kind : std::uint8_t { install, exchange, rename } kind = Kind::install;
-  std::uint64_t number = 0;  ///< below replaced/GAME
+inline constexpr std::string_view kJournalName = "journal";
+
+enum class PublicationKind : std::uint8_t { install, exchange, rename };
+
+/// The text forms, and how recovery finds out whether the move happened:
+///   install 0 0         no game is replaced; it happened if the stage has no tree
+///   exchange N INODE    it happened if ROOT/GAME has this inode, which is that of the new tree
+///   rename N 0          it happened at least in part if replaced/GAME/N exists
+struct PublicationJournal {
+  PublicationKind kind = PublicationKind::install;
+  std::uint64_t number = 0;  ///< N in replaced/GAME/N
   std::uint64_t inode = 0;
 };
 
-std::string format(const Journal& journal);
-/// Total: nothing if it is none.
-std::optional<Journal> parse_journal(std::string_view text);
+std::string format_journal(const PublicationJournal& journal);
+/// Nothing if the text is not a journal.
+std::optional<PublicationJournal> parse_journal(std::string_view text);
 
 }  // namespace peer::staging

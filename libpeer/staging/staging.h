@@ -1,13 +1,13 @@
-// Staging: a download's files below ROOT/.peerd/staging/GAME/, its progress log, and their publication as ROOT/GAME.
+// Staging: the files of a download in ROOT/.peerd/staging/GAME/, and their publication as ROOT/GAME.
 //
-//   document   the manifest as it was received
-//   log        what is had and durable: progress_log.h
+//   document   the manifest as received
+//   log        the chunks that are verified and durable: progress_log.h
 //   tree/      the files
-//   journal    only while tree/ and an older ROOT/GAME change places: publication.h
+//   journal    exists only during publication: publication_journal.h
 //
-// Every call blocks and runs on a worker; write() may run on several at once, the others one at a time and not beside a
-// write. (checkpoint() may run beside write().) Directories are walked component by component without following
-// symlinks: nothing is ever created outside tree/.
+// Directories are opened component by component without following symlinks, so nothing is created outside tree/.
+// Loop: none; workers. Several calls of write() may run at once, also while checkpoint() runs; every other call must
+// run alone.
 #pragma once
 
 #include <cstdint>
@@ -20,15 +20,13 @@
 #include "libpeer/base/result.h"
 #include "libpeer/protocol/manifest.h"
 #include "libpeer/runtime/workers.h"
+#include "libpeer/staging/recovery.h"
 #include "libpeer/staging/user_files.h"
 #include "libpeer/store/disk.h"
 
 namespace peer::staging {
 
-/// Ends what a crash interrupted while a download was put in place; at the start, before any staging is opened.
-Result<std::vector<UserFiles>> recover(store::Disk& disk, const std::string& root);
-
-/// A verified write's input: consecutive chunks and their bytes.
+/// Consecutive chunks and their bytes.
 struct ChunkBatch {
   std::uint64_t first = 0;
   std::uint64_t count = 0;
@@ -37,25 +35,25 @@ struct ChunkBatch {
 
 class Staging {
  public:
-  /// Opens or creates the staging of that version; one of another version is removed. Afterwards have() tells which
-  /// chunks lie here already: the logged ones, and after an unclean stop also what turns out right when hashed.
+  /// Opens or creates the staging of that version, and removes a staging of another version. have() then returns the
+  /// logged chunks, and after an unclean stop also the unlogged ones whose hash is correct.
   static Result<std::unique_ptr<Staging>> open(store::Disk& disk, const std::string& root, const std::string& game,
                                                const Digest& version,
                                                std::shared_ptr<const protocol::ManifestDocument> document,
                                                const runtime::StopFlag& stop);
-  /// As open(), if what is missing fits and leaves `reserve` bytes free. Fails: no_space with the figures; a staging in
-  /// which nothing lies yet is removed again.
+  /// Like open(), but fails unless the missing data fits on the disk and leaves `reserve` bytes free. Fails: no_space,
+  /// with the figures; a staging without any chunk is removed again.
   static Result<std::unique_ptr<Staging>> open_if_it_fits(store::Disk& disk, const std::string& root,
                                                           const std::string& game, const Digest& version,
                                                           std::shared_ptr<const protocol::ManifestDocument> document,
                                                           std::uint64_t reserve, const runtime::StopFlag& stop);
-  /// The document of an unfinished download, if there is one of that version.
+  /// The document of an unfinished download. Null if there is none of that version.
   static Result<std::shared_ptr<const protocol::ManifestDocument>> stored_document(store::Disk& disk,
                                                                                    const std::string& root,
                                                                                    const std::string& game,
                                                                                    const Digest& version);
-  /// What the log of an unfinished download says is had, without touching anything; after an unclean stop it may turn
-  /// out to be more. `chunks`: of the version.
+  /// The chunks in the log of an unfinished download, without changing anything. After an unclean stop there may be
+  /// more chunks. `chunks`: the number of chunks of the version.
   static std::vector<bool> logged_chunks(store::Disk& disk, const std::string& root, const std::string& game,
                                          const Digest& version, std::size_t chunks);
 
@@ -63,22 +61,22 @@ class Staging {
 
   std::vector<bool> have() const;
   bool has(std::uint64_t first, std::uint64_t count) const;
-  /// To read from, beside everything else: what is had of that file (an index into Manifest::files).
+  /// Opens a file (an index into Manifest::files) for reading the chunks that are there. May run beside any other call.
   Result<std::shared_ptr<store::File>> open_file(std::size_t file);
-  /// Verifies each chunk, then writes it. Fails: invalid if a hash is wrong: nothing from that chunk on was written,
-  /// and `written` counts the chunks before it; disk errors.
+  /// Verifies each chunk, then writes it. `written`: the number of chunks written. Fails: invalid at the first chunk
+  /// with a wrong hash, which is not written; disk errors.
   Result<void> write(const ChunkBatch& batch, std::uint64_t& written);
-  /// Makes all chunks that were written before this call durable, then logs them. After a failure the staging is to be
-  /// closed and opened again: what was not logged is fetched again into new files (a failed sync is never retried).
+  /// Makes all chunks that were written before this call durable, then logs them. After a failure, close the staging
+  /// and open it again: a failed sync is never retried, so unlogged chunks are fetched again into new files.
   Result<void> checkpoint();
-  /// Bytes written and not yet logged.
+  /// Bytes that are written but not logged.
   std::uint64_t unlogged_bytes() const;
-  /// checkpoint(), and a mark that nothing unlogged is left: the next open() need not hash.
+  /// Calls checkpoint(), then marks the log as clean, so that the next open() does not hash.
   Result<void> close_cleanly();
 
-  /// All chunks are had: creates the empty files, directories and symlinks, sets bits and times, syncs, and renames
-  /// tree/ to ROOT/GAME; durable when it returns. A game that is there already changes places with it, and the user's
-  /// files in it are kept: publication.h. The staging is gone afterwards. `known`, `keep_own`: put_in_place()'s.
+  /// Publishes the game; every chunk must be there. Creates empty files, directories and symlinks, sets executable bits
+  /// and times, syncs, and moves tree/ to ROOT/GAME, replacing an existing game. Durable when it returns; the staging
+  /// no longer exists then. `known`, `keep_own`, and what happens to the user's files: game_publisher.h.
   Result<UserFiles> publish(const library::OfferedGame* known, bool keep_own = false);
 
  private:

@@ -4,7 +4,8 @@
 
 #include "libpeer/library/installed.h"
 #include "libpeer/protocol/path.h"
-#include "libpeer/staging/publication.h"
+#include "libpeer/staging/recovery.h"
+#include "libpeer/staging/workspace.h"
 
 namespace peer::staging {
 
@@ -12,7 +13,7 @@ namespace {
 
 bool is_full(const Error& error) noexcept { return error.system == ENOSPC || error.system == EDQUOT; }
 
-/// What a download has received is this program's own: without room for a rename it is deleted where it is.
+/// On a full disk, which may have no room for a rename, the received data is deleted in place: it belongs to peerd.
 Result<void> discard_stage(Workspace& workspace, const std::string& game) {
   Result<void> moved = move_to_trash(workspace, *workspace.staging, game);
   if (moved || !is_full(moved.error())) return moved;
@@ -20,7 +21,8 @@ Result<void> discard_stage(Workspace& workspace, const std::string& game) {
   return workspace.staging->sync();
 }
 
-/// All directories of the tree can be emptied, and nothing is mounted in it: what goes to the trash can be deleted.
+/// Succeeds if every directory of the tree can be emptied and nothing is mounted in it, so that the trash can be
+/// deleted.
 Result<void> check_deletable(store::Directory& parent, const std::string& name) {
   const auto info = parent.info(name);
   if (!info) return std::unexpected(info.error());
@@ -30,7 +32,7 @@ Result<void> check_deletable(store::Directory& parent, const std::string& name) 
   if (!directory) return std::unexpected(directory.error());
   const auto entries = (*directory)->list();
   if (!entries) return std::unexpected(entries.error());
-  // Even an empty one: a directory that moves to another parent is itself written to.
+  // This applies to an empty directory too: moving it to another parent writes its '..' entry.
   if (Result<void> allowed = (*directory)->may_remove_entries(); !allowed) return allowed;
   for (const store::DirectoryEntry& entry : *entries) {
     if (entry.type != store::FileType::directory) continue;
@@ -39,25 +41,25 @@ Result<void> check_deletable(store::Directory& parent, const std::string& name) 
   return {};
 }
 
-/// Why a game stays, and what a person can do.
+/// The error for a game that stays, with advice.
 std::unexpected<Error> not_removed(const std::string& root, const std::string& game, const Error& error) {
   const std::string by_hand = "delete it yourself: rm -r \"" + root + "/" + game + "\"";
   std::string advice;
   switch (error.system) {
     case EACCES:
-    case EPERM: advice = ": give peerd's user the right to write there, or " + by_hand; break;
+    case EPERM: advice = ": give peerd's user write permission there, or " + by_hand; break;
     case EBUSY: advice = ": something is mounted there; unmount it first"; break;
     case ENOSPC:
-    case EDQUOT: advice = ": there is not even room to move it to the trash; free some space, or " + by_hand; break;
-    case EXDEV: advice = ": " + root + "/.peerd lies on another file system than the game; " + by_hand; break;
-    default: advice = ": try again when that is over, or " + by_hand;
+    case EDQUOT: advice = ": the disk has no room to move it to the trash; free some space, or " + by_hand; break;
+    case EXDEV: advice = ": " + root + "/.peerd is on another file system than the game; " + by_hand; break;
+    default: advice = ": fix that and try again, or " + by_hand;
   }
-  return fail(ErrorCode::disk_error, game + " is not removed, and nothing of it was changed: " + error.message + advice,
-              error.system);
+  return fail(ErrorCode::disk_error,
+              game + " was not removed, and nothing of it was changed: " + error.message + advice, error.system);
 }
 
-/// As remove_tree(), but it can be stopped between two entries.
-Result<void> remove_slowly(store::Directory& parent, const std::string& name, const runtime::StopFlag& stop) {
+/// Like store::remove_tree(), but checks `stop` between two entries.
+Result<void> remove_until_stopped(store::Directory& parent, const std::string& name, const runtime::StopFlag& stop) {
   const auto info = parent.info(name);
   if (!info) return std::unexpected(info.error());
   if (info->type != store::FileType::directory) return parent.remove_file(name);
@@ -69,7 +71,7 @@ Result<void> remove_slowly(store::Directory& parent, const std::string& name, co
     if (!entries) return std::unexpected(entries.error());
     for (const store::DirectoryEntry& entry : *entries) {
       if (stop.requested()) return fail(ErrorCode::cancelled, "stopped while the trash was emptied");
-      if (Result<void> removed = remove_slowly(**below, entry.name, stop); !removed) return removed;
+      if (Result<void> removed = remove_until_stopped(**below, entry.name, stop); !removed) return removed;
     }
   }
   return parent.remove_directory(name);
@@ -79,13 +81,13 @@ Result<void> remove_slowly(store::Directory& parent, const std::string& name, co
 
 Result<void> discard_game(store::Disk& disk, const std::string& root, const std::string& game) {
   if (const auto problem = protocol::game_id_problem(game)) {
-    return fail(ErrorCode::invalid, protocol::printable(game) + " is no game: " + *problem);
+    return fail(ErrorCode::invalid, "'" + protocol::printable(game) + "' is not the name of a game: it " + *problem);
   }
   const auto top = disk.open(root, false, false);
   if (!top) return std::unexpected(top.error());
   const auto there = (*top)->info(game);
   if (!there && there.error().system == ENOENT) {
-    return fail(ErrorCode::no_such_game, "no game " + protocol::printable(game) + " lies in " + root);
+    return fail(ErrorCode::no_such_game, "there is no game '" + protocol::printable(game) + "' in " + root);
   }
   if (!there) return std::unexpected(there.error());
   auto workspace = open_workspace(disk, root);
@@ -95,14 +97,14 @@ Result<void> discard_game(store::Disk& disk, const std::string& root, const std:
   }
   if (Result<void> moved = move_to_trash(*workspace, **top, game); !moved)
     return not_removed(root, game, moved.error());
-  static_cast<void>(library::forget_installed(**top, game));  // a record without a game harms nobody
+  static_cast<void>(library::forget_installed(**top, game));  // a record without a game has no effect
   return {};
 }
 
 Result<bool> discard_staging(store::Disk& disk, const std::string& root, const std::string& game) {
   auto workspace = open_workspace(disk, root);
   if (!workspace) return std::unexpected(workspace.error());
-  // The old game may lie in there.
+  // The stage may contain the old game, if a publication was interrupted.
   if (const auto done = recover_stage(*workspace, game); !done) return std::unexpected(done.error());
   const auto there = workspace->staging->info(game);
   if (!there && there.error().system == ENOENT) return false;
@@ -114,7 +116,7 @@ Result<bool> discard_staging(store::Disk& disk, const std::string& root, const s
 Result<void> empty_trash(store::Disk& disk, const std::string& root, const runtime::StopFlag& stop) {
   auto workspace = open_workspace(disk, root);
   if (!workspace) return std::unexpected(workspace.error());
-  // Made while there is room: on a full disk it is needed to make some.
+  // Create the trash while there is room: on a full disk, games move to it to make room.
   const auto trash = ensure_directory(*workspace->peerd, kTrashName);
   if (!trash && is_full(trash.error())) return {};
   if (!trash) return std::unexpected(trash.error());
@@ -122,7 +124,7 @@ Result<void> empty_trash(store::Disk& disk, const std::string& root, const runti
   if (!entries) return std::unexpected(entries.error());
   Result<void> first;
   for (const store::DirectoryEntry& entry : *entries) {
-    Result<void> removed = remove_slowly(**trash, entry.name, stop);
+    Result<void> removed = remove_until_stopped(**trash, entry.name, stop);
     if (!removed && removed.error().code == ErrorCode::cancelled) return removed;
     if (!removed && removed.error().system != ENOENT && first) first = std::move(removed);
   }

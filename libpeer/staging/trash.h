@@ -1,9 +1,8 @@
-// Deleting games: what is to go is renamed to ROOT/.peerd/trash/N first, so that it disappears at once and whole, and
-// is deleted then. A crash in between leaves it in the trash, which the next start empties.
+// Trash: deletes games by first renaming them to ROOT/.peerd/trash/N, so that they disappear at once.
 //
-// Every call blocks and runs on a worker. A game is never deleted in its place: one that cannot be renamed, or that
-// could be deleted only in part (another user's directories, something mounted in it), stays as it is. A game that is a
-// symlink loses the link only.
+// After a crash, the next start empties the trash. A game is never deleted in place: it stays unchanged if it cannot be
+// renamed, or could only be deleted in part (a directory of another user, or a mount point in it). Of a game that is a
+// symlink only the link is removed. Loop: none; workers.
 #pragma once
 
 #include <string>
@@ -14,14 +13,15 @@
 
 namespace peer::staging {
 
-/// ROOT/GAME is no longer there afterwards, nor its installed record. Fails: no_such_game if there is none; else
-/// nothing was changed, and the error says why and what to do.
+/// Moves ROOT/GAME to the trash, and deletes its installed record. Fails: no_such_game; otherwise nothing was changed,
+/// and the error says why and what to do.
 Result<void> discard_game(store::Disk& disk, const std::string& root, const std::string& game);
 
-/// The same for what a download has received of a game. False: there is nothing.
+/// Deletes the data that a download has received. Returns false if there is none.
 Result<bool> discard_staging(store::Disk& disk, const std::string& root, const std::string& game);
 
-/// Deletes what was discarded, until it is stopped.
+/// Deletes the trash. Cancel: `stop` is checked between two entries. Fails: the first error; the rest is deleted
+/// nevertheless.
 Result<void> empty_trash(store::Disk& disk, const std::string& root, const runtime::StopFlag& stop);
 
 }  // namespace peer::staging

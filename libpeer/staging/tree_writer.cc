@@ -9,7 +9,7 @@ namespace peer::staging {
 
 namespace {
 
-/// "a/b/c" is "a/b" and "c".
+/// Splits "a/b/c" into "a/b" and "c".
 std::pair<std::string_view, std::string_view> split(std::string_view path) {
   const std::size_t slash = path.rfind('/');
   if (slash == path.npos) return {std::string_view(), path};
@@ -22,7 +22,7 @@ bool is_missing(const Error& error) { return error.system == ENOENT; }
 
 TreeWriter::TreeWriter(std::unique_ptr<store::Directory> root,
                        std::shared_ptr<const protocol::ManifestDocument> document)
-    : root_(std::move(root)), document_(std::move(document)), made_(document_->manifest.files.size()) {}
+    : root_(std::move(root)), document_(std::move(document)), created_(document_->manifest.files.size()) {}
 
 Result<TreeWriter::DirectoryPtr> TreeWriter::directory(std::string_view path, bool create) {
   const auto cached = [this](std::string_view at) -> DirectoryPtr {
@@ -31,8 +31,8 @@ Result<TreeWriter::DirectoryPtr> TreeWriter::directory(std::string_view path, bo
     return directories_.find(at);
   };
   if (DirectoryPtr known = cached(path)) return known;
-  // Whoever finds a directory that another thread made also finds it among what was touched.
-  const std::lock_guard walking(walking_);
+  // The mutex ensures that a directory created by another thread is already in unsynced_ when this thread finds it.
+  const std::lock_guard walking(walk_mutex_);
   std::size_t end = path.size();
   DirectoryPtr at;
   while (!(at = cached(path.substr(0, end)))) end = split(path.substr(0, end)).first.size();
@@ -56,7 +56,7 @@ Result<TreeWriter::DirectoryPtr> TreeWriter::enter(store::Directory& parent, std
     if (Result<void> made = parent.make_directory(name); !made) return std::unexpected(made.error());
     {
       const std::lock_guard lock(mutex_);
-      touched_.directories.emplace(parent_path);
+      unsynced_.directories.emplace(parent_path);
     }
     opened = parent.open_directory(name, false);
   }
@@ -64,11 +64,11 @@ Result<TreeWriter::DirectoryPtr> TreeWriter::enter(store::Directory& parent, std
   return DirectoryPtr(std::move(*opened));
 }
 
-Result<std::vector<bool>> TreeWriter::survey() {
-  std::vector<bool> whole(document_->manifest.files.size());
-  std::optional<std::string_view> missing;  // the files of one directory follow each other
-  for (std::size_t i = 0; i < whole.size(); ++i) {
-    const auto [parent_path, name] = split(entry(i).path);
+Result<std::vector<bool>> TreeWriter::find_full_size_files() {
+  std::vector<bool> full_size(document_->manifest.files.size());
+  std::optional<std::string_view> missing;  // a missing directory; its files are adjacent in the manifest
+  for (std::size_t i = 0; i < full_size.size(); ++i) {
+    const auto [parent_path, name] = split(manifest_file(i).path);
     if (parent_path == missing) continue;
     const auto parent = directory(parent_path, false);
     if (!parent && is_missing(parent.error())) {
@@ -79,67 +79,67 @@ Result<std::vector<bool>> TreeWriter::survey() {
     const auto info = (*parent)->info(name);
     if (!info && is_missing(info.error())) continue;
     if (!info) return std::unexpected(info.error());
-    if (info->type == store::FileType::regular && info->size == entry(i).size) {
-      whole[i] = true;
+    if (info->type == store::FileType::regular && info->size == manifest_file(i).size) {
+      full_size[i] = true;
       continue;
     }
     if (Result<void> removed = store::remove_tree(**parent, name); !removed) return std::unexpected(removed.error());
   }
   const std::lock_guard lock(mutex_);
-  made_ = whole;
-  return whole;
+  created_ = full_size;
+  return full_size;
 }
 
-Result<std::shared_ptr<store::File>> TreeWriter::make_file(std::size_t file) {
-  const auto [parent_path, name] = split(entry(file).path);
+Result<std::shared_ptr<store::File>> TreeWriter::create_file(std::size_t file) {
+  const auto [parent_path, name] = split(manifest_file(file).path);
   const auto parent = directory(parent_path, true);
   if (!parent) return std::unexpected(parent.error());
   auto opened = (*parent)->open_file(name, store::OpenMode::create_new);
   if (!opened && opened.error().system == EEXIST) {
     return fail(ErrorCode::disk_error,
                 (*parent)->path() + "/" + std::string(name) +
-                    " is there already: either something else put it there, or this file system does not tell upper "
-                    "from lower case, which this game needs",
+                    " already exists: another program created it, or this file system ignores the case of letters, "
+                    "and the game has two names that differ only in case",
                 EEXIST);
   }
   if (!opened) return std::unexpected(opened.error());
-  if (entry(file).chunk_count() > 1) {
-    if (Result<void> allocated = (*opened)->allocate(entry(file).size); !allocated) {
+  if (manifest_file(file).chunk_count() > 1) {
+    if (Result<void> allocated = (*opened)->allocate(manifest_file(file).size); !allocated) {
       opened->reset();
-      static_cast<void>((*parent)->remove_file(name));  // the next attempt makes it anew
+      static_cast<void>((*parent)->remove_file(name));  // the next attempt creates it again
       return std::unexpected(allocated.error());
     }
   }
   std::shared_ptr<store::File> shared = std::move(*opened);
   const std::lock_guard lock(mutex_);
-  made_[file] = true;
-  touched_.directories.emplace(parent_path);
+  created_[file] = true;
+  unsynced_.directories.emplace(parent_path);
   return shared;
 }
 
 Result<std::shared_ptr<store::File>> TreeWriter::file_for_write(std::size_t file) {
-  const bool several = entry(file).chunk_count() > 1;
-  std::unique_lock<std::mutex> making;
+  const bool several = manifest_file(file).chunk_count() > 1;
+  std::unique_lock<std::mutex> creating;
   for (;;) {
-    bool made;
+    bool created;
     {
       const std::lock_guard lock(mutex_);
       if (auto known = files_.find(file)) return known;
-      made = made_[file];
+      created = created_[file];
     }
-    if (made || !several || making.owns_lock()) {
-      auto opened = made ? file_for_read(file) : make_file(file);
+    if (created || !several || creating.owns_lock()) {
+      auto opened = created ? file_for_read(file) : create_file(file);
       if (!opened || !several) return opened;
       const std::lock_guard lock(mutex_);
       files_.put(file, *opened);
       return opened;
     }
-    making = std::unique_lock(making_);  // and look again: another thread may have made it meanwhile
+    creating = std::unique_lock(create_mutex_);  // then check again: another thread may have created the file
   }
 }
 
 Result<std::shared_ptr<store::File>> TreeWriter::file_for_read(std::size_t file) {
-  const auto [parent_path, name] = split(entry(file).path);
+  const auto [parent_path, name] = split(manifest_file(file).path);
   const auto parent = directory(parent_path, false);
   if (!parent) return std::unexpected(parent.error());
   auto opened = (*parent)->open_file(name, store::OpenMode::write);
@@ -147,13 +147,13 @@ Result<std::shared_ptr<store::File>> TreeWriter::file_for_read(std::size_t file)
   return std::shared_ptr<store::File>(std::move(*opened));
 }
 
-void TreeWriter::touched(std::size_t file) {
+void TreeWriter::mark_written(std::size_t file) {
   const std::lock_guard lock(mutex_);
-  touched_.files.insert(file);
+  unsynced_.files.insert(file);
 }
 
 Result<void> TreeWriter::set_attributes(std::size_t file, store::File& handle) {
-  if (entry(file).executable) {
+  if (manifest_file(file).executable) {
     if (Result<void> done = handle.set_executable(true); !done) return done;
   }
   const auto& times = document_->times.file_times;
@@ -174,36 +174,36 @@ Result<void> TreeWriter::make_symlink(const protocol::ManifestSymlink& symlink) 
   if (Result<void> removed = store::remove_tree(**parent, name); !removed) return removed;
   if (Result<void> made = (*parent)->make_symlink(name, symlink.target); !made) return made;
   const std::lock_guard lock(mutex_);
-  touched_.directories.emplace(parent_path);
+  unsynced_.directories.emplace(parent_path);
   return {};
 }
 
 Result<void> TreeWriter::finish_file(std::size_t file) {
-  if (entry(file).size == 0) {
-    bool made;
+  if (manifest_file(file).size == 0) {
+    bool created;
     {
       const std::lock_guard lock(mutex_);
-      made = made_[file];
+      created = created_[file];
     }
-    if (!made) {
-      if (const auto empty = make_file(file); !empty) return std::unexpected(empty.error());
+    if (!created) {
+      if (const auto empty = create_file(file); !empty) return std::unexpected(empty.error());
     }
   }
-  const auto [parent_path, name] = split(entry(file).path);
+  const auto [parent_path, name] = split(manifest_file(file).path);
   const auto parent = directory(parent_path, false);
   if (!parent) return std::unexpected(parent.error());
   const auto info = (*parent)->info(name);
   if (!info) return std::unexpected(info.error());
-  if (info->type != store::FileType::regular || info->size != entry(file).size) {
+  if (info->type != store::FileType::regular || info->size != manifest_file(file).size) {
     return fail(ErrorCode::invalid, (*parent)->path() + "/" + std::string(name) +
-                                        " was changed by something else while it was downloaded; download it again");
+                                        " was changed by another program during the download; download it again");
   }
   const auto& times = document_->times.file_times;
   const bool right_time = times.empty() || info->mtime == times[file];
-  if (right_time && info->executable == entry(file).executable) return {};
+  if (right_time && info->executable == manifest_file(file).executable) return {};
   const auto handle = file_for_read(file);
   if (!handle) return std::unexpected(handle.error());
-  if (Result<void> done = (*handle)->set_executable(entry(file).executable); !done) return done;
+  if (Result<void> done = (*handle)->set_executable(manifest_file(file).executable); !done) return done;
   return set_attributes(file, **handle);
 }
 
@@ -213,19 +213,19 @@ void TreeWriter::close() {
   directories_.clear();
 }
 
-Touched TreeWriter::take_touched() {
+UnsyncedPaths TreeWriter::extract_unsynced() {
   const std::lock_guard lock(mutex_);
-  return std::exchange(touched_, {});
+  return std::exchange(unsynced_, {});
 }
 
-Result<void> TreeWriter::sync(const Touched& what) {
-  if (what.files.size() + what.directories.size() > kFewSyncs) return root_->sync_file_system();
-  for (const std::size_t file : what.files) {
+Result<void> TreeWriter::sync(const UnsyncedPaths& paths) {
+  if (paths.files.size() + paths.directories.size() > kFewSyncs) return root_->sync_file_system();
+  for (const std::size_t file : paths.files) {
     const auto handle = file_for_write(file);
     if (!handle) return std::unexpected(handle.error());
     if (Result<void> synced = (*handle)->sync(); !synced) return synced;
   }
-  for (const std::string& path : what.directories) {
+  for (const std::string& path : paths.directories) {
     const auto handle = directory(path, false);
     if (!handle) return std::unexpected(handle.error());
     if (Result<void> synced = (*handle)->sync(); !synced) return synced;
@@ -234,13 +234,13 @@ Result<void> TreeWriter::sync(const Touched& what) {
 }
 
 void TreeWriter::discard(const std::set<std::size_t>& files) {
-  const std::lock_guard making(making_);
+  const std::lock_guard creating(create_mutex_);
   for (const std::size_t file : files) {
     {
       const std::lock_guard lock(mutex_);
       files_.erase(file);
     }
-    const auto [parent_path, name] = split(entry(file).path);
+    const auto [parent_path, name] = split(manifest_file(file).path);
     if (const auto parent = directory(parent_path, false)) static_cast<void>((*parent)->remove_file(name));
   }
 }

@@ -1,7 +1,7 @@
-// TreeWriter: the files of a manifest below one directory, which nothing it does can leave.
+// TreeWriter: writes the files of a manifest below one directory, and never outside it.
 //
-// Directories are walked component by component without following symlinks; the handles used last are kept. Any thread,
-// several at once: a mutex guards the caches and the accounts, never a read or write.
+// It opens directories component by component without following symlinks, and keeps the handles that were used last.
+// Loop: any thread, several at once; no mutex is held while a file is read or written.
 #pragma once
 
 #include <memory>
@@ -18,10 +18,10 @@
 
 namespace peer::staging {
 
-/// What was changed and may not be durable yet.
-struct Touched {
+/// Files and directories that may not be durable yet.
+struct UnsyncedPaths {
   std::set<std::size_t> files;        ///< indices into Manifest::files
-  std::set<std::string> directories;  ///< with new entries; "" is the root
+  std::set<std::string> directories;  ///< directories with new entries; "" is the root
 };
 
 class TreeWriter {
@@ -30,53 +30,55 @@ class TreeWriter {
 
   store::Directory& root() noexcept { return *root_; }
 
-  /// Looks which files are there whole in size; what stands in a file's place and is not that is removed.
-  Result<std::vector<bool>> survey();
+  /// Finds the files that exist with their full size. Removes any other entry in a file's place.
+  Result<std::vector<bool>> find_full_size_files();
 
-  /// The file to write into, with its blocks reserved if it has several chunks; made when first asked for.
+  /// Opens a file for writing. The first call creates it, and reserves its blocks if it has several chunks.
   Result<std::shared_ptr<store::File>> file_for_write(std::size_t file);
   Result<std::shared_ptr<store::File>> file_for_read(std::size_t file);
-  /// A write into the file is done.
-  void touched(std::size_t file);
-  /// The executable bit and the time that the manifest gives it.
+  /// Records that the file has unsynced data.
+  void mark_written(std::size_t file);
+  /// Sets the executable bit and the modification time from the manifest.
   Result<void> set_attributes(std::size_t file, store::File& handle);
 
   Result<void> make_directory(const std::string& path);
   Result<void> make_symlink(const protocol::ManifestSymlink& symlink);
-  /// Makes the file if it is not there (an empty one), and gives it the attributes it lacks. Fails: invalid when its
-  /// size is wrong.
+  /// Creates the file if it is empty and does not exist, and sets missing attributes. Fails: invalid if its size is
+  /// wrong.
   Result<void> finish_file(std::size_t file);
 
-  /// Closes the handles that are kept; the root stays open. Not beside any other call.
+  /// Closes the kept handles, except the root. Must not run at the same time as another call.
   void close();
 
-  Touched take_touched();
-  /// Makes them durable: one by one when they are few, else with the whole file system.
-  Result<void> sync(const Touched& what);
-  /// Removes files whose sync failed: their pages count as clean and may never reach the disk.
+  /// Returns the unsynced paths, and starts a new collection.
+  UnsyncedPaths extract_unsynced();
+  /// Makes the paths durable: one by one if they are few, otherwise by syncing the whole file system.
+  Result<void> sync(const UnsyncedPaths& paths);
+  /// Removes files whose sync failed: the kernel may have marked their pages clean without writing them.
   void discard(const std::set<std::size_t>& files);
 
  private:
   using DirectoryPtr = std::shared_ptr<store::Directory>;
   static constexpr std::size_t kFewSyncs = 16;
 
-  /// The directory of that path below the root; with `create`, missing ones are made.
+  /// Opens the directory with that path below the root. `create`: creates missing directories.
   Result<DirectoryPtr> directory(std::string_view path, bool create);
   Result<DirectoryPtr> enter(store::Directory& parent, std::string_view parent_path, std::string_view name,
                              bool create);
-  Result<std::shared_ptr<store::File>> make_file(std::size_t file);
-  const protocol::ManifestFile& entry(std::size_t file) const { return document_->manifest.files[file]; }
+  Result<std::shared_ptr<store::File>> create_file(std::size_t file);
+  const protocol::ManifestFile& manifest_file(std::size_t file) const { return document_->manifest.files[file]; }
 
   DirectoryPtr root_;
   std::shared_ptr<const protocol::ManifestDocument> document_;
-  // In order of locking:
-  std::mutex making_;   // held while a file of several chunks is made or discarded: it is made once
-  std::mutex walking_;  // held while directories are opened and made
-  std::mutex mutex_;    // over all that follows
+  // The mutexes in the order in which they are locked:
+  std::mutex
+      create_mutex_;       ///< held while a file of several chunks is created or discarded, so that it is created once
+  std::mutex walk_mutex_;  ///< held while directories are opened and created
+  std::mutex mutex_;       ///< guards the members below
   Lru<std::string, store::Directory> directories_{16};
   Lru<std::size_t, store::File> files_{8};
-  std::vector<bool> made_;
-  Touched touched_;
+  std::vector<bool> created_;
+  UnsyncedPaths unsynced_;
 };
 
 }  // namespace peer::staging

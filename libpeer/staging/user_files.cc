@@ -16,36 +16,39 @@ namespace {
 using store::Directory;
 using store::FileType;
 
-std::string counted(std::uint64_t count) { return std::to_string(count) + (count == 1 ? " file" : " files"); }
+std::string count_files(std::uint64_t count) { return std::to_string(count) + (count == 1 ? " file" : " files"); }
 
-class Sorter {
+class UserFileReconciler {
  public:
-  Sorter(Directory& installed, const protocol::Manifest& old, const library::OfferedGame* known, UserFiles& result)
+  UserFileReconciler(Directory& installed, const protocol::Manifest& old, const library::OfferedGame* known,
+                     UserFiles& result)
       : installed_(installed), old_(old), known_(known), result_(result) {}
 
-  void sort(Directory& directory, const std::string& path) {
+  void reconcile(Directory& directory, const std::string& path) {
     const auto entries = directory.list();
-    if (!entries) return note(entries.error());
-    if (entries->empty() && !path.empty() && !known_directory(path)) static_cast<void>(place_for(path + "/"));
+    if (!entries) return record_problem(entries.error());
+    if (entries->empty() && !path.empty() && !was_installed(path)) {
+      static_cast<void>(open_target_directory(path + "/"));
+    }
     for (const store::DirectoryEntry& entry : *entries) {
       const std::string below = path.empty() ? entry.name : path + "/" + entry.name;
       if (entry.type == FileType::directory) {
-        sort_directory(directory, entry.name, below);
+        reconcile_directory(directory, entry.name, below);
       } else {
-        sort_entry(directory, entry, below);
+        reconcile_entry(directory, entry, below);
       }
     }
   }
 
  private:
-  void sort_directory(Directory& parent, const std::string& name, const std::string& path) {
+  void reconcile_directory(Directory& parent, const std::string& name, const std::string& path) {
     const auto directory = parent.open_directory(name, false);
-    if (!directory) return note(directory.error());
-    sort(**directory, path);
+    if (!directory) return record_problem(directory.error());
+    reconcile(**directory, path);
   }
 
-  /// The old version had it, empty or with files.
-  bool known_directory(const std::string& path) const {
+  /// Whether the old version had this directory, empty or with files.
+  bool was_installed(const std::string& path) const {
     if (std::ranges::binary_search(old_.directories, path)) return true;
     const std::string below = path + "/";
     const auto file = std::ranges::lower_bound(old_.files, below, {}, &protocol::ManifestFile::path);
@@ -54,44 +57,44 @@ class Sorter {
            (link != old_.symlinks.end() && link->path.starts_with(below));
   }
 
-  void sort_entry(Directory& parent, const store::DirectoryEntry& entry, const std::string& path) {
+  void reconcile_entry(Directory& parent, const store::DirectoryEntry& entry, const std::string& path) {
     const std::optional<std::size_t> file = old_.file_at(path);
     const auto link = std::ranges::lower_bound(old_.symlinks, path, {}, &protocol::ManifestSymlink::path);
     const bool is_link = link != old_.symlinks.end() && link->path == path;
-    if (!file && !is_link) return carry(parent, entry.name, path);
-    const bool same = file ? unchanged(parent, entry, *file) : leads_to(parent, entry, link->target);
+    if (!file && !is_link) return move_user_file(parent, entry.name, path);
+    const bool same = file ? unchanged(parent, entry, *file) : has_target(parent, entry, link->target);
     if (!same) {
       ++result_.kept;
     } else if (const Result<void> removed = parent.remove_file(entry.name); !removed) {
-      note(removed.error());
+      record_problem(removed.error());
     }
   }
 
-  /// Added by the user: it moves, unless something stands in its place.
-  void carry(Directory& parent, const std::string& name, const std::string& path) {
-    const auto target = place_for(path);
+  /// Moves a file that the user added, unless the new tree has an entry in its place.
+  void move_user_file(Directory& parent, const std::string& name, const std::string& path) {
+    const auto target = open_target_directory(path);
     const Result<void> moved =
         target ? parent.rename(name, **target, name, store::RenameMode::no_replace) : std::unexpected(target.error());
     if (moved) {
-      ++result_.carried;
+      ++result_.moved;
       return;
     }
     ++result_.kept;
     const int error = moved.error().system;
-    if (error != EEXIST && error != ENOTDIR && error != ELOOP) note(moved.error());
+    if (error != EEXIST && error != ENOTDIR && error != ELOOP) record_problem(moved.error());
   }
 
-  /// The directory of the new tree that `path` lies in, with those made that are missing.
-  Result<Directory*> place_for(const std::string& path) {
+  /// The directory of the new tree that contains `path`. Creates missing directories.
+  Result<Directory*> open_target_directory(const std::string& path) {
     Directory* at = &installed_;
-    made_.clear();
+    opened_.clear();
     std::string_view rest = path;
     for (std::size_t slash; (slash = rest.find('/')) != rest.npos; rest.remove_prefix(slash + 1)) {
       const std::string_view name = rest.substr(0, slash);
-      auto next = ensure_directory(*at, name);  // durable before the user's only copy moves into it
+      auto next = ensure_directory(*at, name);  // durable, because the user's only copy moves into it
       if (!next) return std::unexpected(next.error());
-      made_.push_back(std::move(*next));
-      at = made_.back().get();
+      opened_.push_back(std::move(*next));
+      at = opened_.back().get();
     }
     return at;
   }
@@ -121,13 +124,13 @@ class Sorter {
     return true;
   }
 
-  static bool leads_to(Directory& parent, const store::DirectoryEntry& entry, const std::string& target) {
+  static bool has_target(Directory& parent, const store::DirectoryEntry& entry, const std::string& target) {
     if (entry.type != FileType::symlink) return false;
     const auto found = parent.read_link(entry.name);
     return found && *found == target;
   }
 
-  void note(const Error& error) {
+  void record_problem(const Error& error) {
     if (!result_.problem) result_.problem = error;
   }
 
@@ -135,35 +138,33 @@ class Sorter {
   const protocol::Manifest& old_;
   const library::OfferedGame* known_;
   UserFiles& result_;
-  std::vector<std::unique_ptr<Directory>> made_;
+  std::vector<std::unique_ptr<Directory>> opened_;
   std::vector<std::uint8_t> buffer_;
 };
 
 }  // namespace
 
 std::string UserFiles::describe() const {
-  if (whole) return "the " + game + " that was there before lies in " + place;
+  if (kept_whole) return game + ": your own game was moved to " + path;
   std::string text;
-  if (carried > 0) text = counted(carried) + " that you added stay" + (carried == 1 ? "s" : "");
-  if (kept > 0)
-    text +=
-        (text.empty() ? "" : "; ") + counted(kept) + " that you changed lie" + (kept == 1 ? "s" : "") + " in " + place;
-  if (problem)
-    text += (text.empty() ? "" : "; ") + ("some of the old version stay in " + place + ": ") + problem->message;
+  const auto add = [&text](const std::string& part) { text += (text.empty() ? "" : "; ") + part; };
+  if (moved > 0) add("kept " + count_files(moved) + " that you added");
+  if (kept > 0) add("moved " + count_files(kept) + " that you changed to " + path);
+  if (problem) add("could not clean up all of " + path + ": " + problem->message);
   return text.empty() ? text : game + ": " + text;
 }
 
-void sort_out(store::Directory& replaced, store::Directory& installed, const protocol::Manifest& old,
-              const library::OfferedGame* known, UserFiles& result) {
-  Sorter(installed, old, known, result).sort(replaced, "");
+void reconcile_user_files(store::Directory& replaced, store::Directory& installed, const protocol::Manifest& old,
+                          const library::OfferedGame* known, UserFiles& result) {
+  UserFileReconciler(installed, old, known, result).reconcile(replaced, "");
 }
 
-void remove_empty(store::Directory& directory) {
+void remove_empty_directories(store::Directory& directory) {
   const auto entries = directory.list();
   if (!entries) return;
   for (const store::DirectoryEntry& entry : *entries) {
     if (entry.type != FileType::directory) continue;
-    if (const auto below = directory.open_directory(entry.name, false)) remove_empty(**below);
+    if (const auto below = directory.open_directory(entry.name, false)) remove_empty_directories(**below);
     static_cast<void>(directory.remove_directory(entry.name));
   }
 }

@@ -1,9 +1,8 @@
-// User files: what a person has changed or added in a game's directory outlives an update.
+// User files: keeps the files that the user added to or changed in a game when an update replaces it.
 //
-// Works on the replaced tree, after the exchange: what is the old version's goes, what was added moves into the new
-// version's tree, what was changed stays where it is. Each step is one rename or one removal, so that it can be cut off
-// anywhere and done again; whatever is in doubt or fails stays where it is.
-// Loop: none; workers.
+// It works on the replaced tree after the exchange: unchanged files of the old version are removed, added files move
+// into the new tree, and changed files stay in the replaced tree. Each step is one rename or one removal, so that it
+// can be interrupted anywhere and repeated. When unsure, it keeps the file. Loop: none; workers.
 #pragma once
 
 #include <cstdint>
@@ -19,23 +18,22 @@ namespace peer::staging {
 
 struct UserFiles {
   std::string game;
-  std::string place;          ///< where the replaced tree lies
-  bool whole = false;         ///< nobody knows which files are the user's: all were kept
-  std::uint64_t carried = 0;  ///< files that were added: they lie in the new tree
-  std::uint64_t kept = 0;     ///< files that were changed, or whose place is taken
-  std::optional<Error> problem;
+  std::string path;         ///< of the replaced tree
+  bool kept_whole = false;  ///< the replaced game was an own game, and is kept as a whole
+  std::uint64_t moved = 0;  ///< added files, which moved into the new tree
+  std::uint64_t kept = 0;   ///< files that stay: they were changed, or the new tree has another file in their place
+  std::optional<Error> problem;  ///< the first error; the files concerned stay
 
-  /// For the log; empty: there is nothing to tell.
+  /// For the log. Empty if nothing was kept.
   std::string describe() const;
 };
 
-/// Leaves empty directories behind: they may go once what was moved out of them is durable.
-/// `old`: the version that `replaced` held. `known`: its files as they were when hashed; may be null: then they are
-/// read.
-void sort_out(store::Directory& replaced, store::Directory& installed, const protocol::Manifest& old,
-              const library::OfferedGame* known, UserFiles& result);
+/// `old`: the manifest of the version in `replaced`. `known`: its files as they were hashed; if null, the files are
+/// read. Empty directories remain: remove them after the moved files are durable.
+void reconcile_user_files(store::Directory& replaced, store::Directory& installed, const protocol::Manifest& old,
+                          const library::OfferedGame* known, UserFiles& result);
 
-/// The directories below it in which there is no file. What cannot be removed stays.
-void remove_empty(store::Directory& directory);
+/// Removes the directories below it that contain no file. Ignores errors.
+void remove_empty_directories(store::Directory& directory);
 
 }  // namespace peer::staging

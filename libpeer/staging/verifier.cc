@@ -24,8 +24,8 @@ Result<std::uint64_t> Verifier::read(std::uint64_t bytes, const runtime::StopFla
   }
   const std::uint64_t before = bytes_read_;
   std::size_t begun = 0;
-  constexpr std::size_t kMostFiles = 256;  // empty ones cost time too
-  while (!done_ && bytes_read_ - before < bytes && begun < kMostFiles && !stop.requested()) {
+  constexpr std::size_t kMaxFiles = 256;  // because empty files take time too
+  while (!done_ && bytes_read_ - before < bytes && begun < kMaxFiles && !stop.requested()) {
     if (file_ == document_->manifest.files.size()) {
       check_links();
       done_ = true;

@@ -1,7 +1,7 @@
-// Verifier: an installed game's files, read whole and compared with the hashes of its manifest.
+// Verifier: reads an installed game completely and compares it with the hashes in its manifest.
 //
-// Unlike the library it trusts no stamp: what a disk has changed by itself is found. Every call blocks and runs on a
-// worker, one at a time.
+// Unlike the library it ignores stamps, so it finds data that the disk has corrupted. Loop: none; a worker, one call at
+// a time.
 #pragma once
 
 #include <cstdint>
@@ -23,14 +23,14 @@ class Verifier {
   Verifier(store::Disk& disk, std::string root, std::string game,
            std::shared_ptr<const protocol::ManifestDocument> document, std::shared_ptr<const library::Bounds> bounds);
 
-  /// Reads on, about so many bytes; how many it were. Fails: when the game itself cannot be opened.
+  /// Reads about that many more bytes. Returns how many it read. Fails: the game's directory cannot be opened.
   Result<std::uint64_t> read(std::uint64_t bytes, const runtime::StopFlag& stop);
   bool done() const noexcept { return done_; }
-  /// Files and links that are not what the manifest says, in its order.
+  /// Files and symlinks that differ from the manifest, in manifest order.
   const std::vector<std::string>& damaged() const noexcept { return damaged_; }
   std::uint64_t bytes_read() const noexcept { return bytes_read_; }
   std::uint64_t bytes_total() const noexcept { return bytes_total_; }
-  /// How far it is. What could not be read counts as well.
+  /// Progress in bytes. Unreadable data counts as done.
   std::uint64_t bytes_done() const noexcept { return bytes_before_ + chunk_ * protocol::kChunkSize; }
 
  private:
@@ -45,14 +45,14 @@ class Verifier {
   const std::shared_ptr<const protocol::ManifestDocument> document_;
   const std::shared_ptr<const library::Bounds> bounds_;
   std::optional<library::DirectoryCursor> cursor_;
-  std::size_t file_ = 0;  ///< the one at hand
+  std::size_t file_ = 0;  ///< index of the current file
   std::unique_ptr<store::File> handle_;
-  std::size_t chunk_ = 0;  ///< in the file at hand
+  std::size_t chunk_ = 0;  ///< index in the current file
   std::vector<std::uint8_t> buffer_;
   std::vector<std::string> damaged_;
   std::uint64_t bytes_read_ = 0;
   const std::uint64_t bytes_total_;
-  std::uint64_t bytes_before_ = 0;  ///< sizes of the files before the one at hand
+  std::uint64_t bytes_before_ = 0;  ///< total size of the files before the current one
   bool done_ = false;
 };
 

@@ -10,14 +10,14 @@ namespace peer::staging {
 
 bool is_missing(const Error& error) noexcept { return error.system == ENOENT; }
 
-Result<std::optional<store::FileInfo>> look(store::Directory& directory, std::string_view name) {
+Result<std::optional<store::FileInfo>> find_entry(store::Directory& directory, std::string_view name) {
   const auto info = directory.info(name);
   if (info) return *info;
   if (is_missing(info.error())) return std::nullopt;
   return std::unexpected(info.error());
 }
 
-std::optional<std::uint64_t> number_in(std::string_view text) {
+std::optional<std::uint64_t> parse_number(std::string_view text) {
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
@@ -42,7 +42,8 @@ Result<std::unique_ptr<store::Directory>> ensure_directory(store::Directory& par
   auto opened = parent.open_directory(name, false);
   if (opened || !is_missing(opened.error())) return opened;
   const Result<void> made = parent.make_directory(name);
-  if (!made && made.error().system != EEXIST) return std::unexpected(made.error());  // another download may be first
+  if (!made && made.error().system != EEXIST)
+    return std::unexpected(made.error());  // another download may have created it
   if (Result<void> synced = parent.sync(); !synced) return std::unexpected(synced.error());
   return parent.open_directory(name, false);
 }
@@ -68,12 +69,12 @@ Result<std::uint64_t> next_number(store::Directory& directory) {
   const auto entries = directory.list();
   if (!entries) return std::unexpected(entries.error());
   std::uint64_t last = 0;
-  for (const store::DirectoryEntry& entry : *entries) last = std::max(last, number_in(entry.name).value_or(0));
+  for (const store::DirectoryEntry& entry : *entries) last = std::max(last, parse_number(entry.name).value_or(0));
   return last + 1;
 }
 
 Result<void> check_target(store::Directory& root, const std::string& game) {
-  const auto there = look(root, game);
+  const auto there = find_entry(root, game);
   if (!there) return std::unexpected(there.error());
   if (!*there) return {};
   const std::string path = root.path() + "/" + game;
@@ -86,14 +87,15 @@ Result<void> check_target(store::Directory& root, const std::string& game) {
     const Result<void> allowed = (*directory)->may_remove_entries();
     if (allowed || (allowed.error().system != EACCES && allowed.error().system != EPERM)) return allowed;
     return fail(ErrorCode::invalid, path + " cannot be replaced: peerd's user may not change it (" +
-                                        allowed.error().message + "): give it that right, or move the game away");
+                                        allowed.error().message + "): grant write permission, or move the game away");
   }
   if ((*there)->type == store::FileType::symlink) {
-    return fail(ErrorCode::invalid, path +
-                                        " is a symlink, which a download does not replace: remove the link (what it "
-                                        "leads to stays) or put the game itself in its place");
+    return fail(ErrorCode::invalid,
+                path +
+                    " is a symlink, which a download does not replace: remove the link (its target stays), "
+                    "or replace it by the game itself");
   }
-  return fail(ErrorCode::invalid, path + " is no directory: move it away first");
+  return fail(ErrorCode::invalid, path + " is not a directory: move it away first");
 }
 
 }  // namespace peer::staging

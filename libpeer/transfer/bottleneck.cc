@@ -2,12 +2,12 @@
 
 namespace peer::transfer {
 
-std::optional<std::string_view> bottleneck(const Spent& spent) noexcept {
-  if (spent.looks == 0 || spent.received == 0) return std::nullopt;
-  if (2 * spent.blocked > spent.looks) return "disk";
-  if (spent.writing_ns > spent.reading_ns) return 2 * spent.syncing > spent.looks ? "disk" : "cpu";
-  if (2 * spent.held_back > spent.received) return "sender";
-  if (spent.reading_ns > 2 * spent.writing_ns) return "network";
+std::optional<std::string_view> bottleneck(const TimeBreakdown& time) noexcept {
+  if (time.samples == 0 || time.received == 0) return std::nullopt;
+  if (2 * time.blocked > time.samples) return "disk";
+  if (time.writing_ns > time.reading_ns) return 2 * time.syncing > time.samples ? "disk" : "cpu";
+  if (2 * time.held_back > time.received) return "sender";
+  if (time.reading_ns > 2 * time.writing_ns) return "network";
   return std::nullopt;
 }
 

@@ -1,9 +1,9 @@
-// What holds a download back, judged once a second by where its time goes. Pure: no clock.
+// What holds a download back, judged once a second from where its time goes. Pure: no clock.
 //
-//   disk     what was received waits to become durable, or lanes wait to write while a sync is under way
-//   cpu      lanes wait longer for verifying and writing than for bytes, though the disk keeps up
-//   sender   lanes wait for bytes, and those who send most of them say that they hold themselves back
-//   network  lanes wait for bytes, and nobody says so
+//   disk     no more spans are requested until received data is durable, or lanes wait to write during a sync
+//   cpu      lanes wait longer for verifying and writing than for bytes, and no sync is under way
+//   sender   lanes wait for bytes, and the senders of most bytes report a limit or a slow disk of their own
+//   network  lanes wait for bytes, and no sender reports that
 #pragma once
 
 #include <cstdint>
@@ -12,18 +12,18 @@
 
 namespace peer::transfer {
 
-/// Sums over a second or so.
-struct Spent {
-  std::uint64_t looks = 0;       ///< how often it was looked at:
-  std::uint64_t blocked = 0;     ///< no more could be asked for, because of what is not durable yet
-  std::uint64_t syncing = 0;     ///< a checkpoint was under way
-  std::uint64_t reading_ns = 0;  ///< lanes' time in waiting for bytes
-  std::uint64_t writing_ns = 0;  ///< and in waiting for their being verified and written
+/// Sums over about a second.
+struct TimeBreakdown {
+  std::uint64_t samples = 0;     ///< how often the download was sampled
+  std::uint64_t blocked = 0;     ///< samples in which no span could be requested, because too much is not durable yet
+  std::uint64_t syncing = 0;     ///< samples in which a checkpoint was under way
+  std::uint64_t reading_ns = 0;  ///< time that lanes waited for bytes
+  std::uint64_t writing_ns = 0;  ///< time that lanes waited for bytes to be verified and written
   std::uint64_t received = 0;    ///< bytes
-  std::uint64_t held_back = 0;   ///< of them, by senders that hold themselves back
+  std::uint64_t held_back = 0;   ///< the part of `received` from senders that hold themselves back
 };
 
-/// Nothing: hard to say.
-std::optional<std::string_view> bottleneck(const Spent& spent) noexcept;
+/// "disk", "cpu", "sender" or "network"; nothing if none of them stands out.
+std::optional<std::string_view> bottleneck(const TimeBreakdown& time) noexcept;
 
 }  // namespace peer::transfer

@@ -15,7 +15,7 @@ runtime::Task<net::SharedBytes> EncodedManifests::get(std::shared_ptr<const libr
     return std::make_shared<const std::vector<std::uint8_t>>(text.begin(), text.end());
   };
   net::SharedBytes made = co_await runtime::offload(workers_, std::move(make), token);
-  if (net::SharedBytes known = find(*game, format)) co_return known;  // another request was first
+  if (net::SharedBytes known = find(*game, format)) co_return known;  // another request encoded it meanwhile
   put(*game, format, made);
   co_return made;
 }

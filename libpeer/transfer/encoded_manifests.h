@@ -1,4 +1,5 @@
-// EncodedManifests: manifests as they are sent, made on workers and shared between the requests that want the same.
+// EncodedManifests: a cache of manifests in the form in which they are sent. Encoding runs on workers; requests for the
+// same manifest share the result.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +12,7 @@
 
 namespace peer::transfer {
 
-/// Loop: one.
+/// Loop: one. Limits: keeps at most 64 manifests and 16 MiB beyond what requests hold.
 class EncodedManifests {
  public:
   enum class Format { binary, json };
@@ -25,17 +26,17 @@ class EncodedManifests {
   static constexpr std::size_t kKeptBytes = 16 << 20;
   static constexpr std::size_t kMaxEntries = 64;
 
-  struct Entry {
+  struct EncodedManifest {
     std::weak_ptr<const protocol::ManifestDocument> document;
     Format format;
     std::weak_ptr<const std::vector<std::uint8_t>> bytes;
-    net::SharedBytes kept;  // null for one too large to keep: it lives while requests hold it
+    net::SharedBytes kept;  // null if it is too large to keep: then it lives as long as requests hold it
   };
   net::SharedBytes find(const library::OfferedGame& game, Format format);
   void put(const library::OfferedGame& game, Format format, const net::SharedBytes& bytes);
 
   runtime::Workers& workers_;
-  std::list<Entry> entries_;  // last used first
+  std::list<EncodedManifest> entries_;  // most recently used first
 };
 
 }  // namespace peer::transfer

@@ -1,7 +1,6 @@
-// The receiving side of a transfer, on the net loop: manifests, and spans of chunks from one source.
+// The receiving side of a transfer: fetching manifests, and spans of chunks from one source. Loop: net.
 //
-// Nothing mutable is shared with the control loop but what is safe to share: channels, an atomic counter and the
-// Staging.
+// It shares with the control loop only channels, atomic counters and the Staging, which are safe to share.
 #pragma once
 
 #include <atomic>
@@ -26,40 +25,40 @@ struct SourcePeer {
   PeerId id;
   std::string name;
   std::vector<net::SocketAddress> addresses;  ///< of its listeners, best first
-  /// Another one: the way to it is another, and connections of before may lead nowhere.
-  std::uint64_t way = 0;
-  /// One flag a chunk, of a peer that is downloading the version itself; null: it has all. Loop: control.
+  /// Grows when the route to the peer changes. Connections of an earlier generation may be dead.
+  std::uint64_t route_generation = 0;
+  /// One flag per chunk, of a peer that is itself downloading the version; null: it has all chunks. Loop: control.
   std::shared_ptr<const std::vector<bool>> holds = nullptr;
-  std::uint64_t holds_revision = 0;  ///< of what `holds` points to
+  std::uint64_t holds_revision = 0;  ///< the revision of `holds`
 };
 
-/// Requests under way at once on one connection: enough to hide a request's round trip and the disk behind each other.
+/// Concurrent requests on one connection: enough to hide a request's round trip and the disk behind each other.
 inline constexpr std::size_t kLanes = 4;
 
-/// A span that a source is to bring.
+/// A span that a source has to bring.
 struct Assignment {
   Span span;
-  /// Another source was faster: what is still missing of it is wanted no more.
+  /// Set when other sources have brought the whole span. The source then drops the rest.
   std::shared_ptr<std::atomic<bool>> unwanted = std::make_shared<std::atomic<bool>>(false);
 };
 
-/// Chunks of a span are verified and written; or the span failed after that.
+/// Chunks of a span are verified and written.
 struct SpanProgress {
   PeerId source;
   std::uint64_t first = 0;
   std::uint64_t count = 0;
 };
-/// All of it is here, or it was wanted no more.
+/// A span is complete, or was dropped as unwanted.
 struct SpanDone {
   PeerId source;
   Span span;
 };
 enum class Blame {
-  network,  ///< lost, late or refused: may be asked again
-  content,  ///< the source sent a chunk that is not what its hash says; its disk may have changed under it
-  lie,      ///< it says that its copy was hashed just now, and sends wrong bytes nevertheless
+  network,  ///< lost, late or refused: the source may be asked again
+  content,  ///< the source sent a chunk with a wrong hash; its file may have changed on its disk
+  lie,      ///< the source confirmed that it verified a chunk, and sent wrong bytes
   missing,  ///< the source does not have what it offered
-  hole,     ///< some of the span was changed at the source since it was installed there
+  hole,     ///< some chunk of the span has changed at the source since the game was installed there
   local,    ///< this machine's disk
 };
 struct SpanFailed {
@@ -68,36 +67,36 @@ struct SpanFailed {
   Blame blame;
   Error error;
 };
-/// The source's connection is over; nothing of it is under way any more.
+/// The connection to a source has ended, and all its lanes with it.
 struct SourceEnded {
   PeerId source;
   Blame blame;
   Error error;
 };
-/// Something changed on the control loop; look again.
-struct LookAgain {};
+/// Makes the receiver check its state again.
+struct Wakeup {};
 /// A checkpoint of the staging failed.
 struct StagingFailed {
   Error error;
 };
-using SourceReport = std::variant<SpanProgress, SpanDone, SpanFailed, SourceEnded, LookAgain, StagingFailed>;
+using SourceReport = std::variant<SpanProgress, SpanDone, SpanFailed, SourceEnded, Wakeup, StagingFailed>;
 
-/// What a source's lanes count, for the control loop.
+/// Counters of a source's lanes, read by the control loop.
 struct SourceMeters {
   std::atomic<std::uint64_t> received = 0;    ///< chunk payload, counted as it arrives
-  std::atomic<std::uint64_t> reading_ns = 0;  ///< lanes' time in waiting for it
-  std::atomic<std::uint64_t> writing_ns = 0;  ///< and for its being verified and written
-  std::atomic<bool> held_back = false;        ///< the source says that it holds itself back
+  std::atomic<std::uint64_t> reading_ns = 0;  ///< time that lanes waited for bytes
+  std::atomic<std::uint64_t> writing_ns = 0;  ///< time that lanes waited for bytes to be verified and written
+  std::atomic<bool> held_back = false;        ///< the source reports that it holds itself back
 
-  struct Reading {
+  struct MeterReading {
     std::uint64_t received = 0;
     std::uint64_t reading_ns = 0;
     std::uint64_t writing_ns = 0;
   };
-  Reading read() const { return {received.load(), reading_ns.load(), writing_ns.load()}; }
+  MeterReading read() const { return {received.load(), reading_ns.load(), writing_ns.load()}; }
 };
 
-/// What a source's task works with; copied to the net loop.
+/// What a source's task needs; copied to the net loop.
 struct SourceJob {
   net::Transport* transport = nullptr;
   runtime::Scope* net = nullptr;
@@ -109,14 +108,14 @@ struct SourceJob {
   std::shared_ptr<staging::Staging> staging;
   std::shared_ptr<runtime::Channel<Assignment>> spans;  ///< received on the net loop
   runtime::Channel<SourceReport>::Sender reports;
-  RateLimit* down = nullptr;  ///< on the net loop; null: none
+  RateLimit* down = nullptr;  ///< used on the net loop; null: no limit
   std::shared_ptr<SourceMeters> meters;
 
   explicit SourceJob(runtime::Channel<SourceReport>::Sender out) : reports(std::move(out)) {}
 };
 
 /// Connects and fetches spans until the channel closes, the connection ends, or the token is requested. Reports
-/// everything but its own end; returns why it ended.
+/// everything but its own end, and returns why it ended.
 runtime::Task<SourceEnded> run_source(SourceJob job, runtime::CancellationToken token);
 
 struct ManifestJob {
@@ -128,11 +127,12 @@ struct ManifestJob {
   ManifestJob() = default;
 };
 
-/// Connects, gets the manifest, checks it against the version. Fails: unreachable, refused, no_peer_has_it, invalid.
+/// Connects, fetches the manifest and checks it against the version. Fails: unreachable, refused, no_peer_has_it,
+/// invalid.
 runtime::Task<Result<std::shared_ptr<const protocol::ManifestDocument>>> fetch_manifest(
     ManifestJob job, runtime::CancellationToken token);
 
-/// Tries each address in turn.
+/// Dials the peer's addresses in order until one answers.
 runtime::Task<Result<std::unique_ptr<net::Link>>> dial_any(net::Transport& transport, SourcePeer peer,
                                                            runtime::CancellationToken token);
 

@@ -7,8 +7,10 @@ namespace peer::transfer {
 using namespace std::chrono_literals;
 
 namespace {
-constexpr runtime::Duration kWindow = 1s;   // that the speed is measured over, and whose worth is held
-constexpr runtime::Duration kApart = 20ms;  // samples; a shorter time says nothing
+/// The time over which the speed is measured, and whose worth of work a source holds.
+constexpr runtime::Duration kWindow = 1s;
+/// Minimum time between two samples. A shorter time gives no usable speed.
+constexpr runtime::Duration kApart = 20ms;
 constexpr std::uint64_t kLeastSpan = 256 << 10;
 }  // namespace
 
@@ -25,7 +27,7 @@ std::optional<double> Pace::rate() const {
   if (samples_.size() < 2) return std::nullopt;
   const runtime::Duration time = samples_.back().busy - samples_.front().busy;
   const std::uint64_t bytes = samples_.back().received - samples_.front().received;
-  // Nothing yet is no speed before a second has passed: a first byte takes its time.
+  // No bytes within the first second is not a speed of 0: the first byte takes time to arrive.
   if (time < kApart || (bytes == 0 && time < kWindow)) return std::nullopt;
   return static_cast<double>(bytes) / std::chrono::duration<double>(time).count();
 }

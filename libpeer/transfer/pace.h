@@ -1,7 +1,7 @@
-// Pace: how fast a source is while it has something to do, and how much work it should therefore hold. Pure: no clock.
+// Pace: measures how fast a source is while it has work, and says how much work it may hold. Pure: no clock.
 //
-// A source holds about a second's worth: a slow one does not keep for itself what faster ones could bring, a fast one
-// is never idle.
+// A source holds about one second's worth of work: a slow source does not hold spans that faster ones could bring, and
+// a fast source is never idle.
 #pragma once
 
 #include <chrono>
@@ -14,33 +14,33 @@
 
 namespace peer::transfer {
 
-/// What a source is given before anything is known of its speed.
+/// The window of a source whose speed is not known yet. Units: bytes.
 inline constexpr std::uint64_t kFirstWindow = 2 << 20;
 
 class Pace {
  public:
-  /// The most that it may hold, and in how many spans.
+  /// The most bytes that the source may hold, and the number of spans that they are divided into.
   Pace(std::uint64_t most, std::size_t spans) : most_(most), spans_(spans) {}
 
-  /// `received` counts up; `busy`: it has had something to do since the last call.
+  /// `received` is a running total. `busy`: the source has had work since the last call.
   void update(runtime::TimePoint now, std::uint64_t received, bool busy);
-  /// Bytes a second, of the last second in which it was busy; none: too early to say.
+  /// Bytes per second over the last second in which the source was busy; nothing if it is too early to tell.
   std::optional<double> rate() const;
-  /// Bytes that it may hold.
+  /// Bytes that the source may hold.
   std::uint64_t window() const;
-  /// Of one span.
+  /// Bytes of one span.
   std::uint64_t span() const;
 
  private:
-  struct Sample {
-    runtime::Duration busy;  ///< so far
+  struct PaceSample {
+    runtime::Duration busy;  ///< time busy so far
     std::uint64_t received;
   };
   const std::uint64_t most_;
   const std::size_t spans_;
   std::optional<runtime::TimePoint> last_;
   runtime::Duration busy_{};
-  std::deque<Sample> samples_;
+  std::deque<PaceSample> samples_;
 };
 
 }  // namespace peer::transfer

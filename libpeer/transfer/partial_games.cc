@@ -44,7 +44,8 @@ Result<void> StagedReader::fill(Position& at, std::span<std::uint8_t> into) {
       }
       const auto read = file_->read_at(into.first(count), at.offset);
       if (!read) return std::unexpected(read.error());
-      if (*read != count) return fail(ErrorCode::disk_error, "a staged file of " + game_->game + " is too short");
+      if (*read != count)
+        return fail(ErrorCode::disk_error, "a staged file of " + game_->game + " is shorter than its manifest says");
     }
     into = into.subspan(count);
     at.offset += count;

@@ -1,8 +1,8 @@
-// PartialGames: what is being downloaded, as far as it may be served already: the chunks that are verified and written.
+// PartialGames: the downloads under way whose verified and written chunks are served to other peers.
 //
-// Any thread: downloads put in and take out on the control loop, the seeder looks up on the net loop. A request that is
-// under way when its download ends keeps what it reads from, which may vanish from the disk at any time: then it fails,
-// and the chunks' hashes tell the receiver whatever else may have gone wrong.
+// Downloads add and remove their game on the control loop, and the seeder looks it up on the net loop. A request keeps
+// its PartialGame when the download ends meanwhile. The staged files may then vanish at any time: the read fails, or
+// the receiver finds a wrong chunk by its hash. Loop: any thread.
 #pragma once
 
 #include <atomic>
@@ -22,15 +22,15 @@ struct PartialGame {
   std::string game;
   std::shared_ptr<const library::OfferedGame> version;  ///< without stamps
   std::shared_ptr<staging::Staging> staging;
-  std::atomic<bool> over = false;  ///< nothing more is to be read
+  std::atomic<bool> over = false;  ///< the download has ended: no more reads
 };
 
 class PartialGames {
  public:
-  /// One a game; another one of that game is over.
+  /// Adds a game, or replaces the entry of the same game, which is then over.
   void put(std::shared_ptr<PartialGame> game);
   void remove(const std::string& game);
-  /// Null if it is not being downloaded.
+  /// Null if the game is not being downloaded.
   std::shared_ptr<const PartialGame> find(const std::string& game) const;
 
  private:
@@ -38,7 +38,7 @@ class PartialGames {
   std::map<std::string, std::shared_ptr<PartialGame>> games_;
 };
 
-/// Reads staged files. Fails: no_such_game when the download is over; disk_error.
+/// Reads staged files. Fails: no_such_game after the download has ended; disk_error.
 class StagedReader final : public library::ContentReader {
  public:
   explicit StagedReader(std::shared_ptr<const PartialGame> game) : game_(std::move(game)) {}

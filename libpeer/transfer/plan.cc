@@ -31,8 +31,8 @@ Planner::Planner(const protocol::Manifest& manifest, std::vector<bool> have, std
     }
     bytes += sizes_[chunk];
     if (have_[chunk]) {
-      ++chunks_had_;
-      bytes_had_ += sizes_[chunk];
+      ++chunks_have_;
+      bytes_have_ += sizes_[chunk];
     } else {
       ++open_.back();
     }
@@ -48,22 +48,23 @@ std::uint64_t Planner::piece_of(std::uint64_t chunk) const {
   return static_cast<std::uint64_t>(after - piece_begin_.begin()) - 1;
 }
 
-bool Planner::whole(const Holder& holder, std::uint64_t piece) const {
+bool Planner::holds_piece(const SpanHolder& holder, std::uint64_t piece) const {
   for (std::uint64_t chunk = piece_begin_[piece]; chunk < piece_begin_[piece + 1]; ++chunk) {
     if (!holder.chunks[chunk]) return false;
   }
   return true;
 }
 
-void Planner::count_pieces(const Holder& holder, int by) {
+void Planner::count_pieces(const SpanHolder& holder, int by) {
   for (std::uint64_t piece = 0; piece < pieces(); ++piece) {
-    if (whole(holder, piece)) partial_count_[piece] += static_cast<std::uint32_t>(by);
+    if (holds_piece(holder, piece)) partial_count_[piece] += static_cast<std::uint32_t>(by);
   }
 }
 
-Planner::Holder& Planner::holder(const PeerId& source) {
+/// The entry of a source. The pieces that a partial holder had are no longer counted.
+Planner::SpanHolder& Planner::reset_holder(const PeerId& source) {
   const auto [at, is_new] = holders_.try_emplace(source);
-  Holder& holder = at->second;
+  SpanHolder& holder = at->second;
   if (is_new) {
     holder.next_piece = begin_;
   } else if (!holder.all) {
@@ -73,26 +74,26 @@ Planner::Holder& Planner::holder(const PeerId& source) {
   return holder;
 }
 
-void Planner::offers_all(const PeerId& source) {
+void Planner::offer_all(const PeerId& source) {
   const auto known = holders_.find(source);
   if (known != holders_.end() && known->second.all) return;
-  Holder& now = holder(source);
+  SpanHolder& now = reset_holder(source);
   now.all = true;
   now.chunks = {};
 }
 
-void Planner::offers(const PeerId& source, const std::vector<bool>& holds) {
+void Planner::offer(const PeerId& source, const std::vector<bool>& holds) {
   PEER_CHECK(holds.size() == have_.size());
-  Holder& now = holder(source);
+  SpanHolder& now = reset_holder(source);
   now.all = false;
   now.chunks = holds;
-  now.of_use = 0;
-  for (std::size_t chunk = 0; chunk < holds.size(); ++chunk) now.of_use += holds[chunk] && !have_[chunk] ? 1 : 0;
+  now.useful = 0;
+  for (std::size_t chunk = 0; chunk < holds.size(); ++chunk) now.useful += holds[chunk] && !have_[chunk] ? 1 : 0;
   count_pieces(now, 1);
   ++partial_holders_;
 }
 
-void Planner::withdraws(const PeerId& source) {
+void Planner::withdraw(const PeerId& source) {
   const auto known = holders_.find(source);
   if (known == holders_.end()) return;
   if (!known->second.all) {
@@ -102,13 +103,13 @@ void Planner::withdraws(const PeerId& source) {
   holders_.erase(known);
 }
 
-bool Planner::is_of_use(const PeerId& source) const {
+bool Planner::is_useful(const PeerId& source) const {
   const auto known = holders_.find(source);
   if (known == holders_.end()) return false;
-  return known->second.all ? !complete() : known->second.of_use > 0;
+  return known->second.all ? !complete() : known->second.useful > 0;
 }
 
-std::optional<std::uint64_t> Planner::first_open(const Holder& holder, std::uint64_t piece) const {
+std::optional<std::uint64_t> Planner::first_open(const SpanHolder& holder, std::uint64_t piece) const {
   if (open_[piece] == 0) return std::nullopt;
   for (std::uint64_t chunk = piece_begin_[piece]; chunk < piece_begin_[piece + 1]; ++chunk) {
     if (open(chunk) && holds(holder, chunk)) return chunk;
@@ -116,24 +117,24 @@ std::optional<std::uint64_t> Planner::first_open(const Holder& holder, std::uint
   return std::nullopt;
 }
 
-/// The first of the rarest pieces from there on, round about.
-std::optional<Planner::Choice> Planner::choose(const Holder& holder, std::uint64_t from) const {
-  std::optional<Choice> best;
+/// The first of the rarest pieces, searched from piece `from` with wrap-around.
+std::optional<Planner::PieceChoice> Planner::choose_rarest(const SpanHolder& holder, std::uint64_t from) const {
+  std::optional<PieceChoice> best;
   for (std::uint64_t i = 0; i < pieces(); ++i) {
     const std::uint64_t piece = from + i < pieces() ? from + i : from + i - pieces();
     if (open_[piece] == 0) continue;
     if (best && partial_count_[piece] >= partial_count_[best->piece]) continue;
     const auto first = first_open(holder, piece);
     if (!first) continue;
-    best = Choice{piece, *first, best.has_value()};
+    best = PieceChoice{piece, *first, best.has_value()};
     if (partial_count_[piece] == 0) break;
   }
   return best;
 }
 
-/// Any of the pieces that so many partial holders have, each as likely.
-std::optional<Planner::Choice> Planner::choose_any(const Holder& holder, std::uint32_t rarity) {
-  std::vector<Choice> all;
+/// A random one of the pieces that exactly `rarity` partial holders have.
+std::optional<Planner::PieceChoice> Planner::choose_random(const SpanHolder& holder, std::uint32_t rarity) {
+  std::vector<PieceChoice> all;
   for (std::uint64_t piece = 0; piece < pieces(); ++piece) {
     if (open_[piece] == 0 || partial_count_[piece] != rarity) continue;
     if (const auto first = first_open(holder, piece)) all.push_back({piece, *first});
@@ -145,12 +146,12 @@ std::optional<Planner::Choice> Planner::choose_any(const Holder& holder, std::ui
 std::optional<Span> Planner::next(const PeerId& source, std::uint64_t most) {
   const auto known = holders_.find(source);
   if (known == holders_.end()) return std::nullopt;
-  Holder& holder = known->second;
-  auto choice = choose(holder, holder.next_piece);
+  SpanHolder& holder = known->second;
+  auto choice = choose_rarest(holder, holder.next_piece);
   if (!choice) return std::nullopt;
   if (choice->piece != holder.next_piece) ++holder.run;
   if (choice->passed || (partial_holders_ > 0 && holder.run >= kRunPieces)) {
-    choice = choose_any(holder, partial_count_[choice->piece]);
+    choice = choose_random(holder, partial_count_[choice->piece]);
     holder.run = 0;
   }
   const std::uint32_t rarity = partial_count_[choice->piece];
@@ -193,22 +194,22 @@ std::optional<Span> Planner::duplicate(const PeerId& source, const Span& span, s
   return copy;
 }
 
-void Planner::had(std::uint64_t chunk) {
+void Planner::mark_have(std::uint64_t chunk) {
   PEER_CHECK(chunk < have_.size());
   if (have_[chunk]) return;
-  if (assigned_[chunk] == 0) --open_[piece_of(chunk)];  // found on this disk
+  if (assigned_[chunk] == 0) --open_[piece_of(chunk)];  // reused from this disk
   have_[chunk] = true;
-  ++chunks_had_;
-  bytes_had_ += size_of(chunk);
+  ++chunks_have_;
+  bytes_have_ += size_of(chunk);
   for (auto& [id, holder] : holders_) {
-    if (!holder.all && holder.chunks[chunk]) --holder.of_use;
+    if (!holder.all && holder.chunks[chunk]) --holder.useful;
   }
 }
 
-void Planner::released(const Span& span) {
+void Planner::release(const Span& span) {
   PEER_CHECK(span.first <= have_.size() && span.count <= have_.size() - span.first);
   for (std::uint64_t chunk = span.first; chunk < span.first + span.count; ++chunk) {
-    PEER_CHECK(assigned_[chunk] > 0);  // a span is released once
+    PEER_CHECK(assigned_[chunk] > 0);  // released more often than assigned
     if (--assigned_[chunk] == 0 && !have_[chunk]) ++open_[piece_of(chunk)];
   }
 }

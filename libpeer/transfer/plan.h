@@ -1,13 +1,14 @@
-// Planner: which source fetches which span of chunks next. Pure: no I/O, no clock, no coroutines.
+// Planner: decides which source fetches which span of chunks next. Pure: no I/O, no clock, no coroutines.
 //
-// A span is a run of consecutive chunks in manifest order, some MiB long, so that ten thousand small files cost no more
-// requests than one large file.
-// 1. Every missing chunk is assigned to one source at a time, and to two only by duplicate(), in the end game.
-// 2. A source is only given what it holds.
-// 3. What fewest partial holders have comes first. Among equals each source goes on where it was; all begin at the same
-//    place, which the seed decides, and where somebody else has been already they jump, and among
-//    partial holders after kRunPieces in any case. So downloads that begin together fetch different parts, and each
-//    of them in long runs.
+// A span is a run of consecutive chunks in manifest order, a few MiB long, so that ten thousand small files cost no
+// more requests than one large file.
+// 1. Every missing chunk is assigned to one source at a time. Only duplicate() assigns it to a second one, in the end
+//    game.
+// 2. A source is assigned only chunks that it holds.
+// 3. The pieces that the fewest partial holders have come first. Among equally rare pieces a source continues in order.
+//    All sources start at one piece, which the seed decides. A source jumps to a random one of the rarest pieces where
+//    others have already been, and after kRunPieces if there are partial holders. So downloads that start together
+//    fetch different parts, each of them in long runs.
 #pragma once
 
 #include <cstdint>
@@ -23,10 +24,10 @@
 namespace peer::transfer {
 
 inline constexpr std::uint64_t kSpanBytes = 4 << 20;
-/// Chunks are counted by the piece: a fixed run of them, of about a thousandth of the game within these bounds.
+/// A piece is a fixed run of chunks, about a thousandth of the game within these bounds. Rarity is counted by piece.
 inline constexpr std::uint64_t kMinPieceBytes = 256 << 10;
 inline constexpr std::uint64_t kMaxPieceBytes = 4 << 20;
-/// Two downloads that have come to fetch the same part at the same time do so for no longer.
+/// Number of pieces that two downloads may fetch in lockstep before one of them jumps elsewhere.
 inline constexpr std::uint64_t kRunPieces = 4;
 
 struct Span {
@@ -38,72 +39,73 @@ struct Span {
 
 class Planner {
  public:
-  /// `have`: one flag a chunk. The same seed plans the same.
+  /// `have`: one flag per chunk. The same seed gives the same plan.
   Planner(const protocol::Manifest& manifest, std::vector<bool> have, std::uint64_t seed);
 
-  /// A source holds everything; or these chunks, one flag each, instead of what it held before.
-  void offers_all(const PeerId& source);
-  void offers(const PeerId& source, const std::vector<bool>& holds);
-  /// It holds nothing any more. What it is assigned stays so until released().
-  void withdraws(const PeerId& source);
-  /// It holds something that is missing here, assigned or not.
-  bool is_of_use(const PeerId& source) const;
+  /// Records that a source holds every chunk.
+  void offer_all(const PeerId& source);
+  /// Records that a source holds these chunks, one flag per chunk. Replaces what it offered before.
+  void offer(const PeerId& source, const std::vector<bool>& holds);
+  /// Records that a source holds nothing. Its assigned spans stay assigned until release().
+  void withdraw(const PeerId& source);
+  /// Whether the source holds a chunk that is missing here, assigned or not.
+  bool is_useful(const PeerId& source) const;
 
-  /// The next span for this source, of `most` bytes or a single chunk: nothing when all that it could bring is
-  /// assigned. The span is assigned until released().
+  /// Assigns the next span to a source: at most `most` bytes, but at least one chunk. Nothing if everything that it
+  /// could bring is assigned. The span stays assigned until release().
   std::optional<Span> next(const PeerId& source, std::uint64_t most);
-  /// Of a span that another source is assigned: what is still missing at its end, at most so much, if this source holds
-  /// it and nobody else is a second time assigned to it.
+  /// Assigns to a second source the end of a span that another source was assigned: missing chunks that this source
+  /// holds and that no second source is assigned, at most `most` bytes.
   std::optional<Span> duplicate(const PeerId& source, const Span& span, std::uint64_t most);
-  /// A chunk is verified and written.
-  void had(std::uint64_t chunk);
-  /// The source has brought it or given up: those of its chunks that are not had may be assigned anew.
-  void released(const Span& span);
+  /// Records that a chunk is verified and written.
+  void mark_have(std::uint64_t chunk);
+  /// Ends an assignment: the source has brought the span or given it up. Its missing chunks may be assigned again.
+  void release(const Span& span);
 
-  /// Of a span, what is not had.
+  /// Bytes of a span that are missing here.
   std::uint64_t bytes_missing(const Span& span) const;
-  bool complete() const noexcept { return chunks_had_ == have_.size(); }
+  bool complete() const noexcept { return chunks_have_ == have_.size(); }
   const std::vector<bool>& have() const noexcept { return have_; }
-  std::uint64_t bytes_had() const noexcept { return bytes_had_; }
+  std::uint64_t bytes_have() const noexcept { return bytes_have_; }
   std::uint64_t bytes_total() const noexcept { return bytes_total_; }
 
  private:
-  struct Holder {
+  struct SpanHolder {
     bool all = false;
     std::vector<bool> chunks;      // unless all
-    std::uint64_t of_use = 0;      // how many of them are missing here
-    std::uint64_t next_piece = 0;  // where it goes on
-    std::uint64_t run = 0;         // pieces since it jumped
+    std::uint64_t useful = 0;      // number of `chunks` that are missing here
+    std::uint64_t next_piece = 0;  // where it continues
+    std::uint64_t run = 0;         // pieces since its last jump
   };
   std::uint32_t size_of(std::uint64_t chunk) const { return sizes_[static_cast<std::size_t>(chunk)]; }
   std::uint64_t pieces() const noexcept { return piece_begin_.size() - 1; }
   std::uint64_t piece_of(std::uint64_t chunk) const;
-  bool holds(const Holder& holder, std::uint64_t chunk) const { return holder.all || holder.chunks[chunk]; }
+  bool holds(const SpanHolder& holder, std::uint64_t chunk) const { return holder.all || holder.chunks[chunk]; }
   bool open(std::uint64_t chunk) const { return !have_[chunk] && assigned_[chunk] == 0; }
-  bool whole(const Holder& holder, std::uint64_t piece) const;
-  void count_pieces(const Holder& holder, int by);
-  Holder& holder(const PeerId& source);
-  std::optional<std::uint64_t> first_open(const Holder& holder, std::uint64_t piece) const;
-  struct Choice {
+  bool holds_piece(const SpanHolder& holder, std::uint64_t piece) const;
+  void count_pieces(const SpanHolder& holder, int by);
+  SpanHolder& reset_holder(const PeerId& source);
+  std::optional<std::uint64_t> first_open(const SpanHolder& holder, std::uint64_t piece) const;
+  struct PieceChoice {
     std::uint64_t piece;
     std::uint64_t first;  // chunk
-    bool passed = false;  // by pieces that it could have brought too, which more have
+    bool passed = false;  // the source also holds open pieces before this one, which are less rare
   };
-  std::optional<Choice> choose(const Holder& holder, std::uint64_t from) const;
-  std::optional<Choice> choose_any(const Holder& holder, std::uint32_t rarity);
+  std::optional<PieceChoice> choose_rarest(const SpanHolder& holder, std::uint64_t from) const;
+  std::optional<PieceChoice> choose_random(const SpanHolder& holder, std::uint32_t rarity);
 
   std::vector<std::uint32_t> sizes_;
   std::vector<bool> have_;
-  std::vector<std::uint8_t> assigned_;        // to how many sources
-  std::vector<std::uint64_t> piece_begin_;    // its first chunk; one more at the end
-  std::vector<std::uint32_t> open_;           // chunks of a piece that are neither had nor assigned
+  std::vector<std::uint8_t> assigned_;        // number of sources that a chunk is assigned to
+  std::vector<std::uint64_t> piece_begin_;    // first chunk of each piece, then the number of chunks
+  std::vector<std::uint32_t> open_;           // chunks of a piece that are missing and not assigned
   std::vector<std::uint32_t> partial_count_;  // partial holders that have the whole piece
-  std::map<PeerId, Holder> holders_;
+  std::map<PeerId, SpanHolder> holders_;
   std::size_t partial_holders_ = 0;
   std::unique_ptr<Random> random_;
-  std::uint64_t begin_ = 0;  // the piece at which sources begin
-  std::uint64_t chunks_had_ = 0;
-  std::uint64_t bytes_had_ = 0;
+  std::uint64_t begin_ = 0;  // the piece at which sources start
+  std::uint64_t chunks_have_ = 0;
+  std::uint64_t bytes_have_ = 0;
   std::uint64_t bytes_total_ = 0;
 };
 

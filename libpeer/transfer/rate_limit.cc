@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <chrono>
 
-#include "libpeer/runtime/sleep.h"
-
 namespace peer::transfer {
 
 using namespace std::chrono_literals;
@@ -22,29 +20,13 @@ std::int64_t ns(runtime::TimePoint time) {
 }
 }  // namespace
 
-/// A place in the queue; leaving it, for whatever reason, lets the next one look.
-struct RateLimit::Turn {
-  explicit Turn(RateLimit& l) : limit(l), place(l.waiting_.insert(l.waiting_.end(), &event)) {}
-  Turn(const Turn&) = delete;
-  Turn& operator=(const Turn&) = delete;
-  ~Turn() {
-    limit.waiting_.erase(place);
-    if (!limit.waiting_.empty()) limit.waiting_.front()->set();
-  }
-  bool is_first() const { return limit.waiting_.front() == &event; }
-
-  RateLimit& limit;
-  runtime::Event event;
-  std::list<runtime::Event*>::iterator place;
-};
-
 void RateLimit::set(std::uint64_t rate) {
   refill();
   const std::uint64_t before = rate_.exchange(rate, std::memory_order_relaxed);
   filled_ = executor_.now();
-  // What has passed ahead of time is a time, not a number of bytes.
+  // Bytes passed in advance stand for a waiting time, which the new rate must not change.
   tokens_ = before == 0 ? 0 : tokens_ * static_cast<double>(rate) / static_cast<double>(before);
-  if (!waiting_.empty()) waiting_.front()->set();
+  rate_changed_.set();
 }
 
 bool RateLimit::binding(runtime::TimePoint now) const noexcept {
@@ -68,29 +50,22 @@ void RateLimit::refill() noexcept {
 runtime::Task<void> RateLimit::pass(std::uint64_t bytes, runtime::CancellationToken token) {
   token.throw_if_requested();
   if (rate() == 0) co_return;
-  Turn turn(*this);
-  while (bytes > 0 && rate() != 0) {
-    runtime::Duration wait = runtime::Duration::max();
-    if (turn.is_first()) {
-      refill();
-      const auto rate = static_cast<double>(this->rate());
-      if (tokens_ >= 0) {
-        const auto quantum = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(rate * kQuantumSeconds));
-        const std::uint64_t now = std::min(bytes, quantum);
-        tokens_ -= static_cast<double>(now);
-        bytes -= now;
-        continue;
-      }
-      wait = std::chrono::duration_cast<runtime::Duration>(std::chrono::duration<double>(-tokens_ / rate)) + 1us;
-      waited_.store(ns(executor_.now()), std::memory_order_relaxed);
+  const runtime::SemaphoreUnits turn = co_await turn_.acquire(1, token);
+  while (bytes > 0 && this->rate() != 0) {
+    refill();
+    const auto rate = static_cast<double>(this->rate());
+    if (tokens_ >= 0) {
+      const auto quantum = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(rate * kQuantumSeconds));
+      const std::uint64_t now = std::min(bytes, quantum);
+      tokens_ -= static_cast<double>(now);
+      bytes -= now;
+      continue;
     }
-    turn.event.reset();
-    if (wait == runtime::Duration::max()) {
-      co_await turn.event.wait(token);
-    } else {
-      auto changed = [&event = turn.event](runtime::CancellationToken t) { return event.wait(std::move(t)); };
-      co_await runtime::with_timeout(executor_, wait, std::move(changed), token);
-    }
+    const auto wait =
+        std::chrono::duration_cast<runtime::Duration>(std::chrono::duration<double>(-tokens_ / rate)) + 1us;
+    waited_.store(ns(executor_.now()), std::memory_order_relaxed);
+    rate_changed_.reset();
+    co_await rate_changed_.wait_for(executor_, wait, token);
   }
 }
 

@@ -1,15 +1,17 @@
-// RateLimit: how many bytes a second may pass, over all who pass: a token bucket that fills steadily and holds 40 ms.
+// RateLimit: limits the bytes per second of all its callers together. It is a token bucket that fills steadily and
+// holds 40 ms worth of bytes.
 //
-// Those who wait pass in order, in pieces of 10 ms at most: neither a low rate nor a change of it makes anybody wait
-// for what another has taken at once. Loop: the executor's, but for rate() and binding(): any thread.
+// Callers pass in order, at most 10 ms worth of bytes at a time, so that no caller waits long for bytes that another
+// one passed at once, even at a low rate or when the rate changes. Loop: the executor's; rate() and binding(): any
+// thread.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
-#include <list>
 
 #include "libpeer/runtime/event.h"
 #include "libpeer/runtime/executor.h"
+#include "libpeer/runtime/semaphore.h"
 
 namespace peer::transfer {
 
@@ -19,29 +21,28 @@ class RateLimit {
   RateLimit(const RateLimit&) = delete;
   RateLimit& operator=(const RateLimit&) = delete;
 
-  /// Bytes a second; 0: none. Those who wait go by the new rate from now on.
+  /// Bytes per second; 0: no limit. It applies at once, also to waiting callers.
   void set(std::uint64_t rate);
   std::uint64_t rate() const noexcept { return rate_.load(std::memory_order_relaxed); }
   runtime::TimePoint now() const { return executor_.now(); }
-  /// Somebody had to wait a moment ago.
+  /// Whether a caller had to wait within the last half second.
   bool binding(runtime::TimePoint now) const noexcept;
 
-  /// How much at a time, `most` at most, keeps the flow smooth.
+  /// The number of bytes, at most `most`, to pass at a time for a smooth flow.
   std::uint64_t piece(std::uint64_t most) const noexcept;
-  /// Waits until so many bytes may have passed. Cancel: throws Cancelled; some may count as passed.
+  /// Waits until `bytes` bytes may have passed. Cancel: throws Cancelled; some of them may already count as passed.
   runtime::Task<void> pass(std::uint64_t bytes, runtime::CancellationToken token);
 
  private:
-  struct Turn;
   void refill() noexcept;
 
   runtime::Executor& executor_;
   std::atomic<std::uint64_t> rate_ = 0;
-  std::atomic<std::int64_t> waited_{INT64_MIN};  ///< on the executor's clock, ns
-  double tokens_ = 0;                            ///< bytes; below 0: passed ahead of time
+  std::atomic<std::int64_t> waited_{INT64_MIN};  ///< when a caller last had to wait; ns on the executor's clock
+  double tokens_ = 0;                            ///< bytes; below 0: bytes passed in advance
   runtime::TimePoint filled_{};
-  std::list<runtime::Event*>
-      waiting_;  ///< the first sleeps until the bucket is not empty, the others until they are first
+  runtime::Semaphore turn_{1};  ///< its holder sleeps until the bucket is not empty; the others wait for the turn
+  runtime::Event rate_changed_;
 };
 
 }  // namespace peer::transfer

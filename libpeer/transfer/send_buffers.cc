@@ -8,37 +8,37 @@ namespace {
 constexpr std::size_t kMaxSpare = 16;
 }
 
-struct SendBuffers::State {
-  explicit State(std::uint64_t limit) : budget(limit) {}
-  ByteBudget budget;
-  std::vector<std::vector<std::uint8_t>> spare;  // of kBatchBytes: neither zeroed nor paged in again
+struct SendBuffers::BufferPool {
+  explicit BufferPool(std::uint64_t limit) : budget(limit) {}
+  runtime::Semaphore budget;                     // bytes
+  std::vector<std::vector<std::uint8_t>> spare;  // of kBatchBytes, for reuse without zeroing and page faults
 };
 
-struct SendBuffers::Buffer {
-  Buffer(std::shared_ptr<State> s, std::size_t bytes) : state(std::move(s)), charged(bytes) {}
-  Buffer(const Buffer&) = delete;
-  Buffer& operator=(const Buffer&) = delete;
-  ~Buffer() {
-    if (content.size() == kBatchBytes && state->spare.size() < kMaxSpare) state->spare.push_back(std::move(content));
-    state->budget.release(charged);
+struct SendBuffers::SendBuffer {
+  SendBuffer(std::shared_ptr<BufferPool> s, runtime::SemaphoreUnits bytes)
+      : pool(std::move(s)), charged(std::move(bytes)) {}
+  SendBuffer(const SendBuffer&) = delete;
+  SendBuffer& operator=(const SendBuffer&) = delete;
+  ~SendBuffer() {
+    if (content.size() == kBatchBytes && pool->spare.size() < kMaxSpare) pool->spare.push_back(std::move(content));
   }
-  std::shared_ptr<State> state;
-  std::size_t charged;
+  std::shared_ptr<BufferPool> pool;
+  runtime::SemaphoreUnits charged;
   std::vector<std::uint8_t> content;
 };
 
-SendBuffers::SendBuffers(std::uint64_t limit) : state_(std::make_shared<State>(limit)) {
-  state_->spare.reserve(kMaxSpare);
+SendBuffers::SendBuffers(std::uint64_t limit) : pool_(std::make_shared<BufferPool>(limit)) {
+  pool_->spare.reserve(kMaxSpare);
 }
 
-runtime::Task<std::shared_ptr<std::vector<std::uint8_t>>> SendBuffers::take(std::size_t bytes,
-                                                                            runtime::CancellationToken token) {
-  const std::shared_ptr<State> state = state_;
-  co_await state->budget.acquire(bytes, token);
-  auto buffer = std::make_shared<Buffer>(state, bytes);
-  if (bytes == kBatchBytes && !state->spare.empty()) {
-    buffer->content = std::move(state->spare.back());
-    state->spare.pop_back();
+runtime::Task<std::shared_ptr<std::vector<std::uint8_t>>> SendBuffers::acquire(std::size_t bytes,
+                                                                               runtime::CancellationToken token) {
+  const std::shared_ptr<BufferPool> pool = pool_;
+  runtime::SemaphoreUnits charged = co_await pool->budget.acquire(bytes, token);
+  auto buffer = std::make_shared<SendBuffer>(pool, std::move(charged));
+  if (bytes == kBatchBytes && !pool->spare.empty()) {
+    buffer->content = std::move(pool->spare.back());
+    pool->spare.pop_back();
   } else {
     buffer->content.resize(bytes);
   }
@@ -46,6 +46,6 @@ runtime::Task<std::shared_ptr<std::vector<std::uint8_t>>> SendBuffers::take(std:
   co_return std::shared_ptr<std::vector<std::uint8_t>>(std::move(buffer), content);
 }
 
-std::uint64_t SendBuffers::used() const noexcept { return state_->budget.used(); }
+std::uint64_t SendBuffers::used() const noexcept { return pool_->budget.used(); }
 
 }  // namespace peer::transfer

@@ -1,5 +1,5 @@
-// SendBuffers: the memory of responses, from one byte budget. It is given back when the last reference dies, which may
-// be after the response, its stream and whoever made it.
+// SendBuffers: the buffers of responses, charged to one budget of bytes. A buffer's bytes return to the budget when its
+// last reference dies, which may be after the response, its stream and the SendBuffers object have gone.
 #pragma once
 
 #include <cstdint>
@@ -7,25 +7,27 @@
 #include <vector>
 
 #include "libpeer/net/link.h"
-#include "libpeer/transfer/byte_budget.h"
+#include "libpeer/runtime/semaphore.h"
 
 namespace peer::transfer {
 
-/// Loop: one; also for what it gave out.
+/// Loop: one; also for its buffers.
 class SendBuffers {
  public:
   static constexpr std::size_t kBatchBytes = 1 << 20;
 
   explicit SendBuffers(std::uint64_t limit);
 
-  /// A buffer of that many bytes, of any content. Waits for the budget. Cancel: throws Cancelled.
-  runtime::Task<std::shared_ptr<std::vector<std::uint8_t>>> take(std::size_t bytes, runtime::CancellationToken token);
+  /// Waits until the budget has room, then returns a buffer of `bytes` bytes with unspecified content. Cancel: throws
+  /// Cancelled.
+  runtime::Task<std::shared_ptr<std::vector<std::uint8_t>>> acquire(std::size_t bytes,
+                                                                    runtime::CancellationToken token);
   std::uint64_t used() const noexcept;
 
  private:
-  struct State;
-  struct Buffer;
-  std::shared_ptr<State> state_;
+  struct BufferPool;
+  struct SendBuffer;
+  std::shared_ptr<BufferPool> pool_;
 };
 
 }  // namespace peer::transfer

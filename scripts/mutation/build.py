@@ -1,7 +1,7 @@
-"""Builds the programs of the tests with every mutant in them, in build/mutate; the tree itself is only read.
+"""Builds the test programs with every mutant in them, in build/mutate. Does not change the tree.
 
-build/mutate/src is a copy of the tree; files change there only if their content does, so a second build takes only what changed.
-Mutants that do not compile are dropped, and remembered until their file changes.
+build/mutate/src is a copy of the tree. A file there is written only if its content changes, so that a second build is
+incremental. Mutants that do not compile are dropped, and remembered until their file changes.
 """
 import concurrent.futures
 import hashlib
@@ -22,7 +22,7 @@ SUITES = ("unit_runtime", "contract_runtime", "unit_library", "unit_staging", "u
           "property", "sim")
 ERROR = re.compile(r"^(?:\S*/)?libpeer/(\S+?):(\d+):\d+:", re.M)
 
-HEADER = """// One mutant of many is on in a run: the one that the environment variable PEERD_MUTANT names.
+HEADER = """// A switch for each mutant. The environment variable PEERD_MUTANT names the one that is on.
 #pragma once
 extern const int peer_mutant_active;
 extern bool peer_mutant_reached(int id) noexcept;
@@ -43,7 +43,7 @@ SWITCH = """#include "libpeer/base/mutant.h"
 #include <cstring>
 
 namespace {
-// The mutants reached: a table in a file, which survives an abort and is shared with children.
+// The mutants that were reached, in a mapped file that survives an abort and is shared with child processes.
 constexpr unsigned kSlots = 1 << 16;
 std::atomic<int>* reached = nullptr;
 
@@ -89,12 +89,12 @@ class Build:
         self.root, self.jobs, self.headers = root, jobs, headers
         self.work = root / "build/mutate"
         self.source = self.work / "src"
-        self.out = self.source / "build/dev"  # as in the tree: so ccache knows what has no mutants
+        self.out = self.source / "build/dev"  # as in the tree, so that ccache hits for files without mutants
         self.bin = self.out / "bin"
         self.sites = []
 
     def prepare(self):
-        """Copies the tree, finds the mutants, builds; then `sites` are those that compile."""
+        """Copies the tree, finds the mutants and builds. Sets `sites` to the mutants that compile."""
         self.copy()
         self.configure()
         found = self.find()
@@ -107,7 +107,7 @@ class Build:
         names = {n for n in listed if n and (self.root / n).is_file()}
         for name in names:
             if self.mutated(name):
-                continue  # written with its mutants by compile()
+                continue  # compile() writes it, with its mutants
             target = self.source / name
             content = (self.root / name).read_bytes()
             if not target.exists() or target.read_bytes() != content:
@@ -142,7 +142,7 @@ class Build:
             raise SystemExit(f"scripts/mutate: cmake failed:\n{run.stdout}{run.stderr}")
 
     def arguments(self):
-        """What libclang needs to parse each file; a header is parsed as a source file of its own directory would be."""
+        """The compiler arguments for libclang, by file. A header gets those of a source file in its directory."""
         commands = json.loads((self.out / "compile_commands.json").read_text())
         by_file, by_directory = {}, {}
         for command in commands:
@@ -169,7 +169,7 @@ class Build:
 
     @staticmethod
     def number(found):
-        """Ids are those of the file and of the place in it, so that a change in one file leaves the others as they are."""
+        """Numbers mutants by file and position, so that a change in one file does not renumber the others."""
         bases, taken, count = {}, set(), {}
         for site in found:
             if site.file not in bases:
@@ -227,7 +227,7 @@ class Build:
 
     @staticmethod
     def faults(log):
-        """Which lines of which files errors are at, or were instantiated from."""
+        """The lines, by file, that have an error or from which the failing code was instantiated."""
         faults, block = {}, []
         for line in log.splitlines():
             place = ERROR.match(line)

@@ -1,4 +1,4 @@
-"""Runs test cases: once to learn which mutants each one reaches, then for each mutant those that reach it."""
+"""Runs test cases: once to record which mutants each reaches, then for each mutant those that reach it."""
 import array
 import concurrent.futures
 import hashlib
@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 
-MEMORY = 6 << 30  # a mutant may loop and allocate
+MEMORY = 6 << 30  # a mutant may allocate in an endless loop
 FILE_SIZE = 2 << 30
 
 
@@ -21,7 +21,7 @@ def quoted(name):
 
 
 def run_cases(program, cases, variables, timeout):
-    """(state, case): passed; failed, with the case; crashed; hung."""
+    """Returns (state, case). The state is passed, failed, crashed or hung; the case is the one that failed."""
     directory = tempfile.mkdtemp(prefix="peerd-mutate-")
     environment = {**os.environ, **variables, "TMPDIR": directory}
     out = os.path.join(directory, "out.xml")
@@ -65,7 +65,7 @@ def cover(program, case):
 
 
 def coverage(build, jobs, say):
-    """Per suite its cases, each with its time and the mutants it reaches; kept as long as the program is the same."""
+    """The cases of each suite, with their times and the mutants that they reach. Cached until the program changes."""
     covered = {}
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         for suite in build.suites:
@@ -77,13 +77,13 @@ def coverage(build, jobs, say):
                 if content["state"] == state:
                     covered[suite] = content["cases"]
                     continue
-            say(f"mutate: which mutants the cases of {suite} reach")
+            say(f"mutate: recording which mutants the cases of {suite} reach")
             covered[suite] = list(pool.map(lambda case: cover(program, case), cases_of(program)))
             stored.parent.mkdir(parents=True, exist_ok=True)
             stored.write_text(json.dumps({"state": state, "cases": covered[suite]}))
             for case in covered[suite]:
                 if case["state"] != "passed":
-                    say(f"mutate: left out, as it fails without a mutant: {suite}: {case['case']} ({case['state']})")
+                    say(f"mutate: skipped because it fails without a mutant: {suite}: {case['case']} ({case['state']})")
     return covered
 
 
@@ -99,10 +99,10 @@ class Judge:
                 for mutant in case["reached"]:
                     self.reaching.setdefault(mutant, []).append(entry)
         for entries in self.reaching.values():
-            entries.sort()  # the fast and specific first
+            entries.sort()  # fast and specific cases first
 
     def try_mutant(self, site):
-        """What came of it: state (killed, survived, not covered), and by which suite and case, and how."""
+        """Returns the state (killed, survived, not covered) and, if killed, by which suite and case, and how."""
         begun = time.monotonic()
         entries = self.reaching.get(site.id, [])
         if not entries:
@@ -131,7 +131,7 @@ class Judge:
         timeout = 10 + 6 * seconds
         for _ in range(3):
             how, case = run_cases(program, cases, {"PEERD_MUTANT": str(site.id)}, timeout)
-            # On a busy machine anything may take that long: then this took so long without the mutant too.
+            # On a busy machine a case may take this long without the mutant too; then the run does not count.
             if how != "hung" or run_cases(program, cases, {}, timeout / 2)[0] == "passed":
                 break
             timeout *= 2

@@ -1,7 +1,7 @@
-"""Finds the places of a source file that can be mutated, with libclang for their exact extents.
+"""Finds the places of a source file that can be mutated. libclang gives their exact extents.
 
-A mutant only ever inserts text: it wraps an expression or a statement in a condition on peer_mutant(ID), which is true in the
-one run that tries this mutant. So mutants nest, and line numbers stay.
+A mutant only inserts text: it wraps an expression or a statement in a condition on peer_mutant(ID), which is true only in the
+runs that try this mutant. So mutants can nest, and line numbers do not change.
 """
 import bisect
 import dataclasses
@@ -21,8 +21,8 @@ CANCELS = {"throw_if_requested", "request_stop", "request", "interrupt"}
 RELEASES = {"release", "give_back", "refund", "reset", "close", "disarm", "clear", "erase", "erase_if", "remove", "discard", "finish", "unlock", "free"}
 SYNCS = {"sync", "sync_file_system", "fsync", "fdatasync", "syncfs"}
 VERIFIES = {"sealed", "verify", "unchanged", "intact", "same_content", "same_contents", "is_version_of"}
-EXACT_TYPES = ("Digest", "FileStamp")  # what is compared to find out whether content is what it should be
-# Log lines, and what only saves memory, are no behaviour that a test must hold.
+EXACT_TYPES = ("Digest", "FileStamp")  # compared to verify content
+# Logging, and calls that only save memory, are not behaviour that a test must check.
 IGNORED = {"debug", "info", "warn", "error", "reserve", "shrink_to_fit", "note"}
 
 FUNCTIONS = {ci.CursorKind.FUNCTION_DECL, ci.CursorKind.CXX_METHOD, ci.CursorKind.CONSTRUCTOR, ci.CursorKind.DESTRUCTOR,
@@ -208,7 +208,7 @@ class Finder:
         return 0
 
     def statement(self, cursor, function, start, end, ancestors):
-        """A statement of a block or the single one of a branch: dropped."""
+        """Drops a statement of a block, or the only statement of a branch."""
         parent = ancestors[-1]
         block = parent.kind == ci.CursorKind.COMPOUND_STMT
         branch = parent.kind == ci.CursorKind.IF_STMT or parent.kind in LOOPS
@@ -236,7 +236,7 @@ class Finder:
 
     def statement_operator(self, cursor, text, start, end):
         if re.match(r"--[\w.>()\[\]*-]*;$|[\w.>()\[\]*-]*( -= |--;)", text):
-            return "release" if re.match(r"(--)?[\w()\[\]*]*(_\b|\.|->)", text) else None  # a count that others see
+            return "release" if re.match(r"(--)?[\w()\[\]*]*(_\b|\.|->)", text) else None  # a counter that is visible elsewhere
         body = text[:-1]
         wrapped = re.match(r"static_cast<void>\((.*)\)$", body)
         if wrapped:
@@ -270,7 +270,7 @@ class Finder:
             at = self.source.index(flip.group(1), start)
             to = "false" if flip.group(1) == "true" else "true"
             self.add("return", function, at, at + len(flip.group(1)), "(", " != @)", f"{text} returns {to}")
-        # An early one: the last of what an `if` without else guards, with more to come behind it.
+        # An early jump: the last statement in an `if` without else, with more statements after the `if`.
         chain = list(ancestors)
         guard = chain.pop()
         if guard.kind == ci.CursorKind.COMPOUND_STMT and chain:
@@ -313,7 +313,7 @@ class Finder:
             if sign in ("==", "!=") and (any(t in types for t in EXACT_TYPES) or re.search(r"\bhash\(|checksum", left + right)):
                 wrap = ("(@ || (", "))") if sign == "==" else ("(!@ && (", "))")
                 self.add("verify", function, start, end, *wrap, f"{flat(text)}: taken for equal")
-            if (start, end) not in conditions:  # which is the same mutant
+            if (start, end) not in conditions:  # else it is the same mutant
                 self.add("comparison", function, start, end, "(static_cast<bool>(", ") != @)", f"{flat(text)}: {INVERSE[sign]}")
             if sign in BOUNDARY:
                 self.add("boundary", function, start, end, f"(@ ? static_cast<bool>({left} {BOUNDARY[sign]} {right}) : static_cast<bool>(", "))",
@@ -321,7 +321,7 @@ class Finder:
 
 
 def instrumented(source, sites):
-    """The source with these mutants in it."""
+    """The source text with these mutants inserted."""
     ranked = sorted(sites, key=lambda s: (s.start, -s.end, s.key))
     events = []
     for rank, site in enumerate(ranked):
@@ -342,7 +342,7 @@ def index():
 
 
 def find_sites(name, path, arguments):
-    """The mutants of a file; a header is parsed as if it were a source file."""
+    """The mutants of a file. A header is parsed as a source file."""
     source = path.read_text()
     unit = index().parse(str(path), args=arguments + ["-x", "c++", "-ferror-limit=0"])
     wrong = [d for d in unit.diagnostics if d.severity >= ci.Diagnostic.Error]
@@ -352,7 +352,7 @@ def find_sites(name, path, arguments):
 
 
 def cached_sites(name, path, arguments, cache, tool):
-    """As find_sites(), unless the file and this tool are those of last time."""
+    """The cached result of find_sites() if neither the file nor this tool has changed."""
     state = hashlib.sha256(path.read_bytes() + tool.encode()).hexdigest()
     stored = cache / (name.replace("/", "+") + ".json")
     if stored.exists():

@@ -10,10 +10,12 @@ A shell block that cannot run here has `<!-- not run: REASON -->` before it. A d
 `<!-- indented blocks are not shell: REASON -->` once.
 """
 
+import contextlib
 import functools
 import glob
 import json
 import os
+import pathlib
 import re
 import shlex
 import signal
@@ -37,6 +39,17 @@ def documents():
 def read_document(name):
     with open(os.path.join(ROOT, name), encoding="utf-8") as file:
         return file.read()
+
+
+def catches_interrupt(group):
+    """Whether every peerctl of a process group has its handler of SIGINT in place."""
+    caught = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            status = pathlib.Path("/proc", pid, "status").read_text()
+            if os.getpgid(int(pid)) == group and status.startswith("Name:\tpeerctl"):
+                caught.append(int(re.search(r"^SigCgt:\s*(\w+)", status, re.M)[1], 16) >> (signal.SIGINT - 1) & 1)
+    return bool(caught) and all(caught)
 
 
 class Block:
@@ -357,6 +370,8 @@ class Player:
         """Ends what still runs, as Ctrl-C does."""
         for process, block, command in reversed(self.running):
             assert process.poll() is None, f"{block.where}: {command}: ended by itself\n{process.stderr.read()}"
+            if command.startswith("peerctl "):
+                wait_for(f"{block.where}: {command}: catches Ctrl-C", lambda: catches_interrupt(process.pid))
             os.killpg(process.pid, signal.SIGINT)
             process.communicate(timeout=60)
             # Of a pipeline, Ctrl-C may end the shell itself.

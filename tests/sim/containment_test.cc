@@ -113,7 +113,7 @@ TEST_CASE("what throws inside a download fails that download, keeps what it had,
   const Digest version = trio.find(all, "game")->version;
   const auto content = staging::parse_log(bytes, version, 11);
   CHECK(content.clean);
-  CHECK(std::ranges::count(content.had, true) >= 2);
+  CHECK(std::ranges::count(content.have, true) >= 2);
 
   REQUIRE(trio.leech.ask(download_of("other")).has_value());
   REQUIRE(trio.leech.ask(download_of("game")).has_value());

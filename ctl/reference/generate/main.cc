@@ -1,4 +1,4 @@
-// Writes manual pages, completions and the example configuration into a directory.
+// peerd-reference: writes manual pages, completions and the example configuration into a directory.
 // usage: peerd-reference PAGES_DIRECTORY INTO_DIRECTORY DATE
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -45,24 +45,24 @@ std::string keys() {
   for (const daemon::Key& key : daemon::keys()) {
     text += ".TP\n\\fB" + man_text(key.name) + "\\fR = " + man_text(key.value(defaults)) + "\n";
     text += man_text(key.help) + "\n(" + man_text(key.type) + "; " +
-            (key.at_once ? "SIGHUP applies it" : "takes a restart") + "; for example " + man_text(key.example) + ")\n";
+            (key.at_once ? "SIGHUP applies it" : "needs a restart") + "; for example " + man_text(key.example) + ")\n";
   }
   return text;
 }
 
 void generate(const std::filesystem::path& pages, const std::filesystem::path& into, const std::string& date) {
-  ctl::Typed ctl_typed;
+  ctl::TypedArguments ctl_typed;
   daemon::Typed daemon_typed;
   const auto ctl_app = ctl::make_app(ctl_typed);
   const auto daemon_app = daemon::make_app(daemon_typed);
-  ctl_app->set_version_flag("--version", "", "its version");
-  daemon_app->set_version_flag("--version", "", "its version");
-  const Program peerctl = read_program(*ctl_app, ctl::completed_by);
-  const Program peerd = read_program(
+  ctl_app->set_version_flag("--version", "", "print the version");
+  daemon_app->set_version_flag("--version", "", "print the version");
+  const ProgramReference peerctl = read_program(*ctl_app, ctl::completed_by);
+  const ProgramReference peerd = read_program(
       *daemon_app, [](std::string_view, std::string_view argument) { return daemon::completed_by(argument); });
 
   for (const char* name : {"peerd.8", "peerctl.1", "peerd.toml.5"}) {
-    const Program& program = std::string_view(name) == "peerctl.1" ? peerctl : peerd;
+    const ProgramReference& program = std::string_view(name) == "peerctl.1" ? peerctl : peerd;
     std::string page = read(pages / (std::string(name) + ".in"));
     constexpr std::string_view kDate = "@DATE@";
     page.replace(page.find(kDate), kDate.size(), date);
@@ -71,10 +71,10 @@ void generate(const std::filesystem::path& pages, const std::filesystem::path& i
             if (part == "COMMANDS") return man_commands(program);
             if (part == "EXIT_CODES") return exit_codes();
             if (part == "KEYS") return keys();
-            throw std::runtime_error(std::string(name) + ": no part @" + std::string(part) + "@");
+            throw std::runtime_error(std::string(name) + ": unknown placeholder @" + std::string(part) + "@");
           }));
   }
-  for (const Program* program : {&peerd, &peerctl}) {
+  for (const ProgramReference* program : {&peerd, &peerctl}) {
     write(into / "bash" / program->name, bash_completion(*program));
     write(into / "zsh" / ("_" + program->name), zsh_completion(*program));
     write(into / "fish" / (program->name + ".fish"), fish_completion(*program));

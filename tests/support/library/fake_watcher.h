@@ -1,4 +1,4 @@
-// A watcher that tells what the test says, and remembers what it was asked to watch.
+// FakeWatcher: reports the changes that a test makes up, and records which directories the library asked to watch.
 #pragma once
 
 #include <cstddef>
@@ -15,14 +15,14 @@ namespace peer::test {
 
 class FakeWatcher final : public library::Watcher {
  public:
-  using Subject = library::Subject;
+  using WatchSubject = library::WatchSubject;
 
-  std::unique_ptr<library::WatchWalk> walk(const Subject& subject) override {
+  std::unique_ptr<library::WatchWalk> walk(const WatchSubject& subject) override {
     ++walks;
-    return std::make_unique<Walk>(*this, subject);
+    return std::make_unique<FakeWalk>(*this, subject);
   }
-  void forget(const Subject& subject) override { watched.erase(subject); }
-  runtime::Task<void> run(std::function<void(const Subject&)> changed, runtime::CancellationToken token) override {
+  void forget(const WatchSubject& subject) override { watched.erase(subject); }
+  runtime::Task<void> run(std::function<void(const WatchSubject&)> changed, runtime::CancellationToken token) override {
     struct Stop {
       FakeWatcher& self;
       ~Stop() { self.changed_ = nullptr; }
@@ -34,16 +34,16 @@ class FakeWatcher final : public library::Watcher {
   }
 
   bool running() const { return changed_ != nullptr; }
-  void tell(const std::string& root, const std::string& game) const { changed_({root, game}); }
+  void report(const std::string& root, const std::string& game) const { changed_({root, game}); }
 
-  std::map<Subject, std::set<std::string>> watched;
+  std::map<WatchSubject, std::set<std::string>> watched;
   std::size_t walks = 0;
   std::function<bool(const std::string& path)> refuse = [](const std::string&) { return false; };
 
  private:
-  class Walk final : public library::WatchWalk {
+  class FakeWalk final : public library::WatchWalk {
    public:
-    Walk(FakeWatcher& watcher, Subject subject) : watcher_(watcher), subject_(std::move(subject)) {}
+    FakeWalk(FakeWatcher& watcher, WatchSubject subject) : watcher_(watcher), subject_(std::move(subject)) {}
     bool enter(const std::string& path) override {
       if (watcher_.refuse(path)) return false;
       entered_.insert(path);
@@ -54,11 +54,11 @@ class FakeWatcher final : public library::Watcher {
 
    private:
     FakeWatcher& watcher_;
-    const Subject subject_;
+    const WatchSubject subject_;
     std::set<std::string> entered_;
   };
 
-  std::function<void(const Subject&)> changed_;
+  std::function<void(const WatchSubject&)> changed_;
 };
 
 }  // namespace peer::test

@@ -1,4 +1,4 @@
-// A game made up for tests: its content, its manifest, and what a disk must hold once it is installed.
+// SampleGame: a made-up game for tests, with its content, its manifest and the expected tree after it is installed.
 #pragma once
 
 #include <algorithm>
@@ -33,7 +33,7 @@ struct SampleGame {
     for (std::size_t i = first; i < first + count; ++i) all.insert(all.end(), chunk(i).begin(), chunk(i).end());
     return all;
   }
-  /// As MemoryDisk::tree() would tell it.
+  /// The tree in the format of MemoryDisk::tree().
   std::vector<std::string> tree() const {
     std::set<std::string> all;
     const auto parents = [&](const std::string& path) {
@@ -61,7 +61,8 @@ struct SampleGame {
   }
 };
 
-/// Sizes by path; content from the seed, never beginning with zeros. Names that end in ".sh" are executable.
+/// `sizes`: by path. The content depends on the seed, and never begins with zeros. Files whose names end in ".sh" are
+/// executable.
 inline SampleGame make_game(const std::map<std::string, std::size_t>& sizes, std::uint64_t seed,
                             std::vector<std::string> directories = {},
                             std::vector<protocol::ManifestSymlink> links = {}) {

@@ -15,8 +15,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// What the list writes goes to a real store, as long as the disk works.
-struct Bench {
+/// A KeptList with a real store, whose writes can be made to fail.
+struct Fixture {
   static inline bool disk_works = true;
   static inline int writes = 0;
 
@@ -25,7 +25,7 @@ struct Bench {
   std::unique_ptr<store::Store> store = std::move(*store::open_sqlite_store(":memory:", Log()));
   access::KeptList<std::string> list{*store, workers, put, remove};
 
-  Bench() {
+  Fixture() {
     disk_works = true;
     writes = 0;
   }
@@ -56,51 +56,51 @@ PeerId id(unsigned char number) {
 
 }  // namespace
 
-TEST_CASE("kept list: what has changed is written, and nothing else") {
-  Bench bench;
+TEST_CASE("kept list: only changes are written") {
+  Fixture fixture;
   const std::map<PeerId, std::string> both{{id(1), "one"}, {id(2), "two"}};
-  REQUIRE(bench.save(both));
-  CHECK(bench.stored() == both);
-  CHECK(Bench::writes == 2);
-  REQUIRE(bench.save({{id(2), "zwei"}}));
-  CHECK(bench.stored() == std::map<PeerId, std::string>{{id(2), "zwei"}});
-  CHECK(Bench::writes == 4);
-  REQUIRE(bench.save({{id(2), "zwei"}}));
-  CHECK(Bench::writes == 4);
+  REQUIRE(fixture.save(both));
+  CHECK(fixture.stored() == both);
+  CHECK(Fixture::writes == 2);
+  REQUIRE(fixture.save({{id(2), "zwei"}}));
+  CHECK(fixture.stored() == std::map<PeerId, std::string>{{id(2), "zwei"}});
+  CHECK(Fixture::writes == 4);
+  REQUIRE(fixture.save({{id(2), "zwei"}}));
+  CHECK(Fixture::writes == 4);
 }
 
-TEST_CASE("kept list: what the store has already is not written again") {
-  Bench bench;
-  bench.list.restore({{id(1), "one"}});
-  REQUIRE(bench.save({{id(1), "one"}}));
-  CHECK(Bench::writes == 0);
-  REQUIRE(bench.save({}));
-  CHECK(Bench::writes == 1);
+TEST_CASE("kept list: entries that the store already has are not written again") {
+  Fixture fixture;
+  fixture.list.restore({{id(1), "one"}});
+  REQUIRE(fixture.save({{id(1), "one"}}));
+  CHECK(Fixture::writes == 0);
+  REQUIRE(fixture.save({}));
+  CHECK(Fixture::writes == 1);
 }
 
-TEST_CASE("kept list: what could not be written is told, and tried again with the next change") {
-  Bench bench;
-  Bench::disk_works = false;
-  const Result<void> failed = bench.save({{id(1), "one"}});
+TEST_CASE("kept list: a failed write is reported, and repeated with the next change") {
+  Fixture fixture;
+  Fixture::disk_works = false;
+  const Result<void> failed = fixture.save({{id(1), "one"}});
   REQUIRE_FALSE(failed);
   CHECK(failed.error().code == ErrorCode::disk_error);
   CHECK(failed.error().message.contains("could not be saved"));
   CHECK(failed.error().message.contains("read-only"));
-  Bench::disk_works = true;
-  REQUIRE(bench.save({{id(1), "one"}, {id(2), "two"}}));
-  CHECK(bench.stored().size() == 2);
+  Fixture::disk_works = true;
+  REQUIRE(fixture.save({{id(1), "one"}, {id(2), "two"}}));
+  CHECK(fixture.stored().size() == 2);
 }
 
-TEST_CASE("kept list: of two that overlap the later one counts") {
-  Bench bench;
-  runtime::Scope scope(bench.executor, "scope", runtime::CancellationToken{});
-  const auto save = [](Bench& on, std::map<PeerId, std::string> now) -> runtime::Task<void> {
+TEST_CASE("kept list: if two saves overlap, the later one counts") {
+  Fixture fixture;
+  runtime::Scope scope(fixture.executor, "scope", runtime::CancellationToken{});
+  const auto save = [](Fixture& on, std::map<PeerId, std::string> now) -> runtime::Task<void> {
     const Result<void> saved = co_await on.list.save(std::move(now));
     CHECK(saved);
   };
-  scope.spawn("first", save(bench, {{id(1), "one"}}));
-  scope.spawn("second", save(bench, {{id(2), "two"}}));
-  test::run_task(bench.executor, scope.join());
-  REQUIRE(bench.save({{id(2), "two"}}));
-  CHECK(bench.stored() == std::map<PeerId, std::string>{{id(2), "two"}});
+  scope.spawn("first", save(fixture, {{id(1), "one"}}));
+  scope.spawn("second", save(fixture, {{id(2), "two"}}));
+  test::run_task(fixture.executor, scope.join());
+  REQUIRE(fixture.save({{id(2), "two"}}));
+  CHECK(fixture.stored() == std::map<PeerId, std::string>{{id(2), "two"}});
 }

@@ -31,8 +31,8 @@ const ChannelBinding kBinding = filled<ChannelBinding>(0xb1);
 
 }  // namespace
 
-// Computed with Python's hmac module, and the key with `openssl kdf HKDF`.
-TEST_CASE("the proofs of protocol.md") {
+// The proofs were computed with Python's hmac module, and the key with `openssl kdf HKDF`.
+TEST_CASE("party: the proofs equal the examples in protocol.md") {
   const PartySecret secret = secret_of(kHex);
   CHECK(secret.prove(Role::client, kClient, kServer, kBinding).hex() ==
         "08448e4b9397419a64e39b3d4d6e5d3a9d69acb0564ad42037215815f0165d54");
@@ -42,7 +42,7 @@ TEST_CASE("the proofs of protocol.md") {
         "3d042d16c95e35a43f33051d5d9d9a3589df8dbfaf72931988a23fc784d1b7d9");
 }
 
-TEST_CASE("a proof holds for one secret, side, pair of peers and connection") {
+TEST_CASE("party: a proof is valid for one secret, side, pair of peers and connection only") {
   const PartySecret secret = secret_of(kHex);
   const PartyProof proof = secret.prove(Role::client, kClient, kServer, kBinding);
   CHECK(secret.accepts(proof, Role::client, kClient, kServer, kBinding));
@@ -59,7 +59,7 @@ TEST_CASE("a proof holds for one secret, side, pair of peers and connection") {
   }
 }
 
-TEST_CASE("a key file's content: hex or base64, with white space around it") {
+TEST_CASE("party: a key file contains hex digits or base64, with white space around it") {
   const PartySecret secret = secret_of(kHex);
   CHECK(secret_of(kHex + "\n") == secret);
   CHECK(secret_of(" \t" + kHex + "\r\n\n") == secret);
@@ -69,7 +69,7 @@ TEST_CASE("a key file's content: hex or base64, with white space around it") {
   CHECK(secret_of("AAECAwQFBgcICQoLDA0ODw==") == secret_of("000102030405060708090a0b0c0d0e0f"));
 }
 
-TEST_CASE("what is no key is refused, and nothing of it is told") {
+TEST_CASE("party: an invalid key is refused, and the message does not quote it") {
   for (const std::string& text : {std::string(), std::string("\n"), std::string("correct horse battery staple"),
                                   kHex.substr(0, 30), kHex.substr(0, 31), std::string("AAECAwQFBgcICQoLDA0O"),
                                   std::string("AAECAwQFBgcICQoLDA0ODw=="

@@ -94,7 +94,7 @@ struct ControlTest {
   }
   ~ControlTest() { std::filesystem::remove_all(directory); }
 
-  ControlServer::SendCommand peer() {
+  SendCommand peer() {
     return [this](api::Command command) {
       if (auto* status = std::get_if<api::Request<api::GetStatus>>(&command)) {
         api::Status answer;

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "libpeer/base/fault.h"
+#include "libpeer/control/hook_thread.h"
 #include "support/store/temp_directory.h"
 
 using namespace peer;
@@ -36,7 +37,7 @@ NumberedEvent event(const std::string& name, Json fields) {
   return {7, name, std::make_shared<const std::string>(to_line(line))};
 }
 
-/// A directory for what the programs leave, and the log.
+/// A directory for the files that the programs write, and the log.
 struct Bench {
   test::TempDirectory directory;
   std::mutex mutex;
@@ -62,7 +63,7 @@ struct Bench {
   std::size_t files() const {
     return static_cast<std::size_t>(std::ranges::distance(std::filesystem::directory_iterator(directory.path())));
   }
-  /// A shell with the test's directory as its first parameter.
+  /// Runs `script` in a shell, with the directory of the test as $1.
   HookSettings shell(const std::string& hook, const std::string& script) const {
     HookSettings settings;
     settings.commands[hook] = {"/bin/sh", "-c", script, "hook", directory.path()};
@@ -74,7 +75,7 @@ bool alive(const std::string& pid) { return !pid.empty() && kill(std::stoi(pid),
 
 }  // namespace
 
-TEST_CASE("A hook has its event in the environment and as JSON on its input") {
+TEST_CASE("A hook receives its event in the environment and as JSON on its standard input") {
   Bench bench;
   HookRunner hooks(bench.shell("download_failed", "cat >$1/in; env >$1/part; mv $1/part $1/env"), "/run/the.sock",
                    bench.log());
@@ -93,7 +94,7 @@ TEST_CASE("A hook has its event in the environment and as JSON on its input") {
   CHECK(Json::parse(bench.read("in")).at("error").at("code") == "no_space");
 }
 
-TEST_CASE("Events without a program run nothing, and each new game runs one") {
+TEST_CASE("An event without a program runs nothing, and each added game runs one program") {
   Bench bench;
   HookRunner hooks(bench.shell("game_added", ": >\"$1/$PEERD_GAME\""), "", bench.log());
   hooks.on_event(event("PeerConnected", {{"name", "x"}}));
@@ -104,7 +105,7 @@ TEST_CASE("Events without a program run nothing, and each new game runs one") {
   CHECK(std::filesystem::exists(bench.path("two")));
 }
 
-TEST_CASE("A hook that fails, or cannot be run, is told by name") {
+TEST_CASE("A hook that fails or cannot be started is logged by its name") {
   Bench bench;
   HookSettings settings = bench.shell("peer_joined", "exit 3");
   settings.commands["peer_left"] = {"/nowhere/program"};
@@ -115,31 +116,31 @@ TEST_CASE("A hook that fails, or cannot be run, is told by name") {
   CHECK(eventually([&] { return bench.logged("hook peer_left: cannot run /nowhere/program"); }));
 }
 
-TEST_CASE("A hook that runs too long is ended with all it has started, whatever it ignores") {
+TEST_CASE("A hook that exceeds its timeout is terminated with its children, even if it ignores SIGTERM") {
   Bench bench;
   HookSettings settings =
       bench.shell("peer_left", "trap '' TERM; sleep 1000 & echo -n $! >$1/child; echo -n $$ >$1/self; sleep 1000");
   settings.timeout = 100ms;
   HookRunner hooks(std::move(settings), "", bench.log());
   hooks.on_event(event("PeerGoodbye", Json::object()));
-  REQUIRE(eventually([&] { return bench.logged("hook peer_left (/bin/sh) is ended: it has run for 100 ms"); }));
+  REQUIRE(eventually([&] { return bench.logged("hook peer_left (/bin/sh) terminated: it ran for 100 ms"); }));
   CHECK(eventually([&] { return !alive(bench.read("self")) && !alive(bench.read("child")); }));
 }
 
-TEST_CASE("Hooks are bounded in number: four at once, 64 wait, the rest is told") {
+TEST_CASE("Four hooks run at a time, 64 wait, and the rest are skipped and logged") {
   Bench bench;
   {
     HookRunner hooks(bench.shell("peer_joined", "while [ ! -e $1/end ]; do sleep 0.01; done; : >$1/$$"), "",
                      bench.log());
     for (int i = 0; i < 200; ++i) hooks.on_event(event("PeerConnected", Json::object()));
-    CHECK(bench.logged("hook peer_joined is skipped: 64 wait already"));
+    CHECK(bench.logged("hook peer_joined skipped: 64 programs are waiting"));
     std::ofstream(bench.path("end")) << "";
-    REQUIRE(eventually([&] { return bench.files() >= 1 + HookRunner::kWaiting; }));
+    REQUIRE(eventually([&] { return bench.files() >= 1 + HookThread::kWaiting; }));
   }
-  CHECK(bench.files() <= 1 + HookRunner::kWaiting + HookRunner::kRunning);
+  CHECK(bench.files() <= 1 + HookThread::kWaiting + HookThread::kRunning);
 }
 
-TEST_CASE("Peers that come and go without end push out no news of a download") {
+TEST_CASE("Peers that keep joining and leaving do not displace a download's hook") {
   Bench bench;
   HookSettings settings = bench.shell("peer_joined", "sleep 1000");
   settings.commands["download_finished"] = {"/bin/sh", "-c", ": >$1/told", "hook", bench.directory.path()};
@@ -149,7 +150,7 @@ TEST_CASE("Peers that come and go without end push out no news of a download") {
   CHECK(eventually([&] { return std::filesystem::exists(bench.path("told")); }));
 }
 
-TEST_CASE("A service that was restarted runs its hook, with the component and the error") {
+TEST_CASE("A service that was restarted runs its hook with the component and the error") {
   Bench bench;
   HookRunner hooks(
       bench.shell("service_restarted",
@@ -160,11 +161,11 @@ TEST_CASE("A service that was restarted runs its hook, with the component and th
   CHECK(bench.read("told") == "Discovery,no bus,2");
 }
 
-TEST_CASE("The hook of a failed runtime runs to its end although everything else stops, also behind a full queue") {
+TEST_CASE("The runtime_failed hook runs to its end while everything else stops, even behind a full queue") {
   Bench bench;
   {
     HookSettings settings = bench.shell("service_restarted", "sleep 1000");
-    // Longer than a hook that is ended by the stop would live.
+    // Longer than a hook that the stop terminates would run.
     settings.commands["runtime_failed"] = {"/bin/sh", "-c",
                                            "sleep 1; echo -n \"$PEERD_COMPONENT: $PEERD_ERROR\" >$1/told", "hook",
                                            bench.directory.path()};
@@ -176,7 +177,7 @@ TEST_CASE("The hook of a failed runtime runs to its end although everything else
   CHECK(bench.read("told") == "QuicServer: socket closed");
 }
 
-TEST_CASE("The hook of a failed runtime has the stop's time and no more, whatever it ignores") {
+TEST_CASE("The runtime_failed hook is killed at the end of the stop budget, even if it ignores SIGTERM") {
   Bench bench;
   const auto begin = std::chrono::steady_clock::now();
   {
@@ -187,11 +188,11 @@ TEST_CASE("The hook of a failed runtime has the stop's time and no more, whateve
     hooks.stop();
   }
   CHECK_FALSE(alive(bench.read("self")));
-  CHECK(bench.logged("hook runtime_failed (/bin/sh) is ended: it has run for 1500 ms"));
-  CHECK(std::chrono::steady_clock::now() - begin < 30s);  // not the 1000 s
+  CHECK(bench.logged("hook runtime_failed (/bin/sh) terminated: it ran for 1500 ms"));
+  CHECK(std::chrono::steady_clock::now() - begin < 30s);  // not 1000 s
 }
 
-TEST_CASE("A stop ends what runs and waits for it") {
+TEST_CASE("Stopping terminates the running programs and waits for them") {
   Bench bench;
   {
     HookRunner hooks(bench.shell("peer_joined", "echo -n $$ >$1/part; mv $1/part $1/self; sleep 1000"), "",
@@ -202,30 +203,31 @@ TEST_CASE("A stop ends what runs and waits for it") {
     hooks.on_event(event("PeerConnected", Json::object()));
   }
   CHECK_FALSE(alive(bench.read("self")));
-  CHECK(bench.logged("is ended: the daemon stops"));
+  CHECK(bench.logged("terminated: the daemon is stopping"));
 }
 
 #if PEERD_TEST_HOOKS
 
-TEST_CASE("A hook in which something throws ends alone, and takes no place from the others") {
+TEST_CASE("An exception in one hook ends only that hook, and frees its place") {
   Bench bench;
   HookRunner hooks(bench.shell("game_added", "echo $$ >$1/$PEERD_GAME; [ $PEERD_GAME = good ] || sleep 60"), "s",
                    bench.log());
   const auto added = [&](const std::string& game) {
     hooks.on_event(event("LocalLibraryChanged", {{"added", {game}}, {"removed", Json::array()}}));
   };
-  const std::size_t failing = HookRunner::kRunning + 1;
+  const std::size_t failing = HookThread::kRunning + 1;
   for (std::size_t i = 0; i < failing; ++i) REQUIRE(fault::arm("hook"));
   for (std::size_t i = 0; i < failing; ++i) added("bad" + std::to_string(i));
   REQUIRE(eventually([] { return fault::armed("hook") == 0; }));
   REQUIRE(eventually([&] { return bench.logged("hook game_added failed: hook: told to fail"); }));
   added("good");
   REQUIRE(eventually([&] { return std::filesystem::exists(bench.path("good")); }));
-  // Nor does the program go on that was started already.
-  for (std::size_t i = 0; i < failing; ++i) CHECK_FALSE(alive(bench.read("bad" + std::to_string(i))));
+  // The programs that had started were terminated.
+  const auto ended = [&](std::size_t i) { return !alive(bench.read("bad" + std::to_string(i))); };
+  for (std::size_t i = 0; i < failing; ++i) CHECK(eventually([&] { return ended(i); }));
 }
 
-TEST_CASE("What goes wrong before a hook's program is ordered is that hook's failure, told by its name") {
+TEST_CASE("An exception before a hook's program is queued is logged by the hook's name") {
   Bench bench;
   HookRunner hooks(bench.shell("peer_joined", ": >$1/ran"), "", bench.log());
   REQUIRE(fault::arm("hook order"));

@@ -7,7 +7,7 @@
 namespace peer::ctl {
 namespace {
 
-TEST_CASE("Sizes as people read them") {
+TEST_CASE("Sizes are shown with a unit and two or three digits") {
   CHECK(human_bytes(0) == "0 B");
   CHECK(human_bytes(999) == "999 B");
   CHECK(human_bytes(1000) == "1.0 kB");
@@ -17,7 +17,7 @@ TEST_CASE("Sizes as people read them") {
   CHECK(human_rate(11'200'000) == "11 MB/s");
 }
 
-TEST_CASE("Times as people read them") {
+TEST_CASE("Times are shown in one or two units") {
   CHECK(human_seconds(0) == "0 s");
   CHECK(human_seconds(0.42) == "0.4 s");
   CHECK(human_seconds(59.4) == "59 s");
@@ -27,15 +27,15 @@ TEST_CASE("Times as people read them") {
   CHECK(human_seconds(3600 * 76) == "3 d 4 h");
 }
 
-TEST_CASE("A name in advice can be typed as it stands there") {
-  CHECK(word("quake-3.2") == "quake-3.2");
-  CHECK(word("\u5c06\u68cb") == "\u5c06\u68cb");
-  CHECK(word("my game") == "'my game'");
-  CHECK(word("it's") == "'it'\\''s'");
-  CHECK(word("") == "''");
+TEST_CASE("A name in a suggested command is quoted for the shell") {
+  CHECK(shell_word("quake-3.2") == "quake-3.2");
+  CHECK(shell_word("\u5c06\u68cb") == "\u5c06\u68cb");
+  CHECK(shell_word("my game") == "'my game'");
+  CHECK(shell_word("it's") == "'it'\\''s'");
+  CHECK(shell_word("") == "''");
 }
 
-TEST_CASE("A progress line fits its width, and loses what matters least") {
+TEST_CASE("A progress line that is too long loses its least important parts") {
   Progress progress;
   progress.game = "a rather long name of a game";
   progress.state = "downloading";
@@ -70,23 +70,23 @@ TEST_CASE("A progress line fits its width and shows 100 % only at the end") {
   progress.error = "the disk is full";
   CHECK(progress_line(progress, 200) == "demo: paused: the disk is full");
   progress.error.clear();
-  CHECK(progress_line(progress, 200) == "demo: paused at 99 %  'peerctl resume' lets it go on");
+  CHECK(progress_line(progress, 200) == "demo: paused at 99 %  'peerctl resume' continues it");
 }
 
-TEST_CASE("A verify's line fits its width and tells what was found so far") {
-  Comparison comparison;
-  comparison.game = "demo";
-  comparison.total = 40e6;
-  comparison.done = 13.6e6;
-  CHECK(verify_line(comparison, 200) == "demo: verifying  34 %");
-  comparison.rate = 4e6;
-  CHECK(verify_line(comparison, 200) == "demo: verifying  34 %  4.0 MB/s  6.6 s left  14 MB of 40 MB");
-  comparison.damaged = 1;
-  CHECK(verify_line(comparison, 200) == "demo: verifying  34 %  1 file damaged  4.0 MB/s  6.6 s left  14 MB of 40 MB");
-  for (std::size_t width = 0; width < 130; ++width) CHECK(columns(verify_line(comparison, width)) <= width);
-  comparison.damaged = 2;
-  comparison.repairing = true;
-  CHECK(verify_line(comparison, 200) == "demo: fetching what is damaged  2 files damaged");
+TEST_CASE("A verify line fits its width and shows the damage found so far") {
+  VerifyState verify;
+  verify.game = "demo";
+  verify.total = 40e6;
+  verify.done = 13.6e6;
+  CHECK(verify_line(verify, 200) == "demo: verifying  34 %");
+  verify.rate = 4e6;
+  CHECK(verify_line(verify, 200) == "demo: verifying  34 %  4.0 MB/s  6.6 s left  14 MB of 40 MB");
+  verify.damaged = 1;
+  CHECK(verify_line(verify, 200) == "demo: verifying  34 %  1 file damaged  4.0 MB/s  6.6 s left  14 MB of 40 MB");
+  for (std::size_t width = 0; width < 130; ++width) CHECK(columns(verify_line(verify, width)) <= width);
+  verify.damaged = 2;
+  verify.repairing = true;
+  CHECK(verify_line(verify, 200) == "demo: repairing  2 files damaged");
 }
 
 }  // namespace

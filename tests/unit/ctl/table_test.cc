@@ -15,7 +15,7 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
-TEST_CASE("Columns: wide characters take two, what combines takes none") {
+TEST_CASE("Wide characters take two columns, combining characters none") {
   CHECK(columns("abc") == 3);
   CHECK(columns("\u00fc") == 1);
   CHECK(columns("u\u0308") == 1);
@@ -29,7 +29,7 @@ TEST_CASE("Columns: wide characters take two, what combines takes none") {
   CHECK(tail("\u65e5\u672c", 3) == "\u672c");
 }
 
-TEST_CASE("What is too long gets an ellipsis in its middle") {
+TEST_CASE("Text that is too long gets an ellipsis in its middle") {
   CHECK(shortened("abcdefgh", 8) == "abcdefgh");
   CHECK(shortened("abcdefgh", 5) == "ab\u2026gh");
   CHECK(shortened("abcdefgh", 1) == "\u2026");
@@ -40,7 +40,7 @@ TEST_CASE("What is too long gets an ellipsis in its middle") {
   }
 }
 
-TEST_CASE("Long text is broken at blanks") {
+TEST_CASE("Long text is broken at spaces") {
   CHECK(wrapped("one two three four", 9, 2) == "one two\n  three\n  four");
   CHECK(wrapped("one two three four", 0, 2) == "one two three four");
   CHECK(wrapped("averyverylongword b", 5, 1) == "averyverylongword\n b");
@@ -61,7 +61,7 @@ TEST_CASE("A table without a terminal is written in full") {
         "a name that is rather long, \u65e5\u672c\u8a9e  120 MB  ba9876543210  -\n");
 }
 
-TEST_CASE("On a terminal names are shortened first, then columns go") {
+TEST_CASE("A narrow terminal shortens names first and then drops columns") {
   const std::vector<std::string> lines = lines_of(games().text({.width = 50}));
   CHECK(lines[2] == "a name tha\u2026ng, \u65e5\u672c\u8a9e  120 MB  ba9876543210  -");
   CHECK(games().text({.width = 36}).find("VERSION") == std::string::npos);
@@ -73,7 +73,7 @@ TEST_CASE("On a terminal names are shortened first, then columns go") {
   }
 }
 
-TEST_CASE("Colour only where it is wanted; what others chose cannot move the cursor") {
+TEST_CASE("Colour codes appear only on request, and text chosen by peers cannot move the cursor") {
   Table table({{"A"}, {"LONGER"}});
   table.row({{"\x1b[2J"}, {"y", Tone::bad}});
   CHECK(table.text({}).find('\x1b') == std::string::npos);

@@ -46,7 +46,7 @@ TopState busy() {
   return state;
 }
 
-TEST_CASE("Downloads, peers, rates and services are on the screen") {
+TEST_CASE("The screen shows downloads, peers, rates and services") {
   CHECK(screen(busy(), {}, 100, 12) ==
         "den  peerd 1.0, running for 3 min 20 s; 3 games offered; in 12 MB/s, out 0 B/s\n"
         "QuicServer running  Discovery restarting\n"
@@ -59,10 +59,10 @@ TEST_CASE("Downloads, peers, rates and services are on the screen") {
         "living-room  connected    12 MB/s  0.40 ms      5  192.168.1.20:24747\n"
         "attic        unreachable        -        -      0  \n"
         "\n"
-        "q quits  left, right: by queue\n");
+        "q quits  left, right: sort by queue\n");
 }
 
-TEST_CASE("The list is sorted and scrolled") {
+TEST_CASE("The list can be sorted and scrolled") {
   const TopState state = busy();
   CHECK(last_scroll(state, 12) == 0);
   CHECK(last_scroll(state, 9) == 2);
@@ -71,7 +71,7 @@ TEST_CASE("The list is sorted and scrolled") {
   CHECK(by_name.find("attic") < by_name.find("living-room"));
   const std::string by_rate = screen(state, {.order = TopOrder::rate}, 100, 12);
   CHECK(by_rate.find("quake") < by_rate.find("tux"));
-  // Further than the end is the end.
+  // Scrolling beyond the end stops at the end.
   const std::string scrolled = screen(state, {.scroll = 99}, 100, 9);
   CHECK(scrolled == screen(state, {.scroll = 2}, 100, 9));
   CHECK(scrolled.find("attic") != std::string::npos);
@@ -81,7 +81,7 @@ TEST_CASE("The list is sorted and scrolled") {
   CHECK(next_order(TopOrder::rate, 1) == TopOrder::queue);
 }
 
-TEST_CASE("Every size of a terminal is filled and never exceeded") {
+TEST_CASE("The screen fills a terminal of any size and never exceeds it") {
   for (const TopState& state : {busy(), TopState()}) {
     for (std::size_t width = 0; width < 90; ++width) {
       for (std::size_t height = 0; height < 15; ++height) {
@@ -93,13 +93,13 @@ TEST_CASE("Every size of a terminal is filled and never exceeded") {
   }
 }
 
-TEST_CASE("Trouble is said, and what peers chose cannot move the cursor") {
+TEST_CASE("The screen shows trouble, and text chosen by peers cannot move the cursor") {
   TopState state = busy();
-  state.trouble = "the daemon has stopped";
+  state.trouble = "the daemon stopped";
   state.peers[0].name = "\x1b[2J";
   state.downloads[0].error = "a\nb";
   const std::string text = screen(state, {}, 100, 12);
-  CHECK(text.find("\nthe daemon has stopped\n") != std::string::npos);
+  CHECK(text.find("\nthe daemon stopped\n") != std::string::npos);
   CHECK(text.find('\x1b') == std::string::npos);
 }
 

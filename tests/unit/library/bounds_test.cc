@@ -8,8 +8,8 @@
 namespace peer::library {
 namespace {
 
-struct Place {
-  Place() {
+struct Fixture {
+  Fixture() {
     for (const char* path : {"/r/game/file", "/r/.peerd/installed/x", "/s/theirs/file", "/var/state/identity.pem",
                              "/etc/passwd", "/proc/1/environ", "/run/user/file", "/run/media/disk/game/file",
                              "/home/game/file", "/conf/peerd.toml", "/conf/games/one/file"}) {
@@ -26,8 +26,8 @@ struct Place {
 
 }  // namespace
 
-TEST_CASE("bounds: a link to secrets, the system or another library is no game, and says why") {
-  Place place;
+TEST_CASE("bounds: a link to secrets, to system directories or to another library is refused with a reason") {
+  Fixture place;
   const struct {
     const char* target;
     const char* reason;
@@ -60,7 +60,7 @@ TEST_CASE("bounds: a link to secrets, the system or another library is no game, 
 }
 
 TEST_CASE("bounds: a link to a game elsewhere is followed") {
-  Place place;
+  Fixture place;
   int number = 0;
   for (const char* target : {"/home/game", "/run/media/disk/game", "/conf/games/one", "game", "/r/game"}) {
     INFO(target);
@@ -73,8 +73,8 @@ TEST_CASE("bounds: a link to a game elsewhere is followed") {
   }
 }
 
-TEST_CASE("bounds: a directory that holds secrets is no game either") {
-  Place place;
+TEST_CASE("bounds: a directory that contains secrets is refused") {
+  Fixture place;
   place.disk.write("/r/mine/state/identity.pem", "key");
   const auto root = place.disk.open("/r", false, false);
   for (const char* tree : {"/r/mine", "/r/mine/state"}) {
@@ -87,8 +87,8 @@ TEST_CASE("bounds: a directory that holds secrets is no game either") {
   }
 }
 
-TEST_CASE("bounds: a root that lies below a protected directory shares its games") {
-  Place place;
+TEST_CASE("bounds: a root below a protected directory shares its games") {
+  Fixture place;
   place.disk.write("/r/.secret/key", "key");
   const auto root = place.disk.open("/r", false, false);
   for (const char* tree : {"/", "/r"}) {
@@ -98,7 +98,7 @@ TEST_CASE("bounds: a root that lies below a protected directory shares its games
     REQUIRE(game.has_value());
     CHECK_FALSE(game->unshareable);
   }
-  // A directory in it that is protected itself is refused.
+  // A protected directory in that root is refused.
   place.disk.write("/r/state/identity.pem", "key");
   const Bounds both(place.disk, {"/r"}, {"/", "/r/state"}, {});
   CHECK(scan_game(**root, "state", 0, nullptr, &both, runtime::StopFlag())->unshareable);

@@ -1,4 +1,4 @@
-// A library on a disk in memory, under virtual time.
+// Fixture: a library on a disk in memory, under virtual time.
 #pragma once
 
 #include <catch2/catch_test_macros.hpp>
@@ -22,11 +22,11 @@ using namespace std::chrono_literals;
 inline constexpr std::int64_t kSecond = 1'000'000'000;
 inline constexpr std::int64_t kToday = 1'700'000'000 * kSecond;  ///< the wall clock at virtual time 0
 
-/// The machine: what outlives a daemon.
+/// What outlives a daemon: disk, database and clock.
 struct Machine {
   explicit Machine(std::uint64_t seed = 1, runtime::Duration slowest = 3ms)
       : workers(executor, seed, slowest), store_thread(executor, seed + 1, runtime::Duration::zero()) {
-    // Old files, unless a test says otherwise.
+    // Files are old unless a test calls live().
     disk.set_clock([this] { return file_time ? *file_time : wall(); });
     file_time = kToday - 1000 * kSecond;
     disk.make_directories("/games");
@@ -34,7 +34,7 @@ struct Machine {
   std::int64_t wall() const {
     return kToday + std::chrono::nanoseconds(executor.now().time_since_epoch()).count() + clock_error;
   }
-  /// From now on files are as young as the clock says.
+  /// From now on, files get the current time.
   void live() { file_time.reset(); }
 
   runtime::ManualExecutor executor;
@@ -49,7 +49,14 @@ struct Machine {
   Watcher* watcher = nullptr;
 };
 
-/// One life of the library on it.
+/// File content that differs between chunks and seeds.
+inline std::string content(std::size_t size, char seed) {
+  std::string text(size, seed);
+  for (std::size_t i = 0; i < size; i += 251) text[i] = static_cast<char>(i >> 8);
+  return text;
+}
+
+/// A library that runs on the machine until stop().
 struct Life {
   explicit Life(Machine& m) : machine(m) {
     LibraryOptions options;

@@ -6,9 +6,9 @@
 #include "libpeer/library/scan.h"
 #include "support/store/memory_disk.h"
 
-namespace peer::transfer {
+namespace peer::library {
 
-TEST_CASE("game reader: a link that leads to secrets when it is read is not followed", "[game_reader]") {
+TEST_CASE("game reader: a link to secrets is not followed, even if it was hashed", "[game_reader]") {
   test::MemoryDisk disk;
   disk.write("/home/game/file", "content");
   disk.write("/var/state/file", "secrets");
@@ -21,7 +21,7 @@ TEST_CASE("game reader: a link that leads to secrets when it is read is not foll
     disk.make_directories("/r");
     if (disk.exists("/r/link")) disk.remove("/r/link");
     disk.make_symlink("/r/link", target);
-    // Even if it had been hashed as what lies there.
+    // Pretend that the target was hashed.
     auto offered = std::make_shared<library::OfferedGame>();
     auto document = std::make_shared<protocol::ManifestDocument>();
     document->manifest.files.push_back({.path = "file", .size = 7});
@@ -39,4 +39,4 @@ TEST_CASE("game reader: a link that leads to secrets when it is read is not foll
   CHECK(read("/var/state").empty());
 }
 
-}  // namespace peer::transfer
+}  // namespace peer::library

@@ -1,4 +1,3 @@
-// The named classes of a bracket expression, as the C locale has them.
 #include <catch2/catch_test_macros.hpp>
 #include <cctype>
 #include <string>
@@ -8,7 +7,7 @@
 
 namespace peer::library {
 
-TEST_CASE("ignore: a named class matches what it matches in the C locale") {
+TEST_CASE("ignore: a named character class matches the same characters as in the C locale") {
   const std::pair<const char*, int (*)(int)> classes[] = {
       {"lower", std::islower}, {"upper", std::isupper},   {"alpha", std::isalpha}, {"digit", std::isdigit},
       {"alnum", std::isalnum}, {"xdigit", std::isxdigit}, {"space", std::isspace}, {"blank", std::isblank},

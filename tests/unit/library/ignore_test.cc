@@ -4,7 +4,7 @@
 
 namespace peer::library {
 
-TEST_CASE("ignore: what .gitignore means") {
+TEST_CASE("ignore: rules have the same meaning as in .gitignore") {
   struct Case {
     const char* rules;
     const char* path;
@@ -12,7 +12,7 @@ TEST_CASE("ignore: what .gitignore means") {
     bool ignored;
   };
   const Case cases[] = {
-      // Names match at any depth, anchored ones only from the top.
+      // A name matches at any depth, an anchored path only from the top.
       {"save", "save", false, true},
       {"save", "a/b/save", true, true},
       {"save", "saves", false, false},
@@ -25,7 +25,7 @@ TEST_CASE("ignore: what .gitignore means") {
       {"logs/", "logs", false, false},
       {"a/logs/", "a/logs", true, true},
       {"/logs/", "a/logs", true, false},
-      // Stars stay in their component.
+      // A star does not match a slash.
       {"*.log", "x.log", false, true},
       {"*.log", "a/.log", false, true},
       {"a/*.log", "a/x.log", false, true},
@@ -59,11 +59,11 @@ TEST_CASE("ignore: what .gitignore means") {
       {"**/a/**/b/*.c", "x/a/b/y/b/z.c", false, true},
       {"a**b", "axxb", false, true},
       {"**", "anything/at/all", false, true},
-      // The last rule that matches decides.
+      // The last matching rule decides.
       {"*.dat\n!keep.dat", "keep.dat", false, false},
       {"*.dat\n!keep.dat", "lose.dat", false, true},
       {"!keep.dat\n*.dat", "keep.dat", false, true},
-      // Comments, blanks, escapes, line ends.
+      // Comments, blanks, escapes, line endings.
       {"# x\n\n   \ny", "x", false, false},
       {"#x", "#x", false, false},
       {"\\#x", "#x", false, true},
@@ -84,7 +84,7 @@ TEST_CASE("ignore: what .gitignore means") {
   }
 }
 
-TEST_CASE("ignore: rules beyond the limits are counted, not applied") {
+TEST_CASE("ignore: rules beyond the limits are counted and ignored") {
   std::string text;
   for (std::size_t i = 0; i < kMaxIgnoreRules; ++i) text += "r" + std::to_string(i) + "\n";
   text += "late\n" + std::string(kMaxIgnoreRuleBytes + 1, 'x') + "\n";
@@ -94,7 +94,7 @@ TEST_CASE("ignore: rules beyond the limits are counted, not applied") {
   CHECK_FALSE(rules.ignored("late", false));
 }
 
-TEST_CASE("ignore: a hostile pattern takes no longer than the product of the lengths") {
+TEST_CASE("ignore: matching a hostile pattern takes time in proportion to the product of the lengths") {
   std::string pattern;
   for (int i = 0; i < 500; ++i) pattern += "*a";
   std::string deep;

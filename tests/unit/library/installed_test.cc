@@ -7,7 +7,7 @@
 
 namespace peer::library {
 
-TEST_CASE("installed: a record that was forgotten does not come back with the power") {
+TEST_CASE("installed record: a forgotten record does not return after a power cut") {
   for (std::uint64_t seed = 0; seed < 32; ++seed) {
     test::MemoryDisk disk;
     disk.write("/games/.peerd/installed/game", "a record");
@@ -21,7 +21,7 @@ TEST_CASE("installed: a record that was forgotten does not come back with the po
   }
 }
 
-TEST_CASE("installed: forgetting what is not there is no error, what the disk refuses is one") {
+TEST_CASE("installed record: forgetting a missing record succeeds, and a disk error is reported") {
   test::MemoryDisk disk;
   disk.make_directories("/games");
   const auto root = disk.open("/games", false, false);

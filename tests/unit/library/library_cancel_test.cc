@@ -1,5 +1,4 @@
-// Stopping after every step of the library's life leaves no task, no timer, no open file, and nothing wrong in the
-// cache.
+// Stops the library after every single step: no task, timer or open file may remain, and no wrong hash in the cache.
 #include "fixture.h"
 
 namespace peer::library {
@@ -21,7 +20,7 @@ Digest right_version() {
   return life.version("a");
 }
 
-/// Runs until `steps` steps are done; false if it came to rest before.
+/// Runs that many steps. Returns false if there was nothing left to run before.
 bool run_steps(runtime::ManualExecutor& executor, std::size_t steps, runtime::TimePoint until) {
   for (std::size_t i = 0; i < steps;) {
     if (executor.step()) {
@@ -35,7 +34,7 @@ bool run_steps(runtime::ManualExecutor& executor, std::size_t steps, runtime::Ti
 
 }  // namespace
 
-TEST_CASE("library: cancelled at every step of the first scan") {
+TEST_CASE("library: the first scan can be cancelled at every step") {
   const Digest version = right_version();
   bool more = true;
   for (std::size_t steps = 0; more; ++steps) {
@@ -55,7 +54,7 @@ TEST_CASE("library: cancelled at every step of the first scan") {
   }
 }
 
-TEST_CASE("library: a rescan and an adoption cancelled at every step") {
+TEST_CASE("library: a rescan and an adoption can be cancelled at every step") {
   const Digest version = right_version();
   bool more = true;
   for (std::size_t steps = 0; more; ++steps) {
@@ -78,13 +77,13 @@ TEST_CASE("library: a rescan and an adoption cancelled at every step") {
     more = run_steps(machine.executor, steps, runtime::TimePoint(2s));
     calls.request_stop();
     test::run_sync(machine.executor, calls.join());
-    machine.executor.advance(1s);  // the service goes on
+    machine.executor.advance(1s);  // the service continues
     REQUIRE(life.state("a") == GameState::ready);
     REQUIRE(life.version("a") == version);
   }
 }
 
-TEST_CASE("library: the disk fails at every call of the first scan") {
+TEST_CASE("library: a disk error at any call of the first scan offers no wrong version") {
   const Digest version = right_version();
   for (std::uint64_t bad = 0;; ++bad) {
     Machine machine;

@@ -1,4 +1,4 @@
-// Not a test: how long a start over 20,000 known files takes. Run alone, in a release build: unit_library "[measure]".
+// Not a test: measures a start with 20,000 cached files. Run it alone, in a release build: unit_library "[measure]".
 #include <catch2/catch_test_macros.hpp>
 #include <cstdio>
 #include <filesystem>
@@ -54,7 +54,7 @@ runtime::Task<void> start(runtime::UvExecutor& executor, std::string games, std:
 
 }  // namespace
 
-TEST_CASE("library: the start over 20,000 known files, measured", "[.][measure]") {
+TEST_CASE("library: duration of a start with 20,000 cached files", "[.][measure]") {
   const test::TempDirectory directory;
   for (int game = 0; game < kGames; ++game) {
     for (int folder = 0; folder < kFolders; ++folder) {

@@ -1,4 +1,4 @@
-// The library over the machine's own disk, threads and loop.
+// The library on a real disk, with real threads and a real loop.
 #include <sys/stat.h>
 
 #include <filesystem>
@@ -28,7 +28,7 @@ runtime::Task<void> live_once(runtime::UvExecutor& executor, std::string games, 
   runtime::ThreadWorkers store_thread("test-store", 1);
   LibraryOptions options;
   options.roots = {std::move(games)};
-  // Far ahead of the files: all of them are at rest.
+  // One hour ahead, so that all files are at rest.
   options.wall_clock = [] {
     return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
                .count() +
@@ -38,7 +38,7 @@ runtime::Task<void> live_once(runtime::UvExecutor& executor, std::string games, 
   {
     Library library(scope, *disk, workers, *store, store_thread, options, Log());
     scope.spawn("LocalMonitor", library.run(scope.token()));
-    // Waits for whatever the service has under way.
+    // This also waits for the scans that the service has started.
     const Result<void> scanned = co_await library.rescan(std::nullopt, scope.token());
     CHECK(scanned);
     outcome->bytes_read = library.bytes_read();
@@ -56,7 +56,7 @@ Outcome live(const std::string& games, const std::string& database) {
 
 }  // namespace
 
-TEST_CASE("library: 20,000 real files are read once, and not at all the second time") {
+TEST_CASE("library: 20,000 real files are read by the first start, and not by the second") {
   const test::TempDirectory directory;
   std::uint64_t bytes = 0;
   for (int game = 0; game < 4; ++game) {
@@ -83,7 +83,7 @@ TEST_CASE("library: 20,000 real files are read once, and not at all the second t
   CHECK(second.snapshot->digest == first.snapshot->digest);
 }
 
-TEST_CASE("library: real symlinks, FIFOs and unreadable names") {
+TEST_CASE("library: real symlinks are followed as far as they are allowed, and a FIFO is left out") {
   const test::TempDirectory directory;
   const std::filesystem::path game = directory / "games/g";
   std::filesystem::create_directories(game / "d");

@@ -1,8 +1,8 @@
-// What the library does with a watcher's word, under virtual time.
+// How the library reacts to a watcher's reports, under virtual time.
 #include <cerrno>
 
 #include "fixture.h"
-#include "libpeer/library/examiner.h"
+#include "libpeer/library/scan_schedule.h"
 #include "support/library/fake_watcher.h"
 
 namespace peer::library {
@@ -21,7 +21,7 @@ struct Watched : Machine {
 
 }  // namespace
 
-TEST_CASE("library watch: every directory is watched before the first look at it ends") {
+TEST_CASE("library watch: every directory is watched before it is listed") {
   Watched machine;
   machine.disk.write("/games/g/.peerdignore", "/cache/\n");
   machine.disk.write("/games/g/cache/x", "x");
@@ -39,7 +39,7 @@ TEST_CASE("library watch: every directory is watched before the first look at it
     CHECK(machine.fake.watched[{"/games", "g"}] == Names{"/games/g", "/games/g/d"});
     CHECK(machine.fake.watched[{"/games", "h"}] == Names{"/games/h"});
     machine.disk.remove("/games/h");
-    machine.fake.tell("/games", "");
+    machine.fake.report("/games", "");
     machine.executor.advance(1s);
     CHECK_FALSE(life.game("h"));
     CHECK_FALSE(machine.fake.watched.contains({"/games", "h"}));
@@ -47,7 +47,7 @@ TEST_CASE("library watch: every directory is watched before the first look at it
   CHECK_FALSE(machine.fake.running());
 }
 
-TEST_CASE("library watch: a change is looked at after a moment of quiet, and only in the game concerned") {
+TEST_CASE("library watch: a change is scanned after a quiet moment, in that game only") {
   Watched machine;
   machine.disk.write("/games/other/f", "other");
   Life life(machine);
@@ -58,12 +58,12 @@ TEST_CASE("library watch: a change is looked at after a moment of quiet, and onl
   SECTION("one change") {
     machine.live();
     machine.disk.write("/games/g/d/f", "two");
-    machine.fake.tell("/games", "g");
-    machine.executor.advance(Touches::kQuiet - 10ms);
+    machine.fake.report("/games", "g");
+    machine.executor.advance(ChangeDebounce::kQuiet - 10ms);
     CHECK(life.version("g") == first);
     const int offers = life.offers;
     machine.executor.advance(50ms);
-    CHECK_FALSE(life.game("g")->offered);  // it is withdrawn at once, and offered when it has rested
+    CHECK_FALSE(life.game("g")->offered);  // it is withdrawn at once, and offered again when it is at rest
     CHECK(life.offers == offers + 1);
     machine.executor.advance(4s);
     CHECK(life.state("g") == GameState::hashing);
@@ -71,11 +71,11 @@ TEST_CASE("library watch: a change is looked at after a moment of quiet, and onl
     CHECK(life.state("g") == GameState::ready);
     CHECK(life.version("g") != first);
     CHECK(life.offers == offers + 2);
-    CHECK(machine.fake.walks == walks + 3);  // now, at rest, and after the hashing
+    CHECK(machine.fake.walks == walks + 3);  // at once, at rest, and after hashing
   }
-  SECTION("many in a row are one, and do not put it off for ever") {
+  SECTION("many changes in a row cause one scan, which is not delayed forever") {
     for (int i = 0; i < 30; ++i) {
-      machine.fake.tell("/games", "g");
+      machine.fake.report("/games", "g");
       machine.executor.advance(100ms);
     }
     CHECK(machine.fake.walks == walks + 1);
@@ -83,27 +83,27 @@ TEST_CASE("library watch: a change is looked at after a moment of quiet, and onl
     CHECK(machine.fake.walks == walks + 2);
     CHECK(life.version("g") == first);
   }
-  SECTION("what belongs to no game known is nothing") {
-    machine.fake.tell("/games", "unknown");
-    machine.fake.tell("/more", "g");
+  SECTION("a change of an unknown game is ignored") {
+    machine.fake.report("/games", "unknown");
+    machine.fake.report("/more", "g");
     machine.executor.advance(1min);
     CHECK(machine.fake.walks == walks);
   }
 }
 
-TEST_CASE("library watch: a game that is copied in is offered when it rests, without looks in between") {
+TEST_CASE("library watch: a game that is being copied is offered when it is at rest, without scans in between") {
   Watched machine;
   Life life(machine);
   life.start_and_run(1s);
   machine.live();
   machine.disk.write("/games/new/f0", "0");
-  machine.fake.tell("/games", "");
+  machine.fake.report("/games", "");
   machine.executor.advance(300ms);
   CHECK(life.state("new") == GameState::hashing);
   const std::size_t walks = machine.fake.walks;
   for (int i = 1; i < 100; ++i) {
     machine.disk.write("/games/new/f" + std::to_string(i), std::to_string(i));
-    machine.fake.tell("/games", "new");
+    machine.fake.report("/games", "new");
     machine.executor.advance(100ms);
     CHECK_FALSE(life.game("new")->offered);
   }
@@ -113,28 +113,28 @@ TEST_CASE("library watch: a game that is copied in is offered when it rests, wit
   CHECK(life.game("new")->files == 100);
 }
 
-TEST_CASE("library watch: a change while the game is being hashed is followed afterwards") {
+TEST_CASE("library watch: a change during hashing is scanned afterwards") {
   Watched machine;
   Life life(machine);
   life.start_and_run(1s);
   machine.live();
   machine.disk.write("/games/g/more", std::string(40 << 20, 'x'));
-  machine.fake.tell("/games", "g");
-  bool told = false;
+  machine.fake.report("/games", "g");
+  bool reported = false;
   machine.disk.on_call([&](std::string_view operation, const std::string& path, std::uint64_t) {
-    if (operation == "read_at" && path == "/games/g/more" && !told) {
-      told = true;
-      machine.fake.tell("/games", "g");
+    if (operation == "read_at" && path == "/games/g/more" && !reported) {
+      reported = true;
+      machine.fake.report("/games", "g");
     }
     return 0;
   });
   machine.executor.advance(20s);
-  CHECK(told);
+  CHECK(reported);
   CHECK(life.state("g") == GameState::ready);
   CHECK(life.files("g").size() == 3);
 }
 
-TEST_CASE("library watch: what cannot be watched is scanned every minute") {
+TEST_CASE("library watch: a game that cannot be watched is scanned every minute") {
   Watched machine;
   machine.fake.refuse = [](const std::string& path) { return path == "/games/g/d" || path == "/more"; };
   machine.disk.write("/games/h/f", "h");
@@ -153,12 +153,12 @@ TEST_CASE("library watch: what cannot be watched is scanned every minute") {
   machine.executor.advance(15s);
   CHECK(life.version("g") != g);
   CHECK(life.state("new") == GameState::ready);
-  CHECK(life.version("h") == h);  // is watched, and nothing was told
+  CHECK(life.version("h") == h);  // it is watched, and no change was reported
   machine.executor.advance(5min);
   CHECK(life.version("h") != h);
 }
 
-TEST_CASE("library watch: a game that is not wholly watched is looked at though nothing else wakes the library") {
+TEST_CASE("library watch: a partly watched game is scanned even if nothing else wakes the library") {
   Watched machine;
   machine.fake.refuse = [](const std::string& path) { return path == "/games/g/d"; };
   Life life(machine);
@@ -170,7 +170,7 @@ TEST_CASE("library watch: a game that is not wholly watched is looked at though 
   CHECK(life.game("g")->files == 3);
 }
 
-TEST_CASE("library watch: a game that was put in place is watched") {
+TEST_CASE("library watch: an adopted game is watched") {
   Watched machine;
   Life life(machine);
   life.start_and_run(1s);
@@ -184,14 +184,14 @@ TEST_CASE("library watch: a game that was put in place is watched") {
   CHECK(life.library->bytes_read() == 6);
 }
 
-TEST_CASE("library watch: told at every step of a stop") {
+TEST_CASE("library watch: a change may be reported at every step of a stop") {
   for (int steps = 1; steps < 60; ++steps) {
     Watched machine;
     Life life(machine);
     life.start_and_run(1s);
     machine.disk.write("/games/g/d/f", std::to_string(steps));
-    machine.fake.tell("/games", "g");
-    machine.fake.tell("/games", "");
+    machine.fake.report("/games", "g");
+    machine.fake.report("/games", "");
     machine.executor.advance_to_next_timer();
     for (int i = 0; i < steps; ++i) {
       if (!machine.executor.step()) machine.executor.advance_to_next_timer();

@@ -1,4 +1,4 @@
-// What a rescan answers when it is cancelled, and when the disk fails.
+// Rescans that are cancelled, and scans of a failing disk.
 #include <algorithm>
 #include <cerrno>
 
@@ -22,8 +22,8 @@ runtime::Task<void> rescan(Library& library, Rescan& out, runtime::CancellationT
   out.ended = true;
 }
 
-/// A look of the rescan is under way.
-bool looking(const runtime::Scope& scope) {
+/// Whether a scan of the rescan is running.
+bool rescanning(const runtime::Scope& scope) {
   bool found = false;
   scope.visit([&](const std::string&, const std::string& name) { found = found || name == "rescan"; });
   return found;
@@ -40,7 +40,7 @@ runtime::Task<Result<ScannedGame>> scan_on_worker(test::MemoryDisk& disk, runtim
 
 }  // namespace
 
-TEST_CASE("library: a rescan that is cancelled while it looks does not say that it looked") {
+TEST_CASE("library: a rescan that is cancelled while it scans does not report success") {
   std::size_t cancelled = 0;
   for (std::size_t steps = 0;; ++steps) {
     Machine machine;
@@ -51,16 +51,16 @@ TEST_CASE("library: a rescan that is cancelled while it looks does not say that 
     runtime::CancellationSource stop(life.scope.token());
     Rescan result;
     life.scope.spawn("the rescan", rescan(*life.library, result, stop.token()));
-    bool was_looking = false;
+    bool was_scanning = false;
     for (std::size_t i = 0; i < steps && !result.ended; ++i) {
       if (!machine.executor.step()) REQUIRE(machine.executor.advance_to_next_timer());
     }
     if (result.ended) break;
-    was_looking = looking(life.scope);
+    was_scanning = rescanning(life.scope);
     stop.request();
     machine.executor.advance(1s);
     REQUIRE(result.ended);
-    if (was_looking) {
+    if (was_scanning) {
       INFO("cancelled after step " << steps);
       CHECK(result.cancelled);
       ++cancelled;
@@ -69,7 +69,7 @@ TEST_CASE("library: a rescan that is cancelled while it looks does not say that 
   CHECK(cancelled > 0);
 }
 
-TEST_CASE("scan: one that is stopped in the middle says so, and gives no half of a game") {
+TEST_CASE("scan: a stopped scan fails with cancelled and returns no partial game") {
   runtime::ManualExecutor executor;
   runtime::ManualWorkers workers(executor, 1, 1ms);
   test::MemoryDisk disk;
@@ -88,7 +88,7 @@ TEST_CASE("scan: one that is stopped in the middle says so, and gives no half of
   CHECK(listed == std::vector<std::string>{"/r/game", "/r/game/a"});
 }
 
-TEST_CASE("library: a file that is written while it is hashed is never offered as a mix of both contents") {
+TEST_CASE("library: a file that is written while it is hashed is never offered as a mix of old and new content") {
   const std::string before(3 * protocol::kChunkSize, 'a');
   const std::string after(3 * protocol::kChunkSize, 'b');
   std::vector<Digest> versions;
@@ -119,7 +119,7 @@ TEST_CASE("library: a file that is written while it is hashed is never offered a
   CHECK(life.version("a") == versions[1]);
 }
 
-TEST_CASE("scan: a root that cannot be listed is a failure with its reason") {
+TEST_CASE("scan: a root that cannot be listed is reported with the error") {
   test::MemoryDisk disk;
   disk.write("/r/a/f", "a");
   disk.write("/s/b/f", "b");
@@ -130,7 +130,7 @@ TEST_CASE("scan: a root that cannot be listed is a failure with its reason") {
   REQUIRE(found.failures.size() == 1);
   CHECK(found.failures[0].root == "/r");
   CHECK(found.failures[0].error.system == EIO);
-  CHECK_FALSE(found.failures[0].gone());
+  CHECK_FALSE(found.failures[0].missing());
   REQUIRE(found.games.size() == 1);
   CHECK(found.games[0].name == "b");
 }

@@ -57,7 +57,8 @@ TEST_CASE("scan: files, empty directories and symlinks, sorted by path") {
   CHECK(disk.open_directories() == 0);
 }
 
-TEST_CASE("scan: what leads out or is no file is left out and told; the game stays shareable") {
+TEST_CASE(
+    "scan: links out of the game and special files are left out and listed as problems; the game stays shareable") {
   test::MemoryDisk disk;
   disk.write("/r/g/f", "x");
   disk.make_symlink("/r/g/absolute", "/etc/passwd");
@@ -74,7 +75,7 @@ TEST_CASE("scan: what leads out or is no file is left out and told; the game sta
   CHECK_FALSE(game.unshareable);
 }
 
-TEST_CASE("scan: illegal paths make a game unshareable, with the offenders") {
+TEST_CASE("scan: illegal paths make a game unshareable and are listed as problems") {
   test::MemoryDisk disk;
   disk.write("/r/g/fine", "x");
   disk.write("/r/g/back\\slash", "x");
@@ -94,7 +95,7 @@ TEST_CASE("scan: illegal paths make a game unshareable, with the offenders") {
   CHECK(other.problems.size() == 1);
 }
 
-TEST_CASE("scan: problems are named up to a limit") {
+TEST_CASE("scan: at most 100 problems are listed") {
   test::MemoryDisk disk;
   for (int i = 0; i < 150; ++i) disk.make_fifo("/r/g/p" + std::to_string(i));
   const ScannedGame game = scan(disk, "g");
@@ -102,7 +103,7 @@ TEST_CASE("scan: problems are named up to a limit") {
   CHECK(game.problems.back().reason == "and 50 more");
 }
 
-TEST_CASE("scan: .peerdignore leaves out, also what would be a problem") {
+TEST_CASE("scan: .peerdignore leaves out files, even those with illegal names") {
   test::MemoryDisk disk;
   disk.write("/r/g/.peerdignore", "*.log\n/saves/\n!keep.log\npipe\nbad*\n");
   disk.write("/r/g/f", "x");
@@ -120,16 +121,16 @@ TEST_CASE("scan: .peerdignore leaves out, also what would be a problem") {
   CHECK_FALSE(game.unshareable);
 }
 
-TEST_CASE("scan: a .peerdignore that cannot be used is told") {
+TEST_CASE("scan: an unusable .peerdignore is listed as a problem") {
   test::MemoryDisk disk;
   disk.write("/r/g/f", "x");
   disk.make_symlink("/r/g/.peerdignore", "f");
   const ScannedGame game = scan(disk, "g");
-  CHECK(has_problem(game, ".peerdignore", "not applied"));
+  CHECK(has_problem(game, ".peerdignore", "is ignored"));
   CHECK(paths(game) == Names{"f"});
 }
 
-TEST_CASE("scan: a game may be a symlink; what cannot be listed is told") {
+TEST_CASE("scan: a game may be a symlink; an unreadable directory is listed as a problem") {
   test::MemoryDisk disk;
   disk.write("/elsewhere/game/f", "x");
   disk.make_symlink("/r/g", "../elsewhere/game");
@@ -144,7 +145,7 @@ TEST_CASE("scan: a game may be a symlink; what cannot be listed is told") {
   CHECK(has_problem(game, "d", "cannot be read"));
 }
 
-TEST_CASE("scan: the newest time, and a mark for times in the future") {
+TEST_CASE("scan: the newest timestamp is found, and timestamps in the future give a mark") {
   test::MemoryDisk disk;
   std::int64_t clock = 100;
   disk.set_clock([&] { return clock; });
@@ -154,17 +155,18 @@ TEST_CASE("scan: the newest time, and a mark for times in the future") {
   clock = 200;
   disk.write("/r/g/e", "x");
   CHECK(scan(disk, "g").newest == 300);
-  CHECK(scan(disk, "g").ahead == 0);
+  CHECK(scan(disk, "g").future_mark == 0);
   disk.set_mtime("/r/g/f", kNow + 5);
-  const std::uint64_t first = scan(disk, "g").ahead;
+  const std::uint64_t first = scan(disk, "g").future_mark;
   CHECK(first != 0);
   CHECK(scan(disk, "g").newest == 300);
-  CHECK(scan(disk, "g").ahead == first);
+  CHECK(scan(disk, "g").future_mark == first);
   disk.set_mtime("/r/g/f", kNow + 6);
-  CHECK(scan(disk, "g").ahead != first);
+  CHECK(scan(disk, "g").future_mark != first);
 }
 
-TEST_CASE("scan: the games of all roots; the first root wins, dot names and files are none") {
+TEST_CASE(
+    "scan: the games of all roots are listed; the first root takes precedence; dot names and files are not games") {
   test::MemoryDisk disk;
   disk.write("/r/both/f", "x");
   disk.write("/r/.peerd/staging/f", "x");

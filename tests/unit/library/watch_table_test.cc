@@ -6,28 +6,28 @@
 
 namespace peer::library {
 
-TEST_CASE("watch table: a watch that ends while it is found is added anew, and its number may come again") {
+TEST_CASE("watch table: a watch that is removed while it is added is added again, and its number may be reused") {
   WatchTable* table = nullptr;
   int tries = 0;
-  int end_first = 2;  // so many tries find a watch that ends at once
+  int end_first = 2;  // that many tries find a watch that is removed at once
   WatchTable watches(
       [&](const std::string&) {
-        if (++tries <= end_first) table->ended(7);
+        if (++tries <= end_first) table->on_watch_removed(7);
         return 7;
       },
       [](int) {});
   table = &watches;
-  const auto holder = watches.begin({"/games", "a"});
+  const auto holder = watches.begin_walk({"/games", "a"});
   REQUIRE(watches.enter(*holder, "/games/a") == 0);
   CHECK(tries == 3);
-  CHECK(watches.holders_of(7).size() == 1);
-  watches.ended(7);
-  CHECK(watches.holders_of(7).empty());
-  CHECK(watches.enter(*holder, "/games/a") == 0);  // what ended before is of no concern now
+  CHECK(watches.subjects_of(7).size() == 1);
+  watches.on_watch_removed(7);
+  CHECK(watches.subjects_of(7).empty());
+  CHECK(watches.enter(*holder, "/games/a") == 0);  // the earlier removal has no effect now
   CHECK(tries == 4);
 }
 
-TEST_CASE("watch table: what no longer was seen in a walk is let go, what another subject holds stays") {
+TEST_CASE("watch table: a directory that a walk does not enter is released, unless another subject uses it") {
   std::set<int> kernel;
   WatchTable watches(
       [&](const std::string& path) {
@@ -36,16 +36,16 @@ TEST_CASE("watch table: what no longer was seen in a walk is let go, what anothe
         return watch;
       },
       [&](int watch) { kernel.erase(watch); });
-  const auto first = watches.begin({"/games", "a"});
+  const auto first = watches.begin_walk({"/games", "a"});
   REQUIRE(watches.enter(*first, "/games/a/d") == 0);
   REQUIRE(watches.enter(*first, "/games/a/e") == 0);
   watches.complete(*first);
   CHECK(kernel == std::set<int>{1, 2});
-  const auto second = watches.begin({"/games", "b"});
+  const auto second = watches.begin_walk({"/games", "b"});
   REQUIRE(watches.enter(*second, "/games/a/e") == 0);
   watches.complete(*second);
-  watches.begin({"/games", "a"});
-  watches.complete(*first);  // a walk that met nothing
+  watches.begin_walk({"/games", "a"});
+  watches.complete(*first);  // a walk that entered nothing
   CHECK(kernel == std::set<int>{2});
   watches.forget({"/games", "b"});
   CHECK(kernel.empty());
@@ -53,11 +53,37 @@ TEST_CASE("watch table: what no longer was seen in a walk is let go, what anothe
   CHECK(watches.enter(*second, "/games/a/e") == ECANCELED);
 }
 
-TEST_CASE("watch table: what the kernel refuses is told") {
+TEST_CASE("watch table: an error of the kernel is returned") {
   WatchTable watches([](const std::string&) { return -ENOSPC; }, [](int) {});
-  const auto holder = watches.begin({"/games", "a"});
+  const auto holder = watches.begin_walk({"/games", "a"});
   CHECK(watches.enter(*holder, "/games/a") == ENOSPC);
   CHECK(watches.size() == 0);
+}
+
+TEST_CASE("watch table: a watch that is removed while it is entered is added again") {
+  int next = 1;
+  std::set<int> removed;
+  WatchTable* self = nullptr;
+  WatchTable table(
+      [&](const std::string& path) {
+        if (path == "/gone") return -ENOENT;
+        if (next == 1) self->on_watch_removed(1);  // the event arrives before add returns
+        return next++;
+      },
+      [&](int watch) { removed.insert(watch); });
+  self = &table;
+  const auto holder = table.begin_walk({"/r", "g"});
+  CHECK(table.enter(*holder, "/r/g") == 0);
+  CHECK(table.subjects_of(1).empty());
+  CHECK(table.subjects_of(2) == std::vector<WatchSubject>{{"/r", "g"}});
+  CHECK(table.enter(*holder, "/gone") == ENOENT);
+  CHECK(table.enter(*holder, "/r/g/d") == 0);
+  CHECK(table.size() == 2);
+  CHECK(table.all_subjects() == std::vector<WatchSubject>{{"/r", "g"}});
+  const auto again = table.begin_walk({"/r", "g"});
+  table.complete(*again);
+  CHECK(removed == std::set<int>{2, 3});
+  CHECK(table.size() == 0);
 }
 
 }  // namespace peer::library

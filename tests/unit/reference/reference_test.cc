@@ -12,56 +12,57 @@ namespace {
 using Catch::Matchers::ContainsSubstring;
 
 struct Peerctl {
-  ctl::Typed typed;
+  ctl::TypedArguments typed;
   std::unique_ptr<CLI::App> app = ctl::make_app(typed);
-  Program program = read_program(*app, ctl::completed_by);
-  const Command& command(std::string_view name) const {
-    return *std::ranges::find(program.commands, name, &Command::name);
+  ProgramReference program = read_program(*app, ctl::completed_by);
+  const CommandReference& command(std::string_view name) const {
+    return *std::ranges::find(program.commands, name, &CommandReference::name);
   }
 };
 
 struct Peerd {
   daemon::Typed typed;
   std::unique_ptr<CLI::App> app = daemon::make_app(typed);
-  Program program =
+  ProgramReference program =
       read_program(*app, [](std::string_view, std::string_view what) { return daemon::completed_by(what); });
 };
 
-TEST_CASE("A program's commands, options and arguments are read from what parses them") {
+TEST_CASE("Commands, options and arguments are read from the command line parser") {
   const Peerctl peerctl;
-  const Command& download = peerctl.command("download");
+  const CommandReference& download = peerctl.command("download");
   REQUIRE(download.arguments.size() == 1);
   CHECK(download.arguments[0].name == "GAME");
   CHECK(download.arguments[0].required);
   CHECK(download.arguments[0].completed_by == "remote-games");
-  const auto from = std::ranges::find(download.options, "PEER", &Option::value);
+  const auto from = std::ranges::find(download.options, "PEER", &OptionReference::value);
   REQUIRE(from != download.options.end());
   CHECK(from->repeatable);
   CHECK(from->completed_by == "peers");
-  CHECK(std::ranges::find(peerctl.program.commands, "complete", &Command::name) == peerctl.program.commands.end());
+  CHECK(std::ranges::find(peerctl.program.commands, "complete", &CommandReference::name) ==
+        peerctl.program.commands.end());
 }
 
-TEST_CASE("Everything that can be given says what it is") {
+TEST_CASE("Every command, option and argument has a help text") {
   const Peerctl peerctl;
   const Peerd peerd;
-  for (const Program* program : {&peerctl.program, &peerd.program}) {
-    for (const Option& option : program->options) CHECK(!option.help.empty());
-    for (const Command& command : program->commands) {
+  for (const ProgramReference* program : {&peerctl.program, &peerd.program}) {
+    for (const OptionReference& option : program->options) CHECK(!option.help.empty());
+    for (const CommandReference& command : program->commands) {
       INFO(command.name);
       CHECK(!command.help.empty());
-      for (const Option& option : command.options) CHECK(!option.help.empty());
-      for (const Argument& argument : command.arguments) CHECK(!argument.help.empty());
+      for (const OptionReference& option : command.options) CHECK(!option.help.empty());
+      for (const ArgumentReference& argument : command.arguments) CHECK(!argument.help.empty());
     }
   }
 }
 
-TEST_CASE("Help, manual and completions name the same commands and options") {
+TEST_CASE("Help, manual page and completions list the same commands and options") {
   const Peerctl peerctl;
   const std::string manual = man_options(peerctl.program) + man_commands(peerctl.program);
   const std::string bash = bash_completion(peerctl.program);
   const std::string zsh = zsh_completion(peerctl.program);
   const std::string fish = fish_completion(peerctl.program);
-  for (const Command& command : peerctl.program.commands) {
+  for (const CommandReference& command : peerctl.program.commands) {
     INFO(command.name);
     const std::string help = peerctl.app->get_subcommand(command.name)->help("peerctl");
     CHECK_THAT(peerctl.app->help(), ContainsSubstring("\n  " + command.name + " "));
@@ -69,7 +70,7 @@ TEST_CASE("Help, manual and completions name the same commands and options") {
     CHECK_THAT(bash, ContainsSubstring("      " + command.name + ") word='"));
     CHECK_THAT(zsh, ContainsSubstring("'" + command.name + ":"));
     CHECK_THAT(fish, ContainsSubstring("-a " + command.name + " -d '"));
-    for (const Option& option : command.options) {
+    for (const OptionReference& option : command.options) {
       const std::string& flag = option.flags.back();
       CHECK_THAT(help, ContainsSubstring(flag));
       CHECK_THAT(manual, ContainsSubstring(man_text(flag)));
@@ -81,7 +82,7 @@ TEST_CASE("Help, manual and completions name the same commands and options") {
   }
 }
 
-TEST_CASE("The daemon's flags are in its completions as well") {
+TEST_CASE("The daemon's completions list its flags") {
   const Peerd peerd;
   for (const std::string& text :
        {bash_completion(peerd.program), zsh_completion(peerd.program), man_options(peerd.program)}) {
@@ -91,12 +92,12 @@ TEST_CASE("The daemon's flags are in its completions as well") {
   CHECK_THAT(fish_completion(peerd.program), ContainsSubstring("-l log-level -x -a 'trace debug info warn error'"));
 }
 
-TEST_CASE("Text is shown by roff as it is") {
+TEST_CASE("man_text escapes what roff would interpret") {
   CHECK(man_text(".a-b\\") == "\\&.a\\-b\\e");
   CHECK(man_text("'peerctl'") == "\\&\\(aqpeerctl\\(aq");
 }
 
-TEST_CASE("A page's places are filled, and nothing else is touched") {
+TEST_CASE("man_page replaces placeholder lines and nothing else") {
   const auto part = [](std::string_view name) { return "<" + std::string(name) + ">\n"; };
   CHECK(man_page("one\n@TWO@\nthree @\n", part) == "one\n<TWO>\nthree @\n");
 }

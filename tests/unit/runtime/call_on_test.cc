@@ -7,7 +7,6 @@
 
 #include "libpeer/runtime/channel.h"
 #include "libpeer/runtime/offload_abandonable.h"
-#include "libpeer/runtime/queue.h"
 #include "libpeer/runtime/sleep.h"
 #include "libpeer/runtime/thread_workers.h"
 #include "libpeer/runtime/uv_executor.h"

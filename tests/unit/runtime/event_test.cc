@@ -5,10 +5,12 @@
 #include <vector>
 
 #include "libpeer/runtime/scope.h"
+#include "libpeer/runtime/sleep.h"
 #include "support/aborts.h"
-#include "support/run_task.h"
+#include "support/cancel_sweep.h"
 
 using namespace peer::runtime;
+using namespace std::chrono_literals;
 using peer::test::run_task;
 
 namespace {
@@ -95,3 +97,74 @@ TEST_CASE("an event destroyed while a coroutine waits ends the program") {
     _exit(0);
   }));
 }
+
+namespace {
+Task<void> note_result(Executor& executor, Event& event, Duration limit, std::vector<int>* results) {
+  const bool in_time = co_await event.wait_for(executor, limit, CancellationToken{});
+  results->push_back(in_time ? 1 : 0);
+}
+Task<void> wait_for_value(Event& event, const int& value, int least, std::vector<int>* order, CancellationToken token) {
+  const auto reached = [&value, least] { return value >= least; };
+  co_await event.wait_until(reached, token);
+  order->push_back(least);
+}
+}  // namespace
+
+TEST_CASE("wait_for says whether the event was set in time") {
+  ManualExecutor executor;
+  Event event;
+  Scope scope(executor, "scope", CancellationToken{});
+  std::vector<int> results;
+  scope.spawn("short", note_result(executor, event, 1ms, &results));
+  scope.spawn("long", note_result(executor, event, 1h, &results));
+  executor.advance(2ms);
+  CHECK(results == std::vector{0});
+  event.set();
+  run_task(executor, scope.join());
+  CHECK(results == std::vector{0, 1});
+}
+
+TEST_CASE("wait_until checks its condition now and after each set") {
+  ManualExecutor executor;
+  Event event;
+  Scope scope(executor, "scope", CancellationToken{});
+  int value = 1;
+  std::vector<int> order;
+  for (const int least : {3, 1, 2}) {
+    scope.spawn("waiter", wait_for_value(event, value, least, &order, scope.token()));
+  }
+  executor.run_ready();
+  CHECK(order == std::vector{1});
+  event.set();
+  executor.run_ready();
+  CHECK(order == std::vector{1});
+  value = 3;
+  executor.run_ready();
+  CHECK(order == std::vector{1});
+  event.set();
+  run_task(executor, scope.join());
+  CHECK(order == std::vector{1, 3, 2});
+}
+
+namespace {
+Task<void> count_up(Executor& executor, Event& event, int& value, CancellationToken token) {
+  while (value < 3) {
+    co_await sleep_for(executor, 1ms, token);
+    ++value;
+    event.set();
+  }
+}
+Task<void> wait_while_counting(Executor& executor, CancellationToken token) {
+  Event event;
+  int value = 0;
+  std::vector<int> order;
+  Scope scope(executor, "scope", token);
+  scope.spawn("counter", count_up(executor, event, value, scope.token()));
+  for (const int least : {1, 2, 3}) {
+    scope.spawn("waiter", wait_for_value(event, value, least, &order, scope.token()));
+  }
+  co_await scope.join();
+}
+}  // namespace
+
+TEST_CASE("wait_until can be cancelled at any step") { peer::test::cancel_at_each_step(wait_while_counting); }

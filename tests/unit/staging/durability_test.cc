@@ -1,4 +1,4 @@
-// What is said to be durable outlives a power cut, whatever the disk keeps of what was not synced.
+// Data that is reported as durable survives a power cut, whatever unsynced data the disk loses.
 #include <catch2/catch_test_macros.hpp>
 #include <cerrno>
 
@@ -15,7 +15,7 @@ using test::SampleGame;
 
 namespace {
 
-constexpr std::uint64_t kSeeds = 40;  // of power cuts: some lose all that was not synced
+constexpr std::uint64_t kSeeds = 40;  // of power cuts; some of them lose all unsynced data
 const std::string kRoot = "/lib";
 const std::string kGame = "game";
 
@@ -39,13 +39,13 @@ void write(Staging& staging, const SampleGame& game, std::size_t first, std::siz
 }
 
 std::size_t logged(MemoryDisk& disk, const SampleGame& game) {
-  const auto had = Staging::logged_chunks(disk, kRoot, kGame, game.version, game.manifest().chunks.size());
-  return static_cast<std::size_t>(std::ranges::count(had, true));
+  const auto have = Staging::logged_chunks(disk, kRoot, kGame, game.version, game.manifest().chunks.size());
+  return static_cast<std::size_t>(std::ranges::count(have, true));
 }
 
 }  // namespace
 
-TEST_CASE("durability: what a checkpoint logged is logged after a power cut", "[staging]") {
+TEST_CASE("durability: chunks that a checkpoint logged are still logged after a power cut", "[staging]") {
   const SampleGame sample = game();
   for (std::uint64_t seed = 0; seed < kSeeds; ++seed) {
     INFO("power cut " << seed);
@@ -70,7 +70,7 @@ TEST_CASE("durability: what a checkpoint logged is logged after a power cut", "[
   }
 }
 
-TEST_CASE("durability: a log that cannot be synced fails the checkpoint, and those that follow", "[staging]") {
+TEST_CASE("durability: if the log cannot be synced, this checkpoint and all later ones fail", "[staging]") {
   const SampleGame sample = game();
   MemoryDisk disk;
   disk.make_directories(kRoot);
@@ -85,7 +85,7 @@ TEST_CASE("durability: a log that cannot be synced fails the checkpoint, and tho
   CHECK_FALSE(staging->has(0, 3));
 }
 
-TEST_CASE("durability: what was published is there after a power cut, with its record, and nothing of its staging",
+TEST_CASE("durability: a published game and its record survive a power cut, and its staging stays removed",
           "[staging]") {
   const SampleGame sample = game();
   for (const bool update : {false, true}) {
@@ -115,7 +115,7 @@ TEST_CASE("durability: what was published is there after a power cut, with its r
   }
 }
 
-TEST_CASE("durability: what was discarded does not come back with the power", "[trash]") {
+TEST_CASE("durability: a discarded game does not return after a power cut", "[trash]") {
   for (std::uint64_t seed = 0; seed < kSeeds; ++seed) {
     for (const bool full : {false, true}) {
       INFO("power cut " << seed << ", full " << full);
@@ -127,7 +127,7 @@ TEST_CASE("durability: what was discarded does not come back with the power", "[
         return full && operation == "rename" ? ENOSPC : 0;
       });
       REQUIRE(staging::discard_staging(disk, kRoot, "other").has_value());
-      CHECK(staging::discard_game(disk, kRoot, kGame).has_value() == !full);  // a user's game is not deleted in place
+      CHECK(staging::discard_game(disk, kRoot, kGame).has_value() == !full);  // a game is never deleted in place
       disk.on_call({});
       if (full) REQUIRE(staging::discard_game(disk, kRoot, kGame).has_value());
       disk.power_cut(seed);
@@ -138,7 +138,7 @@ TEST_CASE("durability: what was discarded does not come back with the power", "[
   }
 }
 
-TEST_CASE("durability: a checkpoint of many small files keeps all that it logs", "[staging]") {
+TEST_CASE("durability: a checkpoint of many small files makes all of them durable", "[staging]") {
   std::map<std::string, std::size_t> sizes;
   for (int i = 0; i < 200; ++i) sizes["d" + std::to_string(i % 30) + "/f" + std::to_string(i)] = 100 + i;
   const SampleGame sample = test::make_game(sizes, 3);
@@ -164,7 +164,7 @@ TEST_CASE("durability: a checkpoint of many small files keeps all that it logs",
   }
 }
 
-TEST_CASE("durability: directories whose first sync failed are synced before a user's game goes into them",
+TEST_CASE("durability: directories whose first sync failed are synced before a user's game moves into them",
           "[staging]") {
   const SampleGame sample = game();
   for (const std::string unsynced : {"/lib/.peerd", "/lib/.peerd/replaced"}) {

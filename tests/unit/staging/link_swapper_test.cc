@@ -1,5 +1,4 @@
-// A real file system on which somebody swaps the staging's directories and files for links that lead out of it, all the
-// time.
+// On a real file system, a thread constantly replaces directories and files of the staging by links that lead outside.
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -18,7 +17,7 @@ using namespace peer::test;
 
 namespace {
 
-/// Puts links in the place of what is staged, and takes them away again, until it is told to stop.
+/// Replaces staged entries by links and restores them, until it is destroyed.
 class LinkSwapper {
  public:
   LinkSwapper(std::filesystem::path staging, std::filesystem::path outside)
@@ -59,7 +58,7 @@ class LinkSwapper {
   std::thread thread_;
 };
 
-/// One attempt, as far as it comes.
+/// One attempt to download and publish. It may fail anywhere.
 void attempt(store::Disk& disk, const std::string& root, const SampleGame& game) {
   auto staging = staging::Staging::open(disk, root, "game", game.version, game.document, runtime::StopFlag());
   if (!staging) return;
@@ -75,7 +74,7 @@ void attempt(store::Disk& disk, const std::string& root, const SampleGame& game)
 
 }  // namespace
 
-TEST_CASE("Whoever swaps links into the staging all the time makes nothing appear outside", "[staging]") {
+TEST_CASE("staging: replacing staged entries by links makes nothing appear outside the library", "[staging]") {
   const TempDirectory directory;
   const std::filesystem::path outside = directory / "outside";
   const std::string root = directory / "library";

@@ -1,8 +1,9 @@
-// A start after a crash, on a disk that fails: whichever call it is, nothing is lost and the next start ends it.
+// Recovery after a crash, on a failing disk: whichever call fails, nothing is lost and the next start completes it.
+#include "libpeer/staging/recovery.h"
+
 #include <catch2/catch_test_macros.hpp>
 #include <cerrno>
 
-#include "libpeer/staging/publication.h"
 #include "libpeer/staging/staging.h"
 #include "support/library/sample_game.h"
 
@@ -19,7 +20,7 @@ const std::string kGame = "game";
 SampleGame new_game() { return test::make_game({{"bin/run.sh", 700}, {"readme", 10}}, 1, {"saves/none"}); }
 SampleGame old_game() { return test::make_game({{"bin/run.sh", 600}, {"gone", 30}}, 2); }
 
-/// An update whose call number `cut` no longer came to pass; false: it was over before.
+/// Makes an update that a power cut interrupts at disk call number `cut`. Returns false if the update ended before.
 bool interrupted(MemoryDisk& disk, std::uint64_t cut) {
   const SampleGame game = new_game();
   const SampleGame old = old_game();
@@ -42,7 +43,8 @@ bool interrupted(MemoryDisk& disk, std::uint64_t cut) {
 
 }  // namespace
 
-TEST_CASE("Whichever call fails while an interrupted update is completed, both versions are kept", "[staging]") {
+TEST_CASE("recovery: whichever disk call fails while an interrupted update is completed, both versions are kept",
+          "[staging]") {
   for (const bool exchange : {true, false}) {
     for (std::uint64_t cut = 0;; ++cut) {
       std::uint64_t fault = 0;
@@ -63,7 +65,7 @@ TEST_CASE("Whichever call fails while an interrupted update is completed, both v
         const bool swapped = new_game().is_at(disk, "/lib/game");
         REQUIRE((swapped || old_game().is_at(disk, "/lib/game")));
         if (swapped) REQUIRE(old_game().is_at(disk, "/lib/.peerd/replaced/game/1"));
-        // Nothing is left that a start would have to complete.
+        // Nothing is left to recover.
         const std::string stage = kRoot + "/.peerd/staging/game";
         if (disk.exists(stage)) REQUIRE_FALSE(disk.exists(stage + "/journal"));
         if (disk.exists(stage)) REQUIRE_FALSE(swapped);

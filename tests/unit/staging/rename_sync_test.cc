@@ -1,9 +1,9 @@
-// A rename is durable only when both directories are, on file systems that promise less than MemoryDisk: each is synced
-// before the next rename.
+// On some file systems a rename is durable only after both directories are synced. These tests check that both are
+// synced before the next rename.
 #include <catch2/catch_test_macros.hpp>
 #include <cerrno>
 
-#include "libpeer/staging/publication.h"
+#include "libpeer/staging/recovery.h"
 #include "libpeer/staging/staging.h"
 #include "libpeer/staging/trash.h"
 #include "support/library/sample_game.h"
@@ -19,7 +19,7 @@ const std::string kRoot = "/lib";
 const std::string kStage = "/lib/.peerd/staging/game";
 const std::string kReplaced = "/lib/.peerd/replaced/game";
 
-/// The renames, by what they move, each with the directories that were synced before the next one.
+/// Records each rename, with the directories that were synced between it and the next one.
 struct Renames {
   struct Rename {
     std::string what;
@@ -34,7 +34,7 @@ struct Renames {
       return 0;
     });
   }
-  /// After rename number `which` of `what`, from 1.
+  /// Checks the directories after rename number `which` (from 1) of the path `what`.
   void check_synced(const std::string& what, std::size_t which, const std::vector<std::string>& directories) const {
     for (const Rename& rename : all) {
       if (rename.what != what || --which > 0) continue;
@@ -106,7 +106,7 @@ TEST_CASE("publication: both directories of each rename are synced before the ne
   CHECK(sample.is_at(disk, kRoot + "/game"));
 }
 
-TEST_CASE("publication: the directories in which a user's old game is put are synced although they are there already",
+TEST_CASE("publication: the directories that receive the user's old game are synced even if they exist already",
           "[staging]") {
   const SampleGame sample = game();
   MemoryDisk disk;
@@ -122,7 +122,7 @@ TEST_CASE("publication: the directories in which a user's old game is put are sy
   CHECK(before.contains("/lib/.peerd/replaced"));
 }
 
-TEST_CASE("publication: a stage that nobody can complete is kept, durably on both sides", "[staging]") {
+TEST_CASE("publication: a stage with a damaged journal is kept, and both directories are synced", "[staging]") {
   MemoryDisk disk;
   disk.write(kStage + "/tree/file", "of somebody");
   disk.write(kStage + "/journal", "damaged");
@@ -134,7 +134,7 @@ TEST_CASE("publication: a stage that nobody can complete is kept, durably on bot
   CHECK(disk.read(kReplaced + "/1/tree/file") == "of somebody");
 }
 
-TEST_CASE("trash: both directories are synced after a game was moved to it", "[trash]") {
+TEST_CASE("trash: both directories are synced after a game moves to the trash", "[trash]") {
   MemoryDisk disk;
   disk.write("/lib/game/file", "content");
   Renames renames;
@@ -144,13 +144,13 @@ TEST_CASE("trash: both directories are synced after a game was moved to it", "[t
   renames.check_synced("/lib/game", 1, {kRoot, "/lib/.peerd/trash"});
 }
 
-TEST_CASE("recovery: a staged tree that cannot be looked at is an error, not missing", "[staging]") {
+TEST_CASE("recovery: a staged tree that cannot be read is an error; it does not count as missing", "[staging]") {
   MemoryDisk disk;
   disk.write(kStage + "/tree/file", "received");
   disk.write(kStage + "/journal", "install 0 0\n");
-  int looks = 0;
+  int reads = 0;
   disk.on_call([&](std::string_view operation, const std::string& path, std::uint64_t) {
-    return operation == "info" && path == kStage + "/tree" && ++looks == 2 ? EIO : 0;
+    return operation == "info" && path == kStage + "/tree" && ++reads == 2 ? EIO : 0;
   });
   const auto recovered = staging::recover(disk, kRoot);
   disk.on_call({});
@@ -159,7 +159,7 @@ TEST_CASE("recovery: a staged tree that cannot be looked at is an error, not mis
   CHECK(disk.read(kStage + "/tree/file") == "received");
 }
 
-TEST_CASE("durability: what a kill left unlogged and the next start found is there after a power cut", "[staging]") {
+TEST_CASE("durability: unlogged chunks that a start found after a kill survive a power cut", "[staging]") {
   const SampleGame sample = game();
   const std::size_t chunks = sample.manifest().chunks.size();
   for (std::uint64_t seed = 0; seed < 40; ++seed) {
@@ -174,8 +174,8 @@ TEST_CASE("durability: what a kill left unlogged and the next start found is the
       CHECK((*staging)->has(0, chunks));
     }
     disk.power_cut(seed);
-    const auto had = Staging::logged_chunks(disk, kRoot, "game", sample.version, chunks);
-    REQUIRE(std::ranges::count(had, true) == static_cast<std::ptrdiff_t>(chunks));
+    const auto have = Staging::logged_chunks(disk, kRoot, "game", sample.version, chunks);
+    REQUIRE(std::ranges::count(have, true) == static_cast<std::ptrdiff_t>(chunks));
     for (const auto& [path, text] : sample.content) {
       REQUIRE(disk.exists(kStage + "/tree/" + path));
       CHECK(disk.read(kStage + "/tree/" + path) == text);

@@ -17,7 +17,7 @@ runtime::Task<void> empty_on_worker(test::MemoryDisk& disk, runtime::Workers& wo
 
 }  // namespace
 
-TEST_CASE("trash: a stop ends the deletion between two entries, and the next start goes on with it") {
+TEST_CASE("trash: a stop ends the deletion between two entries, and the next start continues it") {
   runtime::ManualExecutor executor;
   runtime::ManualWorkers workers(executor, 1, 1ms);
   test::MemoryDisk disk;

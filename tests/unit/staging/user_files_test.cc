@@ -47,8 +47,8 @@ Result<UserFiles> install(MemoryDisk& disk, const SampleGame& game, const librar
   return (*staging)->publish(known);
 }
 
-/// Everything a person may do to an installed game.
-void play(MemoryDisk& disk) {
+/// Makes every kind of change that a user can make to an installed game.
+void change_files(MemoryDisk& disk) {
   disk.write(kGame + "/readme", "my notes");             // changed; the new version has it too
   disk.write(kGame + "/old/settings", "mine");           // changed; the new version has none
   disk.write(kGame + "/saves/deep/one", "level 7");      // added
@@ -72,7 +72,7 @@ bool holds(const MemoryDisk& disk, const std::string& path, const std::string& c
   return disk.exists(path) && disk.read(path) == content;
 }
 
-/// The new version, with what was added; what was changed lies aside.
+/// Checks that the new version is installed with the added files, and that the changed files are in the replaced tree.
 void check_updated(MemoryDisk& disk) {
   const SampleGame game = new_version();
   std::vector<std::string> tree = game.tree();
@@ -85,7 +85,8 @@ void check_updated(MemoryDisk& disk) {
   for (const char* path : {"saves/deep/one", "bin/mod.so", "data/big.d/x", "old/settings.d/mine"})
     CHECK(holds(disk, kGame + "/" + path, kUsers.at(path)));
   std::vector<std::string> kept = disk.tree(kKept);
-  std::erase_if(kept, [](const std::string& path) { return path.ends_with('/'); });  // emptied ones may stay at a crash
+  std::erase_if(kept,
+                [](const std::string& path) { return path.ends_with('/'); });  // a crash may leave empty directories
   CHECK(kept == std::vector<std::string>{"link -> readme", "old/settings", "readme", "z.sh"});
   for (const char* path : {"old/settings", "readme", "z.sh"}) CHECK(holds(disk, kKept + "/" + path, kUsers.at(path)));
   CHECK(disk.tree("/lib/.peerd/staging").empty());
@@ -97,28 +98,29 @@ void check_updated(MemoryDisk& disk) {
 
 }  // namespace
 
-TEST_CASE("An update keeps what was added in its place and what was changed aside", "[user_files]") {
+TEST_CASE("user files: an update keeps added files in place, and moves changed files to the replaced tree",
+          "[user_files]") {
   for (const bool exchange : {true, false}) {
     INFO("exchange " << exchange);
     MemoryDisk disk;
     disk.set_exchange_supported(exchange);
     disk.make_directories("/lib");
     REQUIRE(install(disk, old_version()).has_value());
-    play(disk);
+    change_files(disk);
     const auto files = install(disk, new_version());
     REQUIRE(files.has_value());
-    CHECK(files->carried == 5);
+    CHECK(files->moved == 5);
     CHECK(files->kept == 4);
-    CHECK(files->place == kKept);
+    CHECK(files->path == kKept);
     CHECK_FALSE(files->problem.has_value());
-    CHECK(files->describe() == "game: 5 files that you added stay; 4 files that you changed lie in " + kKept);
+    CHECK(files->describe() == "game: kept 5 files that you added; moved 4 files that you changed to " + kKept);
     check_updated(disk);
     disk.power_cut(1);
     check_updated(disk);
   }
 }
 
-TEST_CASE("Where nothing was changed an update leaves nothing of the old version", "[user_files]") {
+TEST_CASE("user files: an update of an unchanged game keeps nothing of the old version", "[user_files]") {
   MemoryDisk disk;
   disk.make_directories("/lib");
   REQUIRE(install(disk, old_version()).has_value());
@@ -129,8 +131,7 @@ TEST_CASE("Where nothing was changed an update leaves nothing of the old version
   CHECK(disk.tree("/lib/.peerd/replaced").empty());
 }
 
-TEST_CASE("What was hashed need not be read to know that it is unchanged, and a repair keeps what is added",
-          "[user_files]") {
+TEST_CASE("user files: a file with a known stamp is not read, and a repair keeps added files", "[user_files]") {
   MemoryDisk disk;
   disk.make_directories("/lib");
   const SampleGame game = old_version();
@@ -144,12 +145,12 @@ TEST_CASE("What was hashed need not be read to know that it is unchanged, and a 
   }
   disk.write(kGame + "/save", "save");
   disk.corrupt(kGame + "/readme", 3, "rot");
-  SECTION("all of it") {
+  SECTION("all chunks are intact") {
     const std::uint64_t before = disk.bytes_read();
     REQUIRE(install(disk, game, &known)->kept == 0);
     CHECK(disk.bytes_read() - before < 5000);
   }
-  SECTION("but a chunk that was found to be wrong") {
+  SECTION("a chunk is known to be damaged") {
     known.intact.assign(game.manifest().chunks.size(), true);
     known.intact.back() = false;
     REQUIRE(install(disk, game, &known)->kept == 1);
@@ -159,12 +160,12 @@ TEST_CASE("What was hashed need not be read to know that it is unchanged, and a 
   CHECK(disk.read(kGame + "/readme") == game.content.at("readme"));
 }
 
-TEST_CASE("A game that no download installed is kept whole, and one that is removed is forgotten", "[user_files]") {
+TEST_CASE("user files: an own game is kept as a whole, and deleting a game deletes its record", "[user_files]") {
   MemoryDisk disk;
   disk.write(kGame + "/own", "own");
   const auto files = install(disk, new_version());
   REQUIRE(files.has_value());
-  CHECK(files->whole);
+  CHECK(files->kept_whole);
   CHECK(files->describe().contains(kKept));
   CHECK(disk.read(kKept + "/own") == "own");
   REQUIRE(staging::discard_game(disk, "/lib", "game").has_value());
@@ -173,8 +174,8 @@ TEST_CASE("A game that no download installed is kept whole, and one that is remo
 
 namespace {
 
-/// At every call to the disk in turn.
-void cut_everywhere(bool power, bool exchange) {
+/// Interrupts an update at each disk call in turn, by a power cut or a kill.
+void interrupt_everywhere(bool power, bool exchange) {
   for (std::uint64_t cut = 0;; ++cut) {
     INFO("at call " << cut);
     MemoryDisk disk;
@@ -182,8 +183,8 @@ void cut_everywhere(bool power, bool exchange) {
     disk.make_directories("/lib");
     REQUIRE(install(disk, old_version()).has_value());
     disk.open("/lib", false, false).value()->sync_file_system().value();
-    play(disk);
-    const std::vector<std::string> played = disk.tree(kGame);
+    change_files(disk);
+    const std::vector<std::string> changed = disk.tree(kGame);
     bool dead = false;
     const std::uint64_t begin = disk.calls();
     disk.on_call([&](std::string_view, const std::string&, std::uint64_t call) {
@@ -200,8 +201,8 @@ void cut_everywhere(bool power, bool exchange) {
       break;
     }
     REQUIRE(staging::recover(disk, "/lib").has_value());
-    if (disk.exists(kGame + "/gone") || disk.tree(kGame) == played) {
-      REQUIRE(disk.tree(kGame) == played);
+    if (disk.exists(kGame + "/gone") || disk.tree(kGame) == changed) {
+      REQUIRE(disk.tree(kGame) == changed);
       for (const auto& [path, content] : kUsers) REQUIRE(holds(disk, kGame + "/" + path, content));
       REQUIRE(install(disk, new_version()).has_value());
     }
@@ -211,37 +212,36 @@ void cut_everywhere(bool power, bool exchange) {
 
 }  // namespace
 
-TEST_CASE("Whenever the power goes, the old or the new version is whole and nothing of the user's is lost",
+TEST_CASE("user files: after a power cut the old or the new version is complete and no user file is lost",
           "[user_files]") {
-  cut_everywhere(true, true);
+  interrupt_everywhere(true, true);
 }
 
 TEST_CASE(
-    "Whenever the power goes, the old or the new version is whole and nothing of the user's is lost, on a file system "
-    "that cannot exchange",
+    "user files: after a power cut the old or the new version is complete and no user file is lost, on a file system "
+    "without RENAME_EXCHANGE",
     "[user_files]") {
-  cut_everywhere(true, false);
+  interrupt_everywhere(true, false);
 }
 
-TEST_CASE("Whenever it is killed, the old or the new version is whole and nothing of the user's is lost",
-          "[user_files]") {
-  cut_everywhere(false, true);
+TEST_CASE("user files: after a kill the old or the new version is complete and no user file is lost", "[user_files]") {
+  interrupt_everywhere(false, true);
 }
 
 TEST_CASE(
-    "Whenever it is killed, the old or the new version is whole and nothing of the user's is lost, on a file system "
-    "that cannot exchange",
+    "user files: after a kill the old or the new version is complete and no user file is lost, on a file system "
+    "without RENAME_EXCHANGE",
     "[user_files]") {
-  cut_everywhere(false, false);
+  interrupt_everywhere(false, false);
 }
 
-TEST_CASE("A disk that fails once while files are sorted out loses none of them", "[user_files]") {
+TEST_CASE("user files: a single disk error during an update loses no user file", "[user_files]") {
   for (std::uint64_t fault = 0;; ++fault) {
     INFO("call " << fault << " fails");
     MemoryDisk disk;
     disk.make_directories("/lib");
     REQUIRE(install(disk, old_version()).has_value());
-    play(disk);
+    change_files(disk);
     bool happened = false;
     const std::uint64_t begin = disk.calls();
     disk.on_call([&](std::string_view, const std::string&, std::uint64_t call) {

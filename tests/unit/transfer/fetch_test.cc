@@ -199,7 +199,6 @@ struct Getting : Fixture {
     const auto bytes = protocol::encode(*game.document);
     disk.write("/lib/.peerd/staging/game/document", {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
     transfer::DownloadContext context;
-    context.control = &executor;
     context.net = &scope;
     context.workers = &workers;
     context.transport = &transport;

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::uint64_t kMost = 20 << 20;
 
-/// Receives at that speed for so long, told every 25 ms.
+/// Receives at `speed` bytes per second for `time`, with an update every 25 ms.
 void run(Pace& pace, runtime::TimePoint& now, std::uint64_t& received, double speed, runtime::Duration time,
          bool busy = true) {
   for (runtime::Duration done{}; done < time; done += 25ms) {
@@ -23,7 +23,7 @@ void run(Pace& pace, runtime::TimePoint& now, std::uint64_t& received, double sp
 
 }  // namespace
 
-TEST_CASE("a source holds a second's worth, within bounds", "[pace]") {
+TEST_CASE("A source holds a second's worth of work, within bounds", "[pace]") {
   Pace pace(kMost, 5);
   runtime::TimePoint now{};
   std::uint64_t received = 0;
@@ -47,7 +47,7 @@ TEST_CASE("a source holds a second's worth, within bounds", "[pace]") {
   CHECK(pace.window() == 256 << 10);
 }
 
-TEST_CASE("time in which a source has nothing to do does not count", "[pace]") {
+TEST_CASE("Time without work does not lower a source's measured speed", "[pace]") {
   Pace pace(kMost, 5);
   runtime::TimePoint now{};
   std::uint64_t received = 0;
@@ -59,7 +59,7 @@ TEST_CASE("time in which a source has nothing to do does not count", "[pace]") {
   CHECK(*pace.rate() == 8e6);
 }
 
-TEST_CASE("a first byte that takes its time says nothing yet, for a second", "[pace]") {
+TEST_CASE("A source has no measured speed until its first byte or a second has passed", "[pace]") {
   Pace pace(kMost, 5);
   runtime::TimePoint now{};
   std::uint64_t received = 0;
@@ -70,7 +70,7 @@ TEST_CASE("a first byte that takes its time says nothing yet, for a second", "[p
   CHECK(*pace.rate() == 0);
 }
 
-TEST_CASE("calls that follow each other closely are one sample", "[pace]") {
+TEST_CASE("Updates in quick succession are merged into one sample", "[pace]") {
   Pace pace(kMost, 5);
   runtime::TimePoint now{};
   for (int i = 0; i < 100'000; ++i) {

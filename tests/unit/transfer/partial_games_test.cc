@@ -16,7 +16,7 @@ namespace {
 
 const PeerId kPeer{};
 
-/// A game that is being downloaded, and a seeder that serves what is there.
+/// A game that is being downloaded, and a seeder that serves its staged chunks.
 struct Fixture {
   test::MemoryDisk disk;
   runtime::ManualExecutor executor;
@@ -64,7 +64,7 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE("Of a download what is written is served, across files, and nothing else", "[partial]") {
+TEST_CASE("The written chunks of a download are served, across files, and no others", "[partial]") {
   Fixture f;
   CHECK(f.get(0, 1) == 404);
   f.write(0, 2);
@@ -76,12 +76,12 @@ TEST_CASE("Of a download what is written is served, across files, and nothing el
   CHECK(content == f.text(3, 4));
   CHECK(f.get(2, 1) == 404);
   CHECK(f.get(0, 3) == 404);
-  CHECK(f.get(6, 2) == 400);  // the game has no more
+  CHECK(f.get(6, 2) == 400);  // beyond the last chunk of the game
   CHECK(f.get(0, 1, &content, true) == 200);
   CHECK(f.seeder.partial().find("other") == nullptr);
 }
 
-TEST_CASE("A staged chunk that has rotten is not affirmed, and that is nothing to the library", "[partial]") {
+TEST_CASE("A damaged staged chunk is refused on verification, and the library is not told", "[partial]") {
   Fixture f;
   f.write(0, 7);
   f.disk.corrupt("/lib/.peerd/staging/game/tree/big", kChunkSize + 5, "rot");
@@ -91,7 +91,7 @@ TEST_CASE("A staged chunk that has rotten is not affirmed, and that is nothing t
   CHECK(f.changed.empty());
 }
 
-TEST_CASE("When the download is over nothing more of it is served", "[partial]") {
+TEST_CASE("A download that has ended is no longer served", "[partial]") {
   Fixture f;
   f.write(0, 7);
   const auto partial = f.seeder.partial().find("game");
@@ -105,7 +105,7 @@ TEST_CASE("When the download is over nothing more of it is served", "[partial]")
   CHECK(reader.fill(at, buffer).error().code == ErrorCode::no_such_game);
 }
 
-TEST_CASE("A staged file that vanishes fails the request", "[partial]") {
+TEST_CASE("A request for a staged file that has vanished fails", "[partial]") {
   Fixture f;
   f.write(0, 7);
   REQUIRE(store::remove_tree(**f.disk.open("/lib/.peerd/staging/game/tree", false, false), "big").has_value());
@@ -113,7 +113,7 @@ TEST_CASE("A staged file that vanishes fails the request", "[partial]") {
   CHECK(f.get(0, 1) == 200);
 }
 
-TEST_CASE("The manifest of a download goes to whoever asks for that version", "[partial]") {
+TEST_CASE("The manifest of a download is served to a request that names its version", "[partial]") {
   Fixture f;
   const auto manifest = [&](const std::string& query) {
     const std::string path = "/v1/games/game/manifest" + query;
@@ -123,5 +123,5 @@ TEST_CASE("The manifest of a download goes to whoever asks for that version", "[
   };
   CHECK(manifest("?version=" + f.game.version.hex()) == 200);
   CHECK(manifest("?version=" + std::string(64, '0')) == 404);
-  CHECK(manifest("") == 404);  // it is not offered
+  CHECK(manifest("") == 404);  // the library does not offer the game
 }

@@ -40,7 +40,7 @@ struct Scene {
     for (const Flow& each : flows) sum += each.passed;
     return sum;
   }
-  /// What passes in that time, in steps as coarse as a loop's timers.
+  /// Bytes that pass in `time`, advanced in steps as coarse as a loop's timers.
   std::uint64_t during(runtime::Duration time) {
     const std::uint64_t before = passed();
     for (runtime::Duration gone{}; gone < time; gone += 1ms) executor.advance(1ms);
@@ -61,19 +61,19 @@ bool about(std::uint64_t value, std::uint64_t expected, double tolerance) {
 
 }  // namespace
 
-TEST_CASE("rate limit: what passes in ten seconds is what was said, by however many") {
+TEST_CASE("rate limit: any number of flows together pass the configured rate") {
   const std::uint64_t rate = GENERATE(100, 10'000, 1'000'000, 10'000'000, 100'000'000, 1'000'000'000);
   const std::size_t count = GENERATE(1, 4, 40);
   Scene scene(count);
   scene.limit.set(rate);
   scene.start();
   scene.during(1s);
-  const double tolerance = rate < 10'000 ? 1.5 : 0.02;  // no piece is smaller than a packet
+  const double tolerance = rate < 10'000 ? 1.5 : 0.02;  // a batch is never smaller than a packet
   for (int window = 0; window < 3; ++window) CHECK(about(scene.during(10s), rate * 10, tolerance));
   CHECK(scene.limit.binding(scene.executor.now()));
 }
 
-TEST_CASE("rate limit: no burst, also after a pause, and everybody gets a share") {
+TEST_CASE("rate limit: there is no burst, even after a pause, and flows get equal shares") {
   Scene scene(4);
   scene.limit.set(10'000'000);
   scene.executor.advance(1min);
@@ -87,7 +87,7 @@ TEST_CASE("rate limit: no burst, also after a pause, and everybody gets a share"
   for (const Flow& each : scene.flows) CHECK(about(each.passed, scene.passed() / 4, 0.05));
 }
 
-TEST_CASE("rate limit: a change counts at once, up and down and away") {
+TEST_CASE("rate limit: a change of the rate applies at once") {
   Scene scene(4);
   scene.limit.set(1'000);
   scene.start();
@@ -100,7 +100,7 @@ TEST_CASE("rate limit: a change counts at once, up and down and away") {
   CHECK(about(scene.during(10s), 500'000, 0.05));
 }
 
-TEST_CASE("rate limit: none is no limit, and lets go who waits") {
+TEST_CASE("rate limit: a rate of 0 is no limit and releases waiting callers") {
   Scene scene(1);
   CHECK(scene.limit.piece(1 << 20) == 1 << 20);
   CHECK_FALSE(scene.limit.binding(scene.executor.now()));
@@ -122,7 +122,7 @@ TEST_CASE("rate limit: none is no limit, and lets go who waits") {
   CHECK(passed);
 }
 
-TEST_CASE("rate limit: one who is cancelled does not hold up the next") {
+TEST_CASE("rate limit: a cancelled caller does not hold up the next one") {
   Scene scene(1);
   scene.limit.set(1'000'000);
   runtime::CancellationSource stop;

@@ -74,7 +74,7 @@ const PeerId kPeer{};
 
 }  // namespace
 
-TEST_CASE("Anyone may read the documents", "[seeder]") {
+TEST_CASE("The documents are served without a certificate", "[seeder]") {
   Fixture f;
   FakeServerStream peer_stream{net::RequestHead{"GET", "/v1/peer", {}}, std::nullopt};
   f.serve(peer_stream);
@@ -104,7 +104,7 @@ TEST_CASE("Anyone may read the documents", "[seeder]") {
   CHECK(f.seeder.stats().requests == 5);
 }
 
-TEST_CASE("A file comes whole, in ranges, or as a head alone", "[seeder]") {
+TEST_CASE("A file is served whole, as a range, or as a head without a body", "[seeder]") {
   Fixture f;
   const std::string& big = f.game.content.at("big");
   FakeServerStream whole{net::RequestHead{"GET", "/v1/games/game/files/big", {}}, std::nullopt};
@@ -146,7 +146,7 @@ TEST_CASE("A file comes whole, in ranges, or as a head alone", "[seeder]") {
   CHECK(odd.writer().content() == f.game.content.at("z/y/last \"x\""));
 }
 
-TEST_CASE("Peers get spans of chunks across files", "[seeder]") {
+TEST_CASE("A peer gets spans of chunks that cross files", "[seeder]") {
   for (const std::string where : {"/lib/game", "/other/place"}) {
     Fixture f(where);
     const std::size_t chunks = f.game.manifest().chunks.size();
@@ -163,7 +163,7 @@ TEST_CASE("Peers get spans of chunks across files", "[seeder]") {
   }
 }
 
-TEST_CASE("What is not to be had is refused with a reason", "[seeder]") {
+TEST_CASE("A request that cannot be served is refused with a reason", "[seeder]") {
   Fixture f;
   const std::string none(64, '0');
   const std::vector<std::pair<std::string, int>> cases{
@@ -205,7 +205,7 @@ TEST_CASE("What is not to be had is refused with a reason", "[seeder]") {
   CHECK(stranger.response()->status == 403);
 }
 
-TEST_CASE("A span of more bytes than the cap is refused", "[seeder]") {
+TEST_CASE("A span above the byte limit is refused", "[seeder]") {
   Fixture f;
   f.game = test::make_game({{"huge", 17 * kChunkSize}}, 4);
   f.disk.write("/lib/game/huge", f.game.content.at("huge"));
@@ -219,7 +219,7 @@ TEST_CASE("A span of more bytes than the cap is refused", "[seeder]") {
   CHECK(fits.response()->status == 200);
 }
 
-TEST_CASE("A file that changed is not sent, and that is told", "[seeder]") {
+TEST_CASE("A changed file is not sent, and the change is reported", "[seeder]") {
   Fixture f;
   std::int64_t clock = 1;
   f.disk.set_clock([&] { return clock; });
@@ -253,7 +253,7 @@ TEST_CASE("A file that changed is not sent, and that is told", "[seeder]") {
   CHECK(f.changed == std::vector<std::string>{"game"});
 }
 
-TEST_CASE("A disk that fails is a 500 and no change", "[seeder]") {
+TEST_CASE("A disk error is a 500 and is not reported as a change", "[seeder]") {
   Fixture f;
   f.disk.on_call(
       [](std::string_view operation, const std::string&, std::uint64_t) { return operation == "read_at" ? EIO : 0; });
@@ -264,7 +264,7 @@ TEST_CASE("A disk that fails is a 500 and no change", "[seeder]") {
   CHECK(f.changed.empty());
 }
 
-TEST_CASE("A reset stops after the current read, and memory comes back when the bytes die", "[seeder]") {
+TEST_CASE("A cancelled request reads nothing more", "[seeder]") {
   Fixture f;
   auto stream = std::make_unique<FakeServerStream>(net::RequestHead{"GET", f.chunks_path(1, 3), {}}, kPeer);
   stream->writer().block();
@@ -283,7 +283,7 @@ TEST_CASE("A reset stops after the current read, and memory comes back when the 
   test::run_task(f.executor, scope.join());
 }
 
-TEST_CASE("What nobody acknowledges stays within the budget", "[seeder]") {
+TEST_CASE("Unacknowledged payload stays within the memory budget", "[seeder]") {
   Fixture f;
   std::vector<std::unique_ptr<FakeServerStream>> streams;
   runtime::Scope scope(f.executor, "test", runtime::CancellationToken());
@@ -295,7 +295,7 @@ TEST_CASE("What nobody acknowledges stays within the budget", "[seeder]") {
   }
   f.executor.run_ready();
   CHECK(f.seeder.stats().bytes_sent == transfer::kSendMemory);
-  // As acknowledgements come in, everyone is served.
+  // Acknowledgements free memory until every request is served.
   for (int round = 0; round < 40; ++round) {
     for (const auto& stream : streams) stream->writer().acknowledge();
     f.executor.run_ready();

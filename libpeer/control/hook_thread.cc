@@ -1,0 +1,110 @@
+#include "libpeer/control/hook_thread.h"
+
+#include <csignal>
+#include <utility>
+
+#include "libpeer/base/fault.h"
+#include "libpeer/runtime/sleep.h"
+
+namespace peer::control {
+
+HookThread::HookThread(Log log) : log_(std::move(log)) {
+  thread_.executor().post([this] {
+    for (HookQueue* queue : {&games_, &peers_, &services_}) {
+      thread_.scope().spawn("hooks", serve(*queue, thread_.scope().token()));
+    }
+  });
+}
+
+HookThread::~HookThread() {
+  for (HookQueue* queue : {&games_, &peers_, &services_}) queue->orders.close();
+  thread_.stop();
+}
+
+bool HookThread::enqueue(HookSubject subject, HookOrder order) {
+  HookQueue& queue = subject == HookSubject::peers ? peers_ : subject == HookSubject::services ? services_ : games_;
+  return queue.orders.sender().try_send(std::move(order));
+}
+
+void HookThread::start_now(HookOrder order) {
+  thread_.executor().post([this, order = std::move(order)] {
+    thread_.scope().spawn("hook " + order.run.hook, run(order, runtime::CancellationToken{}));
+  });
+}
+
+void HookThread::stop() {
+  thread_.executor().post([this] { thread_.scope().request_stop(); });
+}
+
+runtime::Task<void> HookThread::serve(HookQueue& queue, runtime::CancellationToken token) {
+  while (!token.requested()) {
+    auto order = co_await queue.orders.receive(token);
+    if (!order) co_return;
+    ++queue.running;
+    const std::string name = "hook " + order->run.hook;
+    thread_.scope().spawn(name, run_queued(queue, std::move(*order), token));
+    while (queue.running >= kRunning) {
+      queue.ended.reset();
+      co_await queue.ended.wait(token);
+    }
+  }
+}
+
+runtime::Task<void> HookThread::run_queued(HookQueue& queue, HookOrder order, runtime::CancellationToken token) {
+  co_await run(std::move(order), token);
+  --queue.running;
+  queue.ended.set();
+}
+
+/// Runs one program to its end. An exception ends only this program.
+runtime::Task<void> HookThread::run(HookOrder order, runtime::CancellationToken token) {
+  HookProcess process(thread_.uv());
+  std::string failure;
+  try {
+    co_await start_and_wait(process, order, token);
+  } catch (const std::exception& e) {
+    failure = e.what();
+  }
+  if (!failure.empty()) {
+    log_.error("hook " + order.run.hook + " failed: " + failure);
+    if (!process.has_ended()) co_await terminate(process, order.term_grace);
+  }
+  co_await process.close();
+}
+
+runtime::Task<void> HookThread::start_and_wait(HookProcess& process, const HookOrder& order,
+                                               runtime::CancellationToken token) {
+  const std::string what = "hook " + order.run.hook + " (" + order.run.command.front() + ")";
+  if (auto started = process.start(order.run); !started) {
+    log_.warn("hook " + order.run.hook + ": " + started.error().message);
+    co_return;
+  }
+  PEER_FAULT_POINT("hook");
+  bool cancelled = false;
+  try {
+    const auto ended = [&process](runtime::CancellationToken limited) { return process.ended(std::move(limited)); };
+    co_await runtime::with_timeout(thread_.executor(), order.timeout, ended, token);
+  } catch (const runtime::Cancelled&) {
+    cancelled = true;
+  }
+  if (!process.has_ended()) {
+    const std::string timeout = std::to_string(order.timeout / std::chrono::milliseconds(1)) + " ms";
+    log_.warn(what + (cancelled ? " terminated: the daemon is stopping" : " terminated: it ran for " + timeout));
+    co_await terminate(process, order.term_grace);
+  } else if (const std::string failure = process.failure(); !failure.empty()) {
+    log_.warn(what + ": " + failure);
+  }
+  process.send_signal(SIGKILL);  // ends what the program left running in its process group
+}
+
+runtime::Task<void> HookThread::terminate(HookProcess& process, std::chrono::milliseconds term_grace) {
+  const auto ended = [&process](runtime::CancellationToken limited) { return process.ended(std::move(limited)); };
+  for (const int number : {SIGTERM, SIGKILL}) {
+    process.send_signal(number);
+    const bool in_time =
+        co_await runtime::with_timeout(thread_.executor(), term_grace, ended, runtime::CancellationToken{});
+    if (in_time) co_return;
+  }
+}
+
+}  // namespace peer::control

@@ -1,0 +1,13 @@
+// How control/ hands a command to the peer.
+#pragma once
+
+#include <functional>
+
+#include "libpeer/api/commands.h"
+
+namespace peer::control {
+
+/// Returns false if the peer accepts no more commands. The reply arrives on the control loop.
+using SendCommand = std::function<bool(api::Command)>;
+
+}  // namespace peer::control

@@ -1,0 +1,52 @@
+// The methods events.*: they concern the connection that they arrive on, not the peer.
+#include "libpeer/base/nearest.h"
+#include "libpeer/control/client_events.h"
+#include "libpeer/control/client_methods.h"
+#include "libpeer/control/events.h"
+#include "libpeer/control/method.h"
+
+namespace peer::control {
+namespace {
+
+constexpr const char* kSchemas = R"json({
+  "Subscription": {"type": "object", "additionalProperties": false, "required": ["seq", "oldest"], "properties": {
+    "seq": {"type": "integer", "description": "the last event's number"},
+    "oldest": {"type": "integer", "description": "of those kept"}}},
+  "Unsubscribed": {"type": "object", "additionalProperties": false, "required": ["seq"], "properties": {
+    "seq": {"type": "integer"}}}
+})json";
+
+std::string unknown_event(const std::string& name) {
+  std::string message = "there is no event \"" + name + "\"";
+  if (const auto guess = nearest(name, kEventNames)) return message + ": did you mean \"" + *guess + "\"?";
+  message += "; the events are ";
+  for (const std::string_view each : kEventNames) {
+    if (each != kEventNames.front()) message += ", ";
+    message += each;
+  }
+  return message;
+}
+
+void subscribe(MethodContext& context, const Json& params, Answer answer) {
+  std::vector<std::string> only = texts_of(params, "only");
+  for (const std::string& name : only) {
+    if (!EventHub::known(name)) return answer(invalid_params(unknown_event(name)));
+  }
+  answer(context.subscribe(count_of(params, "since"), std::move(only)));
+}
+
+void unsubscribe(MethodContext& context, const Json&, Answer answer) { answer(context.unsubscribe()); }
+
+}  // namespace
+
+MethodGroup subscription_methods() {
+  return {kSchemas,
+          {{kSubscribe.name,
+            "Sends events on this connection from now on, after the kept ones that follow `since`",
+            {{"since", ParamKind::count}, {"only", ParamKind::texts}},
+            "Subscription",
+            subscribe},
+           {kUnsubscribe.name, "Sends no more events", {}, "Unsubscribed", unsubscribe}}};
+}
+
+}  // namespace peer::control

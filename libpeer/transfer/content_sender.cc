@@ -1,0 +1,93 @@
+#include "libpeer/transfer/content_sender.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "libpeer/transfer/responses.h"
+
+namespace peer::transfer {
+
+namespace {
+/// Minimum reading time in the latest spans that says something about the disk.
+constexpr runtime::Duration kMeasurable = std::chrono::milliseconds(500);
+}  // namespace
+
+ContentSender::ContentSender(runtime::Workers& workers, Log log)
+    : workers_(workers), log_(std::move(log)), buffers_(kSendMemory) {}
+
+bool ContentSender::holds_back() const {
+  // After a pause it is unknown what will hold the sending back. Assume the limit; the next span corrects it.
+  const bool rested = clock_now() - last_sent_ > kMeasurable;
+  if (limit_ != nullptr && limit_->rate() != 0 && (rested || limit_->binding(clock_now()))) return true;
+  return reading_ > 2 * waiting_ && reading_ > kMeasurable;
+}
+
+void ContentSender::count_sent(const std::optional<PeerId>& peer, std::uint64_t bytes) {
+  sent_.bytes += bytes;
+  if (peer && (sent_.by_peer.contains(*peer) || sent_.by_peer.size() < kCountedPeers)) sent_.by_peer[*peer] += bytes;
+}
+
+runtime::Task<Result<void>> ContentSender::read_batch(GameBytes& bytes, std::span<std::uint8_t> into,
+                                                      runtime::CancellationToken token) {
+  auto read = [&bytes, into](const runtime::StopFlag&) -> Result<void> {
+    if (Result<void> filled = bytes.reader->fill(bytes.from, into); !filled) return filled;
+    if (!bytes.hash || protocol::hash(into) == *bytes.hash) return {};
+    return fail(ErrorCode::invalid, "a chunk no longer has the hash that the manifest gives");
+  };
+  const runtime::TimePoint begun = clock_now();
+  Result<void> filled = co_await runtime::offload(workers_, std::move(read), token);
+  reading_ += clock_now() - begun;
+  co_return filled;
+}
+
+int ContentSender::note_failure(const GameBytes& bytes, const Error& error) {
+  if (error.code != ErrorCode::no_such_game) {
+    log_.game(bytes.game).warn("cannot send " + bytes.game + ": " + error.message);
+  }
+  if (error.code != ErrorCode::invalid) return status_of(error);
+  if (!bytes.staged && on_changed_) on_changed_(bytes.game);
+  return 410;
+}
+
+runtime::Task<void> ContentSender::send(net::ServerStream& stream, net::ResponseHead head, GameBytes bytes,
+                                        runtime::CancellationToken token) {
+  std::uint64_t length = bytes.length;
+  reading_ = reading_ * 7 / 8;
+  waiting_ = waiting_ * 7 / 8;
+  head.content_length = length;
+  if (length == 0 || stream.request().method == "HEAD") {
+    static_cast<void>(stream.respond(head, false));  // fails only if the stream is gone
+    co_return;
+  }
+  bool responded = false;
+  while (length > 0) {
+    std::uint64_t most = std::min<std::uint64_t>(length, SendBuffers::kBatchBytes);
+    if (limit_ != nullptr && !bytes.hash) most = limit_->piece(most);  // a chunk to verify is read whole
+    const auto count = static_cast<std::size_t>(most);
+    std::shared_ptr<std::vector<std::uint8_t>> buffer = co_await buffers_.acquire(count, token);
+    const Result<void> filled = co_await read_batch(bytes, *buffer, token);
+    if (!filled) {
+      const int status = note_failure(bytes, filled.error());
+      // After the head the stream is left unfinished, which resets it.
+      if (!responded) co_await send_error(stream, status, filled.error(), token);
+      co_return;
+    }
+    if (!responded) {
+      if (const Result<void> sent = stream.respond(head, true); !sent) co_return;
+      responded = true;
+    }
+    if (tamper_) tamper_(*buffer);
+    if (limit_ != nullptr) co_await limit_->pass(count, token);
+    if (still_served_ && !still_served_(stream)) co_return;
+    const runtime::TimePoint ready = clock_now();
+    const Result<void> written = co_await stream.writer().write(std::move(buffer), token);
+    waiting_ += clock_now() - ready;
+    if (!written) co_return;
+    count_sent(stream.peer(), count);
+    last_sent_ = clock_now();
+    length -= count;
+  }
+  stream.writer().finish();
+}
+
+}  // namespace peer::transfer

@@ -1,0 +1,50 @@
+// SpanDispatcher: hands out spans to the sources of a download.
+//
+// 1. Received data that is not durable yet, plus outstanding spans, never exceeds kMaxUnlogged bytes.
+// 2. The least loaded source is served first, so that equal sources bring equal shares.
+// 3. When everything that a source could bring is assigned to slower sources, it takes over the end of a span of the
+//    slowest one. The first to bring a chunk wins, and the other drops it.
+// Loop: control.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+
+#include "libpeer/staging/staging.h"
+#include "libpeer/transfer/download_source.h"
+#include "libpeer/transfer/plan.h"
+
+namespace peer::transfer {
+
+/// Limit of bytes that are received or requested but not logged as durable.
+inline constexpr std::uint64_t kMaxUnlogged = 64 << 20;
+
+class SpanDispatcher {
+ public:
+  /// Everything given must outlive the dispatcher.
+  SpanDispatcher(Planner& planner, const staging::Staging& staging, std::map<PeerId, DownloadSource>& sources)
+      : planner_(planner), staging_(staging), sources_(sources) {}
+
+  /// Hands out spans until every source is saturated or kMaxUnlogged is reached.
+  void dispatch(runtime::TimePoint now);
+  /// Ends an assignment. Does nothing if the source does not hold the span.
+  void release(DownloadSource& source, const Span& span);
+  void release_all(DownloadSource& source);
+  /// Marks the assignments that other sources have completed.
+  void drop_unwanted();
+  /// The last dispatch() stopped at kMaxUnlogged.
+  bool blocked() const noexcept { return blocked_; }
+
+ private:
+  std::optional<PeerId> least_loaded(const std::set<PeerId>& saturated) const;
+  std::optional<Span> take_over(const PeerId& id, const DownloadSource& source);
+
+  Planner& planner_;
+  const staging::Staging& staging_;
+  std::map<PeerId, DownloadSource>& sources_;
+  std::size_t taken_over_ = 0;  ///< spans that were assigned a second time
+  bool blocked_ = false;
+};
+
+}  // namespace peer::transfer
