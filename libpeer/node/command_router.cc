@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "libpeer/base/fault.h"
-#include "libpeer/runtime/sleep.h"
 
 namespace peer::node {
 
@@ -75,9 +74,7 @@ void CommandRouter::route(api::Command command, runtime::Scope& work) {
 runtime::Task<void> CommandRouter::route_when_ready(api::Command command, runtime::Scope& work) {
   bool stopping = false;
   try {
-    const auto ready = [this](runtime::CancellationToken token) { return readiness_.wait(std::move(token)); };
-    const bool in_time = co_await runtime::with_timeout(work.executor(), kListingWait, ready, work.token());
-    if (!in_time) readiness_.give_up();
+    co_await readiness_.wait_for(work.executor(), kListingWait, work.token());
   } catch (const runtime::Cancelled&) {
     stopping = true;
   }

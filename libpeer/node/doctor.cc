@@ -110,7 +110,7 @@ runtime::Task<Result<std::vector<api::Finding>>> Doctor::diagnose(runtime::Cance
   check_games(all);
   const Findings disk = co_await check_disk(token);
   append(disk);
-  const NetStats network = co_await net_.stats(token);
+  const NetStats network = co_await net_.stats();
   all.push_back(judge_socket(network.socket));
   all.push_back(judge_clock(options_.environment.wall_clock(), games_.list()));
   append(check_discovery());

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "libpeer/protocol/path.h"
+#include "libpeer/runtime/defer.h"
 #include "libpeer/transfer/rate_limit.h"
 
 namespace peer::node {
@@ -173,12 +174,7 @@ runtime::Task<Result<api::Verdict>> GameVerifier::verify(api::VerifyGame command
   if (!in_progress_.try_emplace(game).second) {
     co_return fail(ErrorCode::busy, game + " is already being verified: wait until that has ended");
   }
-  struct ProgressEntry {
-    std::map<std::string, api::VerifyProgress>& entries;
-    const std::string& game;
-    ~ProgressEntry() { entries.erase(game); }
-  };
-  const ProgressEntry entry{in_progress_, game};
+  const runtime::Defer forget_progress([&] { in_progress_.erase(game); });
   co_return co_await verify_game(*local, std::move(*damage), std::move(command), std::move(token));
 }
 

@@ -3,7 +3,6 @@
 
 #include "libpeer/api/peer.h"
 #include "libpeer/node/node_runtime.h"
-#include "libpeer/runtime/sleep.h"
 
 namespace peer::api {
 
@@ -39,9 +38,7 @@ runtime::Task<void> run_to_end(std::shared_ptr<PeerRuntimeHandle::State> state) 
 runtime::Task<RuntimeExit> wait_for_end(std::shared_ptr<PeerRuntimeHandle::State> state,
                                         runtime::CancellationToken token) {
   co_await state->node.stopping().wait(token);
-  auto stopped = [state](runtime::CancellationToken t) { return state->stopped.wait(std::move(t)); };
-  const bool in_time =
-      co_await runtime::with_timeout(state->control, state->node.shutdown_timeout(), std::move(stopped), token);
+  const bool in_time = co_await state->stopped.wait_for(state->control, state->node.shutdown_timeout(), token);
   RuntimeExit exit;
   exit.failed = state->node.failed();
   if (!in_time) exit.overran = co_await state->node.overrunning();

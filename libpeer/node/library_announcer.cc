@@ -10,7 +10,7 @@ runtime::Task<void> LibraryAnnouncer::run(runtime::CancellationToken token) {
     changed_.reset();
     const auto snapshot = library_.snapshot();
     const bool offered = std::exchange(offered_changed_, false);  // another snapshot may arrive while this waits
-    co_await tell_seeder(snapshot, token);  // also without a new offer: fewer or other files may hold the same versions
+    co_await tell_seeder(snapshot);  // also without a new offer: fewer or other files may hold the same versions
     if (offered) {
       peers_.set_library(snapshot->summaries());
       discovery::Discovery* const discovery = options_.environment.discovery;
@@ -24,8 +24,7 @@ runtime::Task<void> LibraryAnnouncer::run(runtime::CancellationToken token) {
   }
 }
 
-runtime::Task<void> LibraryAnnouncer::tell_seeder(std::shared_ptr<const library::Snapshot> snapshot,
-                                                  runtime::CancellationToken token) {
+runtime::Task<void> LibraryAnnouncer::tell_seeder(std::shared_ptr<const library::Snapshot> snapshot) {
   protocol::Hello self;
   self.id = options_.identity.id();
   self.name = options_.settings.name;
@@ -34,7 +33,7 @@ runtime::Task<void> LibraryAnnouncer::tell_seeder(std::shared_ptr<const library:
   self.revision = snapshot->revision;
   self.digest = snapshot->digest;
   std::string document = protocol::peer_document(self);
-  return net_.set_offer(std::move(snapshot), std::move(document), std::move(token));
+  return net_.set_offer(std::move(snapshot), std::move(document));
 }
 
 }  // namespace peer::node

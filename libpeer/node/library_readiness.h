@@ -19,9 +19,10 @@ class LibraryReadiness {
     update();
   }
   bool is_ready() const noexcept { return ready_.is_set(); }
-  runtime::Task<void> wait(runtime::CancellationToken token) { return ready_.wait(std::move(token)); }
-  /// Stops waiting for a disk that does not answer.
-  void give_up() { ready_.set(); }
+  /// Waits at most `limit`, in case the disk does not answer; after that it counts as ready.
+  runtime::Task<void> wait_for(runtime::Executor& executor, runtime::Duration limit, runtime::CancellationToken token) {
+    if (!co_await ready_.wait_for(executor, limit, std::move(token))) ready_.set();
+  }
 
  private:
   void update() {

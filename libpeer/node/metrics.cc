@@ -136,10 +136,10 @@ std::string metrics_text(const MetricsSample& sample) {
   return std::move(out).text();
 }
 
-runtime::Task<Result<std::string>> Metrics::measure(runtime::CancellationToken token) const {
+runtime::Task<Result<std::string>> Metrics::measure() const {
   const runtime::TimePoint asked = executor_.now();
   MetricsSample sample;
-  sample.network = co_await net_.stats(std::move(token));
+  sample.network = co_await net_.stats();
   sample.loop_delay_s = std::chrono::duration<double>(executor_.now() - asked).count();
   sample.status = status_.get();
   sample.downloads = downloads_.list();

@@ -34,7 +34,7 @@ class Metrics {
       : status_(status), library_(library), downloads_(downloads), net_(net), events_(events), executor_(executor) {}
 
   /// Measures the delay of the loops with the call that reads the net loop's statistics.
-  runtime::Task<Result<std::string>> measure(runtime::CancellationToken token) const;
+  runtime::Task<Result<std::string>> measure() const;
 
  private:
   const NodeStatus& status_;

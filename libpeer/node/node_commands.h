@@ -37,9 +37,7 @@ class NodeCommands {
   runtime::Task<Result<std::vector<api::Finding>>> handle(api::Diagnose, runtime::CancellationToken token) {
     return doctor_.diagnose(std::move(token));
   }
-  runtime::Task<Result<std::string>> handle(api::GetMetrics, runtime::CancellationToken token) {
-    return metrics_.measure(std::move(token));
-  }
+  runtime::Task<Result<std::string>> handle(api::GetMetrics, runtime::CancellationToken) { return metrics_.measure(); }
   Result<bool> handle(const api::FailService& command) {
     if (hooks_ == nullptr) return fail(ErrorCode::invalid, "this peer has no test hooks");
     return hooks_->fail_service(command);

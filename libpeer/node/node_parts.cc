@@ -130,9 +130,7 @@ PeerListKeeper<sessions::Ban> NodeParts::make_bans() {
   };
   list.restore = [this](const PeerId& peer, const sessions::Ban& ban) { peers.restore_ban(peer, ban); };
   list.current = [this] { return peers.banned(); };
-  list.tell_net = [this](std::set<PeerId> ids, runtime::CancellationToken token) {
-    return base_.net.set_banned(std::move(ids), std::move(token));
-  };
+  list.tell_net = [this](std::set<PeerId> ids) { return base_.net.set_banned(std::move(ids)); };
   access::KeptList<sessions::Ban> stored(
       store, store_thread,
       [](store::Store& to, const PeerId& id, const sessions::Ban& ban) {
@@ -151,9 +149,7 @@ PeerListKeeper<std::string> NodeParts::make_pairings() {
   };
   list.restore = [this](const PeerId& peer, const std::string& name) { peers.restore_pairing(peer, name); };
   list.current = [this] { return peers.paired(); };
-  list.tell_net = [this](std::set<PeerId> ids, runtime::CancellationToken token) {
-    return base_.net.set_paired(std::move(ids), std::move(token));
-  };
+  list.tell_net = [this](std::set<PeerId> ids) { return base_.net.set_paired(std::move(ids)); };
   access::KeptList<std::string> stored(
       store, store_thread,
       [](store::Store& to, const PeerId& id, const std::string& name) { return to.put_pairing({id, name}); },

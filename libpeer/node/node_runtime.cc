@@ -216,8 +216,7 @@ runtime::Task<void> NodeRuntime::join_logging(runtime::Scope& scope) {
 runtime::Task<void> NodeRuntime::say_goodbye() {
   const runtime::CancellationToken never;
   runtime::Executor& executor = root_->executor();
-  auto work_ended = [this](runtime::CancellationToken t) { return work_ended_.wait(std::move(t)); };
-  co_await runtime::with_timeout(executor, shutdown_timeout() / 5, std::move(work_ended), never);
+  static_cast<void>(co_await work_ended_.wait_for(executor, shutdown_timeout() / 5, never));
   auto goodbye = [this](runtime::CancellationToken t) { return parts_->peers.say_goodbye(std::move(t)); };
   const bool sent = co_await runtime::with_timeout(executor, shutdown_timeout() / 2, std::move(goodbye), never);
   if (!sent) log_.debug("not every peer received the goodbye in time");

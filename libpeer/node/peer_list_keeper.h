@@ -24,7 +24,7 @@ class PeerListKeeper {
     std::function<Result<List>()> read;                        ///< from the store, on its thread
     std::function<void(const PeerId&, const Value&)> restore;  ///< into the sessions' list
     std::function<List()> current;                             ///< the sessions' list
-    std::function<runtime::Task<void>(std::set<PeerId>, runtime::CancellationToken)> tell_net;
+    std::function<runtime::Task<void>(std::set<PeerId>)> tell_net;
   };
   /// `name`: "bans", for messages.
   PeerListKeeper(std::string name, ListBinding list, access::KeptList<Value> stored, runtime::Workers& store_thread,
@@ -45,7 +45,7 @@ class PeerListKeeper {
     }
     for (const auto& [peer, value] : *list) list_.restore(peer, value);
     stored_.restore(list_.current());
-    static_cast<void>(co_await apply(runtime::CancellationToken()));  // saves nothing: the store has this list
+    static_cast<void>(co_await apply());  // saves nothing: the store has this list
   }
 
   void request_apply() noexcept { changed_.set(); }
@@ -55,15 +55,15 @@ class PeerListKeeper {
     for (;;) {
       co_await changed_.wait(token);
       changed_.reset();
-      const Result<void> saved = co_await apply(token);
+      const Result<void> saved = co_await apply();
       if (!saved) log_.error("cannot save the " + name_ + ": " + saved.error().message);
     }
   }
 
   /// Tells the net loop, then saves the difference to the store. Fails: disk_error; the next change saves it again.
-  runtime::Task<Result<void>> apply(runtime::CancellationToken token) {
+  runtime::Task<Result<void>> apply() {
     const List now = list_.current();
-    co_await list_.tell_net(access::ids_of(now), token);
+    co_await list_.tell_net(access::ids_of(now));
     co_return co_await stored_.save(now);
   }
 

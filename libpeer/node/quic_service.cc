@@ -37,13 +37,13 @@ runtime::Task<void> QuicService::run_on_net(std::string name, NetLoop::StateTask
 runtime::Task<void> QuicService::run(runtime::CancellationToken token) {
   std::exception_ptr end;
   try {
-    co_await net_.set_accepting(true, token);
+    co_await net_.set_accepting(true);
     co_await network_ended_.wait(token);
     end = std::make_exception_ptr(std::runtime_error(network_error_));
   } catch (...) {
     end = std::current_exception();
   }
-  co_await net_.set_accepting(false, runtime::CancellationToken());
+  co_await net_.set_accepting(false);
   std::rethrow_exception(end);
 }
 

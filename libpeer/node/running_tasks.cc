@@ -5,7 +5,6 @@
 
 #include "libpeer/runtime/call_on.h"
 #include "libpeer/runtime/event.h"
-#include "libpeer/runtime/sleep.h"
 
 namespace peer::node {
 
@@ -40,9 +39,7 @@ runtime::Task<std::vector<std::string>> names_on_net(runtime::Executor& home, ru
       answer->answered.set();
     });
   });
-  auto answered = [answer](runtime::CancellationToken t) { return answer->answered.wait(std::move(t)); };
-  const bool in_time =
-      co_await runtime::with_timeout(home, kNetLoopWait, std::move(answered), runtime::CancellationToken());
+  const bool in_time = co_await answer->answered.wait_for(home, kNetLoopWait, runtime::CancellationToken());
   if (!in_time) co_return std::vector<std::string>{"net/the loop does not answer"};
   co_return std::move(answer->names);
 }
