@@ -12,7 +12,7 @@
 namespace peer::daemon {
 namespace {
 
-using Judgement = api::Finding::Verdict;
+using Judgement = api::FindingVerdict;
 
 /// Names of keys, with commas between.
 std::string joined(const std::vector<std::string>& names) {

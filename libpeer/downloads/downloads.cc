@@ -214,7 +214,7 @@ void Downloads::carry_on(Active& active) const {
   active.progress.bytes_reused = past.bytes_reused;
   active.timed_before = past.bytes_timed;
   active.elapsed_before = std::chrono::duration_cast<runtime::Duration>(std::chrono::duration<double>(past.elapsed_s));
-  for (const api::DownloadSource& source : past.sources) active.sources_before[source.id] = source.bytes;
+  for (const api::SourceBytes& source : past.sources) active.sources_before[source.id] = source.bytes;
 }
 
 void Downloads::enter(std::shared_ptr<Active> active) {

@@ -9,7 +9,7 @@
 namespace peer::node {
 
 namespace {
-using Verdict = api::Finding::Verdict;
+using Verdict = api::FindingVerdict;
 }
 
 runtime::Task<Doctor::Findings> Doctor::check_disk(runtime::CancellationToken token) const {

@@ -9,7 +9,7 @@ namespace peer::node {
 
 namespace {
 
-using Verdict = api::Finding::Verdict;
+using Verdict = api::FindingVerdict;
 
 constexpr std::uint32_t kRecommendedBuffer = 4 << 20;
 /// Bytes per second of a gigabit network.

@@ -80,7 +80,7 @@ void put_downloads(Exposition& out, const std::vector<api::DownloadInfo>& downlo
     if (state == states.end()) continue;
     ++state->second;
     rate += download.rate;
-    for (const api::DownloadSource& source : download.sources) received[source.id] += source.bytes;
+    for (const api::SourceBytes& source : download.sources) received[source.id] += source.bytes;
   }
   for (const auto& [state, count] : states) out.sample("state", state, static_cast<double>(count));
   out.family("downloads_ended_total", "counter", "Downloads that ended, by outcome.");

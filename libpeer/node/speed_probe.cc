@@ -73,7 +73,7 @@ std::uint64_t probe_hash(const runtime::StopFlag& stop) {
 }
 
 std::vector<api::Finding> find_duplicate_games(store::Disk& disk, const std::vector<std::string>& roots) {
-  using Verdict = api::Finding::Verdict;
+  using Verdict = api::FindingVerdict;
   std::vector<api::Finding> findings;
   std::map<std::string, std::string> seen;
   for (const std::string& root : roots) {

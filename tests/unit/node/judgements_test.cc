@@ -6,7 +6,7 @@
 using namespace peer;
 using namespace peer::node;
 using namespace std::chrono_literals;
-using Verdict = api::Finding::Verdict;
+using Verdict = api::FindingVerdict;
 
 namespace {
 
