@@ -192,7 +192,7 @@ TEST_CASE("a change of the network is told when an interface that is used has ch
   has_address = true;
   monitor.change();
   monitor.change();
-  CHECK(peer.logged(LogLevel::info, "this machine has the address 10.0.0.1:24747 now") == 1);
+  CHECK(peer.logged(LogLevel::info, "this machine now has the address 10.0.0.1:24747") == 1);
   CHECK(peer.ask(api::GetStatus{})->services.at(0).problem.empty());
 }
 
