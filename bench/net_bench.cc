@@ -1,8 +1,9 @@
-// Pushes bytes through the loopback interface between two endpoints, each on its own thread, and prints MB/s.
+// Sends bytes over the loopback interface between two endpoints, each on its own thread, and prints MB/s.
 //
 //   net_bench [GIGABYTES=4] [DATAGRAM=1452] [STREAMS=4] [SPAN_MIB=8]
 //
-// The client asks for spans as a download does: so many requests at a time, read in 1 MiB pieces, released at once.
+// The client requests spans as a download does: several requests at a time, read in 1 MiB parts that are released at
+// once.
 #include <sys/resource.h>
 
 #include <chrono>
@@ -16,6 +17,7 @@
 #include "libpeer/net/endpoint.h"
 #include "libpeer/net/udp_socket.h"
 #include "libpeer/runtime/call_on.h"
+#include "libpeer/runtime/loop_thread.h"
 #include "libpeer/runtime/uv_executor.h"
 
 using namespace peer;
@@ -129,7 +131,7 @@ void on(Host& host, F fn) {
 }
 
 void print(const char* who, const Host& host) {
-  const net::DatagramSocket::Stats s = host.endpoint->stats().socket;
+  const net::SocketStats s = host.endpoint->stats().socket;
   std::printf("%s: in %llu out %llu dropped %llu, buffers %u/%u, gso %d gro %d\n", who,
               static_cast<unsigned long long>(s.datagrams_in), static_cast<unsigned long long>(s.datagrams_out),
               static_cast<unsigned long long>(s.dropped_by_kernel), s.receive_buffer, s.send_buffer, s.gso, s.gro);

@@ -1,4 +1,4 @@
-// The whole daemon: wires one peer to the machine it runs on and keeps it until it ends.
+// The daemon: one peer on this machine, with its control socket, signals and hooks.
 #pragma once
 
 #include <string>
@@ -11,17 +11,17 @@ namespace peer::daemon {
 
 struct DaemonOptions {
   Config config;
-  std::string config_file;  ///< empty: none; checked again on SIGHUP
+  std::string config_file;  ///< read again on SIGHUP
   Arguments arguments;
   std::string state;
   std::string socket;
-  int passed_socket = -1;  ///< systemd's, at `socket`; -1: it is made
+  int passed_socket = -1;  ///< the listening descriptor of `socket` from systemd; -1: the daemon creates the socket
   std::string version;
   Log log;
 };
 
-/// The exit code of a peer that ran: 0 after a clean stop, 1 after a Required service's failure. Blocks. Fails: what
-/// kept it from starting.
+/// Runs the daemon and returns its exit code: 0 after a clean stop, 1 after the failure of a required service. Blocks.
+/// Fails: the peer could not start.
 Result<int> run_daemon(const DaemonOptions& options);
 
 }  // namespace peer::daemon

@@ -16,7 +16,7 @@
 namespace peer::daemon {
 namespace {
 
-/// Whether stderr is the journal's stream, as systemd.exec(5) says to find out.
+/// Whether stderr is the journal's stream, by the method of systemd.exec(5).
 bool writes_to_journal() {
   const char* stream = std::getenv("JOURNAL_STREAM");
   struct stat info{};
@@ -35,7 +35,7 @@ spdlog::level::level_enum to_spdlog(LogLevel level) {
   return spdlog::level::err;
 }
 
-/// syslog(3)'s number.
+/// The priority of syslog(3).
 char journal_priority(LogLevel level) {
   switch (level) {
     case LogLevel::trace:
@@ -47,7 +47,7 @@ char journal_priority(LogLevel level) {
   return '3';
 }
 
-/// One entry with the fields by which journalctl searches. False if the journal does not take it.
+/// Sends one entry with the fields that journalctl can search for. Returns false if the journal does not accept it.
 bool send_to_journal(LogLevel level, std::string_view component, const std::string& line, const LogFields& fields) {
   std::vector<std::string> entry;
   entry.reserve(fields.size() + 4);
@@ -72,10 +72,10 @@ LogSink make_log_sink(LogLevel least) {
   return
       [logger, journal](LogLevel level, std::string_view component, const std::string& line, const LogFields& fields) {
         if (!logger->should_log(to_spdlog(level))) return;
-        // Names that peers chose stand in lines.
+        // Lines contain names that other peers chose.
         const std::string plain = protocol::printable(line);
         if (journal && send_to_journal(level, component, plain, fields)) return;
-        // The journal reads sd-daemon(3)'s prefix from its stream too.
+        // In its stream, the journal reads the priority from the prefix of sd-daemon(3).
         const std::string prefix = journal ? fmt::format("<{}>", journal_priority(level)) : "";
         logger->log(to_spdlog(level), "{}{}: {}", prefix, component, plain);
       };

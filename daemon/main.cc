@@ -1,4 +1,4 @@
-// peerd: shares games with the local network.
+// peerd: shares games on the local network.
 #include <unistd.h>
 
 #include <cstdio>
@@ -37,17 +37,10 @@ int run(int argc, char** argv) {
   options.version = PEERD_VERSION;
   options.state = std::filesystem::absolute(arguments->state.value_or(places.state())).lexically_normal().string();
   options.socket = arguments->socket.value_or(places.socket());
-  Config from_file;
   options.config_file = arguments->config_file.value_or(places.config_file());
-  // Without --config the file need not be there.
-  if (arguments->config_file || ::access(options.config_file.c_str(), F_OK) == 0) {
-    auto loaded = load_config(options.config_file);
-    if (!loaded) return complain(loaded.error().message);
-    from_file = std::move(*loaded);
-  }
-  auto merged = merge(std::move(from_file), *arguments);
-  if (!merged) return complain(merged.error().message);
-  options.config = std::move(*merged);
+  auto config = effective_config(options.config_file, *arguments);
+  if (!config) return complain(config.error().message);
+  options.config = std::move(*config);
   if (auto good = check_config(options.config); !good) {
     const bool is_there = ::access(options.config_file.c_str(), F_OK) == 0;
     return complain(good.error().message + (is_there ? " (" : " (there is no ") + options.config_file + ")");
@@ -58,7 +51,7 @@ int run(int argc, char** argv) {
   }
 
   options.log = Log(make_log_sink(arguments->log_level), "peerd");
-  auto passed = take_passed_socket(arguments->socket, options.log);
+  auto passed = receive_passed_socket(arguments->socket, options.log);
   if (!passed) return complain(passed.error().message);
   if (*passed) {
     options.socket = (*passed)->path;

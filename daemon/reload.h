@@ -1,9 +1,9 @@
-// SIGHUP: the configuration as it stands now, judged and applied.
+// SIGHUP: reads the configuration again and applies what can change while the daemon runs.
 #pragma once
 
 #include <functional>
+#include <mutex>
 #include <string>
-#include <vector>
 
 #include "daemon/daemon.h"
 #include "libpeer/api/peer.h"
@@ -11,16 +11,34 @@
 
 namespace peer::daemon {
 
-/// Reads the configuration again and applies what can be applied while the daemon runs; says in the log what that was
-/// and what only a restart will. A bad one changes nothing. `current`: what holds now; brought up to date. `done`:
-/// called once with the outcome in a line, when it holds, on any thread. Blocks.
-void apply_again(const DaemonOptions& options, Config& current, const api::CommandSender& sender,
-                 std::function<void(const std::string&)> done);
-
 /// The programs to run for events.
 control::HookSettings hook_settings(const Config& config);
 
-/// What doctor says of the configuration as it stands now, and of who sets the clock. Blocks.
-std::vector<api::Finding> judge_machine(const DaemonOptions& options);
+/// Loop: any thread.
+class Reloader {
+ public:
+  using ApplyHooks = std::function<void(control::HookSettings)>;
+  /// Receives the outcome as one line, once, on any thread.
+  using Done = std::function<void(const std::string& outcome)>;
+
+  /// `options` must outlive it. `apply_hooks` is called on the thread of reload().
+  Reloader(const DaemonOptions& options, api::CommandSender sender, ApplyHooks apply_hooks);
+
+  /// Applies the changed keys, and logs which ones it applied and which ones need a restart. A bad configuration
+  /// changes nothing. Does nothing after close(). Blocks.
+  void reload(const Done& done);
+  /// Waits for a reload that is running.
+  void close();
+
+ private:
+  void apply(const Done& done);
+
+  const DaemonOptions& options_;
+  const api::CommandSender sender_;
+  const ApplyHooks apply_hooks_;
+  std::mutex mutex_;
+  Config current_;  ///< as last applied
+  bool closed_ = false;
+};
 
 }  // namespace peer::daemon

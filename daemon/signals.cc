@@ -73,7 +73,7 @@ void SignalThread::run() {
     eventfd_t ignored;
     eventfd_read(wake_, &ignored);
     if (deadline_ != 0 && timeout() == 0 && !ending_) {
-      log_.error("the program has not ended in time and is ended now");
+      log_.error("shutdown deadline passed: the program exits now");
       _exit(exit_code_);
     }
     signalfd_siginfo info;

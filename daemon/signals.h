@@ -1,8 +1,7 @@
-// Signals: a thread that waits for them, so that they are answered whatever the loops are doing.
+// SignalThread: a thread that waits for signals, so that they are handled even if the loops hang.
 //
-// SIGTERM and SIGINT ask for a stop, the third of them ends the program at once with 128 + its number; SIGHUP asks for
-// a look at the configuration. It also keeps the last deadline: if the program has not ended in time, the thread ends
-// it.
+// SIGTERM and SIGINT request a stop; the third of them ends the program at once with exit code 128 + its number. SIGHUP
+// requests a reload of the configuration. The thread also enforces the deadline of the stop.
 #pragma once
 
 #include <atomic>
@@ -14,12 +13,13 @@
 
 namespace peer::daemon {
 
-/// Blocks the signals in this thread and all that it starts: call it before there are others. SIGPIPE is ignored.
+/// Blocks the handled signals in this thread and the threads that it starts, and ignores SIGPIPE. Call it before other
+/// threads exist.
 void block_signals();
 
 class SignalThread {
  public:
-  /// The callbacks run on the thread and must not wait.
+  /// The callbacks run on the signal thread and must not wait.
   struct Callbacks {
     std::function<void(const char* signal)> stop;
     std::function<void()> reload;
@@ -30,11 +30,11 @@ class SignalThread {
   SignalThread& operator=(const SignalThread&) = delete;
   ~SignalThread();
 
-  /// Signals are answered from now on; those that came before are not lost. Once.
+  /// Begins to handle signals, including those that arrived before. Call it once.
   void start(Callbacks callbacks);
-  /// From now on the program has `limit` to end. The first call counts. Any thread.
+  /// Ends the program if it still runs after `limit`. Only the first call has an effect. Loop: any thread.
   void begin_deadline(std::chrono::milliseconds limit) noexcept;
-  /// The exit code if the deadline passes. Any thread.
+  /// Sets the exit code for the deadline. Loop: any thread.
   void set_exit_code(int code) noexcept { exit_code_ = code; }
 
  private:

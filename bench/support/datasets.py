@@ -1,4 +1,4 @@
-"""The games that are transferred: two from the distribution's packages and one large file of random bytes."""
+"""The games to transfer: two from the distribution's packages, and one large file of random bytes."""
 import os
 import shutil
 import subprocess
@@ -8,7 +8,7 @@ GIB = 1 << 30
 
 
 def package(cache, name):
-    """What a package holds, extracted once."""
+    """The files of a package, extracted once."""
     game = cache / "games" / name
     if game.is_dir():
         return game
@@ -43,7 +43,7 @@ def random_file(cache, size):
 
 
 def get(cache, name, random_size):
-    """`name`: supertuxkart-data, widelands-data, any other package, random, or a directory."""
+    """The game that `name` stands for: a package such as supertuxkart-data, "random", or a directory."""
     if name == "random":
         return random_file(cache, random_size)
     if "/" in name:
@@ -52,7 +52,7 @@ def get(cache, name, random_size):
 
 
 class Summary:
-    """Counts of a tree; reading all of it also brings it into the page cache."""
+    """Counts the files and bytes of a tree. Reading it also brings it into the page cache."""
 
     def __init__(self, game):
         self.files = self.bytes = self.symlinks = 0
@@ -67,7 +67,7 @@ class Summary:
 
 
 def warm(game):
-    """Into the page cache, so that no tool waits for the disk because it came first."""
+    """Reads a tree into the page cache, so that the first tool does not wait for the disk."""
     buffer = bytearray(4 << 20)
     for folder, _, files in os.walk(game):
         for name in files:

@@ -1,5 +1,5 @@
-"""Two hosts of a small LAN, as network namespaces on a bridge that lies in a third one: nothing else of this machine
-changes. Needs root."""
+"""Two hosts of a small LAN, as network namespaces on a bridge in a third namespace, so that the rest of this machine is not
+changed. Needs root."""
 import os
 import subprocess
 from pathlib import Path
@@ -12,7 +12,7 @@ def run(*command):
 
 
 class Lan:
-    """hosts[0] and hosts[1] are namespaces with the addresses in `addresses`."""
+    """hosts[0] and hosts[1] are the namespaces, and `addresses` their addresses."""
 
     def __init__(self, mtu=1500):
         remove_left_over()
@@ -41,7 +41,7 @@ class Lan:
             run("ip", "-n", host, "route", "add", "224.0.0.0/4", "dev", "eth0")
 
     def inside(self, host, command):
-        """The command line that runs `command` on host 0 or 1; it replaces itself, so the pid is the command's."""
+        """The command line that runs `command` on host 0 or 1. It replaces itself, so the pid is that of the command."""
         return ["ip", "netns", "exec", self.hosts[host], *map(str, command)]
 
     def close(self):
@@ -50,7 +50,7 @@ class Lan:
 
 
 def remove_left_over():
-    """Namespaces of runs that were killed."""
+    """Removes the namespaces of runs that were killed."""
     for path in Path("/run/netns").glob(f"{PREFIX}*"):
         owner = path.name.removeprefix(PREFIX).split("-")[0]
         if not Path("/proc", owner).exists():

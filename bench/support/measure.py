@@ -1,4 +1,4 @@
-"""What a process costs: CPU seconds and memory, from /proc."""
+"""CPU time and memory of processes, from /proc."""
 import os
 import statistics
 import threading
@@ -9,7 +9,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def cpu_seconds(pid):
-    """User and system time of a process and of its children that have ended."""
+    """User and system time of a process and its ended children."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return sum(int(field) for field in fields[11:15]) / TICKS
 
@@ -30,12 +30,12 @@ def bytes_read(pid):
 
 
 def stolen_seconds():
-    """Processor time that the hypervisor gave to others than this machine, over all its processors."""
+    """CPU time that the hypervisor gave to other machines, summed over all processors."""
     return int(Path("/proc/stat").read_text().split("\n", 1)[0].split()[8]) / TICKS
 
 
 class Usage:
-    """Measures named processes from `with` to its end: seconds, cpu[name], peak_anon[name], peak_rss[name]."""
+    """Measures named processes during a `with` block: seconds, cpu[name], peak_anon[name], peak_rss[name]."""
 
     PERIOD = 0.02
 
@@ -53,13 +53,13 @@ class Usage:
                 try:
                     self.peak_anon[name] = max(self.peak_anon.get(name, 0), memory_bytes(pid, "RssAnon"))
                 except OSError:
-                    pass  # it has ended; whoever waits for it notices
+                    pass  # the process has ended; its owner notices
             if self._stop.wait(self.PERIOD):
                 return
 
     def __enter__(self):
         for pid in self.processes.values():
-            Path(f"/proc/{pid}/clear_refs").write_text("5")  # VmHWM starts afresh
+            Path(f"/proc/{pid}/clear_refs").write_text("5")  # resets VmHWM
         self._before = {name: cpu_seconds(pid) for name, pid in self.processes.items()}
         if self.memory:
             self._sampler.start()
@@ -87,7 +87,7 @@ def machine():
 
 
 def busy():
-    """Share of the machine's processors in use over half a second."""
+    """Share of the machine's processors in use, over half a second."""
     def idle():
         fields = [int(x) for x in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
         return fields[3] + fields[4], sum(fields)

@@ -1,4 +1,4 @@
-"""Starts daemons and talks to them: over the control socket for waiting, with peerctl for what is measured."""
+"""Starts daemons and controls them: over the control socket for waiting, with peerctl for what is measured."""
 import json
 import os
 import signal
@@ -14,7 +14,7 @@ PEERCTL = Path(os.environ.get("PEERCTL", ROOT / "build/release/bin/peerctl")).re
 
 
 class Failed(Exception):
-    """A tool did not do what it should; the message says what."""
+    """A tool failed; the message says how."""
 
 
 def require_binaries():
@@ -28,16 +28,16 @@ def version():
 
 
 class Daemon:
-    """A peerd whose library, state and log lie below `home`. `command` wraps its command line (Lan.inside)."""
+    """A peerd with its library, state and log below `home`. `command` wraps its command line (Lan.inside)."""
 
     def __init__(self, name, home, listen, peers=(), library=None, command=None):
         self.name = name
         self.home = Path(home)
         self.library = Path(library or self.home / "library")
         self.library.mkdir(parents=True, exist_ok=True)
-        self.run = tempfile.TemporaryDirectory(prefix="peerd-bench-")  # sockets want short paths
+        self.run = tempfile.TemporaryDirectory(prefix="peerd-bench-")  # socket paths must be short
         self.socket_path = Path(self.run.name, "socket")
-        (self.home / "peerd.toml").touch()  # not the user's
+        (self.home / "peerd.toml").touch()  # instead of the user's configuration
         line = [PEERD, "--config", self.home / "peerd.toml", "--library", self.library, "--state", self.home / "state",
                 "--socket", self.socket_path, "--listen", listen, "--name", name, "--no-mdns", "--log-level", "info"]
         for peer in peers:
@@ -53,7 +53,7 @@ class Daemon:
         return self.process.pid
 
     def call(self, method, **params):
-        """One JSON-RPC call. OSError while the daemon does not answer yet."""
+        """Makes one JSON-RPC call. Raises OSError while the daemon does not answer yet."""
         if self._connection is None:
             connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             try:
@@ -62,7 +62,7 @@ class Daemon:
                 connection.close()
                 raise
             self._connection = connection.makefile("rwb")
-            connection.close()  # the file keeps it
+            connection.close()  # the file object keeps it open
         request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
         self._connection.write(json.dumps(request).encode() + b"\n")
         self._connection.flush()
@@ -75,7 +75,7 @@ class Daemon:
         return reply["result"]
 
     def peerctl(self, *arguments):
-        """peerctl's output. Failed if it fails."""
+        """The output of peerctl. Raises Failed if it fails."""
         done = subprocess.run([PEERCTL, "--socket", self.socket_path, *arguments], capture_output=True, text=True,
                               check=False)
         if done.returncode != 0:
@@ -84,7 +84,7 @@ class Daemon:
         return done.stdout
 
     def wait_until(self, what, condition, seconds, pause=0.05):
-        """Polls condition(self), whose OSErrors mean "not yet"."""
+        """Polls condition(self). An OSError means "not yet"."""
         deadline = time.monotonic() + seconds
         while True:
             if self.process.poll() is not None:
@@ -117,7 +117,7 @@ class Daemon:
         return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-lines:])
 
     def stop(self):
-        """SIGTERM; seconds until it has ended. Failed if it does not end well."""
+        """Sends SIGTERM and returns the seconds until the process has ended. Raises Failed if it does not end cleanly."""
         begin = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
         try:

@@ -1,4 +1,4 @@
-"""Medians over the rounds, and the table."""
+"""Medians over the rounds, and their table."""
 from support.measure import median
 
 
@@ -11,7 +11,7 @@ def ratio(a, b):
 
 
 def medians(document):
-    """game -> tool -> figures; under "peerd/libtorrent..." the medians of the ratios of each round's pair."""
+    """Maps game to tool to figures. "peerd/libtorrent..." has the medians of the ratios within each round."""
     result = {}
     for game in document["games"]:
         rows = {}

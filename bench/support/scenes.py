@@ -1,4 +1,4 @@
-"""Runs scenes on test hosts of tests/e2e and prints what they measured as JSON."""
+"""Runs scenes on the test hosts of tests/e2e and prints their measurements as JSON."""
 import json
 import os
 import sys
@@ -15,8 +15,8 @@ from support import measure  # noqa: E402
 
 
 def run(name, scenes, only=(), sizes=None):
-    """Each of `scenes`, or those named in `only`, in a lab of its own; `sizes`: keyword arguments by scene. Ends the
-    program, with 1 if a scene failed."""
+    """Runs each of `scenes`, or those named in `only`, in its own lab. `sizes`: keyword arguments by scene. Exits the program,
+    with 1 if a scene failed."""
     figures, failed = {}, False
     for scene in scenes:
         if only and scene.__name__ not in only:

@@ -1,4 +1,4 @@
-"""The tools that are compared. Each downloads a game from host 0 to host 1 and tells what that cost."""
+"""The tools to compare. Each downloads a game from host 0 to host 1 and reports what that cost."""
 import os
 import shutil
 import subprocess
@@ -13,14 +13,14 @@ PYTHON = "/usr/bin/python3"
 
 
 class Peerd:
-    """Two daemons that know each other; what is timed is `peerctl download`."""
+    """Two connected daemons. The time is that of `peerctl download`."""
     name = "peerd"
 
     def __init__(self, lan, work):
         self.lan, self.work = lan, work
 
     def download(self, game, destination):
-        home = self.work / f"peerd-{game.name}"  # kept from round to round: the seeder hashes once
+        home = self.work / f"peerd-{game.name}"  # kept between rounds, so that the seeder hashes once
         library = home / "library"
         library.mkdir(parents=True, exist_ok=True)
         if not (library / game.name).exists():
@@ -52,7 +52,7 @@ class Peerd:
 
 
 class Rsync:
-    """An rsync daemon over plain TCP. The client forks, so that its memory is not counted."""
+    """An rsync daemon over plain TCP. The client forks, so its memory is not counted."""
     name = "rsync"
     port = 8730
 
@@ -77,7 +77,7 @@ class Rsync:
             after = os.times()
             if done.returncode != 0:
                 raise Failed(f"rsync ended with {done.returncode}: {done.stderr[-500:]}")
-            deadline = time.monotonic() + 5  # the daemon's child ends a little later, and counts only then
+            deadline = time.monotonic() + 5  # the daemon's child ends a little later, and is counted only then
             while usage.cpu["sender"] == 0 and time.monotonic() < deadline:
                 time.sleep(0.05)
                 usage.cpu["sender"] = measure.cpu_seconds(daemon.pid) - usage._before["sender"]
@@ -94,15 +94,15 @@ class Rsync:
             if daemon.poll() is not None:
                 raise Failed(f"the rsync daemon ended with {daemon.returncode}")
             if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
-                time.sleep(0.2)  # the probe's child in the daemon is gone
+                time.sleep(0.2)  # until the daemon's child for the probe has ended
                 return
             time.sleep(0.05)
         raise Failed("the rsync daemon does not answer")
 
 
 class Libtorrent:
-    """A seed and a leech, plain TCP, every piece hashed on arrival. The torrent file is there before. At its best: a v1
-    torrent, whose pieces cross file borders, and tuned settings."""
+    """A seed and a leech over plain TCP, every piece hashed on arrival, with the torrent file made beforehand. This is the
+    fastest setup: a v1 torrent, whose pieces cross file borders, and tuned settings."""
     name = "libtorrent"
     port = 6881
     form, settings = "v1", "tuned"
@@ -149,7 +149,7 @@ class Libtorrent:
 
 
 class LibtorrentDefault(Libtorrent):
-    """As libtorrent comes: a torrent of both versions and its own settings. Slow with many files."""
+    """libtorrent's defaults: a hybrid torrent and default settings. Slow with many files."""
     name = "libtorrent-default"
     form, settings = "hybrid", "default"
 
@@ -158,7 +158,7 @@ ALL = {tool.name: tool for tool in (Peerd, Rsync, Libtorrent, LibtorrentDefault)
 
 
 def versions(names):
-    """What was compared."""
+    """The versions of the compared tools."""
     from support import peerd
     found = {}
     if "peerd" in names:

@@ -1,12 +1,12 @@
 #!/usr/bin/python3
-"""One libtorrent session: seeds a torrent, or leeches it when told to. Used by bench/compare; Debian's
-python3-libtorrent, so Debian's python3.
+"""Runs one libtorrent session that seeds or leeches a torrent. Used by bench/compare. Needs Debian's python3 for Debian's
+python3-libtorrent.
 
 usage: torrent_node.py create GAME_DIR TORRENT FORMAT      FORMAT: v1, v2 or hybrid
        torrent_node.py seed SETTINGS TORRENT PARENT_DIR ADDRESS PORT      SETTINGS: default or tuned
        torrent_node.py leech SETTINGS TORRENT PARENT_DIR ADDRESS PORT SEED_ADDRESS SEED_PORT
-A seed prints "ready". A leech prints "connected" when it begins (libtorrent connects only once a second: that wait is no
-part of a download between peers that know each other), and "done". The end of input ends both.
+A seed prints "ready". A leech prints "connected" when the transfer begins, because libtorrent connects only once a second
+and connected peers do not have that wait, and "done" at the end. Both end at the end of their input.
 """
 import os
 import sys
@@ -16,7 +16,7 @@ import libtorrent as lt
 
 
 def create(game, torrent, form):
-    """Regular files only. Not counted in any measurement."""
+    """Creates a torrent of the regular files. Not part of any measurement."""
     storage = lt.file_storage()
     name = os.path.basename(game)
     for folder, folders, files in os.walk(game):
@@ -33,7 +33,7 @@ def create(game, torrent, form):
 
 
 def session(kind, address, port):
-    """Plain TCP, found by nobody. "tuned" adds the library's own high-performance preset and longer queues."""
+    """Settings for plain TCP without discovery. "tuned" adds the library's high-performance preset and longer queues."""
     settings = lt.high_performance_seed() if kind == "tuned" else {}
     if kind == "tuned":
         settings.update({"hashing_threads": 2, "max_out_request_queue": 1500, "max_queued_disk_bytes": 64 << 20})
@@ -41,7 +41,7 @@ def session(kind, address, port):
         "listen_interfaces": f"{address}:{port}",
         "enable_dht": False, "enable_lsd": False, "enable_upnp": False, "enable_natpmp": False,
         "enable_outgoing_utp": False, "enable_incoming_utp": False,
-        "out_enc_policy": 2, "in_enc_policy": 2,  # plain
+        "out_enc_policy": 2, "in_enc_policy": 2,  # no encryption
         "alert_mask": lt.alert.category_t.status_notification | lt.alert.category_t.error_notification
         | lt.alert.category_t.storage_notification | lt.alert.category_t.connect_notification,
     })
@@ -71,7 +71,7 @@ def main():
     ses = session(kind, address, port)
     plain = lt.torrent_flags.default_flags & ~lt.torrent_flags.auto_managed & ~lt.torrent_flags.paused
     if role == "seed":
-        handle = add(ses, torrent, parent, plain)  # checks its files now, not at the first request
+        handle = add(ses, torrent, parent, plain)  # checks the files now instead of at the first request
         while not handle.status().is_seeding:
             time.sleep(0.05)
         print("ready", flush=True)
@@ -81,11 +81,11 @@ def main():
         wait_for(ses, lt.peer_connect_alert)
         print("connected", flush=True)
         wait_for(ses, lt.torrent_finished_alert)
-        handle.flush_cache()  # all is verified, not all is written yet
+        handle.flush_cache()  # everything is verified, but not yet written
         wait_for(ses, lt.cache_flushed_alert)
         print("done", flush=True)
     sys.stdin.read()
-    os._exit(0)  # a session's end waits for trackers that are not there
+    os._exit(0)  # a clean end would wait for trackers that do not exist
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Is a copy what it should be? Compares every byte, executable bit, time, symlink and empty directory."""
+"""Verifies a copy: compares every byte, executable bit, time, symlink and empty directory."""
 import os
 import stat
 
 
 def leads_out(path, target):
-    """A symlink that no game may hold: absolute, or leading out of it ('..' may stand only before the first name)."""
+    """Whether a symlink is not allowed in a game: absolute, or leading out of it ('..' only before the first name)."""
     if not target or target.startswith("/"):
         return True
     above = path.count("/")
@@ -20,7 +20,7 @@ def leads_out(path, target):
 
 
 def tree(top):
-    """relative path -> ("file", size, executable, mtime), ("symlink", target) or ("directory",)."""
+    """Maps each relative path to ("file", size, executable, mtime), ("symlink", target) or ("directory",)."""
     entries = {}
     pending = [""]
     while pending:
@@ -44,7 +44,7 @@ def same_bytes(a, b):
     with open(a, "rb", buffering=0) as x, open(b, "rb", buffering=0) as y:
         while True:
             n, m = x.readinto(left), y.readinto(right)
-            if n != m:  # regular files give what is there
+            if n != m:  # a regular file returns all bytes that it has
                 return False
             if n == 0:
                 return True
@@ -53,13 +53,13 @@ def same_bytes(a, b):
 
 
 def left_out_by_peerd(game):
-    """Paths that must be missing in a copy by peerd and be listed under `problems`."""
+    """Paths that a copy by peerd must lack, and that `problems` must list."""
     return {path for path, entry in tree(game).items() if entry[0] == "symlink" and leads_out(path, entry[1])}
 
 
 def differences(game, copy, left_out=frozenset(), only_files=False):
-    """The first few ways in which the copy is not the game without `left_out`. With only_files (for tools that carry
-    nothing else) symlinks, directories, bits and times do not count."""
+    """The first few differences between the copy and the game without `left_out`. `only_files` ignores symlinks, directories,
+    bits and times, for tools that do not transfer them."""
     expected, actual = tree(game), tree(copy)
     found = []
     for path, entry in sorted(expected.items()):

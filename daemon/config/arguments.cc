@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
@@ -19,7 +21,7 @@ const std::map<std::string, LogLevel>& levels() {
 }
 
 constexpr const char* kFooter =
-    R"(A flag overrides the configuration file: see peerd.toml(5), or "peerctl doctor" for which one is read.
+    R"(A flag overrides the configuration file: see peerd.toml(5). "peerctl doctor" shows which file is read.
 
 Examples:
   peerd --library ~/games
@@ -28,33 +30,34 @@ Examples:
 
 Exit codes:
   0    stopped cleanly
-  1    a service that is required has failed
-  2    wrong usage or configuration, an unusable directory, the port or the state directory is in use)";
+  1    a required service failed
+  2    wrong usage or configuration, an unusable directory, or the port or the state directory is in use)";
 
 }  // namespace
 
-std::unique_ptr<CLI::App> make_app(Typed& typed) {
-  Arguments& arguments = typed.arguments;
+std::unique_ptr<CLI::App> make_app(Typed& unchecked) {
+  Arguments& arguments = unchecked.arguments;
   auto app = std::make_unique<CLI::App>(
-      "Shares the games below its library directories with the local network, and downloads others' games.", "peerd");
+      "Shares the games in its library directories with the local network, and downloads games from other peers.",
+      "peerd");
   const auto text = [&](const char* flag, std::optional<std::string>& into, const char* type, const char* help) {
     app->add_option(flag, into, help)->type_name(type);
   };
   const auto list = [&](const char* flag, std::vector<std::string>& into, const char* type, const char* help) {
     app->add_option(flag, into, help)->type_name(type)->allow_extra_args(false);
   };
-  app->set_help_flag("-h,--help", "this help");
+  app->set_help_flag("-h,--help", "show this help");
   text("--config", arguments.config_file, "FILE", "the configuration file");
   list("--library", arguments.roots, "DIR", "a directory of games; the first one receives downloads (repeatable)");
-  text("--state", arguments.state, "DIR", "where identity and database are kept");
+  text("--state", arguments.state, "DIR", "the directory of the identity and the database");
   text("--socket", arguments.socket, "PATH", "the control socket");
-  text("--listen", arguments.listen, "ADDR:PORT", "the UDP address; port 0: any that is free ([::]:24747)");
-  text("--name", arguments.name, "NAME", "what others see (the host name)");
+  text("--listen", arguments.listen, "ADDR:PORT", "the UDP address to listen on; port 0: any free port ([::]:24747)");
+  text("--name", arguments.name, "NAME", "the name that other peers see (the host name)");
   list("--peer", arguments.peers, "HOST[:PORT]", "a peer to stay connected with (repeatable)");
-  app->add_flag("--no-mdns", arguments.no_mdns, "do not look for peers by DNS-SD");
-  list("--interface", arguments.interfaces, "NAME", "a network interface to use; all, if none is named (repeatable)");
-  app->add_option("--log-level", typed.level, "trace, debug, info, warn or error (info)")->type_name("LEVEL");
-  app->add_flag("--check-config", arguments.check_only, "check the configuration, say so, and end");
+  app->add_flag("--no-mdns", arguments.no_mdns, "do not find peers by mDNS");
+  list("--interface", arguments.interfaces, "NAME", "a network interface to use, instead of all (repeatable)");
+  app->add_option("--log-level", unchecked.level, "trace, debug, info, warn or error (info)")->type_name("LEVEL");
+  app->add_flag("--check-config", arguments.check_only, "check the configuration and exit");
   app->footer(kFooter);
   return app;
 }
@@ -66,10 +69,10 @@ std::string_view completed_by(std::string_view argument) {
 }
 
 Result<Arguments> parse_arguments(int argc, const char* const* argv, const std::string& version) {
-  Typed typed;
-  Arguments& arguments = typed.arguments;
-  const std::unique_ptr<CLI::App> app = make_app(typed);
-  app->set_version_flag("--version", "peerd " + version, "its version");
+  Typed unchecked;
+  Arguments& arguments = unchecked.arguments;
+  const std::unique_ptr<CLI::App> app = make_app(unchecked);
+  app->set_version_flag("--version", "peerd " + version, "print the version");
   try {
     app->parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
@@ -81,9 +84,10 @@ Result<Arguments> parse_arguments(int argc, const char* const* argv, const std::
     std::ranges::replace(line, '\n', ' ');
     return fail(ErrorCode::invalid, line + " (peerd --help lists the flags)");
   }
-  const auto known = levels().find(typed.level);
+  const auto known = levels().find(unchecked.level);
   if (known == levels().end())
-    return fail(ErrorCode::invalid, "--log-level must be trace, debug, info, warn or error, not " + typed.level);
+    return fail(ErrorCode::invalid,
+                "--log-level must be trace, debug, info, warn or error, not \"" + unchecked.level + "\"");
   arguments.log_level = known->second;
   return arguments;
 }
@@ -94,11 +98,11 @@ Result<Config> merge(Config config, const Arguments& arguments) {
     for (const std::string& root : arguments.roots) {
       std::error_code error;
       const auto absolute = std::filesystem::absolute(root, error);
-      if (error || root.empty()) return fail(ErrorCode::invalid, "--library: \"" + root + "\" is no path");
+      if (error || root.empty()) return fail(ErrorCode::invalid, "--library: \"" + root + "\" is not a path");
       config.roots.push_back(absolute.string());
     }
   }
-  // One spelling a directory: the hash cache knows it by its path.
+  // One spelling for each directory, because the hash cache identifies it by its path.
   for (std::string& root : config.roots) {
     root = std::filesystem::path(root).lexically_normal().string();
     while (root.size() > 1 && root.ends_with('/')) root.pop_back();
@@ -109,6 +113,16 @@ Result<Config> merge(Config config, const Arguments& arguments) {
   if (!arguments.interfaces.empty()) config.interfaces = arguments.interfaces;
   if (arguments.no_mdns) config.mdns = false;
   return config;
+}
+
+Result<Config> effective_config(const std::string& file, const Arguments& arguments) {
+  Config config;
+  if (arguments.config_file || ::access(file.c_str(), F_OK) == 0) {
+    auto loaded = load_config(file);
+    if (!loaded) return loaded;
+    config = std::move(*loaded);
+  }
+  return merge(std::move(config), arguments);
 }
 
 }  // namespace peer::daemon

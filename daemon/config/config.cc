@@ -41,7 +41,7 @@ bool is_section(std::string_view path) {
   return std::ranges::any_of(keys(), [&](const Key& key) { return section_of(key) == path; });
 }
 
-Problem unknown(const std::string& path) {
+ValueProblem unknown(const std::string& path) {
   std::vector<std::string_view> names;
   for (const Key& key : keys()) names.emplace_back(key.name);
   std::string message = "unknown key \"" + path + "\"";
@@ -57,7 +57,7 @@ Result<void> apply(Config& config, const toml::table& table, const std::string& 
       if (auto done = apply(config, *node.as_table(), path + ".", file); !done) return done;
       continue;
     }
-    Problem problem = key == nullptr ? unknown(path) : key->set(config, value_of(node));
+    ValueProblem problem = key == nullptr ? unknown(path) : key->set(config, value_of(node));
     if (problem && key != nullptr) problem = path + " " + *problem;
     if (problem) return fail(ErrorCode::invalid, at(file, node.source()) + *problem);
     if (!key->effect) config.without_effect.push_back(path);
@@ -88,13 +88,15 @@ Result<Config> load_config(const std::string& path) {
 
 Result<void> check_config(const Config& config) {
   if (config.roots.empty())
-    return fail(ErrorCode::invalid,
-                "no library: name one with --library DIR, or with library.roots in the configuration file");
+    return fail(
+        ErrorCode::invalid,
+        "no library is configured: name one with --library DIR, or with library.roots in the configuration file");
   for (const std::string& root : config.roots) {
-    if (!root.starts_with('/')) return fail(ErrorCode::invalid, "library.roots: " + root + " must be an absolute path");
+    if (!root.starts_with('/'))
+      return fail(ErrorCode::invalid, "library.roots: \"" + root + "\" must be an absolute path");
   }
   if (auto address = net::SocketAddress::parse(config.listen); !address) {
-    return fail(ErrorCode::invalid, "the address to listen on: " + address.error().message);
+    return fail(ErrorCode::invalid, "network.listen or --listen: " + address.error().message);
   }
   for (const std::string& peer : config.peers) {
     if (auto good = net::parse_host_port(peer); !good) {
@@ -102,15 +104,15 @@ Result<void> check_config(const Config& config) {
     }
   }
   if (std::ranges::any_of(config.interfaces, &std::string::empty)) {
-    return fail(ErrorCode::invalid, "--interface: \"\" is no network interface");
+    return fail(ErrorCode::invalid, "--interface: \"\" is not a network interface");
   }
   if (config.access == "party") {
     if (auto key = load_party_key(config.party_key_file); !key) return std::unexpected(key.error());
   }
   if (config.lost <= config.ping) return fail(ErrorCode::invalid, "liveness.lost must be longer than liveness.ping");
   if (config.name.size() > protocol::kMaxNameBytes || protocol::printable(config.name) != config.name) {
-    return fail(ErrorCode::invalid,
-                "the name must have at most " + std::to_string(protocol::kMaxNameBytes) + " printable bytes");
+    return fail(ErrorCode::invalid, "name or --name: \"" + protocol::printable(config.name) + "\" must have at most " +
+                                        std::to_string(protocol::kMaxNameBytes) + " bytes, all printable");
   }
   return {};
 }

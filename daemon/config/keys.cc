@@ -20,7 +20,7 @@ std::string toml_string(std::string_view text) {
   return out + '"';
 }
 
-Problem take_text(std::string& into, const Value& value) {
+ValueProblem store_text(std::string& into, const Value& value) {
   const auto* text = std::get_if<std::string>(&value);
   if (text == nullptr) return "must be a string";
   into = *text;
@@ -34,19 +34,19 @@ std::string number_text(const Value& value) {
   return {};
 }
 
-/// The set and value of a key that is one member of Config.
+/// Stores and prints a key that is one member of Config. The other templates do the same for other types.
 template <auto Member>
 struct Text {
-  static Problem set(Config& config, const Value& value) { return take_text(config.*Member, value); }
+  static ValueProblem set(Config& config, const Value& value) { return store_text(config.*Member, value); }
   static std::string value(const Config& config) { return toml_string(config.*Member); }
 };
 
 template <auto Member>
 struct Texts {
-  static Problem set(Config& config, const Value& value) {
+  static ValueProblem set(Config& config, const Value& value) {
     const auto* texts = std::get_if<std::vector<std::string>>(&value);
     if (texts == nullptr) return "must be an array of strings";
-    if (std::ranges::any_of(*texts, &std::string::empty)) return "must be an array of strings that are not empty";
+    if (std::ranges::any_of(*texts, &std::string::empty)) return "must be an array of non-empty strings";
     config.*Member = *texts;
     return std::nullopt;
   }
@@ -57,13 +57,13 @@ struct Texts {
   }
 };
 
-/// A program by its absolute path, and its arguments.
+/// A program with its arguments.
 template <auto Member>
 struct Program : Texts<Member> {
-  static Problem set(Config& config, const Value& value) {
+  static ValueProblem set(Config& config, const Value& value) {
     const auto* words = std::get_if<std::vector<std::string>>(&value);
     if (words == nullptr || (!words->empty() && !words->front().starts_with('/'))) {
-      return "must be an array of a program's absolute path and its arguments";
+      return "must be an array of strings that begins with the absolute path of a program";
     }
     config.*Member = *words;
     return std::nullopt;
@@ -72,7 +72,7 @@ struct Program : Texts<Member> {
 
 template <auto Member, int kLeastMs>
 struct Time {
-  static Problem set(Config& config, const Value& value) {
+  static ValueProblem set(Config& config, const Value& value) {
     const auto duration = parse_duration(number_text(value));
     if (!duration) return "must be a time like \"500ms\", \"5s\", \"2m\" or \"1h\"";
     if (*duration < milliseconds(kLeastMs)) return "must be at least " + std::to_string(kLeastMs) + "ms";
@@ -87,9 +87,9 @@ struct Time {
 
 template <auto Member>
 struct Size {
-  static Problem set(Config& config, const Value& value) {
+  static ValueProblem set(Config& config, const Value& value) {
     const auto size = parse_size(number_text(value));
-    if (!size) return "must be a number of bytes like \"256M\"";
+    if (!size) return "must be a size like \"256M\" or a number of bytes";
     config.*Member = *size;
     return std::nullopt;
   }
@@ -103,7 +103,7 @@ struct Size {
   }
 };
 
-Problem take_count(std::uint64_t& into, const Value& value, std::int64_t most) {
+ValueProblem store_count(std::uint64_t& into, const Value& value, std::int64_t most) {
   const auto* count = std::get_if<std::int64_t>(&value);
   if (count == nullptr || *count < 1 || *count > most) return "must be a number from 1 to " + std::to_string(most);
   into = static_cast<std::uint64_t>(*count);
@@ -112,13 +112,13 @@ Problem take_count(std::uint64_t& into, const Value& value, std::int64_t most) {
 
 template <auto Member, std::int64_t kMost>
 struct Count {
-  static Problem set(Config& config, const Value& value) { return take_count(config.*Member, value, kMost); }
+  static ValueProblem set(Config& config, const Value& value) { return store_count(config.*Member, value, kMost); }
   static std::string value(const Config& config) { return std::to_string(config.*Member); }
 };
 
 template <auto Member>
 struct Truth {
-  static Problem set(Config& config, const Value& value) {
+  static ValueProblem set(Config& config, const Value& value) {
     const auto* truth = std::get_if<bool>(&value);
     if (truth == nullptr) return "must be true or false";
     config.*Member = *truth;
@@ -127,10 +127,10 @@ struct Truth {
   static std::string value(const Config& config) { return config.*Member ? "true" : "false"; }
 };
 
-struct AccessMode {
-  static Problem set(Config& config, const Value& value) {
+struct AccessModeKey {
+  static ValueProblem set(Config& config, const Value& value) {
     std::string mode;
-    if (auto problem = take_text(mode, value)) return problem;
+    if (auto problem = store_text(mode, value)) return problem;
     if (mode != "open" && mode != "party" && mode != "paired") return "must be \"open\", \"party\" or \"paired\"";
     config.access = mode;
     return std::nullopt;
@@ -139,9 +139,9 @@ struct AccessMode {
 };
 
 struct Threads {
-  static Problem set(Config&, const Value& value) {
+  static ValueProblem set(Config&, const Value& value) {
     std::uint64_t unused = 0;
-    return take_count(unused, value, 64);
+    return store_count(unused, value, 64);
   }
   static std::string value(const Config&) { return "1"; }
 };
@@ -157,85 +157,85 @@ constexpr bool kRestart = false;
 
 constexpr std::array kKeys{
     key<Text<&Config::name>>("name", "string", kRestart, "\"living-room\"",
-                             "What others see. Empty: the name of the host."),
+                             "The name that other peers see. Empty: the host name."),
     key<Texts<&Config::roots>>("library.roots", "array of strings", kRestart, "[\"/srv/games\"]",
-                               "Directories of games, as absolute paths: every directory in one is a game. The first "
-                               "one receives downloads and "
-                               "must be writable. There must be one here or as a --library flag."),
+                               "Absolute paths of directories whose subdirectories are games. The first one receives "
+                               "downloads and must be writable. At least one is required here or as a --library flag."),
     key<Time<&Config::settle, 0>>("library.settle", "time", kRestart, "\"30s\"",
-                                  "How long a game must have been at rest before it is offered."),
+                                  "How long a game must be unchanged before it is offered."),
     key<Text<&Config::listen>>(
         "network.listen", "string", kRestart, "\"192.168.1.7:24747\"",
-        "The UDP address to listen on. [::] is every address of both families; port 0 is any that is free. An address "
-        "that this machine does not have yet is waited for."),
+        "The UDP address to listen on. [::] means every address, IPv4 and IPv6; port 0 means any free port. If this "
+        "machine does not have the address, peerd waits for it."),
     key<Texts<&Config::peers>>(
         "network.peers", "array of strings", kAtOnce, "[\"192.168.1.20\", \"den:24747\"]",
         "HOST or HOST:PORT of peers to stay connected with, for networks that mDNS does not reach. SIGHUP connects to "
-        "those that were added; dropping one takes a restart."),
+        "added peers; removing one needs a restart."),
     key<Texts<&Config::interfaces>>(
         "network.interfaces", "array of strings", kRestart, "[\"eth0\"]",
-        "The only network interfaces to use. Empty: all, except those of containers and virtual machines."),
+        "The only network interfaces to use. Empty: all except those of containers and virtual machines."),
     key<Texts<&Config::ignored_interfaces>>("network.ignore", "array of strings", kRestart, "[\"wg*\"]",
-                                            "Patterns of network interfaces not to use in any case."),
+                                            "Patterns of network interfaces that are never used."),
     key<Threads>("network.threads", "number", kRestart, "4",
-                 "Network threads; each one more takes the next free port. It has no effect in this version.", false),
-    key<Truth<&Config::mdns>>("discovery.mdns", "true or false", kRestart, "false",
-                              "Find peers on the local network by mDNS, through the avahi-daemon of this machine."),
-    key<AccessMode>("access.mode", "string", kRestart, "\"party\"",
-                    "Whom this peer deals with. \"open\": anyone on the local network. \"party\": only peers that know "
-                    "the secret in access.party_key_file. \"paired\": only peers that were paired on both sides, with "
-                    "\"peerctl pair PEER\". In party and paired mode a stranger learns nothing but that a peerd is "
-                    "there."),
+                 "The number of network threads. It has no effect in this version.", false),
+    key<Truth<&Config::mdns>>(
+        "discovery.mdns", "true or false", kRestart, "false",
+        "Whether to find peers on the local network by mDNS, through the avahi-daemon of this machine."),
+    key<AccessModeKey>(
+        "access.mode", "string", kRestart, "\"party\"",
+        "Which peers may connect. \"open\": any peer on the local network. \"party\": only peers that know "
+        "the secret in access.party_key_file. \"paired\": only peers that were paired on both sides, with "
+        "\"peerctl pair PEER\". In party and paired mode, other machines learn only that peerd is running."),
     key<Text<&Config::party_key_file>>(
         "access.party_key_file", "string", kRestart, "\"/etc/peerd/party.key\"",
         "The file with the secret of the party, the same for all its peers: 32 hex digits or more, or base64 of 16 "
-        "bytes or more, as \"openssl rand -hex 32\" makes them. Nobody but the daemon's user and group may read it."),
+        "bytes or more; \"openssl rand -hex 32\" makes one. Only the daemon's user and group may be able to read the "
+        "file."),
     key<Size<&Config::limit_up>>(
         "limits.up", "size", kAtOnce, "\"5M\"",
-        "Bytes a second to all peers together; 0: no limit. \"peerctl limit\" changes it for a "
-        "run."),
+        "Bytes per second to all peers together; 0: no limit. \"peerctl limit\" changes it until the next restart."),
     key<Size<&Config::limit_down>>("limits.down", "size", kAtOnce, "\"20M\"",
-                                   "Bytes a second from all peers together; 0: no limit."),
+                                   "Bytes per second from all peers together; 0: no limit."),
     key<Count<&Config::parallel, 100>>("downloads.parallel", "number", kAtOnce, "1",
-                                       "How many downloads run at a time; the others wait in their order. 1 to 100."),
+                                       "How many downloads run at a time; the others wait in the queue. 1 to 100."),
     key<Size<&Config::reserve>>("downloads.reserve", "size", kAtOnce, "\"10G\"",
-                                "Space that downloads leave free on the disk."),
+                                "Disk space that downloads leave free."),
     key<Texts<&Config::automatic>>("downloads.auto", "array of strings", kAtOnce, "[\"quake*\"]",
-                                   "Patterns of games that are fetched and kept up to date by themselves."),
-    key<Time<&Config::ping, 100>>("liveness.ping", "time", kRestart, "\"3s\"",
-                                  "How often a silent peer is asked whether it is there."),
-    key<Time<&Config::lost, 200>>("liveness.lost", "time", kRestart, "\"8s\"",
-                                  "After this long a silence a peer is lost. Longer than liveness.ping."),
+                                   "Patterns of games to download and keep up to date automatically."),
+    key<Time<&Config::ping, 100>>("liveness.ping", "time", kRestart, "\"3s\"", "How often an idle peer is pinged."),
+    key<Time<&Config::lost, 200>>(
+        "liveness.lost", "time", kRestart, "\"8s\"",
+        "A peer that is silent for this long counts as lost. Must be longer than liveness.ping."),
     key<Time<&Config::shutdown_timeout, 100>>(
         "runtime.shutdown_timeout", "time", kRestart, "\"5s\"",
-        "How long a clean stop may take; what has not ended by then is abandoned."),
+        "How long a clean stop may take. Tasks that have not ended by then are abandoned."),
     key<Program<&Config::on_download_finished>>(
         "hooks.download_finished", "array of strings", kAtOnce, "[\"/usr/local/bin/tell\", \"finished\"]",
-        "A program with its arguments, run when a download is complete. It finds the event in PEERD_* variables and as "
-        "JSON on its input."),
+        "A program with its arguments, run when a download is complete. It receives the event in PEERD_* environment "
+        "variables and as JSON on its standard input."),
     key<Program<&Config::on_download_failed>>("hooks.download_failed", "array of strings", kAtOnce,
                                               "[\"/usr/local/bin/tell\", \"failed\"]",
-                                              "Run when a download failed or all peers with the game went away."),
-    key<Program<&Config::on_game_added>>(
-        "hooks.game_added", "array of strings", kAtOnce, "[\"/usr/local/bin/tell\", \"new\"]",
-        "Run when a game is offered here that was not here at the start, for each one."),
+                                              "Run when a download has failed or all peers with the game have left."),
+    key<Program<&Config::on_game_added>>("hooks.game_added", "array of strings", kAtOnce,
+                                         "[\"/usr/local/bin/tell\", \"new\"]",
+                                         "Run for each game that this peer begins to offer after its start."),
     key<Program<&Config::on_peer_joined>>("hooks.peer_joined", "array of strings", kAtOnce,
                                           "[\"/usr/local/bin/tell\", \"joined\"]", "Run when a peer is connected."),
     key<Program<&Config::on_peer_left>>("hooks.peer_left", "array of strings", kAtOnce,
                                         "[\"/usr/local/bin/tell\", \"left\"]",
-                                        "Run when a connected peer has said goodbye or is lost."),
+                                        "Run when a connected peer has left or is lost."),
     key<Program<&Config::on_service_restarted>>(
         "hooks.service_restarted", "array of strings", kAtOnce, "[\"/usr/local/bin/tell\", \"restarted\"]",
-        "Run when a service of the daemon (Discovery, Liveness) failed and is started again."),
+        "Run when a service of the daemon (Discovery or Liveness) has failed and is restarted."),
     key<Program<&Config::on_runtime_failed>>(
         "hooks.runtime_failed", "array of strings", kAtOnce, "[\"/usr/local/bin/tell\", \"down\"]",
-        "Run when a service that peerd cannot do without has failed and the daemon ends. It has three quarters of "
+        "Run when a required service has failed and the daemon stops. The program may take three quarters of "
         "runtime.shutdown_timeout."),
     key<Time<&Config::hook_timeout, 100>>("hooks.timeout", "time", kAtOnce, "\"300s\"",
-                                          "How long a hook may run before it is ended."),
+                                          "How long a hook may run before it is terminated."),
 };
 
-/// "text" over lines of at most 100 columns, each after "# ".
+/// Wraps the text into lines of at most 100 columns, each after "# ".
 std::string comment(std::string_view text) {
   std::string out;
   while (!text.empty()) {
@@ -261,19 +261,25 @@ std::string_view section_of(const Key& key) {
   return dot == std::string_view::npos ? std::string_view() : key.name.substr(0, dot);
 }
 
+std::string comma_list(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
 std::string example_config() {
   std::string out = comment(
       "The configuration of peerd, in TOML: every key with its default, commented out. A time is a number with ms, s, "
       "m "
-      "or h; a size is a number of bytes, K, M, G and T are powers of 1000. \"peerd --check-config --config FILE\" "
-      "judges a change, "
-      "\"systemctl reload peerd\" applies it as far as that goes without a restart. See peerd.toml(5).");
+      "or h. A size is a number of bytes; K, M, G and T are powers of 1000. \"peerd --check-config --config FILE\" "
+      "checks a change, and \"systemctl reload peerd\" applies the keys that do not need a restart. See "
+      "peerd.toml(5).");
   std::string_view section;
   const Config defaults;
   for (const Key& key : kKeys) {
     if (section_of(key) != section) out += "\n[" + std::string(section = section_of(key)) + "]\n";
     const std::string_view name = section.empty() ? key.name : key.name.substr(section.size() + 1);
-    out += "\n" + comment(std::string(key.help) + (key.at_once ? "" : " Takes a restart."));
+    out += "\n" + comment(std::string(key.help) + (key.at_once ? "" : " Needs a restart."));
     out += "# Example: " + std::string(key.example) + "\n";
     out += "#" + std::string(name) + " = " + key.value(defaults) + "\n";
   }

@@ -1,5 +1,4 @@
-// The table of configuration keys: what the parser knows, what the example file and the manual say, what SIGHUP
-// applies.
+// The table of configuration keys. The parser, the example file, the manual page and SIGHUP read it.
 #pragma once
 
 #include <cstdint>
@@ -14,32 +13,35 @@
 
 namespace peer::daemon {
 
-/// A value as TOML writes it; monostate for what no key takes.
+/// A TOML value; monostate for a type that no key accepts.
 using Value = std::variant<std::monostate, bool, std::int64_t, double, std::string, std::vector<std::string>>;
 
-/// Why a value cannot be; nothing if it was taken.
-using Problem = std::optional<std::string>;
+/// Why a value is invalid; nothing if it was stored.
+using ValueProblem = std::optional<std::string>;
 
 struct Key {
   std::string_view name;     ///< "library.settle"
-  std::string_view type;     ///< as the manual names it
-  std::string_view help;     ///< whole sentences, one paragraph
-  std::string_view example;  ///< a value that is not the default, as TOML
-  bool at_once;              ///< SIGHUP applies it; else it takes a restart
-  Problem (*set)(Config&, const Value&);
+  std::string_view type;     ///< as the manual page names it
+  std::string_view help;     ///< complete sentences, one paragraph
+  std::string_view example;  ///< a TOML value other than the default
+  bool at_once;              ///< SIGHUP applies it; otherwise it needs a restart
+  ValueProblem (*set)(Config&, const Value&);
   std::string (*value)(const Config&);  ///< as TOML
-  bool effect = true;                   ///< acted on by this version
+  bool effect = true;                   ///< false: this version accepts and ignores it
 };
 
-/// In the order in which people should read them; the keys of a section stand together.
+/// In reading order; the keys of a section are adjacent.
 std::span<const Key> keys();
-/// Null: there is none of that name.
+/// Null if there is no such key.
 const Key* find_key(std::string_view name);
 
 /// "library" of "library.settle"; empty for a key at the top.
 std::string_view section_of(const Key& key);
 
-/// A configuration file with every key, commented out, with its default.
+/// The names, separated by commas.
+std::string comma_list(const std::vector<std::string>& names);
+
+/// A configuration file with every key and its default, commented out.
 std::string example_config();
 
 }  // namespace peer::daemon

@@ -1,4 +1,4 @@
-// The party's key file.
+// Reads the key file of the party.
 #include <fcntl.h>
 #include <openssl/crypto.h>
 #include <sys/stat.h>
@@ -14,7 +14,7 @@ namespace peer::daemon {
 namespace {
 
 /// More than any key needs.
-constexpr std::size_t kMostBytes = 4096;
+constexpr std::size_t kMaxBytes = 4096;
 
 struct Descriptor {
   int fd;
@@ -24,7 +24,7 @@ struct Descriptor {
 };
 
 struct Buffer {
-  std::array<char, kMostBytes + 1> bytes{};
+  std::array<char, kMaxBytes + 1> bytes{};
   ~Buffer() { OPENSSL_cleanse(bytes.data(), bytes.size()); }
 };
 
@@ -38,9 +38,9 @@ std::string how_to_make(const std::string& path) { return "(umask 077; openssl r
 
 Result<access::PartySecret> load_party_key(const std::string& path) {
   if (path.empty()) {
-    return fail(ErrorCode::invalid,
-                "access.mode is \"party\", and access.party_key_file does not say where its key is: make one with " +
-                    how_to_make("/etc/peerd/party.key") + " and give every peer of the party the same");
+    return fail(ErrorCode::invalid, "access.mode is \"party\", but access.party_key_file is not set: make a key with " +
+                                        how_to_make("/etc/peerd/party.key") +
+                                        " and give every peer of the party the same key");
   }
   if (!path.starts_with('/')) return unusable(path, "it must be an absolute path");
   const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
@@ -48,7 +48,7 @@ Result<access::PartySecret> load_party_key(const std::string& path) {
     const int error = errno;
     if (error == ENOENT) {
       return unusable(path, "there is no such file: make it with " + how_to_make(path) +
-                                ", or take the one of another peer of the party");
+                                ", or copy it from another peer of the party");
     }
     std::string why = fail_errno(error, "it cannot be read").error().message;
     if (error == EACCES) why += "; for the service: chgrp peerd " + path + " && chmod 640 " + path;
@@ -56,11 +56,10 @@ Result<access::PartySecret> load_party_key(const std::string& path) {
   }
   struct stat status;
   if (::fstat(file.fd, &status) != 0) return unusable(path, fail_errno(errno, "it cannot be read").error().message);
-  if (!S_ISREG(status.st_mode)) return unusable(path, "it is no regular file");
+  if (!S_ISREG(status.st_mode)) return unusable(path, "it is not a regular file");
   if ((status.st_mode & (S_IRWXO | S_IWGRP)) != 0) {
     return unusable(path,
-                    "others can read or change it, so it is no secret: chmod 600 it (or 640), and better make a "
-                    "new key");
+                    "other users can read or change it, so it is not secret: make a new key, then chmod 600 (or 640)");
   }
   Buffer text;
   std::size_t size = 0;

@@ -10,7 +10,7 @@ std::string variable(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-/// systemd lists several directories with colons between.
+/// systemd separates several directories by colons.
 std::string first_of(const std::string& list) { return list.substr(0, list.find(':')); }
 
 }  // namespace

@@ -13,15 +13,15 @@
 namespace peer::daemon {
 namespace {
 
-struct Passed {
+struct PassedDescriptor {
   int fd;
   std::string name;
 };
 
-std::vector<Passed> take_all() {
+std::vector<PassedDescriptor> receive_all() {
   char** names = nullptr;
   const int count = sd_listen_fds_with_names(1, &names);
-  std::vector<Passed> all;
+  std::vector<PassedDescriptor> all;
   for (int i = 0; i < count; ++i) {
     all.push_back({SD_LISTEN_FDS_START + i, names[i]});
     std::free(names[i]);
@@ -40,7 +40,7 @@ std::string path_of(int fd) {
   return address.sun_path;
 }
 
-std::string plain(const std::string& path) {
+std::string absolute_path(const std::string& path) {
   std::error_code error;
   const auto absolute = std::filesystem::absolute(path, error);
   return error ? path : absolute.lexically_normal().string();
@@ -48,31 +48,32 @@ std::string plain(const std::string& path) {
 
 }  // namespace
 
-Result<std::optional<PassedSocket>> take_passed_socket(const std::optional<std::string>& wanted, const Log& log) {
-  const std::vector<Passed> all = take_all();
+Result<std::optional<PassedSocket>> receive_passed_socket(const std::optional<std::string>& expected, const Log& log) {
+  const std::vector<PassedDescriptor> all = receive_all();
   if (all.empty()) return std::nullopt;
   int chosen = -1;
-  for (const Passed& each : all) {
+  for (const PassedDescriptor& each : all) {
     if (is_control_socket(each.fd) && (each.name == kControlSocketName || all.size() == 1)) {
       chosen = each.fd;
       break;
     }
   }
-  for (const Passed& each : all) {
+  for (const PassedDescriptor& each : all) {
     if (each.fd == chosen) continue;
-    if (chosen >= 0) log.warn("a descriptor that systemd passed is not used: " + each.name);
+    if (chosen >= 0) log.warn("unused descriptor from systemd closed: " + each.name);
     close(each.fd);
   }
   if (chosen < 0) {
     return fail(ErrorCode::invalid,
-                std::string("what systemd passed is no listening Unix stream socket called \"") + kControlSocketName +
+                std::string("systemd passed no listening Unix stream socket called \"") + kControlSocketName +
                     "\": in the .socket unit set ListenStream=PATH and FileDescriptorName=" + kControlSocketName);
   }
   PassedSocket socket{chosen, path_of(chosen)};
-  if (wanted && plain(*wanted) != plain(socket.path)) {
+  if (expected && absolute_path(*expected) != absolute_path(socket.path)) {
     close(chosen);
-    return fail(ErrorCode::invalid, "systemd passed the control socket " + socket.path + ", but --socket says " +
-                                        *wanted + ": leave out --socket, or change ListenStream= of the .socket unit");
+    return fail(ErrorCode::invalid, "systemd passed the control socket \"" + socket.path + "\", but --socket is \"" +
+                                        *expected +
+                                        "\": leave out --socket, or change ListenStream= of the .socket unit");
   }
   return socket;
 }

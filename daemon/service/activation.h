@@ -1,4 +1,4 @@
-// Socket activation: the control socket that systemd made and keeps (sd_listen_fds(3)).
+// Socket activation: the control socket that systemd creates and keeps (sd_listen_fds(3)).
 #pragma once
 
 #include <optional>
@@ -9,17 +9,17 @@
 
 namespace peer::daemon {
 
-/// What FileDescriptorName= calls the control socket; a Unix socket that comes alone may have any name.
+/// The name of the control socket in FileDescriptorName=. If only one socket is passed, it may have any name.
 inline constexpr const char* kControlSocketName = "control";
 
 struct PassedSocket {
-  int fd = -1;  ///< listening; whoever takes it closes it, and never removes the name
+  int fd = -1;  ///< listening; the caller closes it and must not remove its name
   std::string path;
 };
 
-/// The control socket, if this process was passed one; other descriptors that were passed are closed. Programs that
-/// this one starts will not see any of it. Fails: invalid, if what was passed is no control socket or not the `wanted`
-/// one.
-Result<std::optional<PassedSocket>> take_passed_socket(const std::optional<std::string>& wanted, const Log& log);
+/// Returns the control socket if systemd passed one. Closes every other passed descriptor, and removes the variables,
+/// so that child processes inherit nothing. `expected`: the path that the socket must have. Fails: invalid, if the
+/// passed descriptors include no control socket, or one at another path.
+Result<std::optional<PassedSocket>> receive_passed_socket(const std::optional<std::string>& expected, const Log& log);
 
 }  // namespace peer::daemon

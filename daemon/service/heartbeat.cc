@@ -12,21 +12,21 @@ runtime::Task<void> run_heartbeat(runtime::Executor& executor, HeartbeatOptions 
                                   runtime::CancellationToken token) {
   const auto probing = std::make_shared<std::atomic<bool>>(false);
   std::uint64_t done = options.jobs_done();
-  runtime::TimePoint alive = executor.now();
-  bool told = false;
+  runtime::TimePoint last_progress = executor.now();
+  bool logged = false;
   for (;;) {
     if (!probing->exchange(true)) options.workers->submit([probing] { *probing = false; });
     if (const std::uint64_t now = options.jobs_done(); now != done) {
       done = now;
-      alive = executor.now();
+      last_progress = executor.now();
     }
-    const bool hung = executor.now() - alive > kWorkerPatience * options.limit;
+    const bool hung = executor.now() - last_progress > kWorkerPatience * options.limit;
     if (!hung) {
       options.beat();
-    } else if (!told) {
-      options.log.error("no disk worker gets anything done: no more heartbeats, systemd restarts the daemon");
+    } else if (!logged) {
+      options.log.error("no disk worker makes progress: heartbeats stop, and systemd restarts the daemon");
     }
-    told = hung;
+    logged = hung;
     co_await runtime::sleep_for(executor, options.limit / kBeatsPerLimit, token);
   }
 }

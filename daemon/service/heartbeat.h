@@ -1,8 +1,8 @@
-// The watchdog's heartbeat: the control loop turns, and the disk workers get work done.
+// The heartbeat for systemd's watchdog: the control loop runs, and the disk workers make progress.
 //
-// Sent from the loop itself, so that a loop that hangs sends none. It also stops when no worker has ended a job for
-// kWorkerPatience times the limit, a probe among them: a busy worker, or one that hangs in a dead network file system,
-// does no harm as long as another works; a disk that wakes up slowly takes seconds, not minutes.
+// The control loop sends it, so it stops when the loop hangs. It also stops when no worker has completed a job for
+// kWorkerPatience times the limit, although a probe was queued. One worker that is busy, or that hangs in a dead
+// network file system, does not stop it as long as another works. A disk that spins up takes seconds, not minutes.
 #pragma once
 
 #include <cstdint>
@@ -20,13 +20,13 @@ inline constexpr int kWorkerPatience = 4;
 
 struct HeartbeatOptions {
   runtime::Duration limit{};                 ///< systemd's WatchdogSec
-  runtime::Workers* workers = nullptr;       ///< must outlive what is submitted to it
-  std::function<std::uint64_t()> jobs_done;  ///< counts what the workers have ended, of all jobs
+  runtime::Workers* workers = nullptr;       ///< must outlive the jobs submitted to it
+  std::function<std::uint64_t()> jobs_done;  ///< the number of jobs that the workers have completed
   std::function<void()> beat;
   Log log;
 };
 
-/// Loop: control. Cancel: ends at once; a probe that hangs on a worker stays there.
+/// Loop: control. Cancel: ends at once, even if a probe still waits for a worker.
 runtime::Task<void> run_heartbeat(runtime::Executor& executor, HeartbeatOptions options,
                                   runtime::CancellationToken token);
 

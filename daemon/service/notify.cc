@@ -13,7 +13,7 @@ void notify_stopping() { sd_notify(0, "STOPPING=1\nSTATUS=Stopping"); }
 
 void Readiness::begin() {
   const std::lock_guard lock(mutex_);
-  ++under_way_;
+  ++in_progress_;
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC, &now);
   const long long microseconds = 1'000'000LL * now.tv_sec + now.tv_nsec / 1000;
@@ -22,7 +22,7 @@ void Readiness::begin() {
 
 void Readiness::end(const std::string& status) {
   const std::lock_guard lock(mutex_);
-  if (--under_way_ > 0) return;
+  if (--in_progress_ > 0) return;
   std::string line = status;
   std::ranges::replace(line, '\n', ' ');
   sd_notify(0, ("READY=1\nSTATUS=" + line).c_str());

@@ -1,4 +1,4 @@
-// What systemd is told (sd_notify(3)); nothing happens where nobody listens.
+// Notifications to systemd (sd_notify(3)). Without systemd they do nothing.
 #pragma once
 
 #include <mutex>
@@ -9,18 +9,18 @@ namespace peer::daemon {
 void notify_heartbeat();
 void notify_stopping();
 
-/// READY and RELOADING: ready when everything that was begun, the start included, has ended.
+/// Sends READY and RELOADING: the daemon is ready when its start and every reload have ended.
 /// Loop: any thread.
 class Readiness {
  public:
-  /// Something is under way again: a reload.
+  /// A reload begins.
   void begin();
-  /// It, or the start, is over; `status` is what `systemctl status` shows.
+  /// A reload or the start has ended. `systemctl status` shows `status`.
   void end(const std::string& status);
 
  private:
   std::mutex mutex_;
-  int under_way_ = 1;  ///< the start
+  int in_progress_ = 1;  ///< the start
 };
 
 }  // namespace peer::daemon

@@ -65,8 +65,9 @@ runtime::Task<Result<void>> Gate::prove(net::Link& link, runtime::CancellationTo
   if (!response) co_return fail(ErrorCode::unreachable, who + " did not answer the party proof within 5 s");
   if (!*response) co_return std::unexpected(response->error());
   const int status = (*response)->status;
-  if (status == 503) co_return fail(ErrorCode::unreachable, who + " accepts no requests at the moment");
-  if (status != 200) {
+  if (status == protocol::HttpStatus::unavailable)
+    co_return fail(ErrorCode::unreachable, who + " accepts no requests at the moment");
+  if (status != protocol::HttpStatus::ok) {
     co_return fail(ErrorCode::refused, who + " is not in this party: it rejected this peer's proof of the key");
   }
   const std::optional<PartyProof> proof = proof_in((*response)->fields);

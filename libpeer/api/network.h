@@ -14,7 +14,7 @@ class Network {
   /// The outermost task. Cancel: closes all links, then ends. Fails: throws when the network breaks.
   virtual runtime::Task<void> run(runtime::CancellationToken token) = 0;
   /// All zero without a socket.
-  virtual net::DatagramSocket::Stats socket_stats() const { return {}; }
+  virtual net::SocketStats socket_stats() const { return {}; }
 };
 
 }  // namespace peer::api

@@ -1,9 +1,9 @@
-// PEER_CHECK: an invariant that is checked in every build. What a peer, a user or a disk can cause is no invariant.
+// PEER_CHECK: checks an invariant in every build. A condition that a peer, a user or a disk can break is not one.
 #pragma once
 
 namespace peer {
 
-/// Prints the failed expression with its place to stderr and aborts.
+/// Prints the failed expression and its location to stderr and aborts.
 [[noreturn]] void check_failed(const char* expression, const char* file, int line) noexcept;
 
 }  // namespace peer

@@ -1,4 +1,4 @@
-// 32-byte values that people see as 64 hex digits: content hashes (BLAKE3-256), versions and peer ids.
+// 32-byte values, shown as 64 hex digits: content hashes (BLAKE3-256), versions and peer ids.
 #pragma once
 
 #include <array>
@@ -14,19 +14,19 @@
 
 namespace peer {
 
-/// Lower-case hex of any bytes.
+/// Two lower-case hex digits for each byte.
 std::string to_hex(std::span<const std::uint8_t> bytes);
 
-/// A 32-byte value; Tag keeps hashes and ids apart.
+/// A 32-byte value. The tag gives hashes and ids different types.
 template <class Tag>
 struct Bytes32 {
   std::array<std::uint8_t, 32> bytes{};
 
   auto operator<=>(const Bytes32&) const = default;
   std::string hex() const { return to_hex(bytes); }
-  /// The first digits, as people are shown it.
+  /// The first 12 digits, as shown to people.
   std::string brief() const { return hex().substr(0, 12); }
-  /// Fails unless `text` is 64 hex digits, either case.
+  /// Nothing unless `text` is 64 hex digits of either case.
   static std::optional<Bytes32> from_hex(std::string_view text);
 };
 

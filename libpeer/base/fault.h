@@ -1,8 +1,7 @@
-// Fault points: places at which a test makes the program throw. Test builds only; elsewhere they are nothing.
+// Fault points: places where a test makes the program throw. They exist in test builds only.
 //
-// arm("x") makes the next PEER_FAULT_POINT("x") that is passed throw std::runtime_error, once for each time it was
-// armed. The points are the process's: where several peers live in one, the first to pass it throws.
-// Loop: any thread.
+// Each arm("x") makes one later PEER_FAULT_POINT("x") throw std::runtime_error. All peers of a process share the
+// points; the first that reaches an armed point throws. Loop: any thread.
 #pragma once
 
 #if PEERD_TEST_HOOKS
@@ -12,13 +11,13 @@
 
 namespace peer::fault {
 
-/// False: there is no such point.
+/// False if there is no such point.
 bool arm(std::string_view where);
-/// How often it is still to throw.
+/// How many more times the point will throw.
 unsigned armed(std::string_view where);
-/// All there are, for messages.
+/// The names of all points, for messages.
 std::string names();
-/// Fails: throws if armed.
+/// Throws if the point is armed.
 void point(std::string_view where);
 
 }  // namespace peer::fault

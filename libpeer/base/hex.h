@@ -3,7 +3,7 @@
 
 namespace peer {
 
-/// -1: it is none.
+/// -1 if `c` is not a hex digit.
 constexpr int hex_digit(char c) noexcept {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;

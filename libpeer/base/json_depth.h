@@ -1,4 +1,4 @@
-// How deep JSON nests, told before anything is built from it.
+// The nesting depth of JSON, computed before the text is parsed.
 #pragma once
 
 #include <cstddef>
@@ -6,7 +6,7 @@
 
 namespace peer {
 
-/// The depth of the arrays and objects in `text`, counted without parsing it; wrong JSON gets some number.
+/// The nesting depth of arrays and objects in `text`. Unspecified for malformed JSON.
 std::size_t json_depth(std::string_view text) noexcept;
 
 }  // namespace peer

@@ -1,4 +1,4 @@
-// The sink libpeer reports through: it never logs by itself.
+// Log: the sink that libpeer reports to. libpeer itself writes no log.
 #pragma once
 
 #include <functional>
@@ -10,19 +10,19 @@ namespace peer {
 
 enum class LogLevel { trace, debug, info, warn, error };
 
-/// What a line is about, besides saying it: a log that keeps fields can be searched by them.
+/// The subject of a line, as a field that a log can be searched by.
 struct LogField {
   std::string_view name;  ///< "GAME", "PEER" or "SERVICE"
   std::string value;
 };
 using LogFields = std::vector<LogField>;
 
-/// Where a layer's reports go. The sink is called on any thread and must be thread-safe; an empty one drops the line.
-/// `component` is a short fixed word ("quic", "transfer", ...).
+/// Receives the lines of every layer. It must be thread-safe; an empty sink drops the line. `component` is a short
+/// fixed word ("quic", "transfer", ...). Loop: any thread.
 using LogSink =
     std::function<void(LogLevel level, std::string_view component, const std::string& line, const LogFields& fields)>;
 
-/// A sink with a component, and what its lines are about, bound to it; cheap to copy.
+/// A sink bound to a component and to the fields of its lines. Cheap to copy.
 class Log {
  public:
   Log() = default;
@@ -30,12 +30,11 @@ class Log {
 
   /// The same sink for another component.
   Log named(std::string component) const { return Log(sink_, std::move(component)); }
-  /// The same log for lines about a game, a peer (by its whole id) or a service.
+  /// The same log for lines about a game, a peer (its full id) or a service.
   Log game(std::string id) const { return with("GAME", std::move(id)); }
   Log peer(std::string id) const { return with("PEER", std::move(id)); }
   Log service(std::string name) const { return with("SERVICE", std::move(name)); }
 
-  void trace(const std::string& line) const { write(LogLevel::trace, line); }
   void debug(const std::string& line) const { write(LogLevel::debug, line); }
   void info(const std::string& line) const { write(LogLevel::info, line); }
   void warn(const std::string& line) const { write(LogLevel::warn, line); }

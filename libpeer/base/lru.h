@@ -1,4 +1,4 @@
-// Lru: the few handles used last, shared; a linear search is enough for that few.
+// Lru: the most recently used of a few shared values, found by linear search.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,7 @@ class Lru {
  public:
   explicit Lru(std::size_t limit) : limit_(limit) {}
 
-  /// Null if it is not there.
+  /// Marks the value as used last. Null if there is none for `key`.
   template <class K>
   std::shared_ptr<T> find(const K& key) {
     const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const auto& e) { return e.first == key; });

@@ -7,7 +7,7 @@
 namespace peer {
 namespace {
 
-/// How many characters have to be changed, added or left out.
+/// The number of characters to change, add or remove.
 std::size_t distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
@@ -30,10 +30,10 @@ std::optional<std::string> nearest(std::string_view word, std::span<const std::s
   std::size_t least = std::max<std::size_t>(2, word.size() / 3) + 1;
   const auto last_part = [](std::string_view text) { return text.substr(text.rfind('.') + 1); };
   for (const std::string_view candidate : candidates) {
-    // A word can be long: what its length alone rules out is not compared.
+    // Skips the comparison, which is slow for long words, if the lengths alone rule the candidate out.
     const std::size_t longer = std::max(word.size(), candidate.size()) - std::min(word.size(), candidate.size());
     std::size_t steps = longer < least ? distance(word, candidate) : least;
-    // The right key in the wrong section, or in none.
+    // The right key in another section or without one.
     if (last_part(word) == last_part(candidate)) steps = std::min<std::size_t>(steps, 2);
     if (steps < least) {
       least = steps;

@@ -1,4 +1,4 @@
-// nearest: what a person may have meant by a mistyped name.
+// nearest(): the name that a person probably meant by a mistyped one.
 #pragma once
 
 #include <optional>
@@ -8,8 +8,8 @@
 
 namespace peer {
 
-/// The candidate that a typing error can explain best: at most a third of the word, or 2 characters, are wrong. The
-/// last part of a dotted name may stand in the wrong section, or alone.
+/// The candidate with the fewest wrong characters, if they are at most 2 or a third of the word. The last part of a
+/// dotted name also matches in another section or alone.
 std::optional<std::string> nearest(std::string_view word, std::span<const std::string_view> candidates);
 
 }  // namespace peer

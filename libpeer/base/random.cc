@@ -2,6 +2,7 @@
 
 #include <sys/random.h>
 
+#include <cerrno>
 #include <cstring>
 #include <limits>
 #include <random>
@@ -39,7 +40,7 @@ class SeededRandom final : public Random {
 
 std::uint64_t Random::below(std::uint64_t bound) {
   PEER_CHECK(bound > 0);
-  // Rejects the incomplete last range, so that every value is equally likely.
+  // Rejects values from the incomplete last range, so that every result is equally likely.
   const std::uint64_t limit =
       std::numeric_limits<std::uint64_t>::max() - std::numeric_limits<std::uint64_t>::max() % bound;
   std::uint64_t value;

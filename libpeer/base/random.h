@@ -1,4 +1,4 @@
-// Randomness comes in through this interface, so that a seeded run repeats itself.
+// Random: the source of all random numbers, so that a run with a seed can be repeated.
 #pragma once
 
 #include <cstdint>
@@ -15,10 +15,10 @@ class Random {
   std::uint64_t below(std::uint64_t bound);
 };
 
-/// From the kernel's generator; thread-safe.
+/// The kernel's generator. Loop: any thread.
 std::unique_ptr<Random> system_random();
 
-/// Repeatable: the same seed gives the same bytes. Not for secrets.
+/// The same seed gives the same bytes. Not for secrets.
 std::unique_ptr<Random> seeded_random(std::uint64_t seed);
 
 }  // namespace peer

@@ -8,11 +8,11 @@
 
 namespace peer {
 
-/// The error words of the control socket (data.code), and `internal` for what should not happen.
+/// The kind of an error, for programs. protocol/error_words.h gives each the word that peers and scripts see.
 enum class ErrorCode {
-  no_such_game,
-  no_peer_has_it,
-  peers_gone,
+  not_found,    ///< the named thing does not exist here
+  unavailable,  ///< nothing that could supply it is reachable
+  source_lost,  ///< everything that supplied it went away before the end
   cancelled,
   refused,
   no_space,
@@ -20,17 +20,14 @@ enum class ErrorCode {
   unreachable,
   busy,
   invalid,
-  internal,
+  internal,  ///< a bug
 };
 
-/// The word a person or a script sees: "no_such_game", ...
-std::string_view to_string(ErrorCode code) noexcept;
-
-/// What went wrong: a code for programs, and a sentence for people that names the thing and, where it can, what to do.
+/// A code for programs, and a sentence for people that says what failed, on what, why and, if possible, what to do.
 struct Error {
   ErrorCode code = ErrorCode::internal;
   std::string message;
-  int system = 0;  ///< errno behind a disk_error or unreachable; 0 where there is none
+  int system = 0;  ///< the errno of the system call that failed; 0: none
 };
 
 template <class T = void>
@@ -41,7 +38,8 @@ inline std::unexpected<Error> fail(ErrorCode code, std::string message, int syst
   return std::unexpected<Error>(Error{code, std::move(message), system});
 }
 
-/// A failed system call on `what`: no_space for ENOSPC and EDQUOT, otherwise disk_error, with strerror's words.
+/// The error of a system call on `what`: no_space for ENOSPC and EDQUOT, otherwise disk_error; the message ends with
+/// the errno's description.
 std::unexpected<Error> fail_errno(int error_number, std::string_view what);
 
 }  // namespace peer

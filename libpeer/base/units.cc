@@ -6,8 +6,8 @@
 namespace peer {
 namespace {
 
-/// Splits "1.5h" into 1.5 and "h"; nothing if it does not begin with a number from 0.
-std::optional<double> take_number(std::string_view& text) {
+/// Splits "1.5h" into 1.5 and "h". Nothing if the text does not start with a non-negative number.
+std::optional<double> consume_number(std::string_view& text) {
   double value = 0;
   if (text.empty() || (text.front() != '.' && (text.front() < '0' || text.front() > '9'))) return std::nullopt;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
@@ -19,7 +19,7 @@ std::optional<double> take_number(std::string_view& text) {
 }  // namespace
 
 std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text) {
-  const auto number = take_number(text);
+  const auto number = consume_number(text);
   if (!number) return std::nullopt;
   double seconds = *number;
   if (text == "ms") {
@@ -36,7 +36,7 @@ std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text) {
 }
 
 std::optional<std::uint64_t> parse_size(std::string_view text) {
-  const auto number = take_number(text);
+  const auto number = consume_number(text);
   if (!number) return std::nullopt;
   double bytes = *number;
   if (!text.empty()) {

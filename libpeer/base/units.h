@@ -1,4 +1,4 @@
-// Times and sizes as people write them: "5s", "1.5h", "256M".
+// Durations and sizes as people write them: "5s", "1.5h", "256M".
 #pragma once
 
 #include <chrono>
@@ -9,10 +9,10 @@
 
 namespace peer {
 
-/// A number with ms, s, m or h; a bare number is seconds. Nothing for anything else, or beyond a year.
+/// Parses a number with ms, s, m or h, or a bare number of seconds. Nothing for other text or more than a year.
 std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text);
 
-/// A number of bytes; K, M, G and T are powers of 1000. Nothing for anything else.
+/// Parses a number of bytes, optionally with K, M, G or T (powers of 1000). Nothing for other text.
 std::optional<std::uint64_t> parse_size(std::string_view text);
 
 /// In whole megabytes, rounded up: "85 MB".

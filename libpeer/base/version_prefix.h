@@ -1,4 +1,4 @@
-// What stands for a version where a person types one.
+// The prefix of a version that a person may type instead of the whole version.
 #pragma once
 
 #include <optional>
@@ -7,7 +7,7 @@
 
 namespace peer {
 
-/// 8 to 64 hex digits, in lower case. Nothing: `text` is no such thing.
+/// Returns `text` in lower case if it is 8 to 64 hex digits, otherwise nothing.
 std::optional<std::string> version_prefix(std::string_view text);
 
 }  // namespace peer

@@ -28,7 +28,7 @@ std::string not_allowed(const std::string& path) {
   struct stat info{};
   const group* owners = stat(path.c_str(), &info) == 0 ? getgrgid(info.st_gid) : nullptr;
   const std::string name = owners != nullptr ? std::string("the group ") + owners->gr_name : "the group that owns it";
-  return "this user may not use " + path + ": join " + name + " (then log in anew), or ask as root";
+  return "no permission to use " + path + ": join " + name + " and log in again, or run peerctl as root";
 }
 
 int remaining(const std::optional<SteadyTime>& until) {
@@ -47,16 +47,16 @@ struct Client::State {
   std::size_t scanned = 0;
   std::uint64_t next_id = 1;
   std::deque<Json> events;
-  std::function<void(const Json&)> take;
-  std::string reason;    ///< why the daemon ends, once an event tells it
-  bool called = false;   ///< there was a call on this connection
-  bool listens = false;  ///< the caller has subscribed: events are its own
+  std::function<void(const Json&)> receive;
+  std::string reason;       ///< why the daemon stopped, if an event said so
+  bool called = false;      ///< a call was made on this connection
+  bool subscribed = false;  ///< by the caller, who then receives the events
 
   ~State() {
     if (fd >= 0) close(fd);
   }
 
-  /// Waits until the socket is ready; false when the time is over.
+  /// Waits until the socket is ready. Returns false at the time `until`.
   std::expected<bool, CallFailure> wait(short events_wanted, const std::optional<SteadyTime>& until) const {
     pollfd descriptors[2] = {{fd, events_wanted, 0}, {interrupt, POLLIN, 0}};
     for (;;) {
@@ -70,15 +70,17 @@ struct Client::State {
     }
   }
 
-  /// The next message; nothing when the time is over.
+  /// Returns the next message, or nothing at the time `until`.
   std::expected<std::optional<Json>, CallFailure> read(const std::optional<SteadyTime>& until) {
     for (;;) {
       if (const std::size_t end = input.find('\n', scanned); end != std::string::npos) {
         Json json = Json::parse(input.begin(), input.begin() + static_cast<std::ptrdiff_t>(end), nullptr, false);
         input.erase(0, end + 1);
         scanned = 0;
-        if (!json.is_object()) return no_daemon("what answers at " + path + " is no peerd");
-        note_end(json);
+        if (!json.is_object())
+          return no_daemon("the program that answers at \"" + path +
+                           "\" is not peerd: name another socket with --socket");
+        note_failure(json);
         return json;
       }
       scanned = input.size();
@@ -107,14 +109,15 @@ struct Client::State {
     return {};
   }
 
-  /// As a line to send.
+  /// A request as one line.
   static std::string request(std::string_view method, const Json& params, std::uint64_t id) {
     Json request{{"jsonrpc", "2.0"}, {"id", id}, {"method", method}};
     if (!params.is_null()) request["params"] = params;
     return request.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
   }
 
-  void note_end(const Json& message) {
+  /// Remembers the reason if the message reports that the daemon fails.
+  void note_failure(const Json& message) {
     const auto params = message.find("params");
     if (params == message.end() || !params->is_object()) return;
     const std::string event = params->value("event", "");
@@ -132,7 +135,7 @@ Client::~Client() = default;
 std::expected<Client, CallFailure> Client::connect(const std::string& path, int interrupt) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return no_daemon("the socket's path is too long: " + path);
+  if (path.size() >= sizeof address.sun_path) return no_daemon("the socket's path is too long: \"" + path + "\"");
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
   auto state = std::make_unique<State>();
   state->interrupt = interrupt;
@@ -146,24 +149,23 @@ std::expected<Client, CallFailure> Client::connect(const std::string& path, int 
   if (rc != 0) {
     const int error = errno;
     if (error == EACCES) return no_daemon(not_allowed(path));
-    return no_daemon(
-        "no daemon answers at " + path + " (" + std::strerror(error) +
-        "): start peerd ('systemctl status peerd' tells of the service), or name its socket with --socket");
+    return no_daemon("no daemon answers at " + path + " (" + std::strerror(error) +
+                     "): start peerd ('systemctl status peerd' shows the service), or name its socket with --socket");
   }
   return Client(std::move(state));
 }
 
 std::expected<Json, CallFailure> Client::call(std::string_view method, const Json& params) {
   std::string lines;
-  state_->listens = state_->listens || method.starts_with("events.");
-  if (!std::exchange(state_->called, true) && !state_->listens) {
-    // A daemon that fails may end before it can answer this call: the event tells why. In the same packet as the call,
-    // so that there is still only one thing that can be lost.
+  state_->subscribed = state_->subscribed || method.starts_with("events.");
+  if (!std::exchange(state_->called, true) && !state_->subscribed) {
+    // A daemon that fails may end before it answers; the event says why. Both requests go out in one write, so that the
+    // daemon receives either both or none.
     lines = State::request("events.subscribe", {{"only", {"RuntimeFailed"}}}, state_->next_id++);
   }
   const std::uint64_t id = state_->next_id++;
   lines += State::request(method, params, id);
-  // The daemon may have refused this connection already: then its reason is there to be read.
+  // If writing fails, the daemon may have refused the connection; its reason can still be read.
   const auto written = state_->write(lines);
   if (!written && written.error().kind == CallFailure::Kind::interrupted) return std::unexpected(written.error());
   for (;;) {
@@ -172,9 +174,9 @@ std::expected<Json, CallFailure> Client::call(std::string_view method, const Jso
     Json& json = **message;
     if (json.contains("method")) {
       Json event = json.value("params", Json::object());
-      if (!state_->listens) continue;
-      if (state_->take) {
-        state_->take(event);
+      if (!state_->subscribed) continue;
+      if (state_->receive) {
+        state_->receive(event);
       } else {
         state_->events.push_back(std::move(event));
       }
@@ -184,8 +186,8 @@ std::expected<Json, CallFailure> Client::call(std::string_view method, const Jso
     if (!answered.is_null() && answered != id) continue;
     if (!json.contains("error")) return json.value("result", Json());
     const Json& error = json["error"];
-    CallFailure failure{CallFailure::Kind::refused, "invalid", error.value("message", "the daemon refused the call"),
-                        false};
+    CallFailure failure{CallFailure::Kind::refused, "invalid",
+                        error.value("message", "the daemon refused the call without a reason"), false};
     if (const auto data = error.find("data"); data != error.end() && data->is_object()) {
       failure.code = data->value("code", failure.code);
       failure.not_taken = failure.code == "busy";
@@ -198,7 +200,7 @@ std::expected<Json, CallFailure> Client::call(std::string_view method, const Jso
   }
 }
 
-void Client::on_event(std::function<void(const Json&)> take) { state_->take = std::move(take); }
+void Client::on_event(std::function<void(const Json&)> receive) { state_->receive = std::move(receive); }
 
 void Client::forget_events() { state_->events.clear(); }
 
@@ -213,7 +215,7 @@ std::expected<std::optional<Json>, CallFailure> Client::next_event(Milliseconds 
     auto message = state_->read(until);
     if (!message) return std::unexpected(message.error());
     if (!*message) return std::nullopt;
-    if ((*message)->contains("method") && state_->listens)
+    if ((*message)->contains("method") && state_->subscribed)
       state_->events.push_back((*message)->value("params", Json::object()));
   }
 }

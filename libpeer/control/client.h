@@ -1,8 +1,9 @@
 // Client: peerctl's side of the control socket. Blocking: one thread, one connection, one call at a time.
 //
-// Events that arrive while a call waits are kept for next_event(), or given to on_event()'s function. Without a
-// subscription of the caller's the client has one of its own, to RuntimeFailed, so that a wait that ends with the
-// daemon can say why it ended, also if the daemon never answers. Whoever subscribes and waits includes that event.
+// Events that arrive during a call are kept for next_event(), or passed to the function of on_event(). Unless the
+// caller has subscribed to events, the client itself subscribes to RuntimeFailed: if the daemon fails during a call,
+// the error then says why, even if the daemon never answers. A caller that subscribes and waits should include that
+// event.
 #pragma once
 
 #include <chrono>
@@ -20,13 +21,13 @@ namespace peer::control {
 /// Why a call has no result.
 struct CallFailure {
   enum class Kind {
-    no_daemon,    ///< nobody answers at the socket, or not any more: it stopped
-    interrupted,  ///< the interrupt descriptor became readable
+    no_daemon,    ///< no daemon answers at the socket, or the daemon stopped
+    interrupted,  ///< the interrupt descriptor is readable
     refused,      ///< the daemon's answer is an error
   } kind = Kind::no_daemon;
-  std::string code;  ///< the error word, as in data.code; "no_daemon", "interrupted"
+  std::string code;  ///< the error's data.code, or "no_daemon" or "interrupted"
   std::string message;
-  bool not_taken = false;  ///< the daemon did not begin what was asked: asking again is safe
+  bool not_taken = false;  ///< the daemon did not begin the command, so repeating the call is safe
 };
 
 class Client {
@@ -34,19 +35,19 @@ class Client {
   using Json = nlohmann::ordered_json;
   using Milliseconds = std::chrono::milliseconds;
 
-  /// Waits are ended by `interrupt` becoming readable; -1: never.
+  /// Every wait ends when the descriptor `interrupt` becomes readable; -1: none. Fails: no_daemon.
   static std::expected<Client, CallFailure> connect(const std::string& path, int interrupt = -1);
   Client(Client&&) noexcept;
   Client& operator=(Client&&) noexcept;
   ~Client();
 
-  /// The call's result.
+  /// Returns the result of the call. Fails: as in CallFailure.
   std::expected<Json, CallFailure> call(std::string_view method, const Json& params);
-  /// The params of the next event; nothing when `limit` is over first.
+  /// Returns the params of the next event, or nothing if none arrives within `limit`.
   std::expected<std::optional<Json>, CallFailure> next_event(Milliseconds limit);
-  /// From now on `take` has the params of each event that arrives while a call waits.
-  void on_event(std::function<void(const Json&)> take);
-  /// Drops the events that came while calls waited.
+  /// From now on, passes the params of each event that arrives during a call to `receive`.
+  void on_event(std::function<void(const Json&)> receive);
+  /// Drops the events that arrived during calls.
   void forget_events();
 
  private:

@@ -1,4 +1,4 @@
-// What both sides of the control socket know: the names of all events, and how the daemon's end is told.
+// What both ends of the control socket share: the names of all events, and the wording of a stop.
 #pragma once
 
 #include <array>
@@ -29,9 +29,9 @@ inline constexpr std::array<std::string_view, 19> kEventNames{
     "overflow",
 };
 
-/// A stop that somebody asked for.
+/// The message of a stop on request.
 inline constexpr const char* kStopped = "peerd stopped";
-/// A stop after a failure: what RuntimeFailed says.
+/// The message of a stop after the event RuntimeFailed.
 inline std::string stop_reason(const std::string& component, const std::string& error) {
   return std::string(kStopped) + " (RuntimeFailed: " + component + ": " + error + ")";
 }

@@ -9,8 +9,15 @@
 namespace peer::control {
 namespace {
 
+#if PEERD_TEST_HOOKS
+constexpr bool kTestBuild = true;
+#else
+constexpr bool kTestBuild = false;
+#endif
+
+/// Only test builds answer debug.fail.
 template <class C>
-constexpr bool kHasMethod = requires { C::kMethod; };
+constexpr bool kHasMethod = requires { C::kMethod; } && (kTestBuild || !std::is_same_v<C, api::FailService>);
 
 template <class Commands>
 struct CommandNames;

@@ -12,7 +12,8 @@ namespace {
 
 std::string file_of(const std::string& socket_path) { return socket_path + ".alive"; }
 
-/// The whole file. Locks of open files, not of processes: they end with the last descriptor, and threads share them.
+/// A lock on the whole file, for the F_OFD commands: it belongs to the open file rather than to the process, and ends
+/// with the last descriptor.
 struct flock whole(short type) {
   struct flock lock{};
   lock.l_type = type;
@@ -32,9 +33,9 @@ Presence presence_at(const std::string& socket_path) {
   return lock.l_type == F_UNLCK ? Presence::stopped : Presence::running;
 }
 
-Result<PresenceLock> PresenceLock::take(const std::string& socket_path) {
+Result<PresenceLock> PresenceLock::acquire(const std::string& socket_path) {
   const std::string path = file_of(socket_path);
-  // Whoever may use the socket may read the file, and nobody else may lock it.
+  // Users of the socket's group may read the file; only the daemon's user may lock it.
   PresenceLock lock(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, 0640));
   if (lock.fd_ < 0) return fail_errno(errno, path);
   struct flock wanted = whole(F_WRLCK);

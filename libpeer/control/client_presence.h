@@ -1,9 +1,9 @@
-// Whether a daemon runs behind a control socket that systemd keeps, without connecting: connecting starts a stopped
-// one.
+// Tells whether a daemon runs behind a control socket of systemd, without connecting: connecting would start a stopped
+// daemon.
 //
-// Beside such a socket lies a file, SOCKET.alive. The daemon holds a lock on it from the moment it answers commands
-// until it begins to stop, and the kernel drops the lock when the daemon dies. The file itself stays. A daemon that
-// makes its socket itself has no such file: where it does not run, nobody listens.
+// Next to such a socket is a file, SOCKET.alive. The daemon holds a lock on it from the moment it answers commands
+// until it begins to stop, and the kernel releases the lock when the daemon dies. The file itself stays. A daemon that
+// creates its own socket has no such file: while it is not running, connecting to the socket fails.
 #pragma once
 
 #include <string>
@@ -13,20 +13,20 @@
 namespace peer::control {
 
 enum class Presence {
-  unknown,  ///< there is no such file, or it may not be read: only connecting tells
+  unknown,  ///< the file does not exist or cannot be read; only connecting can tell
   running,
   stopped,
 };
 
-/// Of the daemon at that socket. Does not block.
+/// The presence of the daemon at that socket. Does not block.
 Presence presence_at(const std::string& socket_path);
 
-/// The daemon's side: holds the lock for as long as it lives.
+/// The daemon's side. Owns: the lock, which the destructor releases.
 class PresenceLock {
  public:
-  /// Fails: disk_error; the daemon can do without.
-  static Result<PresenceLock> take(const std::string& socket_path);
-  /// Removes the file: nothing is known of the daemon at that socket then.
+  /// Fails: disk_error; the daemon works without the lock.
+  static Result<PresenceLock> acquire(const std::string& socket_path);
+  /// Removes the file, so that presence_at() returns unknown.
   static void withdraw(const std::string& socket_path) noexcept;
   PresenceLock(PresenceLock&& other) noexcept;
   PresenceLock& operator=(PresenceLock&&) = delete;

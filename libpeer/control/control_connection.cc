@@ -23,24 +23,15 @@ runtime::Task<void> ControlConnection::serve(runtime::CancellationToken token) {
     pipe_.changed().reset();
     if (!answer_lines()) co_return;
     if (more_) {
-      co_await runtime::sleep_for(context_.executor, runtime::Duration::zero(), token);  // the others' turn
+      co_await runtime::sleep_for(context_.executor, runtime::Duration::zero(), token);  // lets other connections run
     } else if (pipe_.ended()) {
+      // A client that has only ended its output still receives answers and events. libuv does not report when such a
+      // client disconnects, so this is checked from time to time.
       if (pipe_.hung_up()) co_return;
-      co_await wait_for_hang_up(token);
+      co_await pipe_.changed().wait_for(context_.executor, kLingerTime, token);
     } else {
       co_await pipe_.changed().wait(token);
     }
-  }
-}
-
-/// A client that has only ended its output still receives answers and events. libuv does not report when such a client
-/// disconnects, so the caller checks from time to time.
-runtime::Task<void> ControlConnection::wait_for_hang_up(runtime::CancellationToken token) {
-  runtime::Deadline next_check(context_.executor, kLingerTime, token);
-  try {
-    co_await pipe_.changed().wait(next_check.token());
-  } catch (const runtime::Cancelled&) {
-    if (token.requested()) throw;
   }
 }
 
@@ -55,7 +46,7 @@ bool ControlConnection::answer_lines() {
     ++lines;
   }
   if (!fatal_ && pipe_.line_too_long()) {
-    answer_fatally(kInvalidRequest, "a line has at most " + std::to_string(kMaxLineBytes) + " bytes",
+    answer_fatally(kInvalidRequest, "a line must have at most " + std::to_string(kMaxLineBytes) + " bytes",
                    ErrorCode::invalid);
   }
   if (fatal_) return false;
@@ -84,7 +75,7 @@ RpcResult ControlConnection::with_stop_reason(RpcResult result) const {
 
 void ControlConnection::answer_line(const std::string& text) {
   if (json_depth(text) > kMaxDepth) {
-    return answer_fatally(kInvalidRequest, "a line nests at most " + std::to_string(kMaxDepth) + " levels deep",
+    return answer_fatally(kInvalidRequest, "a line must nest at most " + std::to_string(kMaxDepth) + " levels deep",
                           ErrorCode::invalid);
   }
   // The answers of a batch are sent together, when the last one is complete.
@@ -134,14 +125,12 @@ runtime::Task<void> ControlConnection::finish() {
   gone_.request();
   subscription_.end();
   pipe_.stop_reading();
-  try {
-    runtime::Deadline flush_time(context_.executor, kFlushTime, runtime::CancellationToken{});
-    co_await pipe_.flush(flush_time.token());
-    if (fatal_ && !pipe_.broken()) {
-      runtime::Deadline linger_time(context_.executor, kLingerTime, runtime::CancellationToken{});
-      co_await pipe_.linger(linger_time.token());
-    }
-  } catch (const runtime::Cancelled&) {
+  const runtime::CancellationToken none;
+  const auto flush = [this](runtime::CancellationToken limited) { return pipe_.flush(std::move(limited)); };
+  const bool flushed = co_await runtime::with_timeout(context_.executor, kFlushTime, flush, none);
+  if (flushed && fatal_ && !pipe_.broken()) {
+    const auto linger = [this](runtime::CancellationToken limited) { return pipe_.linger(std::move(limited)); };
+    co_await runtime::with_timeout(context_.executor, kLingerTime, linger, none);
   }
   co_await pipe_.close();
 }

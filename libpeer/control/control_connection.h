@@ -47,7 +47,6 @@ class ControlConnection final : public std::enable_shared_from_this<ControlConne
 
  private:
   runtime::Task<void> serve(runtime::CancellationToken token);
-  runtime::Task<void> wait_for_hang_up(runtime::CancellationToken token);
   runtime::Task<void> finish();
 
   bool answer_lines();

@@ -109,10 +109,8 @@ bool ControlPipe::hung_up() const {
 }
 
 runtime::Task<void> ControlPipe::flush(runtime::CancellationToken token) {
-  while (unsent_bytes_ > 0 && !broken_) {
-    changed_.reset();
-    co_await changed_.wait(token);
-  }
+  const auto flushed = [this] { return unsent_bytes_ == 0 || broken_; };
+  co_await changed_.wait_until(flushed, token);
 }
 
 runtime::Task<void> ControlPipe::linger(runtime::CancellationToken token) {

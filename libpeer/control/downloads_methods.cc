@@ -8,7 +8,7 @@
 namespace peer::control {
 namespace {
 
-/// A longer wait is cut to this one, which a runtime::Duration can hold.
+/// Longer waits are shortened to this one, which fits into a runtime::Duration.
 constexpr double kLongestWaitS = 365.0 * 24 * 3600;
 
 constexpr const char* kSchemas = R"json({
@@ -18,25 +18,25 @@ constexpr const char* kSchemas = R"json({
     "properties": {
       "game": {"type": "string"},
       "version": {"oneOf": [{"$ref": "#/components/schemas/Id"}, {"type": "null"}],
-                  "description": "null while it waits for a peer that names one"},
+                  "description": "null while it waits for a peer that offers one"},
       "state": {"enum": ["queued", "downloading", "verifying", "paused", "finished", "failed", "cancelled",
                          "peers_gone"]},
       "bytes_total": {"type": "integer"},
-      "bytes_done": {"type": "integer", "description": "reused and verified"},
-      "bytes_reused": {"type": "integer", "description": "taken from what was here"},
-      "bytes_received": {"type": "integer", "description": "chunk payload since it first began, waste included"},
-      "rate": {"type": "number", "description": "bytes a second"},
+      "bytes_done": {"type": "integer", "description": "reused, or received and verified"},
+      "bytes_reused": {"type": "integer", "description": "found on this disk"},
+      "bytes_received": {"type": "integer", "description": "chunk payload since the download first began, waste included"},
+      "rate": {"type": "number", "description": "bytes per second"},
       "eta_s": {"type": ["number", "null"]},
-      "elapsed_s": {"type": "number", "description": "while it was active, since it first began, over restarts"},
-      "average_rate": {"type": ["number", "null"], "description": "bytes a second, received during elapsed_s"},
+      "elapsed_s": {"type": "number", "description": "time spent active since the download first began, also before restarts"},
+      "average_rate": {"type": ["number", "null"], "description": "bytes per second, received during elapsed_s"},
       "sources": {"type": "array", "items": {"type": "object", "additionalProperties": false,
         "required": ["peer_id", "bytes"],
         "properties": {"peer_id": {"$ref": "#/components/schemas/Id"}, "bytes": {"type": "integer"}}}},
       "from": {"type": "array", "items": {"$ref": "#/components/schemas/Id"},
-               "description": "the peers it is limited to; empty: any peer that has it"},
+               "description": "the only peers to fetch from; empty: any peer that has the game"},
       "bottleneck": {"enum": ["network", "sender", "disk", "cpu", "limit", null]},
       "error": {"oneOf": [{"$ref": "#/components/schemas/Error"}, {"type": "null"}]},
-      "dry_run": {"const": true, "description": "with this, what it would take: the four fields below too"},
+      "dry_run": {"const": true, "description": "nothing was begun; the next four fields say what the download would take"},
       "bytes_to_receive": {"type": "integer"},
       "space_needed": {"type": "integer"},
       "space_available": {"type": "integer"},
@@ -73,31 +73,30 @@ Method game_method(const char* summary, const char* result, Write write) {
 }  // namespace
 
 MethodGroup downloads_methods() {
-  return {
-      kSchemas,
-      {command_method<api::StartDownload>("Begins the download of a game, or attaches to the one under way, whose wait "
-                                          "is the longest that was brought; "
-                                          "answers when it is queued",
-                                          {{"game", ParamKind::text, true},
-                                           {"version", ParamKind::version},
-                                           {"from", ParamKind::texts},
-                                           {"dry_run", ParamKind::flag},
-                                           {"wait_s", ParamKind::seconds}},
-                                          "Download", read_start, download_json),
-       command_method<api::ListDownloads>("All downloads that are not over, and the latest that are", {}, "Downloads",
-                                          no_params<api::ListDownloads>, write_downloads),
-       game_method<api::PauseDownload>(
-           "Holds a download where it is, also over restarts; answers when it has come to rest", "Download",
-           download_json),
-       game_method<api::ResumeDownload>("Lets a paused download go on; begins one again that failed or lost all its "
-                                        "peers, on top of what it received",
-                                        "Download", download_json),
-       command_method<api::MoveDownload>(
-           "Puts a download at a place in the queue, counted from 1; those that run go on",
-           {{"game", ParamKind::text, true}, {"position", ParamKind::count, true}}, "Download", read_move,
-           download_json),
-       game_method<api::CancelDownload>(
-           "Ends a download, if it has not ended by itself, and deletes what it has received", "Done", write_done)}};
+  return {kSchemas,
+          {command_method<api::StartDownload>("Begins the download of a game, or attaches to the active one, which "
+                                              "then keeps the longest wait; answers when the "
+                                              "download is queued",
+                                              {{"game", ParamKind::text, true},
+                                               {"version", ParamKind::version},
+                                               {"from", ParamKind::texts},
+                                               {"dry_run", ParamKind::flag},
+                                               {"wait_s", ParamKind::seconds}},
+                                              "Download", read_start, download_json),
+           command_method<api::ListDownloads>("Lists the downloads that have not ended, and the latest that have", {},
+                                              "Downloads", no_params<api::ListDownloads>, write_downloads),
+           game_method<api::PauseDownload>("Pauses a download, also after a restart; answers when it has come to rest",
+                                           "Download", download_json),
+           game_method<api::ResumeDownload>("Resumes a paused download, or restarts one that failed or lost all its "
+                                            "peers, with the bytes that it has received",
+                                            "Download", download_json),
+           command_method<api::MoveDownload>(
+               "Moves a download to a position in the queue, counted from 1; running downloads continue",
+               {{"game", ParamKind::text, true}, {"position", ParamKind::count, true}}, "Download", read_move,
+               download_json),
+           game_method<api::CancelDownload>(
+               "Cancels a download, also one that failed, and deletes the bytes that it has received", "Done",
+               write_done)}};
 }
 
 }  // namespace peer::control

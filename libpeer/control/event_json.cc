@@ -10,38 +10,38 @@ struct Overloaded : F... {
   using F::operator()...;
 };
 
-/// The fields beside `seq`, `time` and `event`. A download's events carry all of its fields.
+/// The fields besides `seq`, `time` and `event`; "peer" and "download" stand for the fields of those objects.
 constexpr const char* kEvents = R"json([
   ["RuntimeReady", "The daemon has started", {}],
-  ["RuntimeFailed", "A required service failed: the daemon ends", {
+  ["RuntimeFailed", "A required service failed, and the daemon stops", {
     "component": {"type": "string"}, "error": {"type": "string"}}],
-  ["ServiceRestarted", "A service failed and was started again", {
+  ["ServiceRestarted", "A service failed and was restarted", {
     "component": {"type": "string"}, "error": {"type": "string"}, "restarts": {"type": "integer"}}],
-  ["ShuttingDown", "The daemon stops: of downloads nothing more is told", {}],
-  ["PeerDiscovered", "A peer was found, and is not connected yet", "peer"],
+  ["ShuttingDown", "The daemon is stopping; no more events of downloads follow", {}],
+  ["PeerDiscovered", "A peer was found and is not connected yet", "peer"],
   ["PeerConnected", "A peer is connected", "peer"],
-  ["PeerLost", "A connected peer fell silent", "peer"],
+  ["PeerLost", "A connected peer stopped responding", "peer"],
   ["PeerGoodbye", "A connected peer said goodbye", "peer"],
-  ["PeerBanned", "A peer was banned, by a person or for what it sent", {
+  ["PeerBanned", "A peer was banned by a user or for invalid data", {
     "peer_id": {"$ref": "#/components/schemas/Id"}, "name": {"type": "string"}, "reason": {"type": "string"}}],
-  ["GamesUpdated", "What the network offers has changed", {}],
-  ["LocalLibraryChanged", "What is offered here has changed", {
+  ["GamesUpdated", "The games that connected peers offer have changed", {}],
+  ["LocalLibraryChanged", "The games that this peer offers have changed", {
     "added": {"type": "array", "items": {"type": "string"}},
     "removed": {"type": "array", "items": {"type": "string"}}}],
   ["DownloadGameFilesBegin", "A download has begun", "download"],
-  ["DownloadGameFilesProgress", "At most four times a second", "download"],
+  ["DownloadGameFilesProgress", "The progress of a download, at most four times per second", "download"],
   ["DownloadGameFilesFinished", "A download's game is in the library", "download"],
   ["DownloadGameFilesFailed", "A download failed; `error` says why", "download"],
   ["DownloadGameFilesCancelled", "A download was cancelled", "download"],
-  ["DownloadGameFilesAllPeersGone", "A download ended because nobody has the game any more", "download"],
-  ["VerifyProgress", "How far a verify is; at most four times a second", {
+  ["DownloadGameFilesAllPeersGone", "A download ended because no connected peer has the game any more", "download"],
+  ["VerifyProgress", "The progress of a verify, at most four times per second", {
     "game": {"type": "string"},
     "version": {"$ref": "#/components/schemas/Id"},
     "bytes_total": {"type": "integer"},
-    "bytes_done": {"type": "integer", "description": "compared"},
+    "bytes_done": {"type": "integer", "description": "that were compared"},
     "damaged_files": {"type": "integer", "description": "so far"},
-    "repairing": {"type": "boolean", "description": "all is compared, and what is damaged is being fetched"}}],
-  ["overflow", "This reader fell behind and hears no more until it subscribes again; `seq` is the last it was given", {}]
+    "repairing": {"type": "boolean", "description": "the comparison is complete, and the damaged files are being fetched"}}],
+  ["overflow", "The client fell behind and receives no events until it subscribes again; `seq` is the last event that it received", {}]
 ])json";
 
 Json event_schema(const std::string& name, const Json& fields, const Json& schemas) {

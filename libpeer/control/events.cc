@@ -18,12 +18,12 @@ std::string event_line(Json params) {
 
 bool EventHub::known(std::string_view name) { return std::ranges::find(kEventNames, name) != kEventNames.end(); }
 
-bool EventHub::Subscription::wants(const std::string& name) const {
+bool EventHub::Subscriber::includes(const std::string& name) const {
   return only.empty() || std::ranges::find(only, name) != only.end();
 }
 
-const EventHub::Subscription* EventHub::find(const EventReader& reader) const {
-  const auto found = std::ranges::find(subscriptions_, &reader, &Subscription::reader);
+const EventHub::Subscriber* EventHub::find(const EventReader& reader) const {
+  const auto found = std::ranges::find(subscriptions_, &reader, &Subscriber::reader);
   return found == subscriptions_.end() ? nullptr : &*found;
 }
 
@@ -34,22 +34,22 @@ NumberedEvent EventHub::publish(const api::Event& event) {
   numbered.line = std::make_shared<const std::string>(event_line(event_json(event, last_, wall_clock_())));
   kept_.push_back(numbered);
   if (kept_.size() > kReplay) kept_.pop_front();
-  // A reader may unsubscribe itself while it is told.
+  // Copied, because a reader may unsubscribe from within on_event().
   std::vector<EventReader*> readers;
-  for (const Subscription& subscription : subscriptions_) {
-    if (subscription.wants(numbered.name)) readers.push_back(subscription.reader);
+  for (const Subscriber& subscription : subscriptions_) {
+    if (subscription.includes(numbered.name)) readers.push_back(subscription.reader);
   }
-  for (EventReader* reader : readers) tell(*reader, numbered);
+  for (EventReader* reader : readers) pass_to(*reader, numbered);
   return numbered;
 }
 
-/// One reader's failure is no other's.
-void EventHub::tell(EventReader& reader, const NumberedEvent& event) {
+/// A reader that throws loses its subscription; the other readers still receive the event.
+void EventHub::pass_to(EventReader& reader, const NumberedEvent& event) {
   try {
     reader.on_event(event);
   } catch (const std::exception& e) {
     unsubscribe(reader);
-    log_.error("a client is told of no more events, it failed over " + event.name + ": " + e.what());
+    log_.error("event subscription ended: the client failed at " + event.name + ": " + e.what());
   }
 }
 
@@ -59,22 +59,22 @@ void EventHub::subscribe(EventReader& reader, std::vector<std::string> only) {
 }
 
 void EventHub::unsubscribe(EventReader& reader) noexcept {
-  std::erase_if(subscriptions_, [&](const Subscription& s) { return s.reader == &reader; });
+  std::erase_if(subscriptions_, [&](const Subscriber& s) { return s.reader == &reader; });
 }
 
 void EventHub::replay(EventReader& reader, std::uint64_t since) const {
-  const Subscription* subscription = find(reader);
+  const Subscriber* subscription = find(reader);
   if (subscription == nullptr) return;
   for (const NumberedEvent& event : kept_) {
-    if (event.sequence > since && subscription->wants(event.name)) reader.on_event(event);
+    if (event.sequence > since && subscription->includes(event.name)) reader.on_event(event);
   }
 }
 
 std::size_t EventHub::replayed(const EventReader& reader, std::uint64_t since) const {
-  const Subscription* subscription = find(reader);
+  const Subscriber* subscription = find(reader);
   if (subscription == nullptr) return 0;
   return static_cast<std::size_t>(std::ranges::count_if(
-      kept_, [&](const NumberedEvent& event) { return event.sequence > since && subscription->wants(event.name); }));
+      kept_, [&](const NumberedEvent& event) { return event.sequence > since && subscription->includes(event.name); }));
 }
 
 SharedLine EventHub::overflow_line(std::uint64_t sequence) const {

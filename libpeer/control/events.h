@@ -1,6 +1,6 @@
-// EventHub: numbers the peer's events, keeps the last kReplay of them and hands them to who has subscribed.
+// EventHub: numbers the peer's events, keeps the last kReplay of them, and passes them to the subscribers.
 //
-// Loop: control. A line is made once and shared by all readers.
+// Loop: control. The text of an event is made once and shared by all readers.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,7 @@ struct NumberedEvent {
 class EventReader {
  public:
   virtual ~EventReader() = default;
-  /// May unsubscribe; must not wait. One that throws is told no more.
+  /// May unsubscribe; must not wait. If it throws, the hub unsubscribes the reader.
   virtual void on_event(const NumberedEvent& event) = 0;
 };
 
@@ -36,42 +36,42 @@ class EventHub {
  public:
   static constexpr std::size_t kReplay = 1000;
 
-  /// `wall_clock`: ns since 1970.
+  /// `wall_clock` returns ns since 1970.
   explicit EventHub(std::function<std::int64_t()> wall_clock, Log log = {})
       : wall_clock_(std::move(wall_clock)), log_(std::move(log)) {}
 
   NumberedEvent publish(const api::Event& event);
-  /// Replaces an earlier subscription of the same reader. `only` empty: all events.
+  /// Replaces an earlier subscription of the same reader. `only`: the names of the events; empty: all.
   void subscribe(EventReader& reader, std::vector<std::string> only);
   void unsubscribe(EventReader& reader) noexcept;
-  /// Gives the kept events after `since` to a subscribed reader.
+  /// Passes the kept events after number `since` to a subscribed reader.
   void replay(EventReader& reader, std::uint64_t since) const;
-  /// How many that would be.
+  /// The number of events that replay() would pass.
   std::size_t replayed(const EventReader& reader, std::uint64_t since) const;
 
   std::uint64_t last() const noexcept { return last_; }
-  /// The oldest number still kept; last() + 1 if there is none.
+  /// The number of the oldest kept event; last() + 1 if none is kept.
   std::uint64_t oldest() const noexcept { return last_ + 1 - kept_.size(); }
-  /// Tells a reader that it fell behind; `sequence` is the last event it was given.
+  /// The notification for a reader that fell behind. `sequence`: the last event that it received.
   SharedLine overflow_line(std::uint64_t sequence) const;
 
-  /// Whether there is an event of that name.
+  /// Whether an event of that name exists.
   static bool known(std::string_view name);
 
  private:
-  struct Subscription {
+  struct Subscriber {
     EventReader* reader;
     std::vector<std::string> only;
-    bool wants(const std::string& name) const;
+    bool includes(const std::string& name) const;
   };
-  void tell(EventReader& reader, const NumberedEvent& event);
-  const Subscription* find(const EventReader& reader) const;
+  void pass_to(EventReader& reader, const NumberedEvent& event);
+  const Subscriber* find(const EventReader& reader) const;
 
   std::function<std::int64_t()> wall_clock_;
   Log log_;
   std::uint64_t last_ = 0;
   std::deque<NumberedEvent> kept_;
-  std::vector<Subscription> subscriptions_;
+  std::vector<Subscriber> subscriptions_;
 };
 
 }  // namespace peer::control

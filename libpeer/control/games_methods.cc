@@ -16,13 +16,13 @@ constexpr const char* kSchemas = R"json({
     "properties": {
       "version": {"oneOf": [{"$ref": "#/components/schemas/Id"}, {"type": "null"}]},
       "size": {"type": "integer", "description": "bytes"},
-      "files": {"type": ["integer", "null"], "description": "null: it is downloading, and nobody tells how many"},
+      "files": {"type": ["integer", "null"], "description": "null while it is downloading and no connected peer offers the version"},
       "state": {"enum": ["ready", "hashing", "downloading", "modified", "damaged", "unshareable"]},
       "modified": {"oneOf": [{"$ref": "#/components/schemas/Time"}, {"type": "null"}]},
-      "root": {"type": "string", "description": "the library root that holds it"},
-      "bytes_hashed": {"type": "integer", "description": "while it is hashing"},
-      "bytes_verified": {"type": "integer", "description": "while it is being verified"},
-      "verify_percent": {"type": "integer", "description": "while it is being verified"},
+      "root": {"type": "string", "description": "the library root that contains it"},
+      "bytes_hashed": {"type": "integer", "description": "while its files are hashed"},
+      "bytes_verified": {"type": "integer", "description": "while its files are verified"},
+      "verify_percent": {"type": "integer", "description": "while its files are verified"},
       "problems": {"type": "array", "items": {"type": "object", "additionalProperties": false,
         "required": ["path", "reason"],
         "properties": {"path": {"type": "string"}, "reason": {"type": "string"}}}}}},
@@ -48,7 +48,7 @@ constexpr const char* kSchemas = R"json({
       "local": {"oneOf": [{"$ref": "#/components/schemas/LocalGame"}, {"type": "null"}]},
       "remote": {"type": "array", "items": {"$ref": "#/components/schemas/RemoteVersion"}},
       "version": {"oneOf": [{"$ref": "#/components/schemas/Id"}, {"type": "null"}],
-                  "description": "the one whose files are listed"},
+                  "description": "the version that the files belong to"},
       "files_total": {"type": "integer"},
       "files": {"type": "array", "items": {"type": "object", "additionalProperties": false,
         "required": ["path", "size", "executable"],
@@ -123,16 +123,16 @@ Json write_details(const api::GameDetails& details) {
 
 MethodGroup games_methods() {
   return {kSchemas,
-          {command_method<api::ListGames>("All games, here and on the network", {}, "Games", no_params<api::ListGames>,
-                                          write_games),
-           command_method<api::ShowGame>("One game with its files",
+          {command_method<api::ListGames>("Lists all games of this library and of connected peers", {}, "Games",
+                                          no_params<api::ListGames>, write_games),
+           command_method<api::ShowGame>("Shows one game with its files",
                                          {{"game", ParamKind::text, true},
                                           {"version", ParamKind::version},
                                           {"offset", ParamKind::count},
                                           {"limit", ParamKind::count}},
                                          "GameDetails", read_show, write_details),
            command_method<api::RemoveGame>(
-               "Deletes a game of the first library root, or what a download of it has received",
+               "Deletes a game of the first library root, or the bytes that a download of it has received",
                {{"game", ParamKind::text, true}}, "Done", only_text<api::RemoveGame>("game"), write_done)}};
 }
 

@@ -28,7 +28,7 @@ bool HookThread::enqueue(HookSubject subject, HookOrder order) {
 
 void HookThread::start_now(HookOrder order) {
   thread_.executor().post([this, order = std::move(order)] {
-    thread_.scope().spawn("hook " + order.run.hook, run(order, runtime::CancellationToken{}));
+    thread_.scope().spawn("hook " + order.run.hook, run(order, {}, runtime::CancellationToken{}));
   });
 }
 
@@ -38,26 +38,16 @@ void HookThread::stop() {
 
 runtime::Task<void> HookThread::serve(HookQueue& queue, runtime::CancellationToken token) {
   while (!token.requested()) {
+    runtime::SemaphoreUnits place = co_await queue.places.acquire(1, token);
     auto order = co_await queue.orders.receive(token);
     if (!order) co_return;
-    ++queue.running;
     const std::string name = "hook " + order->run.hook;
-    thread_.scope().spawn(name, run_queued(queue, std::move(*order), token));
-    while (queue.running >= kRunning) {
-      queue.ended.reset();
-      co_await queue.ended.wait(token);
-    }
+    thread_.scope().spawn(name, run(std::move(*order), std::move(place), token));
   }
 }
 
-runtime::Task<void> HookThread::run_queued(HookQueue& queue, HookOrder order, runtime::CancellationToken token) {
-  co_await run(std::move(order), token);
-  --queue.running;
-  queue.ended.set();
-}
-
-/// Runs one program to its end. An exception ends only this program.
-runtime::Task<void> HookThread::run(HookOrder order, runtime::CancellationToken token) {
+/// Runs one program to its end, holding its place until then. An exception ends only this program.
+runtime::Task<void> HookThread::run(HookOrder order, runtime::SemaphoreUnits, runtime::CancellationToken token) {
   HookProcess process(thread_.uv());
   std::string failure;
   try {

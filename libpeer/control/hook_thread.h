@@ -13,9 +13,9 @@
 #include "libpeer/base/log.h"
 #include "libpeer/control/hook_process.h"
 #include "libpeer/runtime/channel.h"
-#include "libpeer/runtime/event.h"
+#include "libpeer/runtime/loop_thread.h"
 #include "libpeer/runtime/scope.h"
-#include "libpeer/runtime/uv_executor.h"
+#include "libpeer/runtime/semaphore.h"
 
 namespace peer::control {
 
@@ -51,13 +51,11 @@ class HookThread {
   struct HookQueue {
     explicit HookQueue(runtime::Executor& executor) : orders(executor, kWaiting) {}
     runtime::Channel<HookOrder> orders;
-    std::size_t running = 0;
-    runtime::Event ended;
+    runtime::Semaphore places{kRunning};
   };
 
   runtime::Task<void> serve(HookQueue& queue, runtime::CancellationToken token);
-  runtime::Task<void> run_queued(HookQueue& queue, HookOrder order, runtime::CancellationToken token);
-  runtime::Task<void> run(HookOrder order, runtime::CancellationToken token);
+  runtime::Task<void> run(HookOrder order, runtime::SemaphoreUnits place, runtime::CancellationToken token);
   runtime::Task<void> start_and_wait(HookProcess& process, const HookOrder& order, runtime::CancellationToken token);
   runtime::Task<void> terminate(HookProcess& process, std::chrono::milliseconds term_grace);
 

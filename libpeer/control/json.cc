@@ -4,10 +4,12 @@
 #include <cstdio>
 #include <ctime>
 
+#include "libpeer/protocol/error_words.h"
+
 namespace peer::control {
 namespace {
 
-/// Bytes a second, over all the time that the download was active.
+/// Bytes per second during the time that the download was active.
 std::optional<double> average_rate(const api::DownloadInfo& download) {
   if (download.elapsed_s <= 0 || download.bytes_timed == 0) return std::nullopt;
   return std::round(static_cast<double>(download.bytes_timed) / download.elapsed_s);
@@ -78,7 +80,7 @@ Json download_json(const api::DownloadInfo& download) {
     json["rate"] = std::round(download.plan->rate);
   }
   if (download.error) {
-    json["error"] = {{"code", to_string(download.error->code)}, {"message", download.error->message}};
+    json["error"] = {{"code", protocol::error_word(download.error->code)}, {"message", download.error->message}};
   }
   return json;
 }

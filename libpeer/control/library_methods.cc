@@ -12,7 +12,7 @@ constexpr const char* kSchemas = R"json({
       "game": {"type": "string"},
       "version": {"$ref": "#/components/schemas/Id"},
       "damaged": {"type": "array", "items": {"type": "string"}, "description": "paths"},
-      "bytes": {"type": "integer", "description": "compared"},
+      "bytes": {"type": "integer", "description": "that were compared"},
       "repaired": {"type": "boolean"}}},
   "Limits": {"type": "object", "additionalProperties": false, "required": ["up", "down"], "properties": {
     "up": {"type": "integer"}, "down": {"type": "integer"}}}
@@ -52,20 +52,22 @@ Json write_rescanned(const std::vector<library::Problem>& missing_roots) {
 MethodGroup library_methods() {
   return {kSchemas,
           {{api::VerifyGame::kMethod,
-            "Compares every file of an installed game with its version's hashes; answers when that is done, and stops "
-            "when the connection is closed first",
+            "Compares every file of an installed game with the hashes of its version; answers when the comparison is "
+            "complete; "
+            "stops if the connection closes before",
             {{"game", ParamKind::text, true}, {"repair", ParamKind::flag}, {"rate", ParamKind::count}},
             "Verdict",
             verify_game},
-           command_method<api::GetLimits>("The limits on chunk payload, bytes a second; 0: none", {}, "Limits",
-                                          no_params<api::GetLimits>, write_limits),
-           command_method<api::SetLimits>("Changes the limits for this run; what is left out stays",
+           command_method<api::GetLimits>("Returns the limits on chunk payload in bytes per second; 0: no limit", {},
+                                          "Limits", no_params<api::GetLimits>, write_limits),
+           command_method<api::SetLimits>("Sets limits until the next restart; an omitted limit stays as it is",
                                           {{"up", ParamKind::count}, {"down", ParamKind::count}}, "Limits", read_limits,
                                           write_limits),
-           command_method<api::Rescan>(
-               "Looks at one game, or all, anew, or makes a changed game a version of its own; answers when each has "
-               "its verdict",
-               {{"game", ParamKind::text}, {"publish", ParamKind::flag}}, "Rescanned", read_rescan, write_rescanned)}};
+           command_method<api::Rescan>("Scans one game, or all, or makes a changed game a version of its own; answers "
+                                       "when every scanned game is hashed or "
+                                       "found unshareable",
+                                       {{"game", ParamKind::text}, {"publish", ParamKind::flag}}, "Rescanned",
+                                       read_rescan, write_rescanned)}};
 }
 
 }  // namespace peer::control

@@ -12,7 +12,7 @@ namespace {
 constexpr const char* kCommonSchemas = R"json({
   "Id": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
   "Time": {"type": "string", "format": "date-time", "description": "RFC 3339, UTC"},
-  "MissingRoots": {"type": "array", "description": "library roots that are not there or cannot be read; none: absent",
+  "MissingRoots": {"type": "array", "description": "library roots that do not exist or cannot be read; absent if there are none",
     "items": {"type": "object", "additionalProperties": false, "required": ["root", "reason"],
       "properties": {"root": {"type": "string"}, "reason": {"type": "string"}}}},
   "Rescanned": {"type": "object", "additionalProperties": false, "required": ["ok"], "properties": {
@@ -67,7 +67,7 @@ Json openrpc_document(const std::string& version) {
 
 MethodGroup openrpc_methods() {
   auto discover = [](MethodContext& context, const Json&, Answer answer) { answer(openrpc_document(context.version)); };
-  return {kOwnSchema, {{kDiscover.name, "This document", {}, "OpenRpc", discover}}};
+  return {kOwnSchema, {{kDiscover.name, "Returns this document", {}, "OpenRpc", discover}}};
 }
 
 }  // namespace peer::control

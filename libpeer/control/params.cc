@@ -24,12 +24,12 @@ bool fits(const Json& value, ParamKind kind) {
 
 const char* describe(ParamKind kind) {
   switch (kind) {
-    case ParamKind::text: return "a string that is not empty";
+    case ParamKind::text: return "a non-empty string";
     case ParamKind::texts: return "an array of strings";
     case ParamKind::version: return "8 to 64 hex digits";
-    case ParamKind::count: return "a whole number from 0";
+    case ParamKind::count: return "an integer of at least 0";
     case ParamKind::flag: return "true or false";
-    case ParamKind::seconds: return "a number of seconds from 0";
+    case ParamKind::seconds: return "a number of seconds, at least 0";
   }
   return "";
 }
@@ -48,25 +48,26 @@ Json schema_of(ParamKind kind) {
   return {};
 }
 
-RpcResult checked_params(const std::string& method, const std::vector<Param>& wanted, const Json& given) {
+RpcResult checked_params(const std::string& method, const std::vector<Param>& accepted, const Json& given) {
   Json named = Json::object();
   if (given.is_array()) {
-    if (given.size() > wanted.size()) return invalid_params(method + " takes fewer parameters");
-    for (std::size_t i = 0; i < given.size(); ++i) named[wanted[i].name] = given[i];
+    if (given.size() > accepted.size())
+      return invalid_params(method + " accepts at most " + std::to_string(accepted.size()) + " parameters");
+    for (std::size_t i = 0; i < given.size(); ++i) named[accepted[i].name] = given[i];
   } else if (given.is_object()) {
     named = given;
   }
   Json params = Json::object();
   for (const auto& [name, value] : named.items()) {
-    const auto param = std::ranges::find_if(wanted, [&](const Param& p) { return name == p.name; });
-    if (param == wanted.end()) return invalid_params(method + " takes no parameter '" + name + "'");
+    const auto param = std::ranges::find_if(accepted, [&](const Param& p) { return name == p.name; });
+    if (param == accepted.end()) return invalid_params(method + " has no parameter '" + name + "'");
     if (value.is_null()) continue;
     if (!fits(value, param->kind)) return invalid_params(std::string(name).append(" must be ") + describe(param->kind));
     params[name] = value;
   }
-  for (const Param& param : wanted) {
+  for (const Param& param : accepted) {
     if (param.required && !params.contains(param.name)) {
-      return invalid_params(method + " needs the parameter '" + param.name + "'");
+      return invalid_params(method + " requires the parameter '" + param.name + "'");
     }
   }
   return params;

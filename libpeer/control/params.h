@@ -1,5 +1,4 @@
-// Parameters of methods: what each takes, as a table; what a call gave is checked against it before the method reads
-// it.
+// The parameters of methods: what a method accepts, and the check of a call against it.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +10,7 @@
 
 namespace peer::control {
 
-/// What a parameter can be.
+/// The kind of value that a parameter accepts.
 enum class ParamKind { text, texts, version, count, seconds, flag };
 
 struct Param {
@@ -20,16 +19,16 @@ struct Param {
   bool required = false;
 };
 
-/// By name, checked; parameters by position are given their names. A null counts as left out. `method` is named in
-/// errors.
-RpcResult checked_params(const std::string& method, const std::vector<Param>& wanted, const Json& given);
+/// Returns the given parameters by name, also if they were given by position. A null counts as omitted. `method` is
+/// named in errors. Fails: invalid.
+RpcResult checked_params(const std::string& method, const std::vector<Param>& accepted, const Json& given);
 
-/// As JSON Schema says it.
+/// The kind as JSON Schema.
 Json schema_of(ParamKind kind);
 
-// Of checked parameters.
+// These read checked parameters.
 std::optional<std::string> text_of(const Json& params, const char* name);
-/// In lower case.
+/// In lowercase.
 std::optional<std::string> version_of(const Json& params, const char* name);
 std::optional<std::uint64_t> count_of(const Json& params, const char* name);
 std::optional<double> seconds_of(const Json& params, const char* name);

@@ -10,13 +10,13 @@ constexpr const char* kSchemas = R"json({
     "required": ["peer_id", "name", "addresses", "state", "reason", "paired", "found_by", "games", "rtt_ms",
                  "last_seen_s"],
     "properties": {
-      "peer_id": {"oneOf": [{"$ref": "#/components/schemas/Id"}, {"type": "null"}], "description": "null until known"},
+      "peer_id": {"oneOf": [{"$ref": "#/components/schemas/Id"}, {"type": "null"}], "description": "null until the peer has proven one"},
       "name": {"type": "string"},
       "addresses": {"type": "array", "description": "ip:port",
                     "items": {"type": "string", "pattern": "^([0-9.]+|\\[[0-9a-fA-F:.]+(%[^\\]]+)?\\]):[0-9]+$"}},
       "state": {"enum": ["connected", "connecting", "unreachable", "refused", "banned"]},
-      "reason": {"type": ["string", "null"], "description": "of a refusal, whichever side's"},
-      "paired": {"type": "boolean", "description": "here; whether it is there as well, only a connection tells"},
+      "reason": {"type": ["string", "null"], "description": "why one of the two peers refused the other"},
+      "paired": {"type": "boolean", "description": "on this side; only a connection shows whether the other side agrees"},
       "found_by": {"type": "array", "items": {"enum": ["mdns", "static", "exchange", "inbound"]}},
       "games": {"type": "integer"},
       "rtt_ms": {"type": ["number", "null"]},
@@ -26,13 +26,13 @@ constexpr const char* kSchemas = R"json({
   "Pairing": {"type": "object", "additionalProperties": false, "required": ["peer_id", "name", "note"], "properties": {
     "peer_id": {"$ref": "#/components/schemas/Id"},
     "name": {"type": "string"},
-    "note": {"type": ["string", "null"], "description": "what else it takes"}}},
+    "note": {"type": ["string", "null"], "description": "what else has to be done"}}},
   "Disconnected": {"type": "object", "additionalProperties": false, "required": ["ok", "connected", "dropped", "note"],
     "properties": {
       "ok": {"const": true},
-      "connected": {"type": "boolean", "description": "it was, until now"},
-      "dropped": {"type": "boolean", "description": "peers.connect had added it, and it is dialled no more"},
-      "note": {"type": ["string", "null"], "description": "what brings it back"}}}
+      "connected": {"type": "boolean", "description": "there was a session, which has ended"},
+      "dropped": {"type": "boolean", "description": "peers.connect had added the peer; it is no longer dialed"},
+      "note": {"type": ["string", "null"], "description": "what connects it again"}}}
 })json";
 
 Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
@@ -69,21 +69,21 @@ Method peer_method(const char* summary, const char* result, Write write) {
 }  // namespace
 
 MethodGroup peers_methods() {
-  return {
-      kSchemas,
-      {command_method<api::ListPeers>("All peers known", {}, "Peers", no_params<api::ListPeers>, write_peers),
-       command_method<api::ConnectPeer>("Adds a peer for this run and dials it; answers after the first attempt",
-                                        {{"address", ParamKind::text, true}}, "Peer",
-                                        only_text<api::ConnectPeer>("address"), write_peer),
-       peer_method<api::DisconnectPeer>("Says goodbye to a peer, and dials it no more if peers.connect added it",
-                                        "Disconnected", write_disconnected),
-       peer_method<api::BanPeer>("Deals with a peer no more, by its id and over restarts", "Done", write_done),
-       peer_method<api::UnbanPeer>("Lifts a ban", "Done", write_done),
-       peer_method<api::PairPeer>(
-           "Pairs a peer, by its id and over restarts: in paired mode those that both sides have paired are dealt with",
-           "Pairing", write_pairing),
-       peer_method<api::UnpairPeer>("Forgets a pairing; in paired mode the session with that peer ends", "Pairing",
-                                    write_pairing)}};
+  return {kSchemas,
+          {command_method<api::ListPeers>("Lists all known peers", {}, "Peers", no_params<api::ListPeers>, write_peers),
+           command_method<api::ConnectPeer>(
+               "Adds a peer until the next restart and dials it; answers after the first attempt",
+               {{"address", ParamKind::text, true}}, "Peer", only_text<api::ConnectPeer>("address"), write_peer),
+           peer_method<api::DisconnectPeer>(
+               "Ends the session with a peer, and no longer dials it if peers.connect added it", "Disconnected",
+               write_disconnected),
+           peer_method<api::BanPeer>("Bans a peer by its id, also after a restart", "Done", write_done),
+           peer_method<api::UnbanPeer>("Lifts a ban", "Done", write_done),
+           peer_method<api::PairPeer>("Pairs a peer by its id, also after a restart; in paired mode a peer accepts "
+                                      "only peers that both sides have paired",
+                                      "Pairing", write_pairing),
+           peer_method<api::UnpairPeer>("Removes a pairing; in paired mode this ends the session with that peer",
+                                        "Pairing", write_pairing)}};
 }
 
 }  // namespace peer::control

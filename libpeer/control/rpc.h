@@ -1,6 +1,6 @@
-// JSON-RPC 2.0 as text: what a line asks for, and what an answer looks like. No I/O.
+// JSON-RPC 2.0 as text: reading requests and writing answers. No I/O.
 //
-// Limits: a line of kMaxLineBytes, nested kMaxDepth deep, at most kMaxBatch calls in one.
+// Limits: kMaxLineBytes in a line, kMaxDepth levels of nesting, kMaxBatch calls in a batch.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@
 
 namespace peer::control {
 
-/// Keeps the order of fields, for the eyes of people.
+/// Keeps the order of fields, which people read.
 using Json = nlohmann::ordered_json;
 
 inline constexpr std::size_t kMaxLineBytes = 64 << 10;  ///< without the newline
@@ -28,17 +28,17 @@ inline constexpr int kInvalidParams = -32602;
 inline constexpr int kOwnError = -32000;
 
 struct RpcError {
-  int code = kOwnError;  ///< the number that JSON-RPC wants
+  int code = kOwnError;  ///< the number that JSON-RPC defines
   std::string message;
   ErrorCode word = ErrorCode::internal;  ///< data.code
-  bool stopping = false;                 ///< data.stopping: the daemon ends, and did not do what was asked
+  bool stopping = false;                 ///< data.stopping: the daemon is stopping and did not complete the call
 };
 using RpcResult = std::expected<Json, RpcError>;
 
 RpcError to_rpc(const Error& error);
 std::unexpected<RpcError> invalid_params(std::string message);
 
-/// One call of a line: good, or with the error that answers it.
+/// One call of a line, or the error to answer it with.
 struct Call {
   Json id;
   bool notification = false;  ///< gets no answer
@@ -48,15 +48,15 @@ struct Call {
 };
 
 struct Line {
-  bool batch = false;  ///< the answers go into one array
+  bool batch = false;  ///< the answers go into an array
   std::vector<Call> calls;
 };
 
-/// Never fails: what is wrong stands in the calls.
+/// Fails: never; errors are in the calls.
 Line parse_line(std::string_view text);
 
 Json make_answer(const Json& id, const RpcResult& result);
-/// With its newline; invalid UTF-8 is replaced.
+/// The text with a newline. Invalid UTF-8 is replaced.
 std::string to_line(const Json& json);
 
 }  // namespace peer::control

@@ -6,7 +6,7 @@ namespace {
 
 constexpr const char* kSchemas = R"json({
   "Metrics": {"type": "object", "additionalProperties": false, "required": ["text"], "properties": {
-    "text": {"type": "string", "description": "Prometheus's text format"}}},
+    "text": {"type": "string", "description": "in the Prometheus text format"}}},
   "Findings": {"type": "object", "additionalProperties": false, "required": ["findings"], "properties": {
     "findings": {"type": "array", "items": {"type": "object", "additionalProperties": false,
       "required": ["subject", "verdict", "text", "fix"],
@@ -61,16 +61,16 @@ void fail_service(MethodContext& context, const Json& params, Answer answer) {
 MethodGroup runtime_methods() {
   MethodGroup group{
       kSchemas,
-      {command_method<api::GetMetrics>("Figures for Prometheus, in its text format", {}, "Metrics",
+      {command_method<api::GetMetrics>("Returns metrics in the Prometheus text format", {}, "Metrics",
                                        no_params<api::GetMetrics>, write_metrics),
        command_method<api::Diagnose>(
-           "Looks at what has to be right on this machine; writes and deletes 64 MiB in the first library root", {},
-           "Findings", no_params<api::Diagnose>, write_findings),
-       command_method<api::ListTasks>("Every task that is alive", {}, "Tasks", no_params<api::ListTasks>, write_tasks),
+           "Checks everything that must be right on this machine; writes and deletes 64 MiB in the first library root",
+           {}, "Findings", no_params<api::Diagnose>, write_findings),
+       command_method<api::ListTasks>("Lists every running task", {}, "Tasks", no_params<api::ListTasks>, write_tasks),
        command_method<api::Shutdown>("Stops the daemon cleanly", {}, "Done", no_params<api::Shutdown>, write_done)}};
 #if PEERD_TEST_HOOKS
   group.methods.push_back({api::FailService::kMethod,
-                           "Makes a service fail where it stands; only in test builds",
+                           "Makes a service fail; only in test builds",
                            {{"service", ParamKind::text, true}, {"how", ParamKind::text, true}},
                            "Done",
                            fail_service});

@@ -14,7 +14,7 @@
 namespace peer::control {
 namespace {
 
-/// Clients that are being told that there are too many; further ones wait in the socket's queue.
+/// Clients that are being refused at a time; others wait in the socket's queue.
 constexpr std::size_t kMaxRefusals = 16;
 
 }  // namespace
@@ -30,7 +30,7 @@ struct ControlServer::Impl {
   ControlOptions options;
   EventHub hub;
   SendCommand send;
-  std::string stop_reason;  ///< empty: it goes on
+  std::string stop_reason;  ///< empty while the peer runs
   runtime::Scope connections;
   std::optional<ListeningSocket> socket;
   std::optional<PresenceLock> presence;  ///< of an adopted socket
@@ -38,7 +38,7 @@ struct ControlServer::Impl {
   runtime::Event closed;
   std::size_t clients = 0;
   std::size_t refusals = 0;
-  bool waiting = false;  ///< a client is there that was not accepted
+  bool waiting = false;  ///< a client waits in the socket's queue
   bool opened = false;
   bool accepting = false;
 
@@ -63,7 +63,7 @@ void ControlServer::Impl::on_client() {
     ++clients;
     connections.spawn("control client", serve(this, std::move(connection), connections.token()));
   } else {
-    options.log.warn("a client of the control socket was refused: " + std::to_string(kMaxClients) + " are connected");
+    options.log.warn("control client refused: " + std::to_string(kMaxClients) + " are connected");
     ++refusals;
     connections.spawn("refused client", refuse(this, std::move(connection), connections.token()));
   }
@@ -78,14 +78,14 @@ runtime::Task<void> ControlServer::Impl::serve(Impl* self, std::shared_ptr<Contr
 
 runtime::Task<void> ControlServer::Impl::refuse(Impl* self, std::shared_ptr<ControlConnection> connection,
                                                 runtime::CancellationToken token) {
-  co_await ControlConnection::run(std::move(connection), "too many clients: at most 64 may be connected", token);
+  co_await ControlConnection::run(std::move(connection), "too many clients: at most 64 can be connected", token);
   --self->refusals;
   if (std::exchange(self->waiting, false) && !token.requested()) self->on_client();
 }
 
 void ControlServer::Impl::stop_accepting() {
   if (!std::exchange(accepting, false)) return;
-  presence.reset();  // before any client learns of the end: none of those that ask for it connects from now on
+  presence.reset();  // before any client learns of the stop, so that none that checks the presence connects again
   uv_close(reinterpret_cast<uv_handle_t*>(&listener),
            [](uv_handle_t* handle) { static_cast<Impl*>(handle->data)->closed.set(); });
 }
@@ -112,7 +112,7 @@ Result<void> ControlServer::open(SendCommand send) {
     auto socket = ListeningSocket::open(self.options.socket_path);
     if (!socket) return std::unexpected(socket.error());
     fd = self.socket.emplace(std::move(*socket)).release();
-    // What a daemon left that systemd had started: its lock is gone, and would call this one stopped.
+    // A file left by a daemon that systemd started would report this daemon as stopped.
     PresenceLock::withdraw(self.options.socket_path);
   }
   self.send = std::move(send);
@@ -124,12 +124,12 @@ Result<void> ControlServer::open(SendCommand send) {
              }) == 0);
   self.opened = self.accepting = true;
   if (self.options.adopted >= 0) {
-    auto presence = PresenceLock::take(self.options.socket_path);
+    auto presence = PresenceLock::acquire(self.options.socket_path);
     if (presence) {
       self.presence.emplace(std::move(*presence));
     } else {
       PresenceLock::withdraw(self.options.socket_path);
-      self.options.log.warn("'peerctl events' and 'peerctl top' may start a stopped daemon: " +
+      self.options.log.warn("no presence lock, so 'peerctl events' and 'peerctl top' may start a stopped daemon: " +
                             presence.error().message);
     }
   }

@@ -1,6 +1,7 @@
 // ControlServer: the Unix socket on which peerctl and scripts talk JSON-RPC 2.0 to the peer.
 //
-// Loop: control. Limits: kMaxClients connections; one more is told so and closed.
+// Loop: control.
+// Limits: kMaxClients connections; another one receives an error and is closed.
 #pragma once
 
 #include <cstddef>
@@ -24,26 +25,26 @@ struct ControlOptions {
   std::string version;                       ///< the program's, for `status`
   std::function<std::int64_t()> wall_clock;  ///< ns since 1970
   Log log;
-  int adopted = -1;  ///< a listening socket that somebody else made and keeps; the descriptor is ours to close
+  int adopted = -1;  ///< a listening socket that systemd keeps; the server closes the descriptor; -1: none
 };
 
 class ControlServer {
  public:
   static constexpr std::size_t kMaxClients = 64;
 
-  /// Connections run in a scope below `scope`.
+  /// Connections run in a child of `scope`.
   ControlServer(runtime::UvExecutor& executor, runtime::Scope& scope, ControlOptions options);
-  /// run() must have ended, if open() succeeded.
+  /// If open() succeeded, run() must have ended.
   ~ControlServer();
 
-  /// Numbers the event and tells who subscribed; also before open(). On an adopted socket nobody is accepted any more
-  /// once the peer stops: who comes waits for the next daemon.
+  /// Numbers the event and sends it to the subscribers. May be called before open(). When the peer stops, an adopted
+  /// socket accepts no more clients: new ones wait for the next daemon.
   NumberedEvent publish(const api::Event& event);
-  /// Makes the socket appear, unless it is an adopted one; from now on calls are answered. Fails: busy if another
-  /// daemon answers there, invalid, disk_error.
+  /// Creates the socket, unless it is adopted, and begins to accept clients. Fails: busy if another daemon answers at
+  /// the path; invalid for an unusable path; disk_error.
   Result<void> open(SendCommand send);
-  /// Serves until cancelled; then removes the socket (no adopted one), sends what is queued and closes every
-  /// connection.
+  /// Serves until cancelled, then removes the socket unless it is adopted, and closes every connection. Cancel: each
+  /// connection first sends what is queued.
   runtime::Task<void> run(runtime::CancellationToken token);
 
  private:

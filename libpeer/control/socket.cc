@@ -21,7 +21,7 @@ sockaddr_un address_of(const std::string& path) {
   return address;
 }
 
-/// Whether `path` is free for a new socket: nothing there, or a socket on which nobody listens.
+/// Succeeds if nothing is at `path`, or a socket on which no program listens.
 Result<void> check_free(const std::string& path) {
   struct stat info{};
   if (lstat(path.c_str(), &info) != 0) {
@@ -29,16 +29,17 @@ Result<void> check_free(const std::string& path) {
     return fail_errno(errno, path);
   }
   if (!S_ISSOCK(info.st_mode))
-    return fail(ErrorCode::invalid, path + " exists and is no socket: remove it, or choose another --socket");
+    return fail(ErrorCode::invalid,
+                "\"" + path + "\" exists and is not a socket: remove it, or choose another --socket");
   const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (probe < 0) return fail_errno(errno, "socket");
   const sockaddr_un address = address_of(path);
   const int rc = connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address);
   const int error = rc == 0 ? 0 : errno;
   close(probe);
-  // EAGAIN: a living daemon with a full backlog.
+  // EAGAIN: a daemon listens, and its backlog is full.
   if (error == 0 || error == EAGAIN)
-    return fail(ErrorCode::busy, "another daemon answers at " + path + ": stop it, or choose another --socket");
+    return fail(ErrorCode::busy, "another daemon answers at \"" + path + "\": stop it, or choose another --socket");
   if (error == ECONNREFUSED || error == ENOENT) return {};
   return fail_errno(error, path);
 }
@@ -53,8 +54,9 @@ unsigned long inode_of(const std::string& path) {
 Result<ListeningSocket> ListeningSocket::open(const std::string& path) {
   const std::string temporary = path + "~";
   if (path.empty() || temporary.size() >= sizeof(sockaddr_un::sun_path)) {
-    return fail(ErrorCode::invalid,
-                "a socket path has 1 to " + std::to_string(sizeof(sockaddr_un::sun_path) - 2) + " bytes: " + path);
+    return fail(ErrorCode::invalid, "the socket path \"" + path + "\" must have 1 to " +
+                                        std::to_string(sizeof(sockaddr_un::sun_path) - 2) +
+                                        " bytes: choose another --socket");
   }
   if (const auto parent = std::filesystem::path(path).parent_path(); !parent.empty()) {
     std::error_code error;
@@ -69,7 +71,7 @@ Result<ListeningSocket> ListeningSocket::open(const std::string& path) {
   const sockaddr_un address = address_of(temporary);
   if (bind(result.fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
     return fail_errno(errno, temporary);
-  // Nobody can connect before listen(), so the mode is right before it matters.
+  // No client can connect before listen(), so the mode is set in time.
   const bool ready = chmod(temporary.c_str(), 0660) == 0 && listen(result.fd_, 64) == 0 &&
                      std::rename(temporary.c_str(), path.c_str()) == 0;
   if (!ready) {

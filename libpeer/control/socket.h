@@ -1,4 +1,4 @@
-// The Unix socket's place in the file system.
+// ListeningSocket: a listening Unix socket at a path.
 #pragma once
 
 #include <string>
@@ -7,18 +7,19 @@
 
 namespace peer::control {
 
-/// A listening Unix socket at `path`, mode 0660. It appears there already listening; missing directories are made. What
-/// a dead daemon left there is replaced, a living one's socket never. Owns: the descriptor and the name, until close().
+/// The socket has mode 0660 and appears at its path when it already listens. open() creates missing directories and
+/// replaces a socket on which no program listens. Owns: the descriptor and the name.
 class ListeningSocket {
  public:
-  /// Fails: busy if somebody answers there; invalid for a path that cannot be a socket's; disk_error.
+  /// Fails: busy if another daemon answers at the path; invalid if the path is too long, empty or of another file;
+  /// disk_error.
   static Result<ListeningSocket> open(const std::string& path);
   ListeningSocket(ListeningSocket&& other) noexcept;
   ListeningSocket& operator=(ListeningSocket&&) = delete;
-  /// Removes the name if it is still this socket's; closes the descriptor unless released.
+  /// Removes the name if it still belongs to this socket, and closes the descriptor unless it was released.
   ~ListeningSocket();
 
-  /// Hands the descriptor to somebody who will close it.
+  /// Passes the descriptor to the caller, who must close it.
   int release() noexcept;
 
  private:

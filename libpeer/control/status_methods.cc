@@ -14,7 +14,7 @@ constexpr const char* kSchemas = R"json({
       "policy": {"enum": ["required", "restart", "best-effort"]},
       "state": {"enum": ["running", "restarting", "stopped", "failed"]},
       "restarts": {"type": "integer"},
-      "problem": {"type": "string", "description": "why it does not do all it should"}}},
+      "problem": {"type": "string", "description": "what does not work, and what to do"}}},
   "Status": {"type": "object", "additionalProperties": false,
     "required": ["peer_id", "access", "name", "version", "instance", "pid", "uptime_s", "listen", "services", "tasks", "peers",
                  "games", "downloads"],
@@ -22,16 +22,16 @@ constexpr const char* kSchemas = R"json({
       "peer_id": {"$ref": "#/components/schemas/Id"},
       "access": {"enum": ["open", "party", "paired"]},
       "name": {"type": "string"},
-      "version": {"type": "string", "description": "the program's"},
-      "instance": {"type": "string", "description": "changes with every start"},
+      "version": {"type": "string", "description": "of the program"},
+      "instance": {"type": "string", "description": "changes at each start"},
       "pid": {"type": "integer"},
       "uptime_s": {"type": "number"},
       "listen": {"type": "array", "items": {"type": "string"}, "description": "ip:port; empty while this machine does not have the address"},
       "services": {"type": "array", "items": {"$ref": "#/components/schemas/Service"}},
-      "tasks": {"type": "integer", "description": "alive now"},
+      "tasks": {"type": "integer", "description": "running now"},
       "peers": {"type": "integer", "description": "connected"},
-      "games": {"type": "integer", "description": "offered here"},
-      "downloads": {"type": "integer", "description": "not over"},
+      "games": {"type": "integer", "description": "offered by this peer"},
+      "downloads": {"type": "integer", "description": "that have not ended"},
       "missing_roots": {"$ref": "#/components/schemas/MissingRoots"}}}
 })json";
 
@@ -67,7 +67,8 @@ void get_status(MethodContext& context, const Json&, Answer answer) {
 }  // namespace
 
 MethodGroup status_methods() {
-  return {kSchemas, {{api::GetStatus::kMethod, "How the daemon is", {}, "Status", get_status}}};
+  return {kSchemas,
+          {{api::GetStatus::kMethod, "The state of the daemon and of its services", {}, "Status", get_status}}};
 }
 
 }  // namespace peer::control

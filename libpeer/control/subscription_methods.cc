@@ -1,4 +1,4 @@
-// The methods events.*: they concern the connection that they arrive on, not the peer.
+// The methods events.*, which change the subscription of the connection that they arrive on.
 #include "libpeer/base/nearest.h"
 #include "libpeer/control/client_events.h"
 #include "libpeer/control/client_methods.h"
@@ -10,8 +10,8 @@ namespace {
 
 constexpr const char* kSchemas = R"json({
   "Subscription": {"type": "object", "additionalProperties": false, "required": ["seq", "oldest"], "properties": {
-    "seq": {"type": "integer", "description": "the last event's number"},
-    "oldest": {"type": "integer", "description": "of those kept"}}},
+    "seq": {"type": "integer", "description": "the number of the last event"},
+    "oldest": {"type": "integer", "description": "the number of the oldest kept event"}}},
   "Unsubscribed": {"type": "object", "additionalProperties": false, "required": ["seq"], "properties": {
     "seq": {"type": "integer"}}}
 })json";
@@ -42,11 +42,11 @@ void unsubscribe(MethodContext& context, const Json&, Answer answer) { answer(co
 MethodGroup subscription_methods() {
   return {kSchemas,
           {{kSubscribe.name,
-            "Sends events on this connection from now on, after the kept ones that follow `since`",
+            "Sends events on this connection from now on, after the kept events that follow `since`",
             {{"since", ParamKind::count}, {"only", ParamKind::texts}},
             "Subscription",
             subscribe},
-           {kUnsubscribe.name, "Sends no more events", {}, "Unsubscribed", unsubscribe}}};
+           {kUnsubscribe.name, "Stops sending events", {}, "Unsubscribed", unsubscribe}}};
 }
 
 }  // namespace peer::control

@@ -1,11 +1,10 @@
 #include "libpeer/discovery/avahi_session.h"
 
-#include <avahi-common/alternative.h>
 #include <avahi-common/error.h>
-#include <avahi-common/malloc.h>
 
 #include <algorithm>
-#include <utility>
+#include <initializer_list>
+#include <optional>
 
 #include "libpeer/runtime/sleep.h"
 
@@ -13,169 +12,89 @@ namespace peer::discovery {
 
 using namespace std::chrono_literals;
 
-namespace {
-
-/// mDNS itself sends a record at most once a second; a burst of changes is one.
-constexpr runtime::Duration kTextInterval = 2s;
-
-TextList text_of(const Record& record) {
-  AvahiStringList* list = nullptr;
-  const std::vector<std::string> strings = encode_txt(record);
-  for (auto each = strings.rbegin(); each != strings.rend(); ++each) {
-    list = avahi_string_list_add_arbitrary(list, reinterpret_cast<const std::uint8_t*>(each->data()), each->size());
-  }
-  return TextList(list);
+void AvahiConnection::fail_with(const std::string& what) {
+  if (!failure.empty()) return;
+  const int error = client == nullptr ? AVAHI_ERR_FAILURE : avahi_client_errno(client);
+  failure = what + ": " + avahi_strerror(error);
 }
 
-}  // namespace
-
-AvahiSession::AvahiSession(runtime::Executor& executor, PollAdapter& poll, Publication& publication, RecordTable& table,
-                           Outbox& outbox, const std::atomic<bool>& stopping)
-    : executor_(executor),
-      poll_(poll),
-      publication_(publication),
-      table_(table),
+AvahiSession::AvahiSession(runtime::Executor& executor, PollAdapter& poll, AvahiPublication& publication,
+                           RecordTable& table, Outbox& outbox, const std::atomic<bool>& stopping)
+    : poll_(poll),
       outbox_(outbox),
-      stopping_(stopping) {}
+      avahi_{executor, publication, table, stopping, nullptr, {}},
+      resolver_(avahi_, [this](const std::string& name, const Record& record) { texts_.add(name, record); }) {}
 
-/// Freeing the client closes the connection first, so nothing of it blocks; avahi-daemon withdraws what was published.
+/// Freeing the client closes the connection first, so that nothing blocks. avahi-daemon withdraws the service and frees
+/// the other objects.
 AvahiSession::~AvahiSession() {
-  if (client_ != nullptr) avahi_client_free(client_);
-}
-
-void AvahiSession::fail_with(const std::string& what) {
-  if (!failure_.empty()) return;
-  const int error = client_ == nullptr ? AVAHI_ERR_FAILURE : avahi_client_errno(client_);
-  failure_ = what + ": " + avahi_strerror(error);
+  if (avahi_.client != nullptr) avahi_client_free(avahi_.client);
 }
 
 runtime::Task<std::string> AvahiSession::run(runtime::CancellationToken token) {
-  do_connect();
-  while (!is_over()) {
-    publication_.changed.reset();
+  connect();
+  while (!avahi_.is_over()) {
+    avahi_.publication.changed.reset();
     step();
-    if (!is_over()) co_await wait(token);
+    if (!avahi_.is_over()) co_await wait(token);
   }
   token.throw_if_requested();
-  co_return failure_;
+  co_return avahi_.failure;
 }
 
-/// Until something happens or something's time has come.
+/// Waits until something changed, or the next action is due.
 runtime::Task<void> AvahiSession::wait(runtime::CancellationToken token) {
-  const runtime::TimePoint now = executor_.now();
+  const runtime::TimePoint now = avahi_.executor.now();
   runtime::TimePoint until = now + 1h;
   if (state_ == AVAHI_CLIENT_S_RUNNING) {
-    if (const auto turn = table_.next_turn(now)) {
-      // With all resolvers busy one of theirs has to end first, or to be given up.
-      until = std::min(until, resolves_.size() < kMaxResolvers ? *turn : now + kCrowdedWait / 3);
-    }
-    if (publication_.record.revision != published_revision_) until = std::min(until, text_updated_ + kTextInterval);
-    if (incomplete_) until = std::min(until, browsed_ + kBrowseAgain);
-    for (const auto& [name, text] : texts_) {
-      if (text->changed) until = std::min(until, text->not_before);
+    for (const std::optional<runtime::TimePoint>& due :
+         {resolver_.next_turn(now), publisher_.next_update(), browser_.next_browse(), texts_.next_report()}) {
+      if (due) until = std::min(until, *due);
     }
   }
-  runtime::Deadline deadline(executor_, std::max<runtime::Duration>(until - now, 0ms), token);
+  runtime::Deadline deadline(avahi_.executor, std::max<runtime::Duration>(until - now, 0ms), token);
   try {
-    co_await publication_.changed.wait(deadline.token());
+    co_await avahi_.publication.changed.wait(deadline.token());
   } catch (const runtime::Cancelled&) {
     token.throw_if_requested();
   }
 }
 
 void AvahiSession::step() {
-  if (state_ == AVAHI_CLIENT_FAILURE) return fail_with("avahi-daemon is gone");
+  if (state_ == AVAHI_CLIENT_FAILURE) return avahi_.fail_with("the connection to avahi-daemon was lost");
   if (state_ == AVAHI_CLIENT_CONNECTING) {
-    outbox_.set_state("avahi-daemon does not run: install and start it (apt install avahi-daemon)");
+    outbox_.set_state("avahi-daemon is not running: install and start it (apt install avahi-daemon)");
     return;
   }
-  if (state_ != AVAHI_CLIENT_S_RUNNING) {
-    // The host's name is being claimed, perhaps another one than before: what was published refers to it.
-    if (group_ != nullptr && std::exchange(published_, 0) != 0) avahi_entry_group_reset(group_);
-    return;
-  }
-  if (browser_ == nullptr) do_browse();
-  if (!is_over() && (published_ != publication_.placed || collided_)) do_publish();
-  if (!is_over()) do_update_text();
-  if (!is_over()) do_finish_resolves();
-  if (!is_over()) do_start_resolves();
-  if (!is_over()) do_watch_texts();
-  if (is_over()) return;
+  // In the other states, avahi-daemon registers a name for this host, perhaps a new one.
+  if (state_ != AVAHI_CLIENT_S_RUNNING) return publisher_.withdraw();
+  if (!browser_.started()) browser_.start();
+  if (!avahi_.is_over() && publisher_.must_publish()) publisher_.publish();
+  if (!avahi_.is_over()) publisher_.update_text();
+  if (!avahi_.is_over()) resolver_.finish();
+  if (!avahi_.is_over()) resolver_.start();
+  if (!avahi_.is_over()) browser_.browse_again_if_due();
+  if (!avahi_.is_over()) texts_.update();
+  if (avahi_.is_over()) return;
   worked_ = true;
   outbox_.set_state(std::nullopt);
 }
 
-void AvahiSession::do_connect() {
+void AvahiSession::connect() {
   int error = 0;
-  client_ = avahi_client_new(poll_.api(), AVAHI_CLIENT_NO_FAIL, on_client, this, &error);
-  if (client_ != nullptr) {
-    state_ = avahi_client_get_state(client_);
+  avahi_.client = avahi_client_new(poll_.api(), AVAHI_CLIENT_NO_FAIL, on_client, this, &error);
+  if (avahi_.client != nullptr) {
+    state_ = avahi_client_get_state(avahi_.client);
     return;
   }
-  failure_ = std::string("avahi-daemon cannot be reached over D-Bus (") + avahi_strerror(error) +
-             "): both dbus and avahi-daemon must run";
+  avahi_.failure = std::string("cannot reach avahi-daemon over D-Bus (") + avahi_strerror(error) +
+                   "): dbus and avahi-daemon must run";
 }
 
 void AvahiSession::on_client(AvahiClient*, AvahiClientState state, void* self) noexcept {
   auto& session = *static_cast<AvahiSession*>(self);
   session.state_ = state;
-  session.publication_.changed.set();
-}
-
-void AvahiSession::do_publish() {
-  if (group_ == nullptr) {
-    group_ = avahi_entry_group_new(client_, on_group, this);
-    if (group_ == nullptr) return fail_with("nothing can be published");
-  } else if (avahi_entry_group_reset(group_) < 0) {
-    return fail_with("what was published cannot be withdrawn");
-  }
-  if (std::exchange(collided_, false)) {
-    char* const other = avahi_alternative_service_name(publication_.service.c_str());
-    publication_.service = other;
-    avahi_free(other);
-  }
-  published_ = publication_.placed;
-  published_revision_ = publication_.record.revision;
-  text_updated_ = executor_.now();
-  const TextList text = text_of(publication_.record);
-  std::vector<int> interfaces = publication_.interfaces;
-  if (interfaces.empty()) interfaces.push_back(AVAHI_IF_UNSPEC);
-  for (const int interface : interfaces) {
-    const int added = avahi_entry_group_add_service_strlst(
-        group_, interface, AVAHI_PROTO_UNSPEC, static_cast<AvahiPublishFlags>(0), publication_.service.c_str(),
-        kServiceType, nullptr, nullptr, publication_.port, text.get());
-    if (added == AVAHI_ERR_COLLISION) {  // with another service of this host
-      collided_ = true;
-      publication_.changed.set();
-      return;
-    }
-    if (added < 0) return fail_with("the service " + publication_.service + " cannot be published");
-  }
-  if (avahi_entry_group_commit(group_) < 0) fail_with("the service " + publication_.service + " cannot be published");
-}
-
-void AvahiSession::on_group(AvahiEntryGroup*, AvahiEntryGroupState state, void* self) noexcept {
-  auto& session = *static_cast<AvahiSession*>(self);
-  if (state == AVAHI_ENTRY_GROUP_COLLISION) session.collided_ = true;
-  if (state == AVAHI_ENTRY_GROUP_FAILURE) session.fail_with("avahi-daemon does not publish the service");
-  session.publication_.changed.set();
-}
-
-void AvahiSession::do_update_text() {
-  const Record& record = publication_.record;
-  if (published_ == 0 || collided_ || record.revision == published_revision_) return;
-  if (executor_.now() < text_updated_ + kTextInterval) return;
-  published_revision_ = record.revision;
-  text_updated_ = executor_.now();
-  const TextList text = text_of(record);
-  std::vector<int> interfaces = publication_.interfaces;
-  if (interfaces.empty()) interfaces.push_back(AVAHI_IF_UNSPEC);
-  for (const int interface : interfaces) {
-    const int updated = avahi_entry_group_update_service_txt_strlst(
-        group_, interface, AVAHI_PROTO_UNSPEC, static_cast<AvahiPublishFlags>(0), publication_.service.c_str(),
-        kServiceType, nullptr, text.get());
-    if (updated < 0) return fail_with("the published revision cannot be changed");
-  }
+  session.avahi_.publication.changed.set();
 }
 
 }  // namespace peer::discovery

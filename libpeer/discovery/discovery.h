@@ -1,6 +1,7 @@
-// Discovery: who is on the network, by DNS-SD. The seam: Avahi in the daemon, a table in tests.
+// Discovery: the interface for finding peers by DNS-SD. The daemon implements it with Avahi, tests with a table.
 //
-// What is found is a hint that anybody may have forged; the handshake proves who a peer is. Loop: the control loop.
+// Everything found is a hint that anyone on the network may have forged; only the handshake proves who a peer is.
+// Loop: the control loop. Limits: kMaxFoundPeers, kMaxFoundAddresses.
 #pragma once
 
 #include <functional>
@@ -18,22 +19,23 @@ namespace peer::discovery {
 inline constexpr std::size_t kMaxFoundPeers = 1024;
 inline constexpr std::size_t kMaxFoundAddresses = 16;  ///< of one peer
 
-/// A peer that appeared, or something of it changed: this is all that is known of it now.
+/// A peer appeared or changed. This is everything that is known about it now.
 struct Found {
   Record record;
-  std::vector<net::SocketAddress> addresses;  ///< never empty; of every interface and family; link-local ones scoped
+  std::vector<net::SocketAddress>
+      addresses;  ///< at least one, of every interface and family; link-local ones have a scope
 
   bool operator==(const Found&) const = default;
 };
-/// No record names it any more.
+/// No record names this peer any more.
 struct Lost {
   PeerId id;
 };
-/// It does not work, and is tried again and again. Told once; what was found before is lost.
+/// Discovery does not work. It is retried. Reported once; all peers found before are lost.
 struct Unavailable {
-  std::string reason;  ///< what is wrong and what to do
+  std::string reason;  ///< what failed, and what to do
 };
-/// It works; told at first and after each Unavailable.
+/// Discovery works. Reported at the start and after each Unavailable.
 struct Available {};
 using Event = std::variant<Found, Lost, Unavailable, Available>;
 
@@ -41,17 +43,18 @@ class Discovery {
  public:
   virtual ~Discovery() = default;
 
-  /// Publishes this peer and tells what it finds of others, until cancelled. One run at a time. `tell` must not throw.
-  /// Cancel: ends within kCancelTime; nothing is told any more. Fails: no; trouble outside is told and retried.
-  virtual runtime::Task<void> run(Record self, std::uint16_t port, std::function<void(Event)> tell,
+  /// Publishes this peer and reports others to `report`, until cancelled. One run at a time. `report` must not throw.
+  /// Cancel: returns within kCancelTime, and reports nothing any more. Fails: never; problems with avahi-daemon are
+  /// reported and retried.
+  virtual runtime::Task<void> run(Record self, std::uint16_t port, std::function<void(Event)> report,
                                   runtime::CancellationToken token) = 0;
-  /// The revision to publish from now on; bursts are published as one.
+  /// Publishes another revision of the library. A burst of changes is published as one.
   virtual void set_revision(std::uint64_t revision) = 0;
-  /// This id was proven by a handshake: should there be too many records, its own go first and are kept.
+  /// A handshake has proven this id: if there are too many records, those of this peer are resolved first and kept.
   virtual void prefer(const PeerId& id) = 0;
-  /// What was told of this peer leads nowhere: its addresses may be others by now.
-  virtual void look_again(const PeerId& id) = 0;
-  /// Interfaces or addresses have changed.
+  /// The known addresses of this peer do not work: resolves its records again.
+  virtual void resolve_again(const PeerId& id) = 0;
+  /// The interfaces or addresses of this machine have changed.
   virtual void network_changed() = 0;
 };
 

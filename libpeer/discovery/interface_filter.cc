@@ -5,7 +5,7 @@
 namespace peer::discovery {
 
 namespace {
-constexpr const char* kNoInterface = "/";  // no interface's name has a slash
+constexpr const char* kNoInterface = "/";  // matches nothing: interface names contain no slash
 
 bool listed(const std::vector<std::string>& names, std::string_view name) {
   return std::ranges::any_of(names, [name](std::string_view each) {
@@ -15,7 +15,7 @@ bool listed(const std::vector<std::string>& names, std::string_view name) {
 }
 }  // namespace
 
-bool InterfaceFilter::wants(std::string_view name) const {
+bool InterfaceFilter::accepts(std::string_view name) const {
   if (listed(ignore, name)) return false;
   return only.empty() ? !net::is_ignored_interface(name) : listed(only, name);
 }
@@ -33,7 +33,7 @@ InterfaceFilter InterfaceFilter::resolved(const std::vector<net::InterfaceAddres
 
 std::vector<net::InterfaceAddress> InterfaceFilter::usable(std::vector<net::InterfaceAddress> all) const {
   std::erase_if(all, [this](const net::InterfaceAddress& each) {
-    return !each.up || each.address.is_unspecified() || !wants(each.name);
+    return !each.up || each.address.is_unspecified() || !accepts(each.name);
   });
   return all;
 }

@@ -1,4 +1,4 @@
-// InterfaceFilter: which network interfaces are used: an allow list, a deny list, and names that are never meant.
+// InterfaceFilter: which network interfaces discovery uses: an allow list, a deny list, and built-in exceptions.
 #pragma once
 
 #include <optional>
@@ -10,19 +10,19 @@
 
 namespace peer::discovery {
 
-/// Names; one that ends in * stands for all that begin so.
+/// Lists of interface names. A name that ends in * matches every name with that prefix.
 struct InterfaceFilter {
-  std::vector<std::string> only;    ///< empty: all but those of containers and virtual machines, and loopback
-  std::vector<std::string> ignore;  ///< not these, in any case
+  std::vector<std::string> only;    ///< empty: all but loopback and those of containers and virtual machines
+  std::vector<std::string> ignore;  ///< never used
 
-  /// Only interfaces that have this address, where it is given; see resolved().
+  /// If set, only the interface with this address is used. See resolved().
   std::optional<net::SocketAddress> holding = {};
 
-  bool wants(std::string_view name) const;
-  /// The filter with `holding` turned into the names of the interfaces in `all` that have the address now; if there are
-  /// none it wants nothing.
+  bool accepts(std::string_view name) const;
+  /// The filter with `holding` replaced by the name of the interface in `all` that has the address now. If none has it,
+  /// the result accepts no interface.
   InterfaceFilter resolved(const std::vector<net::InterfaceAddress>& all) const;
-  /// Of interfaces that are wanted and up.
+  /// The addresses of interfaces that the filter accepts and that are up.
   std::vector<net::InterfaceAddress> usable(std::vector<net::InterfaceAddress> all) const;
 };
 

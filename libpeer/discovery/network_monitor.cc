@@ -22,7 +22,7 @@ namespace peer::discovery {
 
 namespace {
 
-/// An interface that comes up brings its addresses one by one.
+/// An interface that comes up gets its addresses one by one.
 constexpr runtime::Duration kQuiet = std::chrono::milliseconds(100);
 
 class NetlinkMonitor final : public NetworkMonitor {
@@ -47,7 +47,7 @@ bool NetlinkMonitor::open() {
   address.nl_family = AF_NETLINK;
   address.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR;
   if (fd_ >= 0 && ::bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return true;
-  log_.warn("changes of the network's interfaces cannot be seen: " + std::generic_category().message(errno));
+  log_.warn("cannot watch for changes of the network interfaces: " + std::generic_category().message(errno));
   if (fd_ >= 0) ::close(std::exchange(fd_, -1));
   return false;
 }
@@ -65,7 +65,7 @@ runtime::Task<void> NetlinkMonitor::run(std::function<void()> changed, runtime::
     co_await poll.readable(token);
     co_await runtime::sleep_for(executor_, kQuiet, token);
     drain();
-    // Much is said that changes nothing: lifetimes of addresses, counters.
+    // Many messages, about address lifetimes or counters, change nothing that matters here.
     auto now = net::interface_addresses();
     if (!now || (known && *now == *known)) continue;
     known = std::move(now);
@@ -73,7 +73,7 @@ runtime::Task<void> NetlinkMonitor::run(std::function<void()> changed, runtime::
   }
 }
 
-/// What it says does not matter, nor whether some was lost: the interfaces are listed anew.
+/// Discards the messages: run() lists the interfaces again, so it does not matter if some were lost.
 void NetlinkMonitor::drain() noexcept {
   std::array<char, 8192> buffer;
   for (int reads = 0; reads < 256; ++reads) {

@@ -1,4 +1,4 @@
-// NetworkMonitor: tells when the machine's interfaces or addresses have changed. The seam: netlink in the daemon.
+// NetworkMonitor: the interface for changes of this machine's network addresses. The daemon implements it with netlink.
 #pragma once
 
 #include <functional>
@@ -17,11 +17,11 @@ namespace peer::discovery {
 class NetworkMonitor {
  public:
   virtual ~NetworkMonitor() = default;
-  /// Calls `changed` after each change, a burst being one, until cancelled. One run at a time.
+  /// Calls `changed` after each change until cancelled. A burst of changes counts as one. One run at a time.
   virtual runtime::Task<void> run(std::function<void()> changed, runtime::CancellationToken token) = 0;
 };
 
-/// Loop: `executor`'s. Where netlink cannot be used it says so and never tells anything.
+/// Loop: `executor`'s. If netlink is not available, logs that once and never reports a change.
 std::unique_ptr<NetworkMonitor> netlink_monitor(runtime::UvExecutor& executor, Log log);
 
 }  // namespace peer::discovery

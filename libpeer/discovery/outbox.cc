@@ -12,8 +12,8 @@ void Outbox::notify() {
 void Outbox::put(const PeerId& id, const std::optional<Found>& found) {
   const std::lock_guard lock(mutex_);
   if (reader_ == nullptr) return;
-  if (!found && !told_.contains(id)) {
-    changes_.erase(id);  // it came and went unseen
+  if (!found && !reported_.contains(id)) {
+    changes_.erase(id);  // the reader never heard of it
     return;
   }
   changes_[id] = found;
@@ -41,24 +41,24 @@ runtime::Task<void> Outbox::wait(runtime::CancellationToken token) {
   co_await filled_.wait(token);
 }
 
-std::vector<Event> Outbox::take() {
+std::vector<Event> Outbox::pop_events() {
   const std::lock_guard lock(mutex_);
   notified_ = false;
   filled_.reset();
   std::vector<Event> events;
   for (auto& [id, found] : std::exchange(changes_, {})) {
     if (found) {
-      told_.insert(id);
+      reported_.insert(id);
       events.emplace_back(std::move(*found));
     } else {
-      told_.erase(id);
+      reported_.erase(id);
       events.emplace_back(Lost{id});
     }
   }
-  // A state that came back to what was told in the meantime is no news; of a trouble only its beginning is.
+  // Report a state only if it differs from the last one reported. Another reason for the same problem is not reported.
   if (auto state = std::exchange(state_, std::nullopt)) {
-    if (!told_state_ || told_state_->has_value() != state->has_value()) {
-      told_state_ = *state;
+    if (!reported_state_ || reported_state_->has_value() != state->has_value()) {
+      reported_state_ = *state;
       if (*state)
         events.emplace_back(Unavailable{**state});
       else
@@ -71,7 +71,7 @@ std::vector<Event> Outbox::take() {
 runtime::Task<void> Outbox::wait_end(runtime::CancellationToken token) {
   while (!ended()) {
     co_await wait(token);
-    take();
+    pop_events();
   }
 }
 

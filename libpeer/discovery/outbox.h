@@ -1,7 +1,7 @@
-// Outbox: from the Avahi thread to the control loop: what is to be told, each peer's latest state only.
+// Outbox: passes what the Avahi thread found to the control loop, keeping only the latest state of each peer.
 //
-// Its size is bounded by the table of records, however far behind the reader is. close() lets the thread be abandoned:
-// from then on it reaches nobody. Loop: put(), set_state() and end() any thread; the rest the reader's.
+// Loop: put(), set_state() and end(), any thread; the rest, the reader's. Limits: the size of the record table, however
+// slow the reader is.
 #pragma once
 
 #include <map>
@@ -22,34 +22,37 @@ class Outbox : public std::enable_shared_from_this<Outbox> {
  public:
   explicit Outbox(runtime::Executor& reader) : reader_(&reader) {}
 
-  /// Nothing: the peer is lost.
+  /// The new state of a peer; nothing if it is lost.
   void put(const PeerId& id, const std::optional<Found>& found);
-  /// Nothing: it works.
+  /// Why discovery does not work; nothing if it works.
   void set_state(const std::optional<std::string>& unavailable);
-  /// The thread is at its end; `error` is a bug's.
+  /// The thread ends. `error` is empty unless it ends because of a bug.
   void end(std::string error);
 
-  /// Waits until there is something to take, or the thread has ended.
+  /// Waits until there are events, or the thread has ended.
   runtime::Task<void> wait(runtime::CancellationToken token);
-  std::vector<Event> take();
+  /// Returns what has changed since the last call.
+  std::vector<Event> pop_events();
+  /// Waits until the thread has ended, and discards events.
   runtime::Task<void> wait_end(runtime::CancellationToken token);
   bool ended() const;
   std::string error() const;
+  /// Discards everything from now on, so that the thread can be abandoned.
   void close();
 
  private:
-  void notify();  // under the mutex
+  void notify();  // call with the mutex held
 
   mutable std::mutex mutex_;
-  runtime::Executor* reader_;  // null: closed
+  runtime::Executor* reader_;  // null once closed
   bool notified_ = false;
   std::map<PeerId, std::optional<Found>> changes_;
-  std::set<PeerId> told_;  // as found
+  std::set<PeerId> reported_;  // the peers that the reader knows as found
   std::optional<std::optional<std::string>> state_;
-  std::optional<std::optional<std::string>> told_state_;
+  std::optional<std::optional<std::string>> reported_state_;
   bool ended_ = false;
   std::string error_;
-  runtime::Event filled_;  // reader's loop
+  runtime::Event filled_;  // on the reader's loop
 };
 
 }  // namespace peer::discovery

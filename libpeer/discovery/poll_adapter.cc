@@ -32,18 +32,18 @@ int from_uv(int status, int events) {
 
 }  // namespace
 
-struct peer::discovery::PollAdapter::Descriptor {
+struct peer::discovery::PollAdapter::WatchedDescriptor {
   PollAdapter* adapter;
   int fd;
   uv_poll_t poll{};
   std::vector<std::unique_ptr<AvahiWatch>> watches;
   bool dispatching = false;
-  bool broken = false;  // libuv has given it up
+  bool broken = false;  // libuv no longer polls it
 };
 
 struct AvahiWatch {
-  using Descriptor = peer::discovery::PollAdapter::Descriptor;
-  Descriptor* descriptor;
+  using WatchedDescriptor = peer::discovery::PollAdapter::WatchedDescriptor;
+  WatchedDescriptor* descriptor;
   int wanted;
   AvahiWatchCallback callback;
   void* userdata;
@@ -81,16 +81,16 @@ void PollAdapter::interrupt() noexcept {
   for (const auto& [fd, guard] : guards_) ::shutdown(guard, SHUT_RDWR);
 }
 
-void PollAdapter::let_go() noexcept {
+void PollAdapter::handle_closed() noexcept {
   if (--handles_ == 0) empty_.set();
 }
 
 AvahiWatch* PollAdapter::watch_new(const AvahiPoll* api, int fd, AvahiWatchEvent events, AvahiWatchCallback callback,
                                    void* userdata) {
   PollAdapter& self = *static_cast<PollAdapter*>(api->userdata);
-  std::unique_ptr<Descriptor>& slot = self.descriptors_[fd];
+  std::unique_ptr<WatchedDescriptor>& slot = self.descriptors_[fd];
   if (!slot) {
-    slot = std::make_unique<Descriptor>(&self, fd);
+    slot = std::make_unique<WatchedDescriptor>(&self, fd);
     slot->poll.data = slot.get();
     if (uv_poll_init(self.loop_, &slot->poll, fd) != 0) {
       self.descriptors_.erase(fd);
@@ -108,8 +108,8 @@ AvahiWatch* PollAdapter::watch_new(const AvahiPoll* api, int fd, AvahiWatchEvent
   return watch;
 }
 
-/// What all watches of the descriptor wait for, together.
-void PollAdapter::poll_for_all(Descriptor& descriptor) noexcept {
+/// Polls for the events that any watch of the descriptor waits for.
+void PollAdapter::poll_for_all(WatchedDescriptor& descriptor) noexcept {
   int wanted = 0;
   for (const auto& watch : descriptor.watches) {
     if (!watch->dead && !descriptor.broken) wanted |= watch->wanted;
@@ -122,11 +122,11 @@ void PollAdapter::poll_for_all(Descriptor& descriptor) noexcept {
 }
 
 void PollAdapter::on_poll(uv_poll_t* poll, int status, int events) noexcept {
-  Descriptor& descriptor = *static_cast<Descriptor*>(poll->data);
+  WatchedDescriptor& descriptor = *static_cast<WatchedDescriptor*>(poll->data);
   const int happened = from_uv(status, events);
   descriptor.dispatching = true;
   descriptor.broken = descriptor.broken || status < 0;
-  // By index: a callback may add watches (they have their turn next time) and free any.
+  // By index: a callback may free any watch, and add watches, which are called only next time.
   for (std::size_t i = 0, count = descriptor.watches.size(); i < count; ++i) {
     AvahiWatch& watch = *descriptor.watches[i];
     const int concerns = happened & (watch.wanted | AVAHI_WATCH_ERR | AVAHI_WATCH_HUP);
@@ -139,15 +139,15 @@ void PollAdapter::on_poll(uv_poll_t* poll, int status, int events) noexcept {
   descriptor.adapter->sweep(descriptor);
 }
 
-/// Drops freed watches, and the descriptor with the last of them.
-void PollAdapter::sweep(Descriptor& descriptor) noexcept {
+/// Deletes freed watches. Closes the descriptor's handle with the last of them.
+void PollAdapter::sweep(WatchedDescriptor& descriptor) noexcept {
   if (descriptor.dispatching) return;
   std::erase_if(descriptor.watches, [](const auto& watch) { return watch->dead; });
   if (!descriptor.watches.empty()) return poll_for_all(descriptor);
   const auto found = descriptors_.find(descriptor.fd);
   PEER_CHECK(found != descriptors_.end() && found->second.get() == &descriptor);
-  Descriptor* const closing = found->second.release();
-  descriptors_.erase(found);  // the number may come back, with another descriptor, before libuv has closed this one
+  WatchedDescriptor* const closing = found->second.release();
+  descriptors_.erase(found);  // the number may be used again before libuv has closed this handle
   {
     const std::lock_guard lock(mutex_);
     if (const auto guard = guards_.find(closing->fd); guard != guards_.end()) {
@@ -156,8 +156,8 @@ void PollAdapter::sweep(Descriptor& descriptor) noexcept {
     }
   }
   uv_close(reinterpret_cast<uv_handle_t*>(&closing->poll), [](uv_handle_t* handle) {
-    const std::unique_ptr<Descriptor> closed(static_cast<Descriptor*>(handle->data));
-    closed->adapter->let_go();
+    const std::unique_ptr<WatchedDescriptor> closed(static_cast<WatchedDescriptor*>(handle->data));
+    closed->adapter->handle_closed();
   });
 }
 
@@ -200,7 +200,7 @@ void PollAdapter::timeout_update(AvahiTimeout* timeout, const timeval* at) {
   const std::int64_t seconds = std::int64_t{at->tv_sec} - now.tv_sec;
   const std::int64_t ms =
       std::clamp(seconds, -kLongest, kLongest) * 1000 + (std::int64_t{at->tv_usec} - now.tv_usec + 999) / 1000;
-  uv_update_time(timeout->adapter->loop_);  // else it would count from the beginning of this turn
+  uv_update_time(timeout->adapter->loop_);  // otherwise the timer would count from the start of this turn
   const auto fire = [](uv_timer_t* timer) noexcept {
     auto* const fired = static_cast<AvahiTimeout*>(timer->data);
     fired->callback(fired, fired->userdata);
@@ -212,7 +212,7 @@ void PollAdapter::timeout_free(AvahiTimeout* timeout) {
   uv_timer_stop(&timeout->timer);
   uv_close(reinterpret_cast<uv_handle_t*>(&timeout->timer), [](uv_handle_t* handle) {
     const std::unique_ptr<AvahiTimeout> closed(static_cast<AvahiTimeout*>(handle->data));
-    closed->adapter->let_go();
+    closed->adapter->handle_closed();
   });
 }
 

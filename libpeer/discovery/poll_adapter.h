@@ -1,9 +1,9 @@
 // PollAdapter: the AvahiPoll interface over a libuv loop.
 //
-// 1. D-Bus opens two watches on one descriptor: they share one uv_poll_t.
-// 2. A watch or timeout may be freed inside its own callback; its memory goes after libuv has let go of it.
-// 3. interrupt() wakes a thread that sits in a blocking D-Bus call: it shuts the sockets down that are being watched.
-// Loop: its own, but interrupt().
+// 1. D-Bus opens two watches on one descriptor. They share one uv_poll_t.
+// 2. A watch or timeout may be freed inside its own callback. Its memory is released after libuv has closed the handle.
+// 3. interrupt() wakes a thread in a blocking D-Bus call by shutting down the watched sockets.
+// Loop: that of the constructor; interrupt() any thread.
 #pragma once
 
 #include <avahi-common/watch.h>
@@ -27,16 +27,16 @@ class PollAdapter {
   PollAdapter& operator=(const PollAdapter&) = delete;
 
   const AvahiPoll* api() const noexcept { return &api_; }
-  /// Waits until libuv has let go of everything; all watches and timeouts must have been freed.
+  /// Waits until libuv has closed every handle. All watches and timeouts must have been freed.
   runtime::Task<void> closed();
-  /// Any thread. Whoever uses the sockets finds them disconnected.
+  /// Disconnects the watched sockets.
   void interrupt() noexcept;
 
-  /// Handles that libuv still holds; for tests.
+  /// Handles that libuv has not closed yet. For tests.
   std::size_t handles() const noexcept { return handles_; }
 
  private:
-  struct Descriptor;
+  struct WatchedDescriptor;
   friend struct ::AvahiWatch;
   friend struct ::AvahiTimeout;
 
@@ -51,17 +51,17 @@ class PollAdapter {
   static void timeout_free(AvahiTimeout* timeout);
 
   static void on_poll(uv_poll_t* poll, int status, int events) noexcept;
-  void poll_for_all(Descriptor& descriptor) noexcept;
-  void sweep(Descriptor& descriptor) noexcept;
-  void let_go() noexcept;
+  void poll_for_all(WatchedDescriptor& descriptor) noexcept;
+  void sweep(WatchedDescriptor& descriptor) noexcept;
+  void handle_closed() noexcept;
 
   uv_loop_t* loop_;
   AvahiPoll api_{};
-  std::map<int, std::unique_ptr<Descriptor>> descriptors_;
+  std::map<int, std::unique_ptr<WatchedDescriptor>> descriptors_;
   std::size_t handles_ = 0;
   runtime::Event empty_;
   std::mutex mutex_;
-  std::map<int, int> guards_;  // under the mutex: descriptor -> a duplicate, whose number nobody else can come by
+  std::map<int, int> guards_;  // under the mutex: descriptor to duplicate; the number of a duplicate cannot be reused
 };
 
 }  // namespace peer::discovery

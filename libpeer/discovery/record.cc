@@ -43,15 +43,15 @@ std::vector<std::string> encode_txt(const Record& record) {
 Result<Record> decode_txt(std::span<const std::string_view> strings) {
   std::size_t size = 0;
   for (const std::string_view string : strings) size += string.size() + 1;
-  if (size > kMaxTxtBytes) return fail(ErrorCode::invalid, "the TXT record is too long");
+  if (size > kMaxTxtBytes) return fail(ErrorCode::invalid, "the TXT record has more than 1300 bytes");
   Record record;
   const auto id = PeerId::from_hex(find(strings, "id").value_or(""));
-  if (!id) return fail(ErrorCode::invalid, "the TXT record's id is no peer id");
+  if (!id) return fail(ErrorCode::invalid, "the TXT record's id is not a peer id");
   record.id = *id;
   if (!parse(find(strings, "proto"), record.protocol))
-    return fail(ErrorCode::invalid, "the TXT record's proto is no number");
+    return fail(ErrorCode::invalid, "the TXT record's proto is not a number");
   if (!parse(find(strings, "rev"), record.revision))
-    return fail(ErrorCode::invalid, "the TXT record's rev is no number");
+    return fail(ErrorCode::invalid, "the TXT record's rev is not a number");
   const std::string name = protocol::printable(find(strings, "name").value_or(""));
   record.name = protocol::clip(name, protocol::kMaxNameBytes);
   if (record.name.empty()) record.name = record.id.brief();

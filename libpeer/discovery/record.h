@@ -1,6 +1,7 @@
-// A peer's DNS-SD record: what is published of this peer, and what is read of others. Pure.
+// A peer's DNS-SD record: encodes this peer's, and decodes those of others. Pure functions.
 //
-// Limits: anybody on the network may have written what is decoded here; nothing of it is proven.
+// Anyone on the network may have written a decoded record; nothing in it is proven. Source: docs/protocol.md,
+// section 1.
 #pragma once
 
 #include <cstddef>
@@ -16,8 +17,8 @@
 namespace peer::discovery {
 
 inline constexpr char kServiceType[] = "_peerd._udp";
-inline constexpr std::size_t kMaxServiceName = 63;  ///< bytes: a DNS label
-inline constexpr std::size_t kMaxTxtBytes = 1300;   ///< of a record that is read; a longer one is ignored
+inline constexpr std::size_t kMaxServiceName = 63;  ///< bytes of a DNS label
+inline constexpr std::size_t kMaxTxtBytes = 1300;   ///< longer records are ignored
 
 struct Record {
   PeerId id;
@@ -28,14 +29,14 @@ struct Record {
   bool operator==(const Record&) const = default;
 };
 
-/// The strings of the TXT record, each "key=value".
+/// The strings of a TXT record, each "key=value".
 std::vector<std::string> encode_txt(const Record& record);
 
-/// Keys are compared without case, the first of several counts, unknown ones are ignored. A name that is missing or
-/// not fit to be shown becomes the id's first digits. Fails: invalid.
+/// Keys are case-insensitive, the first of several equal keys counts, and unknown keys are ignored. An empty or missing
+/// name becomes the first digits of the id; characters unfit for display are escaped. Fails: invalid.
 Result<Record> decode_txt(std::span<const std::string_view> strings);
 
-/// The name of the service instance of a peer that is called `name`.
+/// The name of the service instance of a peer with this name.
 std::string service_name(std::string_view name);
 
 }  // namespace peer::discovery

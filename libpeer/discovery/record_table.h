@@ -1,8 +1,8 @@
-// RecordTable: the service instances that are there, and the peers they add up to. Pure state.
+// RecordTable: the known service instances, and the peers that they describe. Pure state: no I/O.
 //
-// An instance appears once an interface and family, is resolved when its turn comes, and adds one address to the peer
-// whose id its TXT record claims. Instances of peers that were proven by a handshake have the first turn.
-// Limits: those below; what exceeds them is forgotten, and complete() tells so.
+// An instance exists once for each interface and address family. It is resolved when its turn comes, and then adds one
+// address to the peer whose id its TXT record names. Instances of peers that a handshake has proven come first.
+// Limits: the constants below. Instances beyond them are forgotten; complete() reports that.
 #pragma once
 
 #include <chrono>
@@ -24,100 +24,101 @@ struct Instance {
   std::string name;
   std::string domain;
   int interface = 0;
-  int family = 0;  ///< Avahi's number of the protocol it was heard by
+  int family = 0;  ///< Avahi's number of the protocol by which it was received
   auto operator<=>(const Instance&) const = default;
 };
 
 class RecordTable {
  public:
   static constexpr std::size_t kMaxInstances = 4096;
-  /// Turns that the proven peers' instances get, and all others': so many at once, and then a second.
+  /// Turns for resolving, separately for instances of proven peers and all others: a burst, then a rate.
   static constexpr double kTurnBurst = 256;
   static constexpr double kTurnsPerSecond = 100;
   static constexpr unsigned kMaxAttempts = 4;
 
-  /// What is known of a peer now; nothing: it is lost. Called from inside the functions below.
-  using Tell = std::function<void(const PeerId& id, const std::optional<Found>& found)>;
+  /// Gets what is known about a peer now; nothing if it is lost. Called from inside the functions below.
+  using OnChange = std::function<void(const PeerId& id, const std::optional<Found>& found)>;
 
-  RecordTable(PeerId self, Tell tell) : self_(self), tell_(std::move(tell)) {}
+  RecordTable(PeerId self, OnChange on_change) : self_(self), on_change_(std::move(on_change)) {}
 
   void appeared(const Instance& instance);
   void gone(const Instance& instance);
-  /// Its records are others now: all instances of that name are resolved again.
+  /// The records of this name have changed: resolves all its instances again.
   void changed(const std::string& name);
-  /// The same of every instance of that peer.
-  void look_again(const PeerId& id);
-  /// The same of every instance.
+  /// Resolves every instance of the peer again.
+  void resolve_again(const PeerId& id);
+  /// Resolves every instance again.
   void resolve_all();
-  /// All others are gone.
+  /// Removes all instances but these.
   void keep_only(const std::set<Instance>& there);
-  /// Everybody is lost.
+  /// Removes everything, and reports every peer as lost.
   void clear();
+  /// A handshake has proven this peer.
   void prefer(const PeerId& id);
 
-  /// The next one to be resolved, if one's turn has come; with `proven_only` one of a proven peer.
+  /// The next instance to resolve, if the turn of one has come. With `proven_only`, one of a proven peer.
   std::optional<Instance> next(runtime::TimePoint now, bool proven_only);
   void resolved(const Instance& instance, const Record& record, const net::SocketAddress& address);
-  /// It was resolved to something that is of no use: let be until it changes or appears again.
+  /// The instance resolved to nothing usable. It is not resolved again until it changes or appears again.
   void useless(const Instance& instance);
-  /// No answer: it gets some turns more, later.
+  /// No answer: resolves it again later, kMaxAttempts times in all.
   void unanswered(const Instance& instance, runtime::TimePoint now);
 
   bool contains(const Instance& instance) const { return instances_.contains(instance); }
   bool contains_name(const std::string& name) const;
   bool is_proven(const std::string& name) const { return proven_names_.contains(name); }
-  /// When next() may have one, at the earliest.
+  /// The earliest time at which next() may return an instance.
   std::optional<runtime::TimePoint> next_turn(runtime::TimePoint now) const;
-  /// Nothing was forgotten for lack of room since the last call.
+  /// Whether no instance was forgotten since the last call.
   bool complete() noexcept { return !std::exchange(overflowed_, false); }
   std::size_t instances() const noexcept { return instances_.size(); }
   std::size_t peers() const noexcept { return peers_.size(); }
 
  private:
-  enum class State { waiting, delayed, resolving, resolved };
-  struct Entry {
-    State state = State::waiting;
-    bool again = false;  ///< it changed while it was being resolved
+  enum class ResolveState { waiting, delayed, resolving, resolved };
+  struct InstanceEntry {
+    ResolveState state = ResolveState::waiting;
+    bool again = false;  ///< it changed while it was resolved
     unsigned attempts = 0;
-    std::uint64_t ticket = 0;  ///< of its place in a queue
+    std::uint64_t ticket = 0;  ///< identifies its place in a queue
     std::optional<PeerId> peer;
   };
-  struct Place {
+  struct InstanceAddress {
     Instance instance;
     net::SocketAddress address;
   };
-  struct Peer {
+  struct FoundPeer {
     Record record;
-    std::string owner;         ///< the service name the record is from
-    std::deque<Place> places;  ///< the oldest first
-    std::optional<Found> told;
-    std::uint64_t age = 0;  ///< the lower, the longer it is known
+    std::string owner;                   ///< the service name that the record comes from
+    std::deque<InstanceAddress> places;  ///< the oldest first
+    std::optional<Found> reported;
+    std::uint64_t age = 0;  ///< lower numbers are known longer
   };
-  struct Waiting {
+  struct QueuedInstance {
     Instance instance;
     std::uint64_t ticket;
   };
-  struct Queue {
-    std::deque<Waiting> places;  ///< may name some that wait no more, by an old ticket
+  struct TurnQueue {
+    std::deque<QueuedInstance> places;  ///< may contain outdated tickets
     double turns = kTurnBurst;
     runtime::TimePoint counted{};
     double turns_at(runtime::TimePoint now) const;
   };
 
-  void wait(const Instance& instance, Entry& entry);
-  void forget(std::map<Instance, Entry>::iterator entry);
-  void leave(const Instance& instance, Entry& entry);
+  void enqueue(const Instance& instance, InstanceEntry& entry);
+  void forget(std::map<Instance, InstanceEntry>::iterator entry);
+  void leave_peer(const Instance& instance, InstanceEntry& entry);
   void make_room();
   void make_room_for_peer();
-  void refresh(const PeerId& id, Peer& peer);
-  bool waits(const Waiting& place) const;
-  std::optional<Instance> take(Queue& queue, bool newest, runtime::TimePoint now);
+  void report(const PeerId& id, FoundPeer& peer);
+  bool waits(const QueuedInstance& place) const;
+  std::optional<Instance> pop_waiting(TurnQueue& queue, bool newest, runtime::TimePoint now);
 
   const PeerId self_;
-  const Tell tell_;
-  std::map<Instance, Entry> instances_;
-  std::map<PeerId, Peer> peers_;
-  Queue first_, others_;
+  const OnChange on_change_;
+  std::map<Instance, InstanceEntry> instances_;
+  std::map<PeerId, FoundPeer> peers_;
+  TurnQueue first_, others_;
   std::multimap<runtime::TimePoint, Instance> delayed_;
   std::set<PeerId> proven_;
   std::set<std::string> proven_names_;

@@ -1,9 +1,8 @@
-// A second `download` of a game that is being downloaded: it attaches to the download under way and brings its own
-// wait. What it asks for and the download does not give is refused.
+#include "libpeer/downloads/attach.h"
+
 #include <algorithm>
 #include <utility>
 
-#include "libpeer/downloads/downloads_state.h"
 #include "libpeer/protocol/path.h"
 
 namespace peer::downloads {
@@ -12,20 +11,20 @@ namespace {
 constexpr std::size_t kMinIdPrefix = 4;
 
 std::string quoted(const std::string& text) { return "\"" + protocol::printable(text) + "\""; }
-}  // namespace
 
-/// A peer that has left is still known to the download that was limited to it.
-Result<std::set<PeerId>> Downloads::resolve_for(const Active& active, const std::vector<std::string>& names) const {
+/// The peers of these names. A peer that has left is still known to the download that was limited to it.
+Result<std::set<PeerId>> resolve(const DownloadRequest& request, const std::vector<std::string>& names,
+                                 const sessions::PeerTable& table) {
   std::set<PeerId> peers;
   for (const std::string& name : names) {
-    if (const auto typed = active.from_typed.find(name); typed != active.from_typed.end()) {
+    if (const auto typed = request.from_typed.find(name); typed != request.from_typed.end()) {
       peers.insert(typed->second);
       continue;
     }
-    Result<PeerId> peer = options_.table->resolve(name);
+    Result<PeerId> peer = table.resolve(name);
     if (!peer && name.size() >= kMinIdPrefix) {
       const auto begins = [&](const PeerId& id) { return id.hex().starts_with(name); };
-      if (std::ranges::count_if(active.from, begins) == 1) peer = *std::ranges::find_if(active.from, begins);
+      if (std::ranges::count_if(request.from, begins) == 1) peer = *std::ranges::find_if(request.from, begins);
     }
     if (!peer) return std::unexpected(peer.error());
     peers.insert(*peer);
@@ -33,85 +32,76 @@ Result<std::set<PeerId>> Downloads::resolve_for(const Active& active, const std:
   return peers;
 }
 
-/// Why the download under way may bring another version than the one that is asked for.
-std::optional<std::string> Downloads::version_conflict(const Active& active, const api::StartDownload& command) {
-  if (!command.version) return std::nullopt;
-  if (active.version_known) {
-    if (active.version.hex().starts_with(*command.version)) return std::nullopt;
-    return "in version " + active.version.brief();
+/// Why the download under way may bring another version than `asked`.
+std::optional<std::string> version_conflict(const DownloadRequest& request, const std::optional<std::string>& asked) {
+  if (!asked) return std::nullopt;
+  if (request.version_known) {
+    if (request.version.hex().starts_with(*asked)) return std::nullopt;
+    return "in version " + request.version.brief();
   }
-  if (active.wanted && active.wanted->starts_with(*command.version)) return std::nullopt;
-  return active.wanted ? "in version " + *active.wanted : "in whichever version comes first";
+  if (request.version_prefix && request.version_prefix->starts_with(*asked)) return std::nullopt;
+  return request.version_prefix ? "in version " + *request.version_prefix : "in the first version that a peer offers";
 }
 
-/// Why the download under way cannot take anything from a peer that is named.
-std::optional<std::string> Downloads::source_conflict(const Active& active, const std::set<PeerId>& from,
-                                                      bool may_wait) const {
+/// Why the download under way cannot fetch from one of the peers `from`.
+std::optional<std::string> source_conflict(const DownloadRequest& request, const std::set<PeerId>& from, bool may_wait,
+                                           const sessions::PeerTable& table) {
   for (const PeerId& peer : from) {
-    const sessions::PeerEntry* entry = options_.table->find(peer);
+    const sessions::PeerEntry* entry = table.find(peer);
     const std::string name = quoted(entry != nullptr ? entry->name : peer.brief());
-    if (!active.from.empty()) {
-      if (!active.from.contains(peer)) return name + " is none of the peers it was begun with (--from)";
+    if (!request.from.empty()) {
+      if (!request.from.contains(peer)) return name + " is none of the peers that it was started with (--from)";
       continue;
     }
-    if (active.version_known) {
-      const auto sources = options_.table->sources(active.game, active.version);
+    if (request.version_known) {
+      const auto sources = table.sources(request.game, request.version);
       if (std::ranges::find(sources, peer, &transfer::SourcePeer::id) != sources.end()) continue;
-      const bool other = !options_.table->versions(active.game, {peer}).empty();
-      if (other) return name + " has another version than " + active.version.brief();
+      const bool other = !table.versions(request.game, {peer}).empty();
+      if (other) return name + " has another version than " + request.version.brief();
       if (!may_wait) return name + " does not have it";
-    } else if (active.wanted && !options_.table->versions(active.game, {peer}).empty()) {
-      return name + " has another version than " + *active.wanted;
+    } else if (request.version_prefix && !table.versions(request.game, {peer}).empty()) {
+      return name + " has another version than " + *request.version_prefix;
     }
   }
   return std::nullopt;
 }
+}  // namespace
 
-Result<api::DownloadInfo> Downloads::attach(Active& active, const api::StartDownload& command) {
-  const std::string game = quoted(active.game);
-  if (active.cancelled) {
-    return fail(ErrorCode::busy, "the last download of " + game + " is just being cancelled: try again");
+Result<void> attach(DownloadEntry& entry, const api::StartDownload& command, const sessions::PeerTable& peers,
+                    runtime::TimePoint now) {
+  DownloadRequest& request = entry.request;
+  const std::string game = quoted(request.game);
+  if (entry.cancelled) {
+    return fail(ErrorCode::busy,
+                "the previous download of " + game + " is still being cancelled: try again in a moment");
   }
-  const Result<std::set<PeerId>> from = resolve_for(active, command.from);
+  const Result<std::set<PeerId>> from = resolve(request, command.from, peers);
   if (!from) return std::unexpected(from.error());
   const bool wait = command.wait && *command.wait > runtime::Duration::zero();
-  if (const auto conflict = version_conflict(active, command)) {
+  if (const auto conflict = version_conflict(request, command.version)) {
     return fail(ErrorCode::busy, game + " is being downloaded " + *conflict + ", not in version " +
                                      quoted(*command.version) +
-                                     ": leave out --version to follow that download, or end it first with 'peerctl "
-                                     "cancel'");
+                                     ": omit --version to attach to that download, or end it with 'peerctl cancel'");
   }
-  if (const auto conflict = source_conflict(active, *from, wait)) {
-    return fail(ErrorCode::busy, game + " is being downloaded already, and " + *conflict +
-                                     ": leave out --from to follow that download, or end it first with 'peerctl "
-                                     "cancel'");
+  if (const auto conflict = source_conflict(request, *from, wait, peers)) {
+    return fail(ErrorCode::busy, game + " is already being downloaded, and " + *conflict +
+                                     ": omit --from to attach to that download, or end it with 'peerctl cancel'");
   }
   if (command.version) {
-    // Who names a version may replace a game of their own: downloads.auto may not.
-    active.automatic = false;
-    if (active.download) active.download->keep_own_game(false);
-    active.pinned = active.pinned || active.version_known;
-    if (!active.wanted || active.wanted->size() < command.version->size()) active.wanted = command.version;
+    // A command that names a version may replace an own game; downloads.auto may not.
+    request.automatic = false;
+    if (entry.download) entry.download->keep_own_game(false);
+    request.pinned = request.pinned || request.version_known;
+    if (!request.version_prefix || request.version_prefix->size() < command.version->size()) {
+      request.version_prefix = command.version;
+    }
   }
   if (wait) {
-    const runtime::TimePoint now = scope_.executor().now();
-    active.wait.bring(*command.wait, now);
-    if (active.download) active.download->wait_for_sources(active.wait.until(now));
-    active.changed.set();
+    entry.wait.bring(*command.wait, now);
+    if (entry.download) entry.download->wait_for_sources(entry.wait.until(now));
+    entry.changed.set();
   }
-  dismissed_.erase(active.game);
-  return info(active);
-}
-
-/// One whose end is decided is no longer attached to.
-runtime::Task<void> Downloads::let_end(std::string game, runtime::CancellationToken token) {
-  const auto found = active_.find(game);
-  if (found == active_.end()) co_return;
-  const std::shared_ptr<Active> active = found->second;
-  while (active->ending && !active->over) {
-    active->changed.reset();
-    co_await active->changed.wait(token);
-  }
+  return {};
 }
 
 }  // namespace peer::downloads

@@ -1,13 +1,10 @@
-// downloads.auto: games that are fetched, and kept up to date, by themselves.
-//
-// Whatever a person could begin with `download GAME` is begun: the default choice, which never replaces a version by an
-// older one. What a person cancels or removes is left alone for the rest of the run.
+#include "libpeer/downloads/automatic.h"
+
 #include <fnmatch.h>
 
 #include <algorithm>
 #include <utility>
 
-#include "libpeer/downloads/downloads_state.h"
 #include "libpeer/runtime/sleep.h"
 
 namespace peer::downloads {
@@ -15,59 +12,54 @@ namespace peer::downloads {
 using namespace std::chrono_literals;
 
 namespace {
-/// Peers and games come in bursts: the choice is better when they are all there.
+/// Peers and games appear in bursts. The default version is chosen when the burst is over.
 constexpr runtime::Duration kGather = 1s;
-/// After one that came to nothing, and after one that failed twice.
+/// Time before another attempt, after the first failure and after further ones.
 constexpr runtime::Duration kRetry = 1min;
 constexpr runtime::Duration kLateRetry = 10min;
 }  // namespace
 
-bool Downloads::is_automatic(const std::string& game) const {
+AutomaticDownloads::AutomaticDownloads(runtime::Executor& executor, const DownloadsOptions& options,
+                                       const DownloadTable& table, const VersionChooser& chooser, Start start,
+                                       const Log& log)
+    : executor_(executor), options_(options), table_(table), chooser_(chooser), start_(std::move(start)), log_(log) {}
+
+bool AutomaticDownloads::is_named(const std::string& game) const {
   return std::ranges::any_of(options_.automatic,
                              [&](const std::string& glob) { return fnmatch(glob.c_str(), game.c_str(), 0) == 0; });
 }
 
-void Downloads::reconfigure(std::size_t parallel, std::uint64_t reserve, std::vector<std::string> automatic) {
-  options_.parallel = parallel;
-  options_.context.reserve = reserve;
-  options_.automatic = std::move(automatic);
-  turn_.set();
-  automatic_due_.set();
-}
-
-void Downloads::begin_automatic(const std::string& game) {
-  if (active_.contains(game) || dismissed_.contains(game) || !is_automatic(game)) return;
-  const auto past = past_.find(game);
-  const bool finished = past != past_.end() && past->second.state == api::DownloadState::finished;
-  const bool failed = past != past_.end() && past->second.state == api::DownloadState::failed;
+void AutomaticDownloads::start_if_due(const std::string& game) {
+  if (table_.contains(game) || dismissed_.contains(game) || !is_named(game)) return;
+  const PastDownload* past = table_.past(game);
+  const bool finished = past != nullptr && past->state == api::DownloadState::finished;
+  const bool failed = past != nullptr && past->state == api::DownloadState::failed;
   const auto retry = retry_at_.find(game);
-  if (!finished && retry != retry_at_.end() && scope_.executor().now() < retry->second) return;
+  if (!finished && retry != retry_at_.end() && executor_.now() < retry->second) return;
   const auto snapshot = options_.library->snapshot();
   const library::LocalGame* local = snapshot->find(game);
-  // A folder that no download installed is its user's own.
+  // An own game, or one in another root, is never replaced.
   if (local != nullptr && (!local->offered || !local->downloaded || local->root != options_.context.root)) return;
-  const Result<Choice> choice = choose(game, std::nullopt, {});
-  if (!choice || choice->here) return;
+  const Result<VersionChoice> choice = chooser_.choose(game, std::nullopt, {});
+  if (!choice || choice->installed) return;
   api::StartDownload command;
   command.game = game;
-  const Result<api::DownloadInfo> begun = start(command);
-  if (!begun) return;
-  if (const auto active = active_.find(game); active != active_.end()) active->second->automatic = true;
-  retry_at_[game] = scope_.executor().now() + (failed ? kLateRetry : kRetry);
-  log_.game(game).info(game + " " + choice->version.brief() + " is fetched by itself: downloads.auto names it");
+  if (!start_(command)) return;
+  if (const auto entry = table_.find(game)) entry->request.automatic = true;
+  retry_at_[game] = executor_.now() + (failed ? kLateRetry : kRetry);
+  log_.game(game).info("automatic download of " + game + " " + choice->version.brief() + ": named by downloads.auto");
 }
 
-runtime::Task<void> Downloads::keep_up_to_date(runtime::CancellationToken token) {
+runtime::Task<void> AutomaticDownloads::run(const bool& stopping, runtime::CancellationToken token) {
   for (;;) {
     const runtime::Duration wait = retry_at_.empty() ? runtime::Duration(1h) : kRetry;
-    auto due = [this](runtime::CancellationToken limited) { return automatic_due_.wait(std::move(limited)); };
-    co_await runtime::with_timeout(scope_.executor(), wait, std::move(due), token);
-    co_await runtime::sleep_for(scope_.executor(), kGather, token);
-    automatic_due_.reset();
-    if (stopping_) continue;
-    std::erase_if(retry_at_, [now = scope_.executor().now()](const auto& each) { return each.second <= now; });
+    co_await due_.wait_for(executor_, wait, token);
+    co_await runtime::sleep_for(executor_, kGather, token);
+    due_.reset();
+    if (stopping) continue;
+    std::erase_if(retry_at_, [now = executor_.now()](const auto& each) { return each.second <= now; });
     if (options_.automatic.empty()) continue;
-    for (const auto& [game, versions] : options_.table->catalogue()) begin_automatic(game);
+    for (const auto& [game, versions] : options_.table->catalogue()) start_if_due(game);
   }
 }
 

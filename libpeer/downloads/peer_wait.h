@@ -1,8 +1,7 @@
-// PeerWait: how long a download outlasts the loss of all its peers.
+// PeerWait: how long a download outlasts the loss of all its peers. Pure: the caller gives the time.
 //
-// Each person who asks for the download may bring a wait, which counts from that moment; the longest one holds. While
-// the download is paused, no wait is used up.
-// Pure: the caller says what time it is.
+// Each command for the download may bring a wait, which counts from that moment; the longest one holds. A pause of the
+// download stops the clock.
 #pragma once
 
 #include <optional>
@@ -15,16 +14,16 @@ class PeerWait {
  public:
   /// Adds a wait that begins now.
   void bring(runtime::Duration wait, runtime::TimePoint now);
-  /// Somebody brought one, even if it is over.
+  /// Whether a wait was ever brought, even if it is over.
   bool brought() const noexcept { return brought_; }
-  /// When the longest is over; in the past if there is none.
+  /// The end of the longest wait; in the past if there is none.
   runtime::TimePoint until(runtime::TimePoint now) const;
-  /// What is left of the longest; 0: nothing.
+  /// What is left of the longest wait; 0 if it is over or there is none.
   runtime::Duration left(runtime::TimePoint now) const;
 
   /// Stops the clock.
   void hold(runtime::TimePoint now);
-  /// Lets the clock run again.
+  /// Starts the clock again.
   void go_on(runtime::TimePoint now);
 
  private:

@@ -36,7 +36,7 @@ std::vector<api::LocalInterface> local_interfaces(const discovery::InterfaceFilt
   if (!all) return list;
   const discovery::InterfaceFilter filter = configured.resolved(*all);
   for (const net::InterfaceAddress& each : *all) {
-    if (each.up) list.push_back({each, filter.wants(each.name)});
+    if (each.up) list.push_back({each, filter.accepts(each.name)});
   }
   return list;
 }

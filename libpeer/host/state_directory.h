@@ -1,4 +1,4 @@
-// The directories a daemon needs before it starts: its state, its libraries.
+// The directories that a peer needs before it starts: its state and its library roots.
 #pragma once
 
 #include <string>
@@ -10,18 +10,17 @@
 
 namespace peer::host {
 
-/// The state directory, made with mode 0700, and locked: one daemon at a time has it.
-/// Owns: the lock, for as long as it lives.
+/// The state directory. It is created with mode 0700, and locked, so that one daemon at a time uses it.
+/// Owns: the lock.
 class StateDirectory {
  public:
-  /// Fails: busy when another daemon has it; disk_error.
+  /// Fails: busy if another daemon uses the directory; disk_error.
   static Result<StateDirectory> open(const std::string& path);
   StateDirectory(StateDirectory&& other) noexcept;
   StateDirectory& operator=(StateDirectory&&) = delete;
   ~StateDirectory();
 
-  /// The identity kept here; a new one is made where there is none. Fails: invalid for a damaged file, which is left as
-  /// it is.
+  /// Reads the identity, or creates one if there is none. Fails: invalid for a damaged file, which stays as it is.
   Result<net::Identity> identity() const;
   std::string file(const char* name) const { return path_ + "/" + name; }
 
@@ -31,10 +30,11 @@ class StateDirectory {
   int lock_ = -1;
 };
 
-/// Makes missing library roots; all must be readable, the first writable. Fails: naming the directory.
+/// Creates missing library roots. All must be readable, and the first writable. Fails: with an error that names the
+/// root.
 Result<void> prepare_roots(const std::vector<std::string>& roots);
 
-/// As many descriptors as the hard limit gives, up to 65,536.
+/// Raises the limit of open files to the hard limit, but at most 65,536.
 void raise_descriptor_limit(const Log& log);
 
 }  // namespace peer::host

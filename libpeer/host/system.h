@@ -15,9 +15,9 @@
 #include "libpeer/library/watcher.h"
 #include "libpeer/net/datagram_socket.h"
 #include "libpeer/net/resolver.h"
+#include "libpeer/runtime/loop_thread.h"
 #include "libpeer/runtime/scope.h"
 #include "libpeer/runtime/thread_workers.h"
-#include "libpeer/runtime/uv_executor.h"
 #include "libpeer/store/disk.h"
 #include "libpeer/store/store.h"
 

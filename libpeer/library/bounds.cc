@@ -34,10 +34,10 @@ std::unexpected<Error> refuse(const std::string& why) {
 }  // namespace
 
 Result<void> Bounds::check(store::Directory& game, const std::string& root, bool link) const {
-  const auto own = game.ancestry();
-  if (!own) return std::unexpected(own.error());
-  const store::DirectoryId& self = own->front();
-  if (link && own->size() == 1) return refuse("leads to the top of the file system");
+  const auto ancestry = game.ancestry();
+  if (!ancestry) return std::unexpected(ancestry.error());
+  const store::DirectoryId& self = ancestry->front();
+  if (link && ancestry->size() == 1) return refuse("leads to the top of the file system");
   const std::string verb = link ? "leads" : "belongs";
   // If the root itself is below the state directory, its games are not protected.
   const auto above = link ? std::nullopt : ancestry_of(disk_, root);
@@ -45,7 +45,7 @@ Result<void> Bounds::check(store::Directory& game, const std::string& root, bool
     const auto other = ancestry_of(disk_, tree);
     if (!other) continue;
     const bool holds_root = above && holds(*above, other->front());
-    if (!holds_root && holds(*own, other->front()))
+    if (!holds_root && holds(*ancestry, other->front()))
       return refuse(verb + " to " + tree + ", which peerd uses for itself");
     if (holds(*other, self)) return refuse((link ? "leads to a directory that holds " : "holds ") + tree);
   }
@@ -59,15 +59,15 @@ Result<void> Bounds::check(store::Directory& game, const std::string& root, bool
     const auto other = ancestry_of(disk_, each);
     if (!other) continue;
     if (holds(*other, self)) return refuse("leads to a directory that holds the library root " + each);
-    if (each != root && holds(*own, other->front())) return refuse("leads into the library root " + each);
+    if (each != root && holds(*ancestry, other->front())) return refuse("leads into the library root " + each);
     const auto peerd = ancestry_of(disk_, each + "/.peerd");
-    if (peerd && holds(*own, peerd->front())) return refuse("leads into " + each + "/.peerd");
+    if (peerd && holds(*ancestry, peerd->front())) return refuse("leads into " + each + "/.peerd");
   }
   const auto media = ancestry_of(disk_, kMedia);
-  const bool in_media = media && self != media->front() && holds(*own, media->front());
+  const bool in_media = media && self != media->front() && holds(*ancestry, media->front());
   for (const char* system : kSystem) {
     const auto other = ancestry_of(disk_, system);
-    if (other && !in_media && holds(*own, other->front())) {
+    if (other && !in_media && holds(*ancestry, other->front())) {
       return refuse("leads to " + std::string(system) + ", a system directory");
     }
   }

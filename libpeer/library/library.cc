@@ -117,7 +117,7 @@ runtime::Task<Result<void>> Library::rescan(std::optional<std::string> game, run
   co_await impl_->roots.list(token);
   if (game && !impl_->games.find(*game)) {
     impl_->catalogue.publish();
-    co_return fail(ErrorCode::no_such_game, "there is no game '" + protocol::printable(*game) + "' in the library");
+    co_return fail(ErrorCode::not_found, "there is no game '" + protocol::printable(*game) + "' in the library");
   }
   {
     runtime::Scope scans(impl_->scope, "rescan", token);

@@ -57,7 +57,7 @@ class Library {
   /// Called after each new snapshot. `offered` is false if only states or progress changed.
   void on_change(std::function<void(bool offered)> callback);
 
-  /// Scans one game, or all games, and returns when each is hashed as far as necessary. Fails: no_such_game.
+  /// Scans one game, or all games, and returns when each is hashed as far as necessary. Fails: not_found.
   runtime::Task<Result<void>> rescan(std::optional<std::string> game, runtime::CancellationToken token);
 
   /// Offers a game that a download has just verified and installed, without reading it again.
@@ -65,7 +65,7 @@ class Library {
                                     runtime::CancellationToken token);
 
   /// Offers the current content of an installed game as a new version, and forgets the installed one. Returns when the
-  /// new version is offered. Fails: no_such_game, disk errors.
+  /// new version is offered. Fails: not_found, disk errors.
   runtime::Task<Result<void>> publish(std::string game, runtime::CancellationToken token);
 
   /// Stops offering the game and hashes it again: a file's content does not match its stamp.

@@ -20,7 +20,7 @@ void set_v4(sockaddr_in6& out, const in_addr& v4) {
   std::memcpy(out.sin6_addr.s6_addr + 12, &v4, sizeof v4);
 }
 
-/// Only digits, so that "+80" or " 80" is no port.
+/// Accepts only digits: "+80" and " 80" are not ports.
 std::optional<std::uint16_t> parse_number(std::string_view text) {
   std::uint16_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -31,7 +31,7 @@ std::optional<std::uint16_t> parse_number(std::string_view text) {
 std::unexpected<Error> bad_address(std::string_view text, std::string_view why) {
   std::string message = "\"";
   message += text;
-  message += "\" is no address: ";
+  message += "\" is not an address: ";
   message += why;
   return fail(ErrorCode::invalid, std::move(message));
 }
@@ -61,12 +61,12 @@ Result<SocketAddress> SocketAddress::parse(std::string_view text, std::uint16_t 
   bool bracketed = false;
   if (text.starts_with('[')) {
     const std::size_t end = text.find(']');
-    if (end == std::string_view::npos) return bad_address(text, "the closing ] is missing");
+    if (end == std::string_view::npos) return bad_address(text, "the closing ']' is missing");
     bracketed = true;
     host = text.substr(1, end - 1);
     const std::string_view rest = text.substr(end + 1);
     if (!rest.empty()) {
-      if (rest.front() != ':') return bad_address(text, "after ] only :PORT may follow");
+      if (rest.front() != ':') return bad_address(text, "only :PORT may follow ']'");
       port_text = rest.substr(1);
     }
   } else if (std::ranges::count(text, ':') == 1) {
@@ -97,7 +97,7 @@ Result<SocketAddress> SocketAddress::parse(std::string_view text, std::uint16_t 
   if (percent != std::string_view::npos) {
     const std::string scope(host.substr(percent + 1));
     if (!IN6_IS_ADDR_LINKLOCAL(&result.address_.sin6_addr)) {
-      return bad_address(text, "only fe80:: addresses take an interface");
+      return bad_address(text, "only link-local (fe80::) addresses take an interface");
     }
     std::uint32_t index = if_nametoindex(scope.c_str());
     if (index == 0) index = parse_number(scope).value_or(0);

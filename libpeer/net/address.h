@@ -16,37 +16,36 @@ namespace peer::net {
 
 inline constexpr std::uint16_t kDefaultPort = 24747;
 
-/// IPv4 addresses are always held as IPv4, never mapped into IPv6; link-local IPv6 addresses keep their scope (an
-/// interface index).
+/// IPv4-mapped IPv6 addresses count as IPv4. Link-local IPv6 addresses keep their scope, an interface index.
 class SocketAddress {
  public:
   SocketAddress() = default;
   static SocketAddress from_native(const sockaddr* address, socklen_t length);
-  /// "1.2.3.4:5", "[fe80::1%eth0]:5", "[::]:0"; without a port, `default_port`. Fails: invalid, naming the text. Host
-  /// names are not resolved here.
+  /// Parses "1.2.3.4:5", "[fe80::1%eth0]:5" or "[::]:0". Without a port, uses `default_port`. Does not resolve host
+  /// names. Fails: invalid.
   static Result<SocketAddress> parse(std::string_view text, std::uint16_t default_port = kDefaultPort);
   static SocketAddress loopback(std::uint16_t port);
 
   bool is_v4() const noexcept;
   bool is_unspecified() const noexcept;  ///< 0.0.0.0 or ::
   bool is_loopback() const noexcept;
-  /// Loopback, RFC 1918 private, link-local, IPv6 unique local. What is on-link beside these only the interfaces know.
+  /// Loopback, private (RFC 1918), link-local or IPv6 unique local. See is_on_link() for other local networks.
   bool is_local() const noexcept;
   std::uint16_t port() const noexcept;
   SocketAddress with_port(std::uint16_t port) const;
 
-  /// For sendmsg on a dual-stack IPv6 socket: IPv4 mapped into IPv6. `family` AF_INET gives a plain sockaddr_in.
-  /// Returns the length; 0 for an IPv6 address that AF_INET cannot say.
+  /// Converts to a sockaddr_in6 (AF_INET6; IPv4 is mapped into IPv6, as a dual-stack socket needs it) or to a
+  /// sockaddr_in (AF_INET). Returns the length, or 0 if an IPv6 address does not fit AF_INET.
   socklen_t to_native(int family, sockaddr_storage& out) const;
-  /// "ip:port", IPv6 in brackets, the scope as an interface name where it has one.
+  /// "ip:port", with IPv6 in brackets. The scope is an interface name if the interface has one.
   std::string to_string() const;
-  std::string host_string() const;  ///< without brackets and port
+  std::string host_string() const;  ///< without brackets and without the port
 
   std::strong_ordering operator<=>(const SocketAddress& other) const noexcept;
   bool operator==(const SocketAddress& other) const noexcept { return (*this <=> other) == 0; }
 
  private:
-  sockaddr_in6 address_{};  // IPv4 in mapped form
+  sockaddr_in6 address_{};  // IPv4 as IPv4-mapped
   friend struct std::hash<SocketAddress>;
 };
 

@@ -1,27 +1,28 @@
-// Connection: one ngtcp2_conn with its TLS session and its HTTP/3 streams.
+// Connection: one ngtcp2_conn with its TLS session and its HTTP/3 session.
 //
-// 1. Nothing of ngtcp2 or nghttp3 is entered from inside their callbacks: those copy, queue and wake, and settle() does
-// the rest.
-// 2. Bytes leave only in flush(), which the core calls once a turn for connections that were touched.
-// 3. It ends once, in finish(): streams are detached, ngtcp2's and TLS's objects are gone, `over` is set. The object
-// itself
-//    lives as long as a Link or its driving task holds it.
+// 1. Callbacks of ngtcp2 and nghttp3 never call back into these libraries: they copy, queue and wake. flush() does the
+//    deferred work.
+// 2. Bytes are sent only by flush(), which the core calls once a turn for every connection that was touched.
+// 3. A connection ends once, in finish(): the streams are detached, the objects of ngtcp2 and TLS are destroyed, and
+//    `over` is set. The Connection itself lives as long as a Link or the task that joins its handlers holds it.
+// Loop: the endpoint's.
 #pragma once
 
 #include <ngtcp2/ngtcp2.h>
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
-#include <string>
 #include <string_view>
 #include <vector>
 
-#include "libpeer/net/core.h"
-#include "libpeer/net/http3.h"
+#include "libpeer/net/close_reason.h"
+#include "libpeer/net/connection_path.h"
+#include "libpeer/net/endpoint_core.h"
+#include "libpeer/net/http3_session.h"
 #include "libpeer/net/link.h"
+#include "libpeer/net/link_meter.h"
 #include "libpeer/net/tls.h"
 #include "libpeer/runtime/event.h"
 #include "libpeer/runtime/scope.h"
@@ -30,103 +31,90 @@ namespace peer::net {
 
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  /// What a client's first packet told, and Retry where it went before.
-  struct Accept {
+  /// A client's first packet.
+  struct ClientInitial {
     ngtcp2_pkt_hd header;
-    std::optional<ngtcp2_cid> original;  ///< with a valid Retry token
+    std::optional<ngtcp2_cid> original;  ///< the client's first connection id, if it answers a Retry
     SocketAddress local, remote;
   };
-  Connection(Core& core, SocketAddress remote, std::optional<PeerId> expected);
-  Connection(Core& core, const Accept& accept);
+  /// Dials. `expected`: the peer id that the other side must prove, if any.
+  Connection(EndpointCore& core, SocketAddress remote, std::optional<PeerId> expected);
+  Connection(EndpointCore& core, const ClientInitial& initial);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
   ~Connection();
 
-  // For the core.
-  /// Returns ngtcp2's verdict on the datagram; the connection may be over afterwards.
+  // For the core, the acceptor and the request server.
+  /// Passes a datagram to ngtcp2 and returns its result. The connection may be over afterwards.
   int receive(const SocketAddress& local, const SocketAddress& remote, Ecn ecn, std::span<const std::uint8_t> data);
   void flush();
-  /// Ends it at the next flush, with a CONNECTION_CLOSE that carries `code` and `reason` (the local error's words by
-  /// default).
+  /// Closes the connection in the next flush, with a CONNECTION_CLOSE that carries `code` and `reason` (by default, the
+  /// message of `local`).
   void close_http(std::uint64_t code, Error local, std::optional<std::string_view> reason = {});
-  void close_quic(std::uint64_t code, Error local);
-  /// Tells every handler to stop and takes no further requests.
+  /// Stops every handler and accepts no further requests.
   void stop_serving();
-  /// Closes as soon as the last stream is done.
+  /// Closes as soon as no stream is left.
   void close_when_idle();
 
   bool is_server() const noexcept { return server_; }
-  bool is_over() const noexcept { return over_; }
-  bool half_open() const noexcept { return server_ && !ready_; }
-  const std::optional<PeerId>& peer() const noexcept { return peer_; }
-  const ChannelBinding& channel_binding() const noexcept { return binding_; }
-  SocketAddress remote() const noexcept { return remote_; }
-  const Error& error() const noexcept { return error_; }
-  LinkStats stats() const;
-  Result<std::shared_ptr<Stream>> request(const RequestHead& head, bool has_body);
+  bool is_over() const noexcept { return quic_ == nullptr; }
+  const std::optional<PeerId>& peer() const noexcept { return identity_.proven; }
+  const ChannelBinding& channel_binding() const noexcept { return identity_.binding; }
+  const SocketAddress& remote() const noexcept { return path_.remote(); }
+  const Error& error() const noexcept { return ending_.error; }
+  LinkStats stats() const { return meter_.read(quic_); }
+  Result<std::shared_ptr<Http3Stream>> request(const RequestHead& head, bool has_body);
 
-  // For streams; never inside callbacks.
-  void credit(Stream& stream, std::size_t bytes);
-  void resume(Stream& stream);
-  Result<void> respond(Stream& stream, const ResponseHead& head);
-  void abandoned(Stream& stream, bool read_done, bool write_done);
+  // For streams, outside callbacks.
+  void credit(Http3Stream& stream, std::size_t bytes);
+  void resume(Http3Stream& stream);
+  Result<void> respond(Http3Stream& stream, const ResponseHead& head);
+  void abandoned(Http3Stream& stream);
 
   // For HTTP/3, inside callbacks.
   void discard(std::int64_t id, std::size_t bytes);
-  void request_arrived(const std::shared_ptr<Stream>& stream);
-  void reset_later(std::int64_t id, bool reading, bool writing, std::uint64_t code);
-  void stop_later(const std::shared_ptr<Stream>& stream);
+  /// Returns whether a handler was started.
+  bool request_arrived(const std::shared_ptr<Http3Stream>& stream);
 
   runtime::Event settled;               ///< ready for requests, or over
-  runtime::Event over;                  ///< see 3
-  std::optional<runtime::Scope> scope;  ///< of its handlers; the driving task joins it
-  bool admitted = false;                ///< see ServerStream
-  bool touched = false;                 ///< the core's: it waits for a flush
-  std::uint64_t serial = 0;             ///< the core's
+  runtime::Event over;                  ///< set by finish()
+  std::optional<runtime::Scope> scope;  ///< the scope of its handlers
+  bool admitted = false;                ///< see ServerStream::admit()
+  bool touched = false;                 ///< used by the core: it is on the list of connections to flush
 
  private:
-  struct Callbacks;
-  struct Closing {
-    ngtcp2_ccerr error;
-    std::string reason;
-    Error local;
+  struct QuicCallbacks;
+  /// Who the other side must be, and who it has proven to be.
+  struct RemoteIdentity {
+    std::optional<PeerId> expected, proven;
+    ChannelBinding binding;
+  };
+  struct ConnectionEnding {
+    std::optional<CloseReason> close;  ///< to be sent in the next flush
+    bool when_idle = false;
+    Error error;  ///< why the connection ended
   };
 
-  void set_up(const Accept* accept);
-  static ngtcp2_path path_of(sockaddr_storage& local, sockaddr_storage& remote);
-  static ngtcp2_ssize write_packet(ngtcp2_conn* quic, ngtcp2_path* path, ngtcp2_pkt_info* info, std::uint8_t* out,
-                                   std::size_t size, ngtcp2_tstamp now, void* user);
-  void close(Closing closing);
+  void set_up(const ClientInitial* initial);
+  void handshake_completed();
+  void close(CloseReason reason);
   void close_library(int code);
-  void settle();
-  void note_arrivals();
-  void send_close();
+  void run_deferred();
+  bool handle_expiry(ngtcp2_tstamp now);
   bool write();
   void arm(bool soon);
-  void handshake_completed();
-  Error remote_close() const;
-  std::size_t burst_limit() const;
+  void send_close();
   void finish(Error error, std::vector<std::uint8_t> last_packet, bool linger);
 
-  Core* core_;  // null once over
+  EndpointCore* core_;  // null once over
   const bool server_;
-  std::optional<PeerId> expected_, peer_;
-  ChannelBinding binding_;
-  SocketAddress local_, remote_;
-  sockaddr_storage native_local_{}, native_remote_{};
-  ngtcp2_conn* quic_ = nullptr;
+  RemoteIdentity identity_;
+  ConnectionPath path_;
+  ngtcp2_conn* quic_ = nullptr;  // null once over
   std::optional<TlsSession> tls_;
-  std::optional<Http3> http3_;
-  std::vector<ngtcp2_cid> cids_;
-  std::vector<std::move_only_function<void()>> later_;
-  std::optional<Closing> closing_;
-  bool ready_ = false;
-  bool over_ = false;
-  bool close_when_idle_ = false;
-  Error error_;
-  LinkStats last_stats_;
-  runtime::TimePoint last_received_{};
-  std::uint64_t packets_received_ = 0;
+  std::optional<Http3Session> http3_;
+  ConnectionEnding ending_;
+  mutable LinkMeter meter_;
   std::optional<runtime::Executor::Timer> timer_;
 };
 

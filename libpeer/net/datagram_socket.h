@@ -1,4 +1,4 @@
-// DatagramSocket: one UDP port, sending and receiving in bursts. Real over libuv, simulated in tests.
+// DatagramSocket: one UDP port that sends and receives in bursts. Real over libuv, simulated in tests.
 #pragma once
 
 #include <cstddef>
@@ -13,54 +13,54 @@
 
 namespace peer::net {
 
-/// Of an IP header's two bits.
+/// The ECN bits of an IP header.
 enum class Ecn : std::uint8_t { not_ect = 0, ect1 = 1, ect0 = 2, ce = 3 };
 
 enum class SendStatus {
-  sent,         ///< taken by the kernel (or lost on purpose: UDP errors that concern one destination count as loss)
-  would_block,  ///< keep exactly these bytes and try again after on_writable
-  too_big,      ///< EMSGSIZE: larger than the path or interface allows; counts as a lost probe
+  sent,         ///< accepted by the kernel, or lost: an error that concerns one destination counts as loss
+  would_block,  ///< try again with exactly these bytes after on_writable()
+  too_big,      ///< EMSGSIZE: larger than the path or the interface allows; counts as a lost probe
 };
 
-/// Implemented by the socket's one user. Loop: the socket's. Data is valid during the call only.
+/// The socket's one user. Loop: the socket's. The data is valid only during the call.
 class DatagramReceiver {
  public:
   virtual ~DatagramReceiver() = default;
-  /// One datagram (super-packets are already split). `local` has the address it came to; the port is the socket's.
+  /// One datagram; super-packets are already split. `local` is the address that it was sent to, with the socket's port.
   virtual void on_datagram(const SocketAddress& local, const SocketAddress& remote, Ecn ecn,
                            std::span<const std::uint8_t> data) = 0;
-  /// All datagrams of one turn have been given: time to send what they caused.
+  /// All datagrams of this turn were delivered: time to send what they caused.
   virtual void on_burst_end() = 0;
   /// The socket takes data again after would_block.
   virtual void on_writable() = 0;
-  /// The socket is broken for good (never for a single destination's error).
+  /// The socket has failed permanently. Errors of a single destination are not reported.
   virtual void on_socket_error(const Error& error) = 0;
+};
+
+struct SocketStats {
+  std::uint64_t datagrams_in = 0, datagrams_out = 0, bytes_in = 0, bytes_out = 0;
+  std::uint64_t dropped_by_kernel = 0;                ///< SO_RXQ_OVFL
+  std::uint32_t receive_buffer = 0, send_buffer = 0;  ///< bytes that the kernel granted
+  bool gso = false, gro = false;
 };
 
 class DatagramSocket {
  public:
-  struct Stats {
-    std::uint64_t datagrams_in = 0, datagrams_out = 0, bytes_in = 0, bytes_out = 0;
-    std::uint64_t dropped_by_kernel = 0;                ///< SO_RXQ_OVFL
-    std::uint32_t receive_buffer = 0, send_buffer = 0;  ///< bytes granted
-    bool gso = false, gro = false;
-  };
-
-  /// close() must have finished, if start() was called.
+  /// close() must have returned, if start() was called.
   virtual ~DatagramSocket() = default;
-  /// The address bound to, with its real port.
+  /// The bound address, with the actual port.
   virtual SocketAddress local_address() const = 0;
-  /// Begins to receive; at most `kDatagramsPerTurn` datagrams a loop turn, empty ones counted.
+  /// Starts receiving: at most `kDatagramsPerTurn` datagrams a loop turn, counting empty ones.
   virtual void start(DatagramReceiver& receiver) = 0;
-  /// Sends `data` as datagrams of `segment` bytes each, the last perhaps shorter; at most max_segments() of them and
-  /// kMaxSend bytes. `local` chooses the source address (unspecified: the kernel does).
+  /// Sends `data` as datagrams of `segment` bytes each; the last one may be shorter. `local` chooses the source
+  /// address; if it is unspecified, the kernel does. Limits: max_segments() datagrams and kMaxSend bytes.
   virtual SendStatus send(const SocketAddress& local, const SocketAddress& remote, Ecn ecn,
                           std::span<const std::uint8_t> data, std::size_t segment) = 0;
   /// How many datagrams one send() may carry: 1 without GSO.
   virtual std::size_t max_segments() const = 0;
-  virtual Stats stats() const = 0;
-  /// Stops receiving and releases the port; returns when the last callback is over. Not cancellable. Once; a send()
-  /// from then on goes nowhere.
+  virtual SocketStats stats() const = 0;
+  /// Stops receiving and releases the port. Returns after the last callback. Later calls of send() do nothing. Call it
+  /// once. Cancel: not cancellable.
   virtual runtime::Task<void> close() = 0;
 };
 

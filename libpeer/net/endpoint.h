@@ -1,7 +1,7 @@
 // Endpoint: the Transport over QUIC and HTTP/3 (ngtcp2, nghttp3): client and server on one DatagramSocket.
 //
-// Datagrams are routed by connection id. Every connection has a scope below the endpoint's; run() is the outermost
-// task: it ends when cancelled, after every connection has been closed (CONNECTION_CLOSE sent) and every task joined.
+// Every connection has a scope below the endpoint's. run() is the outermost task: it returns after every connection
+// has been closed (with a CONNECTION_CLOSE) and every task joined.
 #pragma once
 
 #include <functional>
@@ -16,45 +16,48 @@
 
 namespace peer::net {
 
+class EndpointCore;
+
 struct EndpointOptions {
   Identity identity;
-  Random* random;  ///< connection ids, reset secret; must outlive the endpoint
+  Random* random;  ///< for connection ids and tokens; must outlive the endpoint
   Log log;
-  /// QUIC's idle timeout; pings above this layer keep wanted connections alive.
+  /// QUIC's idle timeout. Layers above send pings to keep a connection alive.
   runtime::Duration idle_timeout = std::chrono::seconds(30);
-  std::uint64_t stream_window = 16 << 20;      ///< body bytes a sender may have ahead of BodyReader::release()
-  std::uint64_t connection_window = 64 << 20;  ///< the same over all streams
-  std::uint16_t largest_datagram = 8952;       ///< path MTU discovery tries nothing larger (UDP payload)
-  std::size_t half_open = 64;                  ///< handshakes under way before clients must prove their address (Retry)
-  /// Whether an address may connect at all; others get no answer. Empty: anyone. Called on the endpoint's loop.
+  std::uint64_t stream_window = 16 << 20;      ///< body bytes that a sender may be ahead of BodyReader::release()
+  std::uint64_t connection_window = 64 << 20;  ///< the same for all streams of a connection together
+  std::uint16_t largest_datagram = 8952;       ///< UDP payload; path MTU discovery probes nothing larger
+  std::size_t half_open = 64;                  ///< handshakes in progress above which clients must prove their address
+  /// Decides whether an address may connect; other addresses get no answer. Empty: every address may. Called on the
+  /// endpoint's loop.
   std::function<bool(const SocketAddress& remote)> admit;
-  bool present_certificate = true;  ///< false: dials as a stranger, like any HTTP/3 client
+  bool present_certificate = true;  ///< false: dials without a certificate, like any HTTP/3 client
   explicit EndpointOptions(Identity i, Random* r) : identity(std::move(i)), random(r) {}
+};
+
+struct EndpointStats {
+  std::size_t connections = 0;
+  SocketStats socket;
 };
 
 class Endpoint final : public Transport {
  public:
-  struct Stats {
-    std::size_t connections = 0;
-    DatagramSocket::Stats socket;
-  };
-
   /// Owns: the socket. Its tasks run in scopes below `scope`.
   Endpoint(runtime::Scope& scope, std::unique_ptr<DatagramSocket> socket, EndpointOptions options);
-  /// run() must have ended, or never begun.
+  /// run() must have returned, or never have started.
   ~Endpoint() override;
 
+  /// Cancel: closes every connection, then returns. Fails: throws if the socket fails. Call it once.
   runtime::Task<void> run(runtime::CancellationToken token);
 
   SocketAddress local_address() const override;
   runtime::Task<Result<std::unique_ptr<Link>>> dial(SocketAddress address, std::optional<PeerId> expected,
                                                     runtime::CancellationToken token) override;
   runtime::Task<void> serve(RequestHandler handler, runtime::CancellationToken token) override;
-  Stats stats() const;
+  EndpointStats stats() const;
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::unique_ptr<EndpointCore> core_;
 };
 
 }  // namespace peer::net

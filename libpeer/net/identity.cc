@@ -18,16 +18,16 @@ namespace peer::net {
 
 namespace {
 
-struct Free {
+struct OpensslFree {
   void operator()(EVP_PKEY* p) const noexcept { EVP_PKEY_free(p); }
   void operator()(X509* p) const noexcept { X509_free(p); }
   void operator()(BIO* p) const noexcept { BIO_free(p); }
 };
-using Key = std::unique_ptr<EVP_PKEY, Free>;
-using Certificate = std::unique_ptr<X509, Free>;
-using Memory = std::unique_ptr<BIO, Free>;
+using Key = std::unique_ptr<EVP_PKEY, OpensslFree>;
+using Certificate = std::unique_ptr<X509, OpensslFree>;
+using Memory = std::unique_ptr<BIO, OpensslFree>;
 
-/// Takes OpenSSL's own reasons along and leaves its queue empty.
+/// Adds OpenSSL's reason to the message and empties OpenSSL's error queue.
 std::unexpected<Error> fail_openssl(ErrorCode code, std::string message) {
   if (const unsigned long error = ERR_peek_last_error(); error != 0) {
     const char* reason = ERR_reason_error_string(error);
@@ -42,7 +42,7 @@ Result<PeerId> id_of_key(EVP_PKEY* key) {
   if (key == nullptr || EVP_PKEY_get_base_id(key) != EVP_PKEY_ED25519) {
     return fail_openssl(ErrorCode::invalid, "the certificate's key is not Ed25519");
   }
-  // Encoded afresh, so that a key has one id however the certificate wrote it.
+  // Encode the key again: its id must not depend on how the certificate encodes it.
   std::uint8_t* der = nullptr;
   const int length = i2d_PUBKEY(key, &der);
   if (length <= 0) return fail_openssl(ErrorCode::invalid, "the certificate's key cannot be encoded");
@@ -67,12 +67,12 @@ bool set_name_and_dates(X509* certificate) {
 
 constexpr std::size_t kMaxPem = 64 << 10;
 
-/// An encrypted key is refused; OpenSSL's default would ask on the terminal.
+/// Refuses encrypted keys. OpenSSL's default would ask for a password on the terminal.
 int no_password(char*, int, int, void*) { return -1; }
 
 }  // namespace
 
-struct Identity::Parts {
+struct Identity::KeyPair {
   Key key;
   Certificate certificate;
   PeerId id;
@@ -80,19 +80,19 @@ struct Identity::Parts {
 
 Result<Identity> Identity::generate() {
   Key key(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
-  if (!key) return fail_openssl(ErrorCode::internal, "no new Ed25519 key");
+  if (!key) return fail_openssl(ErrorCode::internal, "cannot create an Ed25519 key");
   Certificate certificate(X509_new());
   if (!certificate || !set_name_and_dates(certificate.get()) || X509_set_pubkey(certificate.get(), key.get()) != 1 ||
       X509_sign(certificate.get(), key.get(), nullptr) == 0) {
-    return fail_openssl(ErrorCode::internal, "no new certificate");
+    return fail_openssl(ErrorCode::internal, "cannot create a certificate");
   }
   auto id = id_of_key(key.get());
   if (!id) return std::unexpected(id.error());
-  return Identity(std::make_shared<const Parts>(Parts{std::move(key), std::move(certificate), *id}));
+  return Identity(std::make_shared<const KeyPair>(KeyPair{std::move(key), std::move(certificate), *id}));
 }
 
 Result<Identity> Identity::from_pem(std::string_view pem) {
-  if (pem.size() > kMaxPem) return fail(ErrorCode::invalid, "the identity is too large to be one");
+  if (pem.size() > kMaxPem) return fail(ErrorCode::invalid, "the identity has more than 64 KiB");
   Memory key_text(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
   Memory certificate_text(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
   if (!key_text || !certificate_text) return fail_openssl(ErrorCode::invalid, "the identity is empty");
@@ -105,7 +105,7 @@ Result<Identity> Identity::from_pem(std::string_view pem) {
   if (X509_check_private_key(certificate.get(), key.get()) != 1) {
     return fail_openssl(ErrorCode::invalid, "the identity's certificate belongs to another key");
   }
-  return Identity(std::make_shared<const Parts>(Parts{std::move(key), std::move(certificate), *id}));
+  return Identity(std::make_shared<const KeyPair>(KeyPair{std::move(key), std::move(certificate), *id}));
 }
 
 std::string Identity::to_pem() const {
@@ -118,12 +118,12 @@ std::string Identity::to_pem() const {
   return std::string(data, static_cast<std::size_t>(length));
 }
 
-const PeerId& Identity::id() const noexcept { return parts_->id; }
-EVP_PKEY* Identity::key() const noexcept { return parts_->key.get(); }
-X509* Identity::certificate() const noexcept { return parts_->certificate.get(); }
+const PeerId& Identity::id() const noexcept { return pair_->id; }
+EVP_PKEY* Identity::key() const noexcept { return pair_->key.get(); }
+X509* Identity::certificate() const noexcept { return pair_->certificate.get(); }
 
 Result<PeerId> peer_id_of(X509* certificate) {
-  if (certificate == nullptr) return fail(ErrorCode::invalid, "no certificate was shown");
+  if (certificate == nullptr) return fail(ErrorCode::invalid, "the other side sent no certificate");
   return id_of_key(X509_get0_pubkey(certificate));
 }
 

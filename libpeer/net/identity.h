@@ -1,5 +1,7 @@
-// Identity: a peer's key and self-signed certificate. The peer id is the SHA-256 of the certificate's public key
-// (SPKI).
+// Identity: a peer's key and self-signed certificate. The peer id is the SHA-256 of the certificate's public key,
+// encoded as SubjectPublicKeyInfo.
+//
+// Source: docs/protocol.md, section 2.
 #pragma once
 
 #include <memory>
@@ -9,20 +11,20 @@
 #include "libpeer/base/digest.h"
 #include "libpeer/base/result.h"
 
-// OpenSSL's own names.
+// OpenSSL's EVP_PKEY and X509.
 struct evp_pkey_st;
 struct x509_st;
 
 namespace peer::net {
 
-/// Owns: key and certificate; cheap to copy, immutable, any thread.
+/// Immutable and cheap to copy. Loop: any thread. Owns: the key and the certificate, shared by all copies.
 class Identity {
  public:
-  /// A new Ed25519 key with a certificate; its dates are not meant to be believed.
+  /// Creates an Ed25519 key and a certificate. The dates in the certificate have no meaning. Fails: internal.
   static Result<Identity> generate();
-  /// Both parts in PEM, as to_pem() wrote them. Fails: invalid.
+  /// Parses what to_pem() returned. Fails: invalid.
   static Result<Identity> from_pem(std::string_view pem);
-  /// The private key and the certificate. Secret.
+  /// The private key and the certificate in PEM. Secret.
   std::string to_pem() const;
 
   const PeerId& id() const noexcept;
@@ -30,12 +32,12 @@ class Identity {
   x509_st* certificate() const noexcept;
 
  private:
-  struct Parts;
-  explicit Identity(std::shared_ptr<const Parts> parts) : parts_(std::move(parts)) {}
-  std::shared_ptr<const Parts> parts_;
+  struct KeyPair;
+  explicit Identity(std::shared_ptr<const KeyPair> pair) : pair_(std::move(pair)) {}
+  std::shared_ptr<const KeyPair> pair_;
 };
 
-/// The peer id in a certificate that a remote showed. Fails: invalid if its key is not Ed25519.
+/// The peer id of a certificate. Fails: invalid if the key is not Ed25519.
 Result<PeerId> peer_id_of(x509_st* certificate);
 
 }  // namespace peer::net

@@ -66,7 +66,7 @@ Result<std::vector<InterfaceAddress>> interface_addresses() {
     if (family != AF_INET && family != AF_INET6) continue;
     InterfaceAddress entry;
     entry.name = each->ifa_name;
-    entry.name = entry.name.substr(0, entry.name.find(':'));  // an alias such as eth0:1 is no interface of its own
+    entry.name = entry.name.substr(0, entry.name.find(':'));  // an alias such as eth0:1 belongs to eth0
     entry.index = if_nametoindex(entry.name.c_str());
     const socklen_t length = family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
     entry.address = SocketAddress::from_native(each->ifa_addr, length).with_port(0);
@@ -84,7 +84,7 @@ bool is_ignored_interface(std::string_view name) {
   for (const std::string_view start : {"docker", "veth", "virbr", "lxcbr", "cni", "podman"}) {
     if (name.starts_with(start)) return true;
   }
-  // Docker's bridges: br- and 12 hex digits, unlike a bridge that a person named.
+  // Docker names its bridges br- and 12 hex digits. Other bridges are used.
   constexpr std::string_view kBridge = "br-";
   if (!name.starts_with(kBridge) || name.size() != kBridge.size() + 12) return false;
   return std::ranges::all_of(name.substr(kBridge.size()),

@@ -1,4 +1,4 @@
-// The addresses of this machine's network interfaces: what peers are told to reach us at, and what is on-link.
+// The addresses of this machine's network interfaces: where peers can reach it, and which addresses are on-link.
 #pragma once
 
 #include <span>
@@ -14,7 +14,7 @@ namespace peer::net {
 struct InterfaceAddress {
   std::string name;
   unsigned index = 0;
-  SocketAddress address;  ///< port 0; a link-local one has this interface as its scope, which means nothing elsewhere
+  SocketAddress address;  ///< with port 0; the scope of a link-local address is this interface
   unsigned prefix = 0;    ///< bits of the network part
   bool up = false;
   bool multicast = false;
@@ -22,16 +22,16 @@ struct InterfaceAddress {
   bool operator==(const InterfaceAddress&) const = default;
 };
 
-/// All of them as they are now. Does not block. Fails: internal.
+/// Lists all addresses of all interfaces. Does not block. Fails: internal.
 Result<std::vector<InterfaceAddress>> interface_addresses();
 
-/// Loopback and the bridges of containers and virtual machines, by name: nobody on the LAN reaches them.
+/// Whether the name is that of loopback, or of a bridge of containers or virtual machines. The LAN cannot reach these.
 bool is_ignored_interface(std::string_view name);
 
-/// What is up and, with an empty `only`, not ignored; otherwise what is up and named in `only`.
+/// The addresses of interfaces that are up and named in `only`, or, if `only` is empty, not ignored.
 std::vector<InterfaceAddress> usable_addresses(std::vector<InterfaceAddress> all, std::span<const std::string> only);
 
-/// Whether `address` lies in a network that one of the interfaces is in.
+/// Whether `address` is in the network of one of the interfaces.
 bool is_on_link(std::span<const InterfaceAddress> interfaces, const SocketAddress& address);
 
 }  // namespace peer::net

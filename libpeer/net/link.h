@@ -1,11 +1,11 @@
-// Link: requests with streaming bodies over one connection to one peer. HTTP/3 in the daemon; the layers above see only
-// this.
+// Link: requests with streaming bodies over one connection to one peer. The layers above net/ use only this interface;
+// the daemon implements it with HTTP/3, tests also in memory.
 //
-// 1. Everything belongs to the loop of its Transport; calls from other loops go through runtime::call_on().
-// 2. Destroying a stream that is not complete resets it, both ways.
-// 3. A stream's failure concerns that stream; a link's failure ends its streams with the link's error.
-// 4. Errors: `unreachable` when the connection is lost or the time is over, `refused` when the other side said no,
-//    `invalid` when it broke the protocol.
+// 1. Destroying a stream that is not complete resets both directions.
+// 2. The failure of a stream affects only that stream. The failure of a link fails its streams with the link's error.
+// Loop: that of the Transport; other loops call through runtime::call_on().
+// Fails: `unreachable` if the connection is lost or a time limit is over, `refused` if the other side refuses,
+// `invalid` if it violates the protocol.
 #pragma once
 
 #include <chrono>
@@ -26,12 +26,12 @@
 
 namespace peer::net {
 
-/// A secret that both ends of one connection know, that nobody else knows, and that no other connection has: what is
-/// proven over it (access/party.h) is proven for this connection alone. TLS's exporter (RFC 8446, 7.5) in HTTP/3.
+/// A secret that only the two ends of one connection know. It is different for every connection, so a proof computed
+/// over it (access/party.h) is valid for this connection alone. Source: the TLS exporter (RFC 8446, 7.5).
 struct ChannelBindingTag;
 using ChannelBinding = Bytes32<ChannelBindingTag>;
 
-/// Names are lower case. Pseudo-header fields stand in the heads below.
+/// A header field. The name is in lower case. Pseudo-header fields are members of the heads below.
 struct Field {
   std::string name;
   std::string value;
@@ -39,70 +39,71 @@ struct Field {
 
 struct RequestHead {
   std::string method;  ///< "GET", "HEAD", "POST"
-  std::string path;    ///< with the query, percent-encoded
+  std::string path;    ///< with its query, percent-encoded
   std::vector<Field> fields;
 };
 
 struct ResponseHead {
   int status = 200;
   std::vector<Field> fields;
-  std::optional<std::uint64_t> content_length;  ///< sent and received as the header field of that name
+  std::optional<std::uint64_t> content_length;  ///< the content-length field
 };
 
-/// The bytes that arrive on a stream.
+/// Reads the bytes that arrive on a stream.
 class BodyReader {
  public:
   virtual ~BodyReader() = default;
-  /// Fills `into` whole unless the body ends first; returns how many bytes it wrote (0: the end). One reader at a time.
-  /// Bytes that arrive while a read waits are written straight into `into`, which must stay valid until the Task has
-  /// ended. Cancel: throws Cancelled; the stream is then good for nothing but destruction.
+  /// Fills `into` completely unless the body ends first. Returns the number of bytes written; 0 means the end. One read
+  /// at a time. Bytes that arrive during a read are written directly into `into`, which must stay valid until the Task
+  /// has ended. Cancel: throws Cancelled; afterwards the stream can only be destroyed.
   virtual runtime::Task<Result<std::size_t>> read(std::span<std::uint8_t> into, runtime::CancellationToken token) = 0;
-  /// Tells the flow control that `bytes` which read() gave are done with (on disk, say): only now may the sender send
-  /// as many more.
+  /// Gives the sender credit for `bytes` that read() returned and that were processed, for example written to disk.
   virtual void release(std::size_t bytes) = 0;
 };
 
-/// Immutable bytes shared until the last acknowledgement.
+/// Immutable bytes. Shared until the other side has acknowledged them.
 using SharedBytes = std::shared_ptr<const std::vector<std::uint8_t>>;
 
-/// The bytes that leave on a stream.
+/// Writes the bytes of a stream.
 class BodyWriter {
  public:
   virtual ~BodyWriter() = default;
-  /// Queues the bytes; waits first while kMaxUnackedPerStream or more are queued or unacknowledged.
-  /// Fails: when the stream was reset or stopped by the other side, or the link failed. Cancel: throws Cancelled,
-  /// nothing was queued.
+  /// Queues the bytes. First waits while kMaxUnackedPerStream or more are queued or unacknowledged.
+  /// Fails: if the other side reset or stopped the stream, or the link failed. Cancel: throws Cancelled; nothing was
+  /// queued.
   virtual runtime::Task<Result<void>> write(SharedBytes bytes, runtime::CancellationToken token) = 0;
-  /// No more bytes: the end of the body. Idempotent.
+  /// Ends the body. Idempotent.
   virtual void finish() = 0;
 };
 
 inline constexpr std::size_t kMaxUnackedPerStream = 4 << 20;
 
-/// A request this side sent.
+/// A request that this side sent.
 class ClientStream {
  public:
   virtual ~ClientStream() = default;
-  /// Waits for the response's head. Once.
+  /// Waits for the head of the response. Call it once.
   virtual runtime::Task<Result<ResponseHead>> response(runtime::CancellationToken token) = 0;
   virtual BodyReader& reader() = 0;
-  virtual BodyWriter& writer() = 0;  ///< of a request with a body
+  virtual BodyWriter& writer() = 0;  ///< only for a request with a body
 };
 
-/// A request the other side sent.
+/// A request that the other side sent.
 class ServerStream {
  public:
   virtual ~ServerStream() = default;
   virtual const RequestHead& request() const = 0;
-  /// The other side's proven id; none for a client without a certificate.
+  /// The other side's proven id. Nothing for a client without a certificate.
   virtual const std::optional<PeerId>& peer() const = 0;
   virtual SocketAddress remote_address() const = 0;
   virtual const ChannelBinding& channel_binding() const = 0;
-  /// A mark on the whole connection, for whoever decides what may be asked on it; it is not there at first.
+  /// A flag of the whole connection, initially false. Layers above use it to remember that the connection passed the
+  /// gate.
   virtual bool admitted() const = 0;
   virtual void admit() = 0;
   virtual BodyReader& reader() = 0;
-  /// Sends the head, once; `has_body` false ends the response with it. Fails: as BodyWriter::write.
+  /// Sends the head of the response. Call it once. With `has_body` false, the response has no body. Fails: as
+  /// BodyWriter::write().
   virtual Result<void> respond(const ResponseHead& head, bool has_body) = 0;
   virtual BodyWriter& writer() = 0;
 };
@@ -116,38 +117,38 @@ struct LinkStats {
 
 class Link {
  public:
-  /// Destroying a link closes it.
+  /// Closes the link.
   virtual ~Link() = default;
   virtual const std::optional<PeerId>& peer() const = 0;
   virtual SocketAddress remote_address() const = 0;
   virtual const ChannelBinding& channel_binding() const = 0;
-  /// Sends a request; with `has_body` its writer() follows. Fails: as above, `busy` when the peer allows no more
-  /// streams.
+  /// Sends the head of a request. With `has_body`, the body follows through writer(). Fails: as above; `busy` if the
+  /// peer allows no more streams.
   virtual runtime::Task<Result<std::unique_ptr<ClientStream>>> request(const RequestHead& head, bool has_body,
                                                                        runtime::CancellationToken token) = 0;
-  /// Closes with a reason the other side sees; open streams fail. Idempotent, does not wait.
+  /// Closes the link with a reason that the other side sees. Open streams fail. Idempotent. Does not wait.
   virtual void close(std::string_view reason) = 0;
-  /// Waits until the link has ended, for whatever reason, and tells it. Several may wait.
+  /// Waits until the link has ended, and returns why. Several callers may wait.
   virtual runtime::Task<Error> ended(runtime::CancellationToken token) = 0;
   virtual LinkStats stats() const = 0;
 };
 
-/// Serves one request; runs in the scope of its connection. What it throws resets that stream and closes that
-/// connection only. The token is requested when the stream is reset or its connection or the serving ends.
+/// Serves one request. Runs in the scope of its connection. If it throws, its stream is reset and its connection
+/// closed. The token is requested when the stream is reset, or when the connection or the serving ends.
 using RequestHandler = std::function<runtime::Task<void>(ServerStream& stream, runtime::CancellationToken token)>;
 
-/// One UDP port in both roles.
+/// One UDP port, as client and server.
 class Transport {
  public:
   virtual ~Transport() = default;
-  /// With its real port.
+  /// The bound address, with the actual port.
   virtual SocketAddress local_address() const = 0;
-  /// Connects, proves both identities and checks the other's against `expected` where given.
-  /// Fails: unreachable within kDialTimeout, refused on a wrong id.
+  /// Connects. Both sides prove their identities; `expected` is the id that the other side must have, if any.
+  /// Fails: unreachable after kDialTimeout, refused if the id differs.
   virtual runtime::Task<Result<std::unique_ptr<Link>>> dial(SocketAddress address, std::optional<PeerId> expected,
                                                             runtime::CancellationToken token) = 0;
-  /// Accepts connections and serves their requests until cancelled; joins every handler. While nobody serves, new
-  /// connections and requests are refused; dialled links are not concerned.
+  /// Accepts connections and serves their requests until cancelled, then joins every handler. Outside of serve(), new
+  /// connections and requests are refused. Links that this side dialed are not affected.
   virtual runtime::Task<void> serve(RequestHandler handler, runtime::CancellationToken token) = 0;
 };
 

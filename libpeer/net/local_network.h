@@ -1,4 +1,4 @@
-// LocalNetwork: whether an address belongs to the local network, which is whom open mode answers.
+// LocalNetwork: whether an address belongs to the local network. peerd answers only clients with such addresses.
 #pragma once
 
 #include <functional>
@@ -9,8 +9,8 @@
 
 namespace peer::net {
 
-/// Loopback, private and link-local addresses always do; any other one if an interface of this machine is in its
-/// network. Interfaces change: they are listed again when asked, at most once in kListInterval. Loop: one.
+/// Loopback, private and link-local addresses are local, and so are those in the network of one of this machine's
+/// interfaces. contains() lists the interfaces again when the list is older than kListInterval. Loop: any one loop.
 class LocalNetwork {
  public:
   using Lister = std::function<Result<std::vector<InterfaceAddress>>()>;

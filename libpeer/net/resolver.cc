@@ -16,7 +16,7 @@ namespace {
 
 using Addresses = Result<std::vector<SocketAddress>>;
 
-/// For messages.
+/// Quotes text for a message.
 std::string quoted(std::string_view text) {
   constexpr std::size_t kMost = 253;
   std::string shown = "\"";
@@ -24,7 +24,7 @@ std::string quoted(std::string_view text) {
   return shown + '"';
 }
 
-/// Blocks. Owns all it touches: it may outlive whoever asked.
+/// Blocks. It owns everything it touches, because an abandoned lookup outlives its caller.
 Addresses look_up(const std::string& host, std::uint16_t port) {
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
@@ -70,7 +70,7 @@ std::unique_ptr<Resolver> system_resolver(runtime::Workers& workers) {
 }
 
 std::optional<SocketAddress> literal_address(std::string_view host, std::uint16_t port) {
-  // "1.2.3.4:5" is no host.
+  // "1.2.3.4:5" is not a host.
   if (std::ranges::count(host, ':') == 1 || host.ends_with(':')) return std::nullopt;
   if (host.starts_with('[') && !host.ends_with(']')) return std::nullopt;
   const auto parsed = SocketAddress::parse(host, port);
@@ -86,22 +86,22 @@ Result<void> check_host(std::string_view host) {
   };
   const bool valid = !host.empty() && host.size() <= kLongestName && std::ranges::all_of(host, can_stand_in_a_name);
   if (valid || literal_address(host, 0)) return {};
-  return fail(ErrorCode::invalid, quoted(host) + " is no host name");
+  return fail(ErrorCode::invalid, quoted(host) + " is not a host name");
 }
 
 Result<HostPort> parse_host_port(std::string_view text) {
   const auto bad = [&](const std::string& why) {
-    return fail(ErrorCode::invalid, quoted(text) + " is no HOST[:PORT]: " + why);
+    return fail(ErrorCode::invalid, quoted(text) + " is not HOST[:PORT]: " + why);
   };
   if (text.empty()) return bad("it is empty");
   const bool bracketed = text.starts_with('[');
   const std::size_t bracket = bracketed ? text.find(']') : 0;
-  if (bracket == std::string_view::npos) return bad("the closing ] is missing");
+  if (bracket == std::string_view::npos) return bad("the closing ']' is missing");
   const bool bare_v6 = !bracketed && std::ranges::count(text, ':') > 1;
   const std::size_t colon = bare_v6 ? std::string_view::npos : text.find(':', bracket);
   HostPort result{std::string(text.substr(0, colon)), kDefaultPort};
   if (bracketed) result.host = text.substr(1, bracket - 1);
-  if (bracketed && bracket + 1 != std::min(colon, text.size())) return bad("after ] only :PORT may follow");
+  if (bracketed && bracket + 1 != std::min(colon, text.size())) return bad("only :PORT may follow ']'");
   if (colon != std::string_view::npos) {
     const std::string_view digits = text.substr(colon + 1);
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), result.port);
@@ -109,20 +109,20 @@ Result<HostPort> parse_host_port(std::string_view text) {
     if (!whole || result.port == 0) return bad("the port must be a number from 1 to 65535");
   }
   if (bracketed || bare_v6) {
-    // The interface may come later: the rest has to be right.
+    // The interface may appear later, so only the address is checked.
     const std::size_t percent = result.host.find('%');
     const auto address = SocketAddress::parse('[' + result.host.substr(0, percent) + ']');
     if (!address) return bad("write 192.168.1.20:24747 or [fe80::1%eth0]:24747");
     const bool link_local = address->is_local() && address->host_string().starts_with("fe");
     if (percent != std::string::npos && (!link_local || percent + 1 == result.host.size())) {
-      return bad("only fe80:: addresses take an interface");
+      return bad("only link-local (fe80::) addresses take an interface");
     }
-    if (address->is_unspecified()) return bad("it is the address of no machine");
+    if (address->is_unspecified()) return bad("no machine has this address");
     return result;
   }
   if (const auto valid = check_host(result.host); !valid) return bad("write den:24747 or 192.168.1.20:24747");
   const auto literal = literal_address(result.host, result.port);
-  if (literal && literal->is_unspecified()) return bad("it is the address of no machine");
+  if (literal && literal->is_unspecified()) return bad("no machine has this address");
   return result;
 }
 

@@ -34,8 +34,8 @@ int select_alpn(SSL*, const unsigned char** out, unsigned char* out_length, cons
   return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-// The peer id is the key's hash, so any well-formed Ed25519 certificate is a valid one; who may do what is decided
-// above.
+// Accepts every well-formed Ed25519 certificate: the peer id is the hash of the key. Layers above decide what the peer
+// may do.
 int verify_certificate(X509_STORE_CTX* store, void*) {
   X509* certificate = X509_STORE_CTX_get0_cert(store);
   if (certificate != nullptr && peer_id_of(certificate)) return 1;
@@ -54,7 +54,7 @@ TlsContext::Context TlsContext::make(bool server) {
   require(
       SSL_CTX_set_min_proto_version(c, TLS1_3_VERSION) == 1 && SSL_CTX_set_max_proto_version(c, TLS1_3_VERSION) == 1,
       "version");
-  // AES-128-GCM is the fastest where the processor has AES; the others are for clients that insist.
+  // AES-128-GCM is the fastest on processors with AES instructions. The others are for clients that require them.
   require(
       SSL_CTX_set_ciphersuites(c, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256") == 1,
       "ciphers");
@@ -101,7 +101,7 @@ TlsSession::TlsSession(SSL_CTX* context, bool server, void* owner, ngtcp2_crypto
 }
 
 TlsSession::~TlsSession() {
-  SSL_set_app_data(ssl_, nullptr);  // SSL_free would look for the connection
+  SSL_set_app_data(ssl_, nullptr);  // otherwise SSL_free() would use the connection
   ngtcp2_crypto_ossl_ctx_del(context_);
   SSL_free(ssl_);
 }
@@ -119,7 +119,7 @@ Result<ChannelBinding> TlsSession::channel_binding() const {
   ChannelBinding binding;
   if (SSL_export_keying_material(ssl_, binding.bytes.data(), binding.bytes.size(), kLabel.data(), kLabel.size(),
                                  nullptr, 0, 0) != 1) {
-    return fail(ErrorCode::internal, "TLS exports no keying material");
+    return fail(ErrorCode::internal, "TLS cannot export keying material");
   }
   return binding;
 }

@@ -13,7 +13,7 @@ namespace {
 
 bool set(int fd, int level, int option, int value) { return setsockopt(fd, level, option, &value, sizeof value) == 0; }
 
-/// The kernel grants double of what was asked, for its own bookkeeping, and says so.
+/// Returns the bytes granted. The kernel reports double the size, to account for its bookkeeping.
 std::uint32_t set_buffer(int fd, int force, int option, std::uint32_t bytes) {
   if (!set(fd, SOL_SOCKET, force, static_cast<int>(bytes))) set(fd, SOL_SOCKET, option, static_cast<int>(bytes));
   int granted = 0;
@@ -22,7 +22,7 @@ std::uint32_t set_buffer(int fd, int force, int option, std::uint32_t bytes) {
   return static_cast<std::uint32_t>(granted) / 2;
 }
 
-/// The packet sizes are probed by QUIC: the kernel shall neither fragment nor remember sizes of its own.
+/// QUIC probes the path MTU itself, so the kernel must neither fragment nor apply the MTU that it has learned.
 void set_packet_options(int fd, int family) {
   if (family == AF_INET6) {
     set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
@@ -41,20 +41,20 @@ std::unexpected<Error> explain(int error, const SocketAddress& address) {
   switch (error) {
     case EADDRINUSE:
       return fail(ErrorCode::invalid,
-                  "UDP " + where + " is in use: stop the program that has it, or listen on another port", error);
+                  "UDP " + where + " is in use: stop the program that uses it, or listen on another port", error);
     case EADDRNOTAVAIL:
       return fail(ErrorCode::invalid, "cannot listen on " + where + ": this machine does not have that address", error);
     case EACCES:
-      return fail(ErrorCode::invalid, "cannot listen on " + where + ": ports below 1024 need a privilege; take another",
-                  error);
+      return fail(ErrorCode::invalid,
+                  "cannot listen on " + where + ": ports below 1024 need a privilege; use another port", error);
     default:
       return fail(ErrorCode::invalid, "cannot listen on UDP " + where + ": " + std::generic_category().message(error),
                   error);
   }
 }
 
-/// Returns the descriptor, or -errno. `early`, where given, allows an address that this machine does not have yet, and
-/// is set if it is one.
+/// Returns the descriptor, or -errno. A non-null `early` allows an address that this machine does not have yet, and is
+/// set to true for such an address.
 int open_bound(int family, const SocketAddress& address, bool* early) {
   const int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return -errno;
@@ -63,7 +63,7 @@ int open_bound(int family, const SocketAddress& address, bool* early) {
   const socklen_t length = address.to_native(family, native);
   if (bind(fd, reinterpret_cast<const sockaddr*>(&native), length) == 0) return fd;
   int error = errno;
-  // The kernel delivers to such a socket from the moment that an interface gets the address.
+  // Such a socket receives as soon as an interface gets the address.
   const int free_bind = family == AF_INET6 ? IPV6_FREEBIND : IP_FREEBIND;
   if (error == EADDRNOTAVAIL && early != nullptr &&
       set(fd, family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP, free_bind, 1)) {
@@ -86,7 +86,7 @@ Result<UdpDescriptor> open_udp(const SocketAddress& address, const Log& log, con
   result.fd = open_bound(result.family, address, address.is_unspecified() ? nullptr : &early);
   const bool no_ipv6 = result.fd == -EAFNOSUPPORT || result.fd == -EADDRNOTAVAIL;
   if (result.family == AF_INET6 && address.is_unspecified() && no_ipv6) {
-    log.info("no IPv6 on this machine: listening on IPv4 only");
+    log.info("this machine has no IPv6: listening on IPv4 only");
     result.family = AF_INET;
     result.fd = open_bound(result.family, address, nullptr);
   }
@@ -100,10 +100,10 @@ Result<UdpDescriptor> open_udp(const SocketAddress& address, const Log& log, con
   result.receive_buffer = set_buffer(result.fd, SO_RCVBUFFORCE, SO_RCVBUF, options.buffer);
   result.send_buffer = set_buffer(result.fd, SO_SNDBUFFORCE, SO_SNDBUF, options.buffer);
   if (result.receive_buffer < options.buffer) {
-    log.info("the kernel grants " + std::to_string(result.receive_buffer >> 10) + " KiB of " +
+    log.info("the kernel granted " + std::to_string(result.receive_buffer >> 10) + " KiB of " +
              std::to_string(options.buffer >> 10) + " KiB receive buffer: raise net.core.rmem_max for full speed");
   }
-  // Zero means no segmentation by default: this only asks whether the kernel knows the option.
+  // The value 0 leaves segmentation off by default: this only tests whether the kernel has the option.
   result.gso = options.gso && set(result.fd, SOL_UDP, UDP_SEGMENT, 0);
   result.gro = options.gro && set(result.fd, SOL_UDP, UDP_GRO, 1);
 

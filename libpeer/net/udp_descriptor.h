@@ -1,4 +1,4 @@
-// UdpDescriptor: an open, bound, non-blocking UDP socket with every option set that udp_socket.cc relies on.
+// UdpDescriptor: an open, bound, non-blocking UDP socket with the options that udp_socket.cc needs.
 #pragma once
 
 #include <cstdint>
@@ -12,9 +12,9 @@ namespace peer::net {
 
 struct UdpDescriptor {
   int fd = -1;
-  int family = 0;  ///< AF_INET6 carries both
+  int family = 0;  ///< AF_INET6 carries IPv4 as well, if bound to [::]
   SocketAddress local;
-  std::uint32_t receive_buffer = 0, send_buffer = 0;  ///< bytes granted
+  std::uint32_t receive_buffer = 0, send_buffer = 0;  ///< bytes that the kernel granted
   bool gso = false, gro = false;
 };
 

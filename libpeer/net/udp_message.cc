@@ -30,7 +30,7 @@ SocketAddress address_of(const in6_pktinfo& info) {
   sockaddr_in6 native{};
   native.sin6_family = AF_INET6;
   native.sin6_addr = info.ipi6_addr;
-  native.sin6_scope_id = info.ipi6_ifindex;  // kept for link-local addresses only
+  native.sin6_scope_id = info.ipi6_ifindex;  // ignored unless the address is link-local
   return SocketAddress::from_native(reinterpret_cast<const sockaddr*>(&native), sizeof native);
 }
 
@@ -45,7 +45,7 @@ OutgoingMessage::OutgoingMessage(int family, const SocketAddress& local, const S
   header_.msg_control = control_;
   header_.msg_controllen = sizeof control_;
 
-  // An IPv4 packet takes IPv4's messages, from a dual-stack socket too.
+  // IPv4 packets need IPv4's control messages, also on a dual-stack socket.
   const bool v4 = remote.is_v4();
   if (!local.is_unspecified() && local.is_v4() == v4) {
     sockaddr_storage native;

@@ -1,4 +1,4 @@
-// The control messages around a UDP datagram: local address, ECN, segment size, the kernel's count of drops.
+// The control messages of a UDP datagram: local address, ECN, segment size, the kernel's drop counter.
 #pragma once
 
 #include <sys/socket.h>
@@ -13,7 +13,7 @@
 
 namespace peer::net {
 
-/// One message to send. It points into itself and into `data`: not movable, and data must outlive it.
+/// One message to send. Not movable: it points into itself.
 class OutgoingMessage {
  public:
   OutgoingMessage(int family, const SocketAddress& local, const SocketAddress& remote, Ecn ecn);
@@ -22,7 +22,7 @@ class OutgoingMessage {
 
   /// False if a socket of that family cannot reach `remote`.
   bool possible() const noexcept { return header_.msg_namelen != 0; }
-  /// sendmsg(); returns 0 or errno. `segment` 0 sends one datagram.
+  /// Calls sendmsg(). Returns 0 or errno. A `segment` of 0 sends one datagram.
   int send(int fd, std::span<const std::uint8_t> data, std::size_t segment);
 
  private:
@@ -36,16 +36,16 @@ class OutgoingMessage {
   alignas(cmsghdr) std::uint8_t control_[128];
 };
 
-/// What came with a received message.
+/// The addresses and control messages of a received message.
 struct IncomingMessage {
   SocketAddress local, remote;
   Ecn ecn = Ecn::not_ect;
-  std::size_t segment = 0;               ///< size of each datagram but the last; 0: it is one datagram
-  std::optional<std::uint32_t> dropped;  ///< by the kernel, since the socket was opened (wraps)
+  std::size_t segment = 0;               ///< the size of every datagram except the last; 0: one datagram
+  std::optional<std::uint32_t> dropped;  ///< datagrams that the kernel dropped since the socket was opened; wraps
 };
 IncomingMessage parse_message(msghdr& header, std::uint16_t local_port);
 
-/// Room for the control messages of one received message.
+/// Bytes for the control messages of one received message.
 inline constexpr std::size_t kIncomingControl = 256;
 
 }  // namespace peer::net

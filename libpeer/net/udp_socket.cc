@@ -19,11 +19,11 @@ namespace peer::net {
 
 namespace {
 
-constexpr std::size_t kMaxSegments = 64;       // Linux's UDP_MAX_SEGMENTS, as a sender and as a receiver
-constexpr std::size_t kBufferSize = 64 << 10;  // of a super-packet; a smaller buffer would cut it silently
+constexpr std::size_t kMaxSegments = 64;       // Linux's UDP_MAX_SEGMENTS, for sending and for receiving
+constexpr std::size_t kBufferSize = 64 << 10;  // a super-packet; a smaller buffer would silently truncate it
 constexpr std::size_t kBuffers = 8;
 
-/// Concerns one datagram or a passing state of the machine, not the socket.
+/// Whether the error concerns one datagram or a temporary condition, not the socket itself.
 bool is_transient(int error) {
   switch (error) {
     case ECONNREFUSED:
@@ -40,16 +40,16 @@ bool is_transient(int error) {
   }
 }
 
-/// Buffers of one recvmmsg() call.
-struct Inbox {
+/// The buffers of one recvmmsg() call.
+struct ReceiveBuffers {
   std::vector<std::uint8_t> bytes = std::vector<std::uint8_t>(kBuffers * kBufferSize);
   std::array<mmsghdr, kBuffers> messages{};
   std::array<iovec, kBuffers> parts{};
   std::array<sockaddr_storage, kBuffers> names{};
-  struct alignas(cmsghdr) Control {
+  struct alignas(cmsghdr) ControlBuffer {
     std::uint8_t bytes[kIncomingControl];
   };
-  std::array<Control, kBuffers> controls{};
+  std::array<ControlBuffer, kBuffers> controls{};
 
   void prepare(std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) {
@@ -79,7 +79,7 @@ class UdpSocket final : public DatagramSocket {
   SendStatus send(const SocketAddress& local, const SocketAddress& remote, Ecn ecn, std::span<const std::uint8_t> data,
                   std::size_t segment) override;
   std::size_t max_segments() const override { return udp_.gso ? kMaxSegments : 1; }
-  Stats stats() const override;
+  SocketStats stats() const override;
   runtime::Task<void> close() override;
 
  private:
@@ -87,7 +87,7 @@ class UdpSocket final : public DatagramSocket {
   void poll();
   void survive_poll_error(int status);
   void receive();
-  std::size_t give(msghdr& header, std::size_t size);
+  std::size_t deliver(msghdr& header, std::size_t size);
   int send_split(OutgoingMessage& message, std::span<const std::uint8_t> data, std::size_t segment);
   int send_all(OutgoingMessage& message, std::span<const std::uint8_t> data, std::size_t segment);
   void broken(int error, const char* what);
@@ -97,11 +97,11 @@ class UdpSocket final : public DatagramSocket {
   uv_poll_t poll_{};
   DatagramReceiver* receiver_ = nullptr;
   runtime::Event poll_closed_;
-  Inbox inbox_;
+  ReceiveBuffers inbox_;
   bool want_writable_ = false;
   bool closing_ = false;
   bool broken_ = false;
-  Stats stats_;
+  SocketStats stats_;
   std::uint32_t dropped_seen_ = 0;
 };
 
@@ -137,7 +137,7 @@ void UdpSocket::on_poll(uv_poll_t* poll, int status, int events) {
   if ((events & UV_READABLE) != 0 && !self.closing_) self.receive();
 }
 
-/// libuv stops polling and reports EBADF for any error pending on the socket, passing ones included.
+/// On any pending socket error, even a temporary one, libuv stops polling and reports EBADF.
 void UdpSocket::survive_poll_error(int status) {
   int error = 0;
   socklen_t length = sizeof error;
@@ -155,15 +155,15 @@ void UdpSocket::broken(int error, const char* what) {
   Error report;
   report.code = ErrorCode::internal;
   report.system = error;
-  report.message =
-      "the UDP socket at " + udp_.local.to_string() + " failed " + what + ": " + std::generic_category().message(error);
+  report.message = "the UDP socket at " + udp_.local.to_string() + " failed while " + what + ": " +
+                   std::generic_category().message(error);
   receiver_->on_socket_error(report);
 }
 
 void UdpSocket::receive() {
   std::size_t budget = kDatagramsPerTurn;
   bool any = false;
-  // Every message may be a super-packet: only as many are taken as the budget has room for.
+  // Every message may be a super-packet, so receive only as many messages as fit the budget.
   while (budget >= kMaxSegments && !closing_ && !broken_) {
     const std::size_t wanted = udp_.gro ? std::min(kBuffers, budget / kMaxSegments) : kBuffers;
     inbox_.prepare(wanted);
@@ -175,7 +175,7 @@ void UdpSocket::receive() {
     }
     for (int i = 0; i < count && !closing_; ++i) {
       mmsghdr& message = inbox_.messages[static_cast<std::size_t>(i)];
-      const std::size_t given = give(message.msg_hdr, message.msg_len);
+      const std::size_t given = deliver(message.msg_hdr, message.msg_len);
       any = any || given > 0;
       budget -= std::min(budget, std::max<std::size_t>(given, 1));
     }
@@ -184,8 +184,8 @@ void UdpSocket::receive() {
   if (any && !closing_) receiver_->on_burst_end();
 }
 
-/// Returns the number of datagrams it held.
-std::size_t UdpSocket::give(msghdr& header, std::size_t size) {
+/// Delivers the datagrams of one message. Returns their number.
+std::size_t UdpSocket::deliver(msghdr& header, std::size_t size) {
   const IncomingMessage message = parse_message(header, udp_.local.port());
   if (message.dropped) {
     stats_.dropped_by_kernel += *message.dropped - dropped_seen_;
@@ -228,14 +228,14 @@ SendStatus UdpSocket::send(const SocketAddress& local, const SocketAddress& remo
   return SendStatus::sent;
 }
 
-/// Returns 0 or the errno of what could not be sent.
+/// Returns 0, or the errno of the datagram that could not be sent.
 int UdpSocket::send_all(OutgoingMessage& message, std::span<const std::uint8_t> data, std::size_t segment) {
   if (data.size() <= segment) return message.send(udp_.fd, data, 0);
   if (!udp_.gso) return send_split(message, data, segment);
   const int error = message.send(udp_.fd, data, segment);
   if (error != EIO && error != EINVAL) return error;
-  // A driver without checksum offload gives EIO; older kernels give EINVAL, but for a segment above the MTU or a source
-  // address that has gone as well: only if the same datagrams go out one by one, GSO is to blame.
+  // A driver without checksum offload causes EIO. Older kernels return EINVAL, but also for a segment above the MTU and
+  // for a source address that was removed. GSO is the cause only if the same datagrams can be sent one by one.
   const int split_error = send_split(message, data, segment);
   if (split_error == 0) udp_.gso = false;
   return split_error;
@@ -244,15 +244,15 @@ int UdpSocket::send_all(OutgoingMessage& message, std::span<const std::uint8_t> 
 int UdpSocket::send_split(OutgoingMessage& message, std::span<const std::uint8_t> data, std::size_t segment) {
   while (!data.empty()) {
     const auto one = data.first(std::min(segment, data.size()));
-    // After EAGAIN in the middle all are sent again: QUIC drops what it gets twice.
+    // After EAGAIN in the middle, the caller sends all of them again. QUIC ignores duplicates.
     if (const int error = message.send(udp_.fd, one, 0); error != 0) return error;
     data = data.subspan(one.size());
   }
   return 0;
 }
 
-DatagramSocket::Stats UdpSocket::stats() const {
-  Stats result = stats_;
+SocketStats UdpSocket::stats() const {
+  SocketStats result = stats_;
   result.gso = udp_.gso;
   result.gro = udp_.gro;
   return result;

@@ -33,9 +33,9 @@ class DownloadCommands {
  private:
   /// Answers when a crash can no longer lose the download.
   runtime::Task<Result<api::DownloadInfo>> start(api::StartDownload command, runtime::CancellationToken token) {
-    co_await downloads_.let_end(command.game, token);
+    co_await downloads_.wait_while_ending(command.game, token);
     Result<api::DownloadInfo> download = downloads_.start(command);
-    if (download) co_await downloads_.put_on_record(command.game, token);
+    if (download) co_await downloads_.save(command.game, token);
     co_return download;
   }
 

@@ -12,7 +12,7 @@ class EndpointNetwork final : public api::Network {
       : endpoint_(net, std::move(socket), std::move(options)) {}
   net::Transport& transport() override { return endpoint_; }
   runtime::Task<void> run(runtime::CancellationToken token) override { return endpoint_.run(std::move(token)); }
-  net::DatagramSocket::Stats socket_stats() const override { return endpoint_.stats().socket; }
+  net::SocketStats socket_stats() const override { return endpoint_.stats().socket; }
 
  private:
   net::Endpoint endpoint_;

@@ -69,7 +69,7 @@ std::optional<api::GameInfo> GameOverview::find(const std::string& game) const {
 /// From the first source that answers.
 runtime::Task<Result<GameOverview::ManifestPtr>> GameOverview::fetch_manifest(std::string game, Digest version,
                                                                               runtime::CancellationToken token) const {
-  Error last{ErrorCode::no_peer_has_it, "no connected peer has " + game, 0};
+  Error last{ErrorCode::unavailable, "no connected peer has " + game, 0};
   for (const transfer::SourcePeer& source : peers_.sources(game, version)) {
     transfer::ManifestJob job;
     job.transport = &transport_;
@@ -90,8 +90,8 @@ runtime::Task<Result<api::GameDetails>> GameOverview::details(api::ShowGame comm
                                                               runtime::CancellationToken token) const {
   std::optional<api::GameInfo> game = find(command.game);
   if (!game) {
-    co_return fail(ErrorCode::no_such_game, "no game \"" + protocol::printable(command.game) +
-                                                "\" here or on any connected peer: 'peerctl games' lists all games");
+    co_return fail(ErrorCode::not_found, "no game \"" + protocol::printable(command.game) +
+                                             "\" here or on any connected peer: 'peerctl games' lists all games");
   }
   api::GameDetails details;
   details.game = std::move(*game);
@@ -110,7 +110,7 @@ runtime::Task<Result<api::GameDetails>> GameOverview::details(api::ShowGame comm
   const api::RemoteVersion* chosen = downloads::choose_version(remote, options_.environment.wall_clock());
   if (chosen == nullptr) {
     if (!command.version && details.game.local) co_return details;  // installed and not hashed yet: no file list
-    co_return fail(ErrorCode::no_peer_has_it,
+    co_return fail(ErrorCode::unavailable,
                    "no connected peer has version \"" + command.version.value_or("") + "\" of " + command.game);
   }
   details.version = chosen->version;

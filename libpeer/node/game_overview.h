@@ -24,7 +24,7 @@ class GameOverview {
 
   /// Sorted by id.
   std::vector<api::GameInfo> list() const;
-  /// One game with its files. Fails: no_such_game; no_peer_has_it; what fetching the manifest fails with.
+  /// One game with its files. Fails: not_found; unavailable; what fetching the manifest fails with.
   runtime::Task<Result<api::GameDetails>> details(api::ShowGame command, runtime::CancellationToken token) const;
 
  private:

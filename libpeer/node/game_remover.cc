@@ -25,7 +25,7 @@ runtime::Task<Result<bool>> GameRemover::discard_game(std::string game, runtime:
                   game](const runtime::StopFlag&) { return staging::discard_game(*disk, root, game); };
   const Result<void> done = co_await runtime::offload(*options_.environment.workers, std::move(discard), token);
   if (done) co_return true;
-  if (done.error().code == ErrorCode::no_such_game) co_return false;
+  if (done.error().code == ErrorCode::not_found) co_return false;
   co_return std::unexpected(done.error());
 }
 
@@ -67,8 +67,8 @@ runtime::Task<Result<bool>> GameRemover::remove(std::string game, runtime::Cance
   if (!removed) co_return std::unexpected(removed.error());
   if (!removed->game && removed->partial) co_return true;
   if (!removed->game) {
-    co_return fail(ErrorCode::no_such_game, "no game \"" + protocol::printable(game) + "\" is installed in " +
-                                                options_.settings.roots.front() + ", and no download of it is left");
+    co_return fail(ErrorCode::not_found, "no game \"" + protocol::printable(game) + "\" is installed in " +
+                                             options_.settings.roots.front() + ", and no download of it is left");
   }
   downloads_.removed(game);
   verifier_.forget(game);

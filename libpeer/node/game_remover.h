@@ -22,7 +22,7 @@ class GameRemover {
         verifier_(verifier),
         log_(options.log.named("runtime")) {}
 
-  /// Returns when the library no longer lists the game. Fails: invalid for an id that no game can have; no_such_game;
+  /// Returns when the library no longer lists the game. Fails: invalid for an id that no game can have; not_found;
   /// refused for a game of another root; disk errors.
   runtime::Task<Result<bool>> remove(std::string game, runtime::CancellationToken token);
 

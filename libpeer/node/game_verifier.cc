@@ -167,8 +167,7 @@ runtime::Task<Result<api::Verdict>> GameVerifier::verify(api::VerifyGame command
   const std::string game = command.game;
   const auto snapshot = library_.snapshot();
   const library::LocalGame* local = snapshot->find(game);
-  if (local == nullptr)
-    co_return fail(ErrorCode::no_such_game, "\"" + protocol::printable(game) + "\" is not installed");
+  if (local == nullptr) co_return fail(ErrorCode::not_found, "\"" + protocol::printable(game) + "\" is not installed");
   Result<Damage> damage = expected(*local);
   if (!damage) co_return std::unexpected(damage.error());
   if (!in_progress_.try_emplace(game).second) {

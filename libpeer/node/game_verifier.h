@@ -23,7 +23,7 @@ class GameVerifier {
   GameVerifier(runtime::Executor& executor, store::Disk& disk, runtime::Workers& workers, library::Library& library,
                downloads::Downloads& downloads, EventEmitter& events, std::function<void()> on_damage_changed, Log log);
 
-  /// Fails: no_such_game; busy if the game is not hashed yet or is being verified; cancelled if the command was
+  /// Fails: not_found; busy if the game is not hashed yet or is being verified; cancelled if the command was
   /// abandoned; what the repair fails with.
   runtime::Task<Result<api::Verdict>> verify(api::VerifyGame command, runtime::CancellationToken token);
 

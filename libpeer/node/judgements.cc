@@ -101,7 +101,7 @@ api::Finding judge_disk_error(const Error& error, const std::string& root) {
                      : "give the daemon's user write access to " + root + ": downloads go there"};
 }
 
-api::Finding judge_socket(const net::DatagramSocket::Stats& socket) {
+api::Finding judge_socket(const net::SocketStats& socket) {
   api::Finding finding{Verdict::good, "UDP", {}, {}};
   finding.text = "receive buffer " + std::to_string(socket.receive_buffer >> 10) + " KiB, send buffer " +
                  std::to_string(socket.send_buffer >> 10) + " KiB, segmentation offload " +

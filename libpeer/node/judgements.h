@@ -21,7 +21,7 @@ api::Finding judge_space(const store::Space& space, const std::string& root, std
 /// `error`: of probe_disk().
 api::Finding judge_disk_error(const Error& error, const std::string& root);
 /// Buffers and segmentation offload.
-api::Finding judge_socket(const net::DatagramSocket::Stats& socket);
+api::Finding judge_socket(const net::SocketStats& socket);
 /// A clock that is behind shows by versions that peers dated in the future. Units: ns since 1970.
 api::Finding judge_clock(std::int64_t now, const std::vector<api::GameInfo>& games);
 /// One finding for each interface. `problem`: of the service Discovery.

@@ -61,7 +61,7 @@ void put_services(Exposition& out, const std::vector<api::ServiceStatus>& servic
   for (const api::ServiceStatus& each : services) out.sample("service", each.name, static_cast<double>(each.restarts));
 }
 
-void put_socket(Exposition& out, const net::DatagramSocket::Stats& socket) {
+void put_socket(Exposition& out, const net::SocketStats& socket) {
   out.counter("udp_datagrams_received_total", "Datagrams received.", socket.datagrams_in);
   out.counter("udp_datagrams_sent_total", "Datagrams sent.", socket.datagrams_out);
   out.counter("udp_received_bytes_total", "UDP payload received.", socket.bytes_in);

@@ -38,7 +38,7 @@ runtime::Task<void> NetLoopState::handle(sessions::SessionContext sessions, net:
                                          runtime::CancellationToken token) {
   if (!accepting_) {
     net::ResponseHead busy;
-    busy.status = 503;
+    busy.status = to_int(protocol::HttpStatus::unavailable);
     static_cast<void>(stream.respond(busy, false));
     co_return;
   }
@@ -76,7 +76,7 @@ runtime::Task<void> NetLoopState::turn_away(const sessions::SessionContext& sess
   if (proof && gate_.serve_proof(stream)) co_return;
   if (stream.peer() && (proof || is(protocol::SessionRoute{}))) {
     // The report may be dropped: under load the control loop does not need every one.
-    if (denials_.take(executor_.now(), kDenials, kDenialsPerSecond))
+    if (denials_.try_consume(executor_.now(), kDenials, kDenialsPerSecond))
       static_cast<void>(sessions.reports.try_send(sessions::SessionDenied{0, *stream.peer(), stream.remote_address()}));
   }
   Error error(ErrorCode::refused, "this peer accepts only peers that it knows", 0);

@@ -12,13 +12,13 @@
 #include "libpeer/api/network.h"
 #include "libpeer/base/log.h"
 #include "libpeer/runtime/token_bucket.h"
-#include "libpeer/sessions/session.h"
+#include "libpeer/sessions/session_stream.h"
 #include "libpeer/transfer/seeder.h"
 
 namespace peer::node {
 
 struct NetStats {
-  net::DatagramSocket::Stats socket;
+  net::SocketStats socket;
   transfer::SeederStats seeder;
 };
 

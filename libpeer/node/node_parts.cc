@@ -74,7 +74,9 @@ sessions::PeersOptions NodeParts::peers_options() {
   options.random = own.environment.random;
   options.on_event = [this](const api::Event& event) { on_peer_event(event); };
   if (own.environment.discovery != nullptr) {
-    options.look_again = [discovery = own.environment.discovery](const PeerId& id) { discovery->look_again(id); };
+    options.refresh_addresses = [discovery = own.environment.discovery](const PeerId& id) {
+      discovery->resolve_again(id);
+    };
   }
   options.on_sources_changed = [this] { downloads.sources_changed(); };
   options.on_bans_changed = [this] { bans.request_apply(); };
@@ -92,7 +94,7 @@ transfer::DownloadContext NodeParts::download_context() {
   context.transport = &net.transport();
   context.disk = environment.disk;
   context.sources = &peers.table();
-  context.holdings = &peers;
+  context.holdings = &peers.holdings();
   context.partial = &net.seeder().partial();
   context.random = environment.random;
   context.local = [this] { return library.snapshot(); };

@@ -47,7 +47,7 @@ void NodeRuntime::begin_stop() {
   if (stopping_.is_set()) return;
   events_.emit(api::ShuttingDown{});
   if (parts_) {
-    parts_->downloads.fall_silent();
+    parts_->downloads.mute_events();
     parts_->verifier.mute_events();
   }
   stop_.work.request();
@@ -159,7 +159,7 @@ runtime::Task<void> NodeRuntime::run_parts() {
   start_tasks(scopes);
   scopes.work.spawn("commands", router.run(scopes.work, scopes.work.token()));
   scopes.work.spawn("restore downloads", restore_downloads(scopes.work.token()));
-  scopes.work.spawn("automatic downloads", parts_->downloads.keep_up_to_date(scopes.work.token()));
+  scopes.work.spawn("automatic downloads", parts_->downloads.run_automatic(scopes.work.token()));
   if (!stopping_.is_set()) events_.emit(api::RuntimeReady{});
 
   co_await stopping_.wait(runtime::CancellationToken());
@@ -179,7 +179,7 @@ void NodeRuntime::start_tasks(Scopes& scopes) {
 
 /// Stops the levels from the inside out.
 runtime::Task<void> NodeRuntime::stop_tasks(Scopes& scopes) {
-  parts_->downloads.fall_silent();
+  parts_->downloads.mute_events();
   scopes.farewell.spawn("goodbye", say_goodbye());
   co_await join_logging(scopes.work);
   co_await parts_->downloads.stop();

@@ -11,19 +11,19 @@ namespace {
 
 using nlohmann::json;
 
-/// Receives the parser's events and builds the tree from them. Returning false ends the parse.
-class Builder {
+/// Builds the tree from the parser's events. Returning false ends the parse.
+class JsonTreeBuilder {
  public:
-  explicit Builder(const JsonLimits& limits) : limits_(limits) {}
+  explicit JsonTreeBuilder(const JsonLimits& limits) : limits_(limits) {}
 
-  // The names and parameters that json::sax_parse() expects.
+  // The functions that json::sax_parse() calls.
   bool null() { return scalar(nullptr); }
   bool boolean(bool value) { return scalar(value); }
   bool number_integer(json::number_integer_t value) { return scalar(value); }
   bool number_unsigned(json::number_unsigned_t value) { return scalar(value); }
   bool number_float(json::number_float_t value, const std::string&) { return scalar(value); }
   bool string(std::string& value) { return scalar(std::move(value)); }
-  bool binary(json::binary_t&) { return refuse("it is not JSON"); }  // text has none
+  bool binary(json::binary_t&) { return refuse("it is not valid JSON"); }  // text contains no binary values
   bool start_object(std::size_t) { return open(json::object()); }
   bool start_array(std::size_t) { return open(json::array()); }
   bool end_object() { return close(); }
@@ -31,15 +31,15 @@ class Builder {
   bool key(std::string& name) {
     ++work_;
     const auto [at, is_new] = open_.back()->get_ref<json::object_t&>().try_emplace(std::move(name));
-    if (!is_new) return refuse("a field stands there twice");
+    if (!is_new) return refuse("an object has a field twice");
     member_ = &at->second;
     return true;
   }
-  bool parse_error(std::size_t, const std::string&, const json::exception&) { return refuse("it is not JSON"); }
+  bool parse_error(std::size_t, const std::string&, const json::exception&) { return refuse("it is not valid JSON"); }
 
   const std::string& problem() const { return problem_; }
   std::size_t work() const { return work_; }
-  json take() { return std::move(root_); }
+  json release() { return std::move(root_); }
 
  private:
   bool refuse(std::string why) {
@@ -65,8 +65,8 @@ class Builder {
     return true;
   }
 
-  /// Puts the value where it belongs; null when it is one too many. Open containers are always the last of their
-  /// parents, so growing a parent never moves them.
+  /// Adds the value to the innermost open container. Returns null if it exceeds the limit. An open container is always
+  /// the last element of its parent, so the parent does not grow, and the pointer stays valid, while it is open.
   json* add(json value) {
     ++work_;
     if (++values_ > limits_.values) {
@@ -85,7 +85,7 @@ class Builder {
   const JsonLimits limits_;
   json root_;
   std::vector<json*> open_;  // from the outermost to the innermost
-  json* member_ = nullptr;   // of the innermost object: where the value of the last field name goes
+  json* member_ = nullptr;   // the place for the value of the innermost object's last field name
   std::size_t values_ = 0;
   std::size_t work_ = 0;
   std::string problem_;
@@ -98,11 +98,11 @@ Result<json> parse_bounded(std::string_view text, const JsonLimits& limits, std:
   if (text.size() > limits.bytes) {
     return fail(ErrorCode::invalid, "it is longer than " + std::to_string(limits.bytes) + " bytes");
   }
-  Builder builder(limits);
+  JsonTreeBuilder builder(limits);
   const bool whole = json::sax_parse(text.begin(), text.end(), &builder);
   if (work != nullptr) *work = builder.work();
-  if (whole) return builder.take();
-  return fail(ErrorCode::invalid, builder.problem().empty() ? "it is not JSON" : builder.problem());
+  if (whole) return builder.release();
+  return fail(ErrorCode::invalid, builder.problem().empty() ? "it is not valid JSON" : builder.problem());
 }
 
 }  // namespace peer::protocol

@@ -1,8 +1,7 @@
-// JSON from a remote, as a tree of bounded size.
+// Parses JSON from a remote into a tree of bounded size.
 //
-// nlohmann's own tree builder has no limit, and with a callback it scans the enclosing array at the end of each object:
-// a frame of 240 kB then costs 20 s. Here each value costs the same, whatever stands beside it, and the first value
-// over a limit ends the parse.
+// nlohmann's own tree builder has no limits. With a callback it scans the enclosing array at the end of each object, so
+// that a frame of 240 kB takes 20 s. Here every value costs the same, and the first value over a limit ends the parse.
 #pragma once
 
 #include <cstddef>
@@ -16,12 +15,12 @@ namespace peer::protocol {
 
 struct JsonLimits {
   std::size_t bytes = kMaxFrameBytes;
-  std::size_t values = kMaxJsonValues;  ///< scalars, arrays and objects, the outermost included
-  std::size_t depth = kMaxJsonDepth;    ///< of arrays and objects within each other
+  std::size_t values = kMaxJsonValues;  ///< scalars, arrays and objects, including the outermost
+  std::size_t depth = kMaxJsonDepth;    ///< nesting of arrays and objects
 };
 
-/// Fails: invalid, with the limit or the rule that the text breaks; no object names a field twice.
-/// `work`, where given, is the number of steps taken: one for each value, field name and end of an array or object.
+/// Rejects objects with duplicate fields. A non-null `work` gets the number of steps: one for each value, field name
+/// and end of an array or object. Fails: invalid.
 Result<nlohmann::json> parse_bounded(std::string_view text, const JsonLimits& limits = {}, std::size_t* work = nullptr);
 
 }  // namespace peer::protocol

@@ -15,7 +15,7 @@ std::uint64_t Manifest::total_size() const noexcept {
 
 ChunkPlace Manifest::place(std::size_t chunk) const {
   PEER_CHECK(chunk < chunks.size());
-  // Empty files share first_chunk with their successor; the last file that begins at or before the chunk has it.
+  // Empty files have the same first_chunk as the next file, so the last file that begins at or before the chunk has it.
   const auto after = std::upper_bound(files.begin(), files.end(), chunk,
                                       [](std::size_t c, const ManifestFile& file) { return c < file.first_chunk; });
   PEER_CHECK(after != files.begin());
@@ -44,12 +44,12 @@ std::size_t Manifest::memory() const noexcept {
 
 Result<void> validate(Manifest& manifest) {
   ManifestChecker checker;
-  for_each_entry(manifest, [&](const Entry& entry) { checker.add(entry); });
+  for_each_entry(manifest, [&](const ManifestEntry& entry) { checker.add(entry); });
   if (auto checked = checker.finish(); !checked) return checked;
   if (checker.chunks() != manifest.chunks.size()) {
     return fail(ErrorCode::invalid, "the manifest has " + std::to_string(manifest.chunks.size()) +
-                                        " chunk hashes where its files' sizes ask for " +
-                                        std::to_string(checker.chunks()));
+                                        " chunk hashes, its files have " + std::to_string(checker.chunks()) +
+                                        " chunks");
   }
   std::size_t next = 0;
   for (ManifestFile& file : manifest.files) {

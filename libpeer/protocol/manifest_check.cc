@@ -33,7 +33,7 @@ void ManifestChecker::offend(std::string_view path, std::string_view problem) {
   offences_ += problem;
 }
 
-void ManifestChecker::check_place(const Entry& entry) {
+void ManifestChecker::check_place(const ManifestEntry& entry) {
   if (!beginnings_.empty()) {
     const std::string_view last = beginnings_.back().path;
     const auto differ = std::mismatch(last.begin(), last.end(), entry.path.begin(), entry.path.end());
@@ -44,7 +44,7 @@ void ManifestChecker::check_place(const Entry& entry) {
       return;
     }
     if (entry.path < last) offend(entry.path, "is out of order");
-    for (const Entry& beginning : beginnings_) {
+    for (const ManifestEntry& beginning : beginnings_) {
       if (entry.path[beginning.path.size()] != '/') continue;
       const std::string_view above = clip(beginning.path, kShownPathBytes);
       offend(entry.path, "is below the " + std::string(name_of(beginning.kind)) + " '" + printable(above) + "'");
@@ -54,7 +54,7 @@ void ManifestChecker::check_place(const Entry& entry) {
   beginnings_.push_back(entry);
 }
 
-void ManifestChecker::add(const Entry& entry) {
+void ManifestChecker::add(const ManifestEntry& entry) {
   if (auto problem = path_problem(entry.path)) {
     offend(entry.path, *problem);
     if (entry.path.empty() || entry.path.size() > kMaxPathBytes) return;
@@ -76,7 +76,7 @@ void ManifestChecker::add(const Entry& entry) {
     const std::uint64_t chunks = (entry.size + kChunkSize - 1) / kChunkSize;
     chunks_ += chunks;
     total_size_ += entry.size;
-    encoded_ += varint_size(entry.size) + 32 * chunks + 8;  // 8: its time
+    encoded_ += varint_size(entry.size) + 32 * chunks + 8;  // 8 bytes for its time
     if (total_size_ > kMaxGameSize) {
       size_overflow_ = true;
       total_size_ = 0;
@@ -93,14 +93,14 @@ Result<void> ManifestChecker::finish() {
   }
   if (size_overflow_) {
     return fail(ErrorCode::invalid,
-                "the manifest's files are larger together than " + std::to_string(kMaxGameSize) + " bytes");
+                "the files of the manifest have more than " + std::to_string(kMaxGameSize) + " bytes in total");
   }
   if (offenders_ > kNamedOffenders) {
     offences_ += "; and " + std::to_string(offenders_ - kNamedOffenders) + " more";
   }
-  if (offenders_ > 0) return fail(ErrorCode::invalid, "the manifest is refused: " + offences_);
+  if (offenders_ > 0) return fail(ErrorCode::invalid, "the manifest is invalid: " + offences_);
   if (encoded_ + fixed > kMaxManifestBytes) {
-    return fail(ErrorCode::invalid, "the manifest takes " + std::to_string(encoded_ + fixed) + " bytes, more than " +
+    return fail(ErrorCode::invalid, "the manifest has " + std::to_string(encoded_ + fixed) + " bytes, more than " +
                                         std::to_string(kMaxManifestBytes));
   }
   return {};

@@ -1,4 +1,6 @@
-// ManifestChecker: the rules of a manifest, applied to its entries one by one in path order, without copying any.
+// ManifestChecker: checks the rules of a manifest, entry by entry in path order, without copying entries.
+//
+// Source: docs/protocol.md, section 7.3.
 #pragma once
 
 #include <cstddef>
@@ -15,19 +17,19 @@ namespace peer::protocol {
 enum class EntryKind : std::uint8_t { file = 0, executable = 1, directory = 2, symlink = 3 };
 inline constexpr std::uint8_t kEntryKinds = 4;
 
-struct Entry {
+struct ManifestEntry {
   EntryKind kind = EntryKind::file;
   std::string_view path;
-  std::uint64_t size = 0;   ///< of a file
-  std::string_view target;  ///< of a symlink
+  std::uint64_t size = 0;   ///< only of a file
+  std::string_view target;  ///< only of a symlink
   bool is_file() const noexcept { return kind == EntryKind::file || kind == EntryKind::executable; }
 };
 
-/// Costs O(bytes of all paths). What the views point to must stay until finish().
+/// Takes O(bytes of all paths). The views must stay valid until finish().
 class ManifestChecker {
  public:
-  void add(const Entry& entry);
-  /// Fails: invalid, with the first offenders by name and the number of the others.
+  void add(const ManifestEntry& entry);
+  /// Fails: invalid; the message lists the first problems and counts the others.
   Result<void> finish();
 
   std::size_t files() const noexcept { return files_; }
@@ -36,7 +38,7 @@ class ManifestChecker {
   std::uint64_t chunks() const noexcept { return chunks_; }
 
  private:
-  void check_place(const Entry& entry);
+  void check_place(const ManifestEntry& entry);
   void offend(std::string_view path, std::string_view problem);
 
   std::size_t files_ = 0;
@@ -46,10 +48,9 @@ class ManifestChecker {
   std::uint64_t total_size_ = 0;
   std::uint64_t encoded_ = 0;
   bool size_overflow_ = false;
-  // The entries so far whose paths are beginnings, byte for byte, of the latest path: in path order all that starts
-  // with a path follows it directly, so what is below a file is found without looking further back. At most one for
-  // each byte.
-  std::vector<Entry> beginnings_;
+  // The entries whose paths are prefixes of the latest path. In path order, all paths with a given prefix follow it
+  // directly, so these suffice to find a path below a file. At most one entry for each byte of the path.
+  std::vector<ManifestEntry> beginnings_;
   std::size_t offenders_ = 0;
   std::string offences_;
 };

@@ -1,4 +1,4 @@
-// for_each_entry: a manifest's three lists as the one list of the canonical encoding.
+// for_each_entry(): merges the three lists of a manifest into the one list of the canonical encoding.
 #pragma once
 
 #include <string_view>
@@ -8,7 +8,7 @@
 
 namespace peer::protocol {
 
-/// Calls visit(const Entry&) for everything in the manifest, by path if its lists are sorted.
+/// Calls visit(const ManifestEntry&) for each entry, in path order if the lists are sorted.
 template <class Visit>
 void for_each_entry(const Manifest& manifest, Visit visit) {
   auto file = manifest.files.begin();
@@ -26,13 +26,13 @@ void for_each_entry(const Manifest& manifest, Visit visit) {
     if (symlink != manifest.symlinks.end()) consider(2, symlink->path);
     if (least == nullptr) return;
     if (least == &paths[0]) {
-      visit(Entry{file->executable ? EntryKind::executable : EntryKind::file, file->path, file->size, {}});
+      visit(ManifestEntry{file->executable ? EntryKind::executable : EntryKind::file, file->path, file->size, {}});
       ++file;
     } else if (least == &paths[1]) {
-      visit(Entry{EntryKind::directory, *directory, 0, {}});
+      visit(ManifestEntry{EntryKind::directory, *directory, 0, {}});
       ++directory;
     } else {
-      visit(Entry{EntryKind::symlink, symlink->path, 0, symlink->target});
+      visit(ManifestEntry{EntryKind::symlink, symlink->path, 0, symlink->target});
       ++symlink;
     }
   }

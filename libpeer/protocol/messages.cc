@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-// Never throws over text that is not UTF-8: our own, by a mistake of ours; the other side says so.
+// Replaces invalid UTF-8 instead of throwing: such text is a bug of this side, and the receiver rejects it.
 std::string dump(const json& document, int indent = -1) {
   return document.dump(indent, ' ', false, json::error_handler_t::replace);
 }
@@ -32,13 +32,13 @@ json games_json(const std::vector<GameSummary>& games) {
   return list;
 }
 
-// Reasons come from anywhere, errors of the system included.
+// A reason may be any text, such as an error of the system.
 std::string reason_text(const std::string& reason) {
   const std::string shown = text_problem(reason) ? printable(reason) : reason;
   return std::string(clip(shown, kMaxReasonBytes));
 }
 
-struct ToJson {
+struct MessageToJson {
   json operator()(const Hello& m) const {
     return {{"type", "hello"},        {"id", m.id.hex()},         {"name", m.name},         {"protocol", m.protocol},
             {"instance", m.instance}, {"addresses", m.addresses}, {"revision", m.revision}, {"digest", m.digest.hex()}};
@@ -78,7 +78,7 @@ constexpr std::uint8_t kDigestMagic[] = {'P', 'D', 'L', 'B', 1};
 
 }  // namespace
 
-std::string encode(const SessionMessage& message) { return dump(std::visit(ToJson{}, message)); }
+std::string encode(const SessionMessage& message) { return dump(std::visit(MessageToJson{}, message)); }
 
 Digest library_digest(const std::vector<GameSummary>& sorted_by_id) {
   std::vector<std::uint8_t> bytes(std::begin(kDigestMagic), std::end(kDigestMagic));
@@ -106,7 +106,7 @@ std::string library_document(std::uint64_t revision, const std::vector<GameSumma
   return dump(document, 2) + "\n";
 }
 
-// Written piece by piece: a document of a million files is never held as a tree.
+// Writes text directly: a tree for a million files would need too much memory.
 std::string to_json(const ManifestDocument& document, const Digest& version) {
   const Manifest& manifest = document.manifest;
   const ManifestTimes& times = document.times;

@@ -1,8 +1,10 @@
-// The messages of a session: the one control stream of a pair of peers, POST /v1/session, JSON frames both ways.
+// The messages of a session, the control stream between two peers: POST /v1/session with JSON frames in both
+// directions.
 //
-// Order: each side sends Hello first. Equal digests exchange nothing more; otherwise each asks with LibraryRequest for
-// what it lacks and gets LibraryUpdates. Afterwards updates come as deltas by revision, PeerHints when others come,
-// Holdings among those that download the same, Ping and Pong when idle, Goodbye last.
+// Each side first sends Hello. If the digest in it differs from that of the known library, the receiver sends a
+// LibraryRequest and gets LibraryUpdates. Later, updates carry the changes since a revision. PeerHints name other
+// peers, Holdings go between peers that download the same version, Ping and Pong keep an idle session alive, and
+// Goodbye is the last message. Source: docs/protocol.md, section 5.
 #pragma once
 
 #include <cstdint>
@@ -19,39 +21,39 @@ namespace peer::protocol {
 
 inline constexpr std::uint32_t kProtocolVersion = 1;
 
-/// One game one peer offers, without its files.
+/// A game that a peer offers, without its files.
 struct GameSummary {
   std::string id;
   Digest version;
   std::uint64_t size = 0;
   std::uint64_t files = 0;
-  std::int64_t modified = 0;  ///< ns since 1970
+  std::int64_t modified = 0;  ///< nanoseconds since 1970
   bool operator==(const GameSummary&) const = default;
 };
 
 struct Hello {
-  PeerId id;  ///< must be the certificate's
+  PeerId id;  ///< must be the id of the certificate
   std::string name;
   std::uint32_t protocol = kProtocolVersion;
-  std::string instance;                ///< changes with every start
+  std::string instance;                ///< differs after every start of the program
   std::vector<std::string> addresses;  ///< "ip:port" of its listeners; hints
-  std::uint64_t revision = 0;          ///< of its library; counts up within an instance
-  Digest digest;                       ///< of its library's summaries, see library_digest()
+  std::uint64_t revision = 0;          ///< of the sender's library; increases within an instance
+  Digest digest;                       ///< of the sender's library, see library_digest()
 };
 
-/// "Send me your library": all of it, or what changed since a revision of this instance.
+/// Asks for the library: all of it, or the changes since a revision of the receiver's current instance.
 struct LibraryRequest {
-  std::uint64_t since = 0;  ///< 0: all
+  std::uint64_t since = 0;  ///< 0: everything
 };
 
-/// Applying the same update twice changes nothing. An update in several parts has `last` only on its last one.
+/// Idempotent. In an update of several parts, only the last part has `last`.
 struct LibraryUpdate {
-  std::uint64_t base = 0;  ///< the revision it starts from; 0: a snapshot, everything else is to be forgotten
+  std::uint64_t base = 0;  ///< the revision that it builds on; 0: a snapshot, which replaces everything
   std::uint64_t revision = 0;
-  Digest digest;  ///< after the last part
+  Digest digest;  ///< of the library after the last part
   bool last = true;
   std::vector<GameSummary> games;    ///< added or changed
-  std::vector<std::string> removed;  ///< ids
+  std::vector<std::string> removed;  ///< ids of games that are no longer offered
 };
 
 struct Ping {
@@ -63,19 +65,19 @@ struct Pong {
 struct Goodbye {
   std::string reason;
 };
-/// A refusal that the other side should remember ("protocol 2 is not spoken here").
+/// Ends the session. The other side should not try again soon.
 struct Refusal {
   std::string reason;
 };
 
-/// Somebody else who is there. Nothing of it is proven.
+/// Another peer on the network. Nothing here is proven.
 struct PeerHint {
   PeerId id;
   std::string name;
   std::vector<std::string> addresses;  ///< "ip:port" of its listeners
   bool operator==(const PeerHint&) const = default;
 };
-/// Whom the sender is connected with, as far as it has not said so in this session.
+/// Peers that the sender is connected with and has not named in this session.
 struct PeerHints {
   std::vector<PeerHint> peers;
 };
@@ -86,15 +88,15 @@ struct HeldRun {
   std::uint64_t count = 0;
   bool operator==(const HeldRun&) const = default;
 };
-/// The sender is downloading a version, and serves these chunks of it already, beside those it has told of in this
-/// session.
+/// The sender downloads a version and already serves these chunks of it, in addition to those of earlier messages in
+/// this session.
 struct Holdings {
   std::string game;
   Digest version;
-  std::uint64_t chunks = 0;   ///< of the whole version
-  std::vector<HeldRun> runs;  ///< ascending, apart from each other
+  std::uint64_t chunks = 0;   ///< the number of chunks of the version
+  std::vector<HeldRun> runs;  ///< ascending, with gaps between them
 };
-/// It is no longer downloading it; what it told of that version is void.
+/// The sender no longer downloads the version. Its earlier Holdings are void.
 struct HoldingsEnd {
   std::string game;
   Digest version;
@@ -103,15 +105,15 @@ struct HoldingsEnd {
 using SessionMessage =
     std::variant<Hello, LibraryRequest, LibraryUpdate, Ping, Pong, Goodbye, Refusal, PeerHints, Holdings, HoldingsEnd>;
 
-/// One frame's payload: JSON. On the wire 4 bytes of length, big-endian, stand before it.
+/// The payload of a frame, as JSON. On the wire, its length precedes it as 4 bytes, big-endian.
 std::string encode(const SessionMessage& message);
-/// Checks every field and limit; unknown fields are ignored, an unknown type is `nullopt` (a later version's).
+/// Checks every field and limit. Ignores unknown fields; an unknown type returns `nullopt`. Fails: invalid.
 Result<std::optional<SessionMessage>> decode(std::span<const std::uint8_t> payload);
 
-/// BLAKE3 over the sorted summaries: equal libraries have equal digests.
+/// BLAKE3-256 of the summaries: equal libraries have equal digests. Source: docs/protocol.md, section 6.
 Digest library_digest(const std::vector<GameSummary>& sorted_by_id);
 
-/// JSON for people: GET /v1/peer and GET /v1/library.
+/// The JSON documents of GET /v1/peer and GET /v1/library.
 std::string peer_document(const Hello& hello);
 std::string library_document(std::uint64_t revision, const std::vector<GameSummary>& games);
 

@@ -13,7 +13,7 @@ namespace {
 using nlohmann::json;
 
 std::unexpected<Error> invalid(const std::string& why) {
-  return fail(ErrorCode::invalid, "a message is refused: " + why);
+  return fail(ErrorCode::invalid, "invalid session message: " + why);
 }
 
 Result<json> parse(std::string_view text) {
@@ -23,10 +23,10 @@ Result<json> parse(std::string_view text) {
   return document;
 }
 
-// Takes typed fields out of one object; remembers the first that is wrong.
-class Fields {
+// Reads typed fields of one object, and remembers the first problem.
+class JsonFields {
  public:
-  explicit Fields(const json& object) : object_(object) {
+  explicit JsonFields(const json& object) : object_(object) {
     if (!object.is_object()) wrong("an entry", "is not an object");
   }
 
@@ -40,7 +40,7 @@ class Fields {
   std::uint64_t number(const char* key, std::uint64_t most) {
     const json* value = find(key);
     if (value == nullptr) return 0;
-    if (!value->is_number_unsigned()) return wrong(key, "is no unsigned integer"), 0;
+    if (!value->is_number_unsigned()) return wrong(key, "is not an unsigned integer"), 0;
     const auto n = value->get<std::uint64_t>();
     if (n > most) wrong(key, "is too large");
     return n;
@@ -52,7 +52,7 @@ class Fields {
     if (value->is_number_unsigned()) {
       if (value->get<std::uint64_t>() > INT64_MAX) return wrong(key, "is too large"), 0;
     } else if (!value->is_number_integer()) {
-      return wrong(key, "is no integer"), 0;
+      return wrong(key, "is not an integer"), 0;
     }
     return value->get<std::int64_t>();
   }
@@ -67,23 +67,23 @@ class Fields {
   std::string text(const char* key) {
     const json* value = find(key);
     if (value == nullptr) return {};
-    if (!value->is_string()) return wrong(key, "is no string"), std::string();
+    if (!value->is_string()) return wrong(key, "is not a string"), std::string();
     return value->get<std::string>();
   }
 
   template <class Value>
   Value bytes32(const char* key) {
     const auto value = Value::from_hex(text(key));
-    if (!value) wrong(key, "is not 64 hex digits");
+    if (!value) wrong(key, "must be 64 hex digits");
     return value.value_or(Value());
   }
 
-  /// Empty unless it is an array of at most that many.
+  /// Returns an empty array unless the field is an array of at most `most` elements.
   const json& array(const char* key, std::size_t most) {
     static const json kNone = json::array();
     const json* value = find(key);
     if (value == nullptr) return kNone;
-    if (!value->is_array()) return wrong(key, "is no array"), kNone;
+    if (!value->is_array()) return wrong(key, "is not an array"), kNone;
     if (value->size() > most) return wrong(key, "has more than " + std::to_string(most) + " elements"), kNone;
     return *value;
   }
@@ -107,12 +107,12 @@ bool made_of(std::string_view text, std::string_view others, std::size_t most) {
   });
 }
 
-std::vector<std::string> read_addresses(Fields& fields, std::size_t most) {
+std::vector<std::string> read_addresses(JsonFields& fields, std::size_t most) {
   std::vector<std::string> addresses;
   for (const json& address : fields.array("addresses", most)) {
     const auto* text = address.get_ptr<const std::string*>();
     if (text == nullptr || !made_of(*text, ".:[]%-_", 80)) {
-      fields.wrong("addresses", "has one that is not \"ip:port\"");
+      fields.wrong("addresses", "has an element that is not \"ip:port\"");
       break;
     }
     addresses.push_back(*text);
@@ -120,28 +120,28 @@ std::vector<std::string> read_addresses(Fields& fields, std::size_t most) {
   return addresses;
 }
 
-std::string read_name(Fields& fields) {
+std::string read_name(JsonFields& fields) {
   std::string name = fields.text("name");
   if (auto problem = name_problem(name)) fields.wrong("name", *problem);
   return name;
 }
 
-Hello read_hello(Fields& fields) {
+Hello read_hello(JsonFields& fields) {
   Hello hello;
   hello.id = fields.bytes32<PeerId>("id");
   hello.name = read_name(fields);
   hello.protocol = static_cast<std::uint32_t>(fields.number("protocol", UINT32_MAX));
   hello.instance = fields.text("instance");
-  if (!made_of(hello.instance, "-_.", 64)) fields.wrong("instance", "is not 1 to 64 letters, digits, '-', '_' or '.'");
+  if (!made_of(hello.instance, "-_.", 64)) fields.wrong("instance", "must be 1 to 64 letters, digits, '-', '_' or '.'");
   hello.addresses = read_addresses(fields, kMaxAddressesPerPeer);
   hello.revision = fields.number("revision", UINT64_MAX);
   hello.digest = fields.bytes32<Digest>("digest");
   return hello;
 }
 
-GameSummary read_summary(const json& object, Fields& outer) {
+GameSummary read_summary(const json& object, JsonFields& outer) {
   GameSummary game;
-  Fields fields(object);
+  JsonFields fields(object);
   game.id = fields.text("id");
   if (auto problem = game_id_problem(game.id)) fields.wrong("id", *problem);
   game.version = fields.bytes32<Digest>("version");
@@ -152,7 +152,7 @@ GameSummary read_summary(const json& object, Fields& outer) {
   return game;
 }
 
-LibraryUpdate read_update(Fields& fields) {
+LibraryUpdate read_update(JsonFields& fields) {
   LibraryUpdate update;
   update.base = fields.number("base", UINT64_MAX);
   update.revision = fields.number("revision", UINT64_MAX);
@@ -166,7 +166,7 @@ LibraryUpdate read_update(Fields& fields) {
   for (const json& id : fields.array("removed", kMaxGamesPerUpdate - update.games.size())) {
     const auto* text = id.get_ptr<const std::string*>();
     if (text == nullptr || game_id_problem(*text)) {
-      fields.wrong("removed", "has one that is no game id");
+      fields.wrong("removed", "has an element that is not a game id");
       return update;
     }
     update.removed.push_back(*text);
@@ -174,21 +174,21 @@ LibraryUpdate read_update(Fields& fields) {
   std::vector<std::string_view> ids(update.removed.begin(), update.removed.end());
   for (const GameSummary& game : update.games) ids.push_back(game.id);
   std::ranges::sort(ids);
-  if (std::ranges::adjacent_find(ids) != ids.end()) fields.wrong("games", "name one twice");
+  if (std::ranges::adjacent_find(ids) != ids.end()) fields.wrong("games", "and removed name a game twice");
   return update;
 }
 
-std::string read_reason(Fields& fields) {
+std::string read_reason(JsonFields& fields) {
   std::string reason = fields.text("reason");
   if (reason.size() > kMaxReasonBytes) fields.wrong("reason", "is too long");
   if (auto problem = text_problem(reason)) fields.wrong("reason", *problem);
   return reason;
 }
 
-PeerHints read_hints(Fields& outer) {
+PeerHints read_hints(JsonFields& outer) {
   PeerHints hints;
   for (const json& object : outer.array("peers", kMaxHintsPerMessage)) {
-    Fields fields(object);
+    JsonFields fields(object);
     PeerHint hint;
     hint.id = fields.bytes32<PeerId>("id");
     hint.name = read_name(fields);
@@ -202,7 +202,7 @@ PeerHints read_hints(Fields& outer) {
   return hints;
 }
 
-std::string read_game(Fields& fields) {
+std::string read_game(JsonFields& fields) {
   std::string game = fields.text("game");
   if (auto problem = game_id_problem(game)) fields.wrong("game", *problem);
   return game;
@@ -214,17 +214,17 @@ std::optional<HeldRun> read_run(const json& pair) {
   return HeldRun{pair[0].get<std::uint64_t>(), pair[1].get<std::uint64_t>()};
 }
 
-Holdings read_holdings(Fields& fields) {
+Holdings read_holdings(JsonFields& fields) {
   Holdings holdings;
   holdings.game = read_game(fields);
   holdings.version = fields.bytes32<Digest>("version");
   holdings.chunks = fields.number("chunks", kMaxGameChunks);
-  std::uint64_t from = 0;  // the next run begins here at the earliest
+  std::uint64_t from = 0;  // the lowest chunk with which the next run may begin
   for (const json& pair : fields.array("ranges", kMaxHoldingRuns)) {
     const auto run = read_run(pair);
     if (!run || run->count == 0 || run->first < from || run->first >= holdings.chunks ||
         run->count > holdings.chunks - run->first) {
-      fields.wrong("ranges", "are not ascending, apart and within the chunks");
+      fields.wrong("ranges", "must ascend, with gaps between them, and lie within the chunks");
       break;
     }
     from = run->first + run->count + 1;
@@ -233,14 +233,14 @@ Holdings read_holdings(Fields& fields) {
   return holdings;
 }
 
-HoldingsEnd read_holdings_end(Fields& fields) {
+HoldingsEnd read_holdings_end(JsonFields& fields) {
   HoldingsEnd end;
   end.game = read_game(fields);
   end.version = fields.bytes32<Digest>("version");
   return end;
 }
 
-std::optional<SessionMessage> read_message(const std::string& type, Fields& fields) {
+std::optional<SessionMessage> read_message(const std::string& type, JsonFields& fields) {
   if (type == "hello") return read_hello(fields);
   if (type == "library_request") return LibraryRequest{fields.number("since", UINT64_MAX)};
   if (type == "library_update") return read_update(fields);
@@ -259,9 +259,9 @@ std::optional<SessionMessage> read_message(const std::string& type, Fields& fiel
 Result<std::optional<SessionMessage>> decode(std::span<const std::uint8_t> payload) {
   const auto document = parse({reinterpret_cast<const char*>(payload.data()), payload.size()});
   if (!document) return std::unexpected(document.error());
-  Fields fields(*document);
+  JsonFields fields(*document);
   const std::string type = fields.text("type");
-  if (!made_of(type, "-_.", 64)) fields.wrong("type", "is no word");
+  if (!made_of(type, "-_.", 64)) fields.wrong("type", "must be 1 to 64 letters, digits, '-', '_' or '.'");
   auto message = read_message(type, fields);
   if (!fields.ok()) return invalid(fields.problem());
   return message;

@@ -8,13 +8,13 @@ namespace peer::protocol {
 
 namespace {
 
-// The length of the well-formed UTF-8 sequence at the beginning of `text` (0 if there is none), and its code point.
-struct Sequence {
+// A UTF-8 sequence: its length (0 if it is not well-formed) and its code point.
+struct Utf8Sequence {
   std::size_t length = 0;
   char32_t code = 0;
 };
 
-Sequence first_sequence(std::string_view text) {
+Utf8Sequence first_sequence(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
   if (text.empty()) return {};
   const std::uint8_t lead = byte(0);
@@ -49,12 +49,12 @@ bool is_bidi_override(char32_t code) {
 
 std::optional<std::string> text_problem(std::string_view text) {
   while (true) {
-    // Nearly all of it is plain ASCII.
+    // Fast path: most text is ASCII.
     std::size_t plain = 0;
     while (plain < text.size() && text[plain] >= ' ' && text[plain] <= '~') ++plain;
     text.remove_prefix(plain);
     if (text.empty()) return std::nullopt;
-    const Sequence sequence = first_sequence(text);
+    const Utf8Sequence sequence = first_sequence(text);
     if (sequence.length == 0) return "is not UTF-8";
     if (is_control(sequence.code)) return "has a control character";
     if (is_bidi_override(sequence.code)) return "has a bidirectional-override character";
@@ -98,12 +98,12 @@ std::optional<std::string> game_id_problem(std::string_view id) {
 }
 
 std::optional<std::string> symlink_problem(std::string_view path, std::string_view target) {
-  if (target.empty()) return "is a symlink to nothing";
+  if (target.empty()) return "is a symlink with an empty target";
   if (target.size() > kMaxPathBytes) {
     return "is a symlink whose target is longer than " + std::to_string(kMaxPathBytes) + " bytes";
   }
   if (target.front() == '/') return "is a symlink to an absolute path";
-  std::size_t above = 0;  // directories between the symlink and the game
+  std::size_t above = 0;  // directories between the game and the symlink
   for (const char c : path) above += c == '/';
   bool named = false;
   std::size_t components = 0;
@@ -114,8 +114,8 @@ std::optional<std::string> symlink_problem(std::string_view path, std::string_vi
       return "is a symlink whose target is deeper than " + std::to_string(kMaxPathDepth) + " components";
     }
     if (component == "..") {
-      if (named) return "is a symlink with '..' behind a name";
-      if (above == 0) return "is a symlink that leads out of the game";
+      if (named) return "is a symlink whose target has '..' after a name";
+      if (above == 0) return "is a symlink to a place outside the game";
       --above;
     } else if (!component.empty() && component != ".") {
       named = true;
@@ -131,7 +131,7 @@ std::string printable(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   while (!text.empty()) {
-    const Sequence sequence = first_sequence(text);
+    const Utf8Sequence sequence = first_sequence(text);
     const std::size_t length = sequence.length == 0 ? 1 : sequence.length;
     if (sequence.length == 0 || sequence.code == '\\' || is_control(sequence.code) || is_bidi_override(sequence.code)) {
       for (const char c : text.substr(0, length)) {

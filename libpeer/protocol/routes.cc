@@ -12,10 +12,15 @@ namespace peer::protocol {
 
 namespace {
 
-// Nothing legal is longer: every byte of a path escaped, with room for the rest.
+template <class T>
+using Routed = std::expected<T, HttpRefusal>;
+
+// The longest legal path with every byte escaped, plus room for the query.
 constexpr std::size_t kMaxTargetBytes = 3 * (kMaxPathBytes + kMaxComponentBytes) + 512;
 
-std::unexpected<Error> bad(const std::string& why) { return fail(ErrorCode::invalid, "bad request: " + why); }
+std::unexpected<HttpRefusal> bad(const std::string& why) {
+  return refuse(HttpStatus::bad_request, "bad request: " + why);
+}
 
 std::optional<std::string> percent_decode(std::string_view text) {
   std::string out;
@@ -48,7 +53,7 @@ void percent_encode(std::string& out, std::string_view text) {
   }
 }
 
-// Decimal digits without sign or leading zeros.
+// Decimal digits without a sign or leading zeros.
 std::optional<std::uint64_t> number(std::string_view text) {
   if (text.empty() || (text.size() > 1 && text.front() == '0')) return std::nullopt;
   std::uint64_t value = 0;
@@ -57,13 +62,13 @@ std::optional<std::uint64_t> number(std::string_view text) {
   return value;
 }
 
-// The query's known parameters; others are for later versions.
-struct Query {
+// The query parameters that routes use. Others are ignored, so that later versions can add some.
+struct RouteQuery {
   std::optional<std::string_view> version, first, count;
 };
 
-Result<Query> parse_query(std::string_view text) {
-  Query query;
+Routed<RouteQuery> parse_query(std::string_view text) {
+  RouteQuery query;
   while (!text.empty()) {
     const std::size_t end = text.find('&');
     const std::string_view pair = text.substr(0, end);
@@ -75,39 +80,39 @@ Result<Query> parse_query(std::string_view text) {
                                              : name == "count" ? &query.count
                                                                : nullptr;
     if (known == nullptr) continue;
-    if (*known) return bad("the query has '" + std::string(name) + "' twice");
+    if (*known) return bad("the query has '" + std::string(name) + "' more than once");
     *known = equals == std::string_view::npos ? std::string_view() : pair.substr(equals + 1);
   }
   return query;
 }
 
-Result<Route> manifest_route(std::string game, const Query& query) {
+Routed<Route> manifest_route(std::string game, const RouteQuery& query) {
   ManifestRoute route{std::move(game), std::nullopt};
   if (query.version) {
     route.version = Digest::from_hex(*query.version);
-    if (!route.version) return bad("version is not 64 hex digits");
+    if (!route.version) return bad("version must be 64 hex digits");
   }
   return route;
 }
 
-Result<Route> chunks_route(std::string game, const Query& query) {
+Routed<Route> chunks_route(std::string game, const RouteQuery& query) {
   const auto version = query.version ? Digest::from_hex(*query.version) : std::nullopt;
-  if (!version) return bad("version is not 64 hex digits");
+  if (!version) return bad("version must be 64 hex digits");
   const auto first = query.first ? number(*query.first) : std::nullopt;
   const auto count = query.count ? number(*query.count) : std::nullopt;
-  if (!first || !count) return bad("first and count are not both numbers");
-  if (*count == 0 || *count > kMaxSpanChunks) return bad("count is not 1 to " + std::to_string(kMaxSpanChunks));
+  if (!first || !count) return bad("first and count must be decimal numbers");
+  if (*count == 0 || *count > kMaxSpanChunks) return bad("count must be from 1 to " + std::to_string(kMaxSpanChunks));
   if (*first > UINT64_MAX - *count) return bad("first is too large");
   return ChunksRoute{std::move(game), *version, *first, *count};
 }
 
-Result<Route> file_route(std::string game, std::string_view encoded) {
+Routed<Route> file_route(std::string game, std::string_view encoded) {
   FileRoute route{std::move(game), {}};
   while (true) {
     const std::size_t slash = encoded.find('/');
     const auto component = percent_decode(encoded.substr(0, slash));
-    if (!component) return bad("the path has a broken percent escape");
-    if (component->find('/') != std::string::npos) return bad("the path has a slash inside a component");
+    if (!component) return bad("the path has an invalid percent escape");
+    if (component->find('/') != std::string::npos) return bad("a component of the path contains a slash");
     route.path += *component;
     if (slash == std::string_view::npos) break;
     route.path += '/';
@@ -117,10 +122,10 @@ Result<Route> file_route(std::string game, std::string_view encoded) {
   return route;
 }
 
-std::unexpected<Error> unknown() { return fail(ErrorCode::no_such_game, "there is nothing at this path"); }
+std::unexpected<HttpRefusal> unknown() { return refuse(HttpStatus::not_found, "no resource has this path"); }
 
-// What the path names, whatever the method.
-Result<Route> parse_path(std::string_view path, std::string_view query_text) {
+// Finds the route of a path. The method is checked later.
+Routed<Route> parse_path(std::string_view path, std::string_view query_text) {
   if (path == "/v1/peer") return PeerRoute{};
   if (path == "/v1/library") return LibraryRoute{};
   if (path == "/v1/session") return SessionRoute{};
@@ -134,15 +139,15 @@ Result<Route> parse_path(std::string_view path, std::string_view query_text) {
   const std::string_view rest = path.substr(slash + 1);
   static constexpr std::string_view kFiles = "files/";
   if (rest != "manifest" && rest != "chunks" && !rest.starts_with(kFiles)) return unknown();
-  if (!game) return bad("the game has a broken percent escape");
-  if (auto problem = game_id_problem(*game)) return bad("the game's id " + *problem);
+  if (!game) return bad("the game id has an invalid percent escape");
+  if (auto problem = game_id_problem(*game)) return bad("the game id " + *problem);
   if (rest.starts_with(kFiles)) return file_route(std::move(*game), rest.substr(kFiles.size()));
   const auto query = parse_query(query_text);
   if (!query) return std::unexpected(query.error());
   return rest == "manifest" ? manifest_route(std::move(*game), *query) : chunks_route(std::move(*game), *query);
 }
 
-struct Format {
+struct RouteFormatter {
   std::string operator()(const PeerRoute&) const { return "/v1/peer"; }
   std::string operator()(const LibraryRoute&) const { return "/v1/library"; }
   std::string operator()(const SessionRoute&) const { return "/v1/session"; }
@@ -176,7 +181,7 @@ struct Format {
 
 }  // namespace
 
-Result<Route> parse_route(std::string_view method, std::string_view path) {
+Routed<Route> parse_route(std::string_view method, std::string_view path) {
   if (path.size() > kMaxTargetBytes) return bad("the path is too long");
   const auto illegal = [](char c) { return static_cast<std::uint8_t>(c) <= 0x20 || c == 0x7f || c == '#'; };
   if (std::ranges::any_of(path, illegal)) return bad("the path has a character that must be percent-encoded");
@@ -187,20 +192,21 @@ Result<Route> parse_route(std::string_view method, std::string_view path) {
   const bool post = std::holds_alternative<SessionRoute>(*route) || std::holds_alternative<ProofRoute>(*route);
   const bool allowed = post ? method == "POST" : method == "GET" || method == "HEAD";
   if (!allowed) {
-    return fail(ErrorCode::refused, std::string("this path takes ") + (post ? "POST" : "GET and HEAD") + " only");
+    return refuse(HttpStatus::method_not_allowed,
+                  std::string("this path takes only ") + (post ? "POST" : "GET and HEAD"), post ? "POST" : "GET, HEAD");
   }
   return route;
 }
 
-std::string format_route(const Route& route) { return std::visit(Format{}, route); }
+std::string format_route(const Route& route) { return std::visit(RouteFormatter{}, route); }
 
-Result<std::optional<ByteRange>> parse_range(std::string_view header, std::uint64_t size) {
+std::expected<std::optional<ByteRange>, HttpRefusal> parse_range(std::string_view header, std::uint64_t size) {
   const auto trim = [](std::string_view text) {
     while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
     while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
     return text;
   };
-  // Digits, leading zeros included; what does not fit is as good as the largest number.
+  // Digits, perhaps with leading zeros. A number that does not fit 64 bits becomes the largest one.
   const auto position = [](std::string_view text) -> std::optional<std::uint64_t> {
     if (text.empty() || !std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; })) return std::nullopt;
     std::uint64_t value = 0;
@@ -218,13 +224,14 @@ Result<std::optional<ByteRange>> parse_range(std::string_view header, std::uint6
   const std::string_view from = range.substr(0, dash);
   const std::string_view to = range.substr(dash + 1);
   const auto unsatisfiable = [&] {
-    return fail(ErrorCode::invalid, "the range lies outside the file's " + std::to_string(size) + " bytes");
+    return refuse(HttpStatus::range_not_satisfiable,
+                  "the range is outside the file, which has " + std::to_string(size) + " bytes");
   };
   if (from.empty()) {
     const auto length = position(to);
     if (!length) return kIgnore;
     if (*length == 0) return unsatisfiable();
-    if (size == 0) return kIgnore;  // all of nothing, which 206 cannot say
+    if (size == 0) return kIgnore;  // content-range cannot express an empty range
     const std::uint64_t taken = std::min(*length, size);
     return ByteRange{size - taken, taken};
   }

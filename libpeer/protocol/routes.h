@@ -1,14 +1,17 @@
-// The HTTP routes: a request's path to a typed value and back.
+// The HTTP routes: parses a request's path into a typed value, and formats it again.
+//
+// Source: docs/protocol.md, section 4.
 #pragma once
 
 #include <cstdint>
+#include <expected>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 
 #include "libpeer/base/digest.h"
-#include "libpeer/base/result.h"
+#include "libpeer/protocol/http_status.h"
 
 namespace peer::protocol {
 
@@ -24,8 +27,8 @@ struct FileRoute {  ///< GET /v1/games/{id}/files/{path}
   std::string game;
   std::string path;
 };
-struct ChunksRoute {  ///< GET /v1/games/{id}/chunks?version=HEX&first=N&count=N: consecutive chunks' bytes, in manifest
-                      ///< order
+/// GET /v1/games/{id}/chunks?version=HEX&first=N&count=N: the bytes of consecutive chunks, in manifest order
+struct ChunksRoute {
   std::string game;
   Digest version;
   std::uint64_t first = 0;
@@ -33,32 +36,31 @@ struct ChunksRoute {  ///< GET /v1/games/{id}/chunks?version=HEX&first=N&count=N
 };
 using Route = std::variant<PeerRoute, LibraryRoute, SessionRoute, ProofRoute, ManifestRoute, FileRoute, ChunksRoute>;
 
-/// Percent-decodes and checks each part. Fails: no_such_game for an unknown path (404), invalid for a bad one (400),
-/// refused for a known path with another method (405).
-Result<Route> parse_route(std::string_view method, std::string_view path);
-/// The path with query, percent-encoded.
+/// Decodes percent escapes and checks every part. Fails: not_found for an unknown path, bad_request for an illegal
+/// part, method_not_allowed for a known path with another method.
+std::expected<Route, HttpRefusal> parse_route(std::string_view method, std::string_view path);
+/// The path with its query, percent-encoded.
 std::string format_route(const Route& route);
 
-/// A Range header's single range, resolved against `size`; nothing for a header to ignore. Fails: invalid if
-/// unsatisfiable (416).
 struct ByteRange {
   std::uint64_t first;
   std::uint64_t length;
 };
-Result<std::optional<ByteRange>> parse_range(std::string_view header, std::uint64_t size);
+/// Parses a Range header against a file of `size` bytes. Returns nothing for a header that must be ignored: several
+/// ranges, another unit or bad syntax. Fails: range_not_satisfiable.
+std::expected<std::optional<ByteRange>, HttpRefusal> parse_range(std::string_view header, std::uint64_t size);
 
-/// A request field, with this value, of a single chunk's request: the sender hashes the chunk before it sends it.
+/// A field of a request for one chunk: with this value, the sender verifies the chunk's hash before it sends the chunk.
 inline constexpr std::string_view kVerifyField = "peerd-verify";
 inline constexpr std::string_view kVerifyTrue = "?1";
-/// Stands in a response whose sender is held back by its own limit or disk, not by the network.
+/// A field of a response: with this value, the sender's rate limit or disk bounds its speed, not the network.
 inline constexpr std::string_view kLimitedField = "peerd-limited";
 inline constexpr std::string_view kLimitedTrue = "?1";
 
-/// A field of ProofRoute's request and of its answer: each side's proof that it knows the party's secret, as 64 hex
-/// digits.
+/// A field of ProofRoute's request and response: the sender's proof that it knows the party's secret, as 64 hex digits.
 inline constexpr std::string_view kProofField = "peerd-proof";
 
-/// The Accept value by which peers ask for the binary manifest.
+/// The Accept value that requests a manifest in binary form.
 inline constexpr std::string_view kManifestMediaType = "application/vnd.peerd.manifest";
 
 }  // namespace peer::protocol

@@ -1,4 +1,6 @@
-// Unsigned LEB128 numbers in their shortest form: what counts, lengths and sizes are written with.
+// Reads and writes unsigned LEB128 numbers in their shortest form, and other parts of the binary encodings.
+//
+// Source: docs/protocol.md, section 6.
 #pragma once
 
 #include <cstddef>
@@ -20,26 +22,26 @@ constexpr std::size_t varint_size(std::uint64_t value) noexcept {
   return size;
 }
 
-/// Big-endian, two's complement.
+/// Writes 8 bytes, big-endian, two's complement.
 inline void put_int64(std::vector<std::uint8_t>& out, std::int64_t value) {
   for (int shift = 56; shift >= 0; shift -= 8) {
     out.push_back(static_cast<std::uint8_t>(static_cast<std::uint64_t>(value) >> shift));
   }
 }
 
-/// Takes numbers and runs of bytes off the front of a buffer; nothing when it has too few bytes or they are no such
-/// number.
+/// Reads numbers and bytes from the front of a buffer. Every function returns nothing if the buffer is too short or the
+/// number is not valid.
 class ByteCursor {
  public:
   explicit ByteCursor(std::span<const std::uint8_t> bytes) : rest_(bytes) {}
 
   std::size_t remaining() const noexcept { return rest_.size(); }
 
-  std::optional<std::span<const std::uint8_t>> take(std::uint64_t count) {
+  std::optional<std::span<const std::uint8_t>> read(std::uint64_t count) {
     if (count > rest_.size()) return std::nullopt;
-    const auto taken = rest_.first(static_cast<std::size_t>(count));
+    const auto bytes = rest_.first(static_cast<std::size_t>(count));
     rest_ = rest_.subspan(static_cast<std::size_t>(count));
-    return taken;
+    return bytes;
   }
 
   std::optional<std::uint64_t> varint() {
@@ -57,7 +59,7 @@ class ByteCursor {
   }
 
   std::optional<std::int64_t> int64() {
-    const auto bytes = take(8);
+    const auto bytes = read(8);
     if (!bytes) return std::nullopt;
     std::uint64_t value = 0;
     for (const std::uint8_t byte : *bytes) value = value << 8 | byte;

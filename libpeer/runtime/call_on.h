@@ -1,8 +1,8 @@
-// call_on(): awaiting, on one loop, a task that runs on another.
+// call_on(): awaiting, on one loop, a task that runs on another. For a plain function, see run_on().
 //
-// The callee runs in a scope of its own loop, which must outlive the call (scopes nest, so it does). Its arguments are
-// copied or immutable. Cancelling the caller's token is posted to the callee; the caller always waits for the callee's
-// end.
+// The callee runs in a scope of its own loop, which must outlive the call; nested scopes do. Its arguments are copied
+// or immutable. A cancellation of the caller is posted to the callee, and the caller always waits until the callee
+// ends.
 #pragma once
 
 #include <functional>
@@ -21,18 +21,18 @@ template <class R>
 struct RemoteCall {
   Suspended* waiter = nullptr;             // caller's loop
   std::optional<CancellationSource> stop;  // callee's loop
-  bool stop_early = false;                 // callee's loop: the request overtook the start
-  std::exception_ptr error;                // written on the callee's loop, read on the caller's after the post
+  bool stop_early = false;                 // callee's loop: the request arrived before the start
+  std::exception_ptr error;                // written on the callee's loop; read on the caller's, after the post
   std::conditional_t<std::is_void_v<R>, char, std::optional<R>> value{};
 };
 
 template <class R>
-void go_home(const std::shared_ptr<RemoteCall<R>>& call) {
-  PEER_CHECK(
-      call->waiter->executor->post([call] { call->waiter->wake(); }));  // a loop closes only after its tasks ended
+void return_to_caller(const std::shared_ptr<RemoteCall<R>>& call) {
+  PEER_CHECK(call->waiter->executor->post(
+      [call] { call->waiter->wake(); }));  // accepted: a loop closes only after its tasks have ended
 }
 
-// What the callee owns has ended, on its own loop, before the caller goes on.
+// Destroys what the callee owns on the callee's loop, before the caller resumes.
 template <class R, class F>
 Task<void> run_remote(std::shared_ptr<RemoteCall<R>> call, std::optional<F> fn) {
   try {
@@ -47,7 +47,7 @@ Task<void> run_remote(std::shared_ptr<RemoteCall<R>> call, std::optional<F> fn) 
   }
   fn.reset();
   call->stop.reset();
-  go_home(call);
+  return_to_caller(call);
 }
 
 template <class R, class F>
@@ -66,7 +66,7 @@ struct RemoteWait {
           if (scope->joined()) {
             call->error = std::make_exception_ptr(Cancelled{});
             fn.reset();
-            go_home(call);
+            return_to_caller(call);
             return;
           }
           call->stop.emplace(scope->token());
@@ -84,9 +84,9 @@ struct RemoteWait {
 };
 }  // namespace detail
 
-/// `fn(token)` is called on `there`'s loop and its Task runs in that scope, named `name`.
-/// Cancel: passed on; Cancelled if the callee threw it. Fails: as the callee does; Cancelled if `there` has been joined
-/// or its loop has closed.
+/// Calls `fn(token)` on `there`'s loop, runs the returned Task in that scope under `name`, and returns its result.
+/// Cancel: passed on to the callee. Fails: rethrows what the callee throws; Cancelled if `there` has been joined or its
+/// loop has closed.
 template <class F>
 auto call_on(Scope& there, std::string name, F fn, CancellationToken token)
     -> Task<task_value_t<std::invoke_result_t<F&, CancellationToken>>> {

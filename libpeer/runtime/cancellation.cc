@@ -5,7 +5,7 @@
 namespace peer::runtime {
 
 namespace detail {
-// A ring of hooks through `ring`, in order of hooking.
+// The hooks form a ring through `ring`, in order of registration.
 struct CancelState {
   bool requested = false;
   HookNode ring{&ring, &ring};
@@ -49,7 +49,7 @@ CancellationSource::CancellationSource(const CancellationToken& parent)
       parent_(parent, [this] { request(); }) {}
 
 void CancellationSource::request() noexcept {
-  const std::shared_ptr<detail::CancelState> state = token_.state_;  // a hook may destroy this source
+  const std::shared_ptr<detail::CancelState> state = token_.state_;  // keeps it: a hook may destroy this source
   if (std::exchange(state->requested, true)) return;
   while (state->ring.next != &state->ring) {
     auto& hook = static_cast<CancelHook&>(*state->ring.next);

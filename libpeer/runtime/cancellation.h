@@ -1,9 +1,9 @@
-// Cancellation flows down a tree of sources: requesting one requests all below it, never one above.
+// Cancellation: a tree of sources. A request reaches every source below, and none above.
 //
-// 1. A token is a view: copyable, and never requested when default-constructed.
-// 2. A request is for ever; requesting again does nothing.
-// 3. A hook runs at most once, inside request() or, if that came first, inside the hook's constructor.
-// Loop: one. Across loops a request is a posted message (see call_on.h).
+// 1. A token is a copyable view of a source. A default-constructed one is never requested.
+// 2. A request cannot be undone; requesting again does nothing.
+// 3. A hook runs at most once: inside request(), or inside its constructor if the token was requested before.
+// Loop: one. Between loops, a request is a posted message (see call_on.h).
 #pragma once
 
 #include <exception>
@@ -12,8 +12,8 @@
 
 namespace peer::runtime {
 
-/// "My token was requested." Thrown only by this layer's awaitables; counts as cancellation only where the catcher's
-/// own token was requested, and is a failure anywhere else.
+/// Thrown by this layer's awaitables when their token is requested. It counts as cancellation only if the catcher's own
+/// token was requested; otherwise it is a failure.
 struct Cancelled final : std::exception {
   const char* what() const noexcept override { return "cancelled"; }
 };
@@ -41,8 +41,8 @@ class CancellationToken {
   std::shared_ptr<detail::CancelState> state_;
 };
 
-/// Runs `fn` when the token is requested; destroying the hook first unhooks it. `fn` may set flags, wake coroutines,
-/// post and destroy this hook; it must not throw.
+/// Runs `fn` when the token is requested, unless the hook has been destroyed before. `fn` may set flags, wake
+/// coroutines, post, and destroy this hook; it must not throw.
 class [[nodiscard]] CancelHook : private detail::HookNode {
  public:
   using Function = std::move_only_function<void()>;
@@ -54,14 +54,14 @@ class [[nodiscard]] CancelHook : private detail::HookNode {
  private:
   friend class CancellationSource;
   friend struct detail::CancelState;
-  std::shared_ptr<detail::CancelState> state_;  // null once fired or when there is nothing to wait for
+  std::shared_ptr<detail::CancelState> state_;  // null once the hook has run, or if the token has no source
   Function fn_;
 };
 
 class CancellationSource {
  public:
   explicit CancellationSource(const CancellationToken& parent);
-  /// A root: nothing above it.
+  /// A root source.
   CancellationSource() : CancellationSource(CancellationToken{}) {}
   CancellationSource(const CancellationSource&) = delete;
   CancellationSource& operator=(const CancellationSource&) = delete;

@@ -1,9 +1,9 @@
-// Channel<T>: a bounded queue from any thread or loop to one receiving loop.
+// Channel<T>: a queue from any thread to one receiving loop.
 //
-// 1. Values of one sender come out in the order they went in.
-// 2. try_send() never waits: a full channel refuses, and the sender decides what that means.
-// 3. After close() nothing goes in; what is inside still comes out, then receive() returns nothing.
-// The two ends share state by reference count: either may go first.
+// 1. Values of one sender are received in the order in which they were sent.
+// 2. try_send() never waits: it refuses when the channel is full, and the sender decides what to do.
+// 3. After close(), sends are refused; receive() returns what is queued, then nothing.
+// Owns: both ends share the state by reference count, so either may be destroyed first.
 #pragma once
 
 #include <cstddef>
@@ -20,30 +20,33 @@ namespace peer::runtime {
 
 template <class T>
 class Channel {
-  struct State {
-    State(Executor& e, std::size_t c) : executor(e), capacity(c) {}
-    Executor& executor;  // the receiver's; it must outlive the use of both ends
+  struct Shared {
+    Shared(Executor& e, std::size_t c) : executor(e), capacity(c) {}
+    Executor& executor;  // the receiver's; must outlive both ends
     const std::size_t capacity;
     std::mutex mutex;
     std::deque<T> items;
     bool closed = false;
-    bool notified = false;  // a wake-up is on its way
+    bool notified = false;  // a post that sets `filled` is under way
     Event filled;           // receiver's loop
   };
 
+  static constexpr auto kUnbounded = static_cast<std::size_t>(-1);
+
  public:
-  /// Loop: any thread. Copyable.
+  /// Copyable. Loop: any thread.
   class Sender {
    public:
     /// False if the channel is full or closed.
     bool try_send(T value) const { return put(std::move(value), state_->capacity); }
-    /// Also beyond the capacity: for the few messages that must not be lost (a goodbye, an end).
-    bool send_urgent(T value) const { return put(std::move(value), static_cast<std::size_t>(-1)); }
-    void close() const { shut(state_); }
+    /// Ignores the capacity: for the few messages that must not be lost, such as a goodbye. False if the channel is
+    /// closed.
+    bool send_urgent(T value) const { return put(std::move(value), kUnbounded); }
+    void close() const { close_shared(state_); }
 
    private:
     friend class Channel;
-    explicit Sender(std::shared_ptr<State> state) : state_(std::move(state)) {}
+    explicit Sender(std::shared_ptr<Shared> state) : state_(std::move(state)) {}
     bool put(T value, std::size_t capacity) const {
       {
         const std::lock_guard lock(state_->mutex);
@@ -54,15 +57,15 @@ class Channel {
       notify(state_);
       return true;
     }
-    std::shared_ptr<State> state_;
+    std::shared_ptr<Shared> state_;
   };
 
-  /// Without a capacity the channel is never full. That is for senders whose number bounds the values.
-  explicit Channel(Executor& receiver, std::size_t capacity = static_cast<std::size_t>(-1))
-      : state_(std::make_shared<State>(receiver, capacity)) {}
+  Channel(Executor& receiver, std::size_t capacity) : state_(std::make_shared<Shared>(receiver, capacity)) {}
+  /// A channel without a capacity, for senders whose number and rate are bounded elsewhere.
+  explicit Channel(Executor& receiver) : Channel(receiver, kUnbounded) {}
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
-  /// Closes; what is inside ends now, though senders live on.
+  /// Closes the channel and destroys what is queued, even if senders remain.
   ~Channel() {
     close();
     std::deque<T> left;
@@ -71,12 +74,12 @@ class Channel {
   }
 
   Sender sender() const { return Sender(state_); }
-  void close() { shut(state_); }
+  void close() { close_shared(state_); }
 
-  /// Loop: the receiver's; one receiver at a time. Nothing once closed and empty. Cancel: throws Cancelled; no value is
-  /// lost.
+  /// Waits for a value; nothing once the channel is closed and empty. One receiver at a time. Loop: the receiver's.
+  /// Cancel: throws Cancelled; no value is lost.
   Task<std::optional<T>> receive(CancellationToken token) {
-    const std::shared_ptr<State> state = state_;
+    const std::shared_ptr<Shared> state = state_;
     for (;;) {
       {
         const std::lock_guard lock(state->mutex);
@@ -93,7 +96,7 @@ class Channel {
     }
   }
 
-  /// Loop: the receiver's. A value that is there already; nothing otherwise.
+  /// The next value; nothing if the channel is empty. Loop: the receiver's.
   std::optional<T> try_receive() {
     const std::lock_guard lock(state_->mutex);
     if (state_->items.empty()) return std::nullopt;
@@ -103,17 +106,17 @@ class Channel {
   }
 
  private:
-  static void notify(const std::shared_ptr<State>& state) {
+  static void notify(const std::shared_ptr<Shared>& state) {
     state->executor.post([state] { state->filled.set(); });
   }
-  static void shut(const std::shared_ptr<State>& state) {
+  static void close_shared(const std::shared_ptr<Shared>& state) {
     {
       const std::lock_guard lock(state->mutex);
       if (std::exchange(state->closed, true)) return;
     }
     notify(state);
   }
-  std::shared_ptr<State> state_;
+  std::shared_ptr<Shared> state_;
 };
 
 }  // namespace peer::runtime

@@ -1,8 +1,8 @@
 // Defer: a cleanup that runs when its scope ends, however it ends.
 //
-// A class written for one cleanup hides a line of code in a dozen of boilerplate, and a cleanup repeated before each
-// return is forgotten before one of them. Defer keeps the cleanup next to the line that made it necessary. Inside a
-// coroutine it runs on every path as well: return, failure and cancellation.
+// A class for each cleanup buries one line in ten, and a cleanup repeated before every return is soon missing before
+// one of them. Defer keeps the cleanup next to the line that makes it necessary. In a coroutine, too, it runs on every
+// path: return, failure and cancellation.
 #pragma once
 
 #include <utility>

@@ -8,11 +8,11 @@
 namespace peer::runtime {
 
 // A node of the event's ring, in order of waiting. A woken wait has left the ring and does not use the event again.
-struct Event::Wait {
+struct Event::EventWait {
   Event& event;
   Suspended* waiter = nullptr;
-  Wait* previous = nullptr;
-  Wait* next = nullptr;
+  EventWait* previous = nullptr;
+  EventWait* next = nullptr;
   bool cancelled = false;
 
   bool await_ready() const noexcept { return false; }
@@ -54,7 +54,7 @@ void Event::set() noexcept {
 Task<void> Event::wait(CancellationToken token) {
   token.throw_if_requested();
   if (set_) co_return;
-  Wait wait{*this};
+  EventWait wait{*this};
   CancelHook hook(token, [&wait] { wait.cancel(); });
   co_await wait;
 }

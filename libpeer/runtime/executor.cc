@@ -13,7 +13,7 @@ void call(Executor::Function& fn, const char* kind) noexcept {
     std::fprintf(stderr, "fatal: a %s function threw: %s\n", kind, error.what());
     std::abort();
   } catch (...) {
-    std::fprintf(stderr, "fatal: a %s function threw\n", kind);
+    std::fprintf(stderr, "fatal: a %s function threw an unknown exception\n", kind);
     std::abort();
   }
 }

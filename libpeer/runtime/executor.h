@@ -1,4 +1,4 @@
-// The loop a coroutine runs on: libuv's in the daemon, a manual one with virtual time in tests.
+// Executor: the loop that coroutines run on. libuv's in the daemon; a manual one with virtual time in tests.
 #pragma once
 
 #include <chrono>
@@ -14,24 +14,24 @@ using TimePoint = Clock::time_point;
 
 class Executor;
 
-/// A coroutine that waits to be resumed, and its place in the executor's queue. Every promise of this layer is one, so
-/// that waking allocates nothing and cannot fail.
+/// A suspended coroutine as a node of the executor's ready queue. Every promise of this layer derives from it, so
+/// waking a coroutine allocates nothing and cannot fail.
 struct Suspended {
-  Executor* executor = nullptr;    ///< the loop it runs on
-  std::coroutine_handle<> handle;  ///< itself
-  Suspended* next = nullptr;       ///< the queue's link
-  bool queued = false;             ///< woken, not yet resumed
+  Executor* executor = nullptr;    ///< the loop that the coroutine runs on
+  std::coroutine_handle<> handle;  ///< resumes the coroutine
+  Suspended* next = nullptr;       ///< next node of the queue
+  bool queued = false;             ///< woken but not resumed yet
 
-  /// Queues the coroutine. Loop: its own. Waking one that is queued already is a bug.
+  /// Queues the coroutine. Waking a queued coroutine is a bug. Loop: its own.
   void wake() noexcept;
 };
 
 /// One thread's queue of coroutines, posted functions and timers.
-/// Loop: everything but post() belongs to the loop's own thread.
+/// Loop: the executor's own thread, except post().
 class Executor {
  public:
   using Function = std::move_only_function<void()>;
-  /// A timer's name; disarm() with one that has fired does nothing.
+  /// Identifies an armed timer.
   struct Timer {
     TimePoint at{};
     std::uint64_t sequence = 0;
@@ -40,22 +40,23 @@ class Executor {
 
   virtual ~Executor() = default;
 
-  /// Appends to the queue of the ready, in order; never resumes inline.
+  /// Appends the coroutine to the ready queue. Never resumes inline.
   virtual void wake(Suspended& coroutine) noexcept = 0;
-  /// Runs `fn` on the loop's thread, in order of posting. Any thread. False, with `fn` dropped, once the loop has
-  /// closed. Fails: what `fn` throws ends the program; it would cross C frames.
+  /// Runs `fn` on the loop's thread, in the order of posting. Returns false and drops `fn` once the loop has closed.
+  /// Loop: any thread. Fails: an exception from `fn` ends the program, because it would cross C frames.
   virtual bool post(Function fn) = 0;
-  /// Monotonic, to the nanosecond, read afresh at each call.
+  /// The monotonic time in nanoseconds, read at each call.
   virtual TimePoint now() const = 0;
-  /// Runs `fn` on the loop's thread at `at` or as soon after as it can, never before. `fn` must not throw.
+  /// Runs `fn` on the loop's thread at `at` or as soon as possible afterwards, never before. `fn` must not throw.
   virtual Timer arm(TimePoint at, Function fn) = 0;
+  /// Cancels the timer; does nothing if it has fired.
   virtual void disarm(const Timer& timer) noexcept = 0;
 };
 
 inline void Suspended::wake() noexcept { executor->wake(*this); }
 
 namespace detail {
-/// Calls what may not throw: if it does, says which `kind` of function it was and aborts.
+/// Calls `fn`. If it throws, prints which `kind` of function it was and aborts.
 void call(Executor::Function& fn, const char* kind) noexcept;
 }  // namespace detail
 

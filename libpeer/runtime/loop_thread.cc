@@ -1,3 +1,5 @@
+#include "libpeer/runtime/loop_thread.h"
+
 #include <pthread.h>
 
 #include <cstdio>
@@ -8,12 +10,12 @@
 
 #include "libpeer/base/check.h"
 #include "libpeer/runtime/event.h"
-#include "libpeer/runtime/uv_executor.h"
 
 namespace peer::runtime {
 
-struct LoopThread::Impl {
-  explicit Impl(std::string loop_name) : name(std::move(loop_name)), scope(executor, name, CancellationToken{}) {}
+struct LoopThread::ThreadState {
+  explicit ThreadState(std::string loop_name)
+      : name(std::move(loop_name)), scope(executor, name, CancellationToken{}) {}
   const std::string name;
   UvExecutor executor;
   Event stop;
@@ -21,14 +23,14 @@ struct LoopThread::Impl {
   std::latch running{1};
   std::thread thread;
 
-  // A task that fails ends the loop at once, and with it the program: call_on() hands its callees' failures to the
-  // callers, so this one has nobody else to go to.
-  static Task<void> main(Impl& impl) {
-    impl.running.count_down();
-    CancelHook failed(impl.scope.token(), [&impl] { impl.stop.set(); });
-    co_await impl.stop.wait(CancellationToken{});
-    impl.scope.request_stop();
-    co_await impl.scope.join();
+  // A task that fails ends the loop and then the program. call_on() passes its callees' failures to the callers, so a
+  // failure that arrives here has no other receiver.
+  static Task<void> main(ThreadState& state) {
+    state.running.count_down();
+    CancelHook failed(state.scope.token(), [&state] { state.stop.set(); });
+    co_await state.stop.wait(CancellationToken{});
+    state.scope.request_stop();
+    co_await state.scope.join();
   }
   void run() noexcept {
     try {
@@ -41,23 +43,23 @@ struct LoopThread::Impl {
   }
 };
 
-LoopThread::LoopThread(std::string name) : impl_(std::make_unique<Impl>(std::move(name))) {
-  impl_->thread = std::thread([impl = impl_.get()] { impl->run(); });
-  pthread_setname_np(impl_->thread.native_handle(), impl_->name.substr(0, 15).c_str());
-  impl_->running.wait();
+LoopThread::LoopThread(std::string name) : state_(std::make_unique<ThreadState>(std::move(name))) {
+  state_->thread = std::thread([state = state_.get()] { state->run(); });
+  pthread_setname_np(state_->thread.native_handle(), state_->name.substr(0, 15).c_str());
+  state_->running.wait();
 }
 
-LoopThread::~LoopThread() { PEER_CHECK(!impl_->thread.joinable()); }
+LoopThread::~LoopThread() { PEER_CHECK(!state_->thread.joinable()); }
 
-Scope& LoopThread::scope() noexcept { return impl_->scope; }
-Executor& LoopThread::executor() noexcept { return impl_->executor; }
-uv_loop_t* LoopThread::uv() noexcept { return impl_->executor.loop(); }
+Scope& LoopThread::scope() noexcept { return state_->scope; }
+Executor& LoopThread::executor() noexcept { return state_->executor; }
+uv_loop_t* LoopThread::uv() noexcept { return state_->executor.loop(); }
 
 void LoopThread::stop() {
-  if (!impl_->thread.joinable()) return;
-  PEER_CHECK(impl_->thread.get_id() != std::this_thread::get_id());
-  impl_->executor.post([impl = impl_.get()] { impl->stop.set(); });
-  impl_->thread.join();
+  if (!state_->thread.joinable()) return;
+  PEER_CHECK(state_->thread.get_id() != std::this_thread::get_id());
+  state_->executor.post([state = state_.get()] { state->stop.set(); });
+  state_->thread.join();
 }
 
 }  // namespace peer::runtime

@@ -7,40 +7,28 @@
 
 namespace peer::runtime {
 
-// A posted function stands in the same queue as the coroutines: one order for both.
+// A posted function is a node of the same queue as the coroutines, so that both run in one order.
 struct ManualExecutor::Posted : Suspended {
   Function fn;
 };
 
 ManualExecutor::~ManualExecutor() {
   close();
-  while (!timers_.empty()) timers_.extract(timers_.begin());  // what one owns may disarm another
-  while (Suspended* entry = take()) {
+  while (timers_.pop()) {  // destroying a timer's function may disarm others and post
+  }
+  while (Suspended* entry = pop()) {
     if (!entry->handle) delete static_cast<Posted*>(entry);
   }
 }
 
-void ManualExecutor::append(Suspended& entry) noexcept {
-  PEER_CHECK(!entry.queued);
-  entry.queued = true;
-  entry.next = nullptr;
-  (last_ == nullptr ? first_ : last_->next) = &entry;
-  last_ = &entry;
-}
-
-Suspended* ManualExecutor::take() noexcept {
+Suspended* ManualExecutor::pop() noexcept {
   const std::lock_guard lock(mutex_);
-  Suspended* entry = first_;
-  if (entry == nullptr) return nullptr;
-  first_ = entry->next;
-  if (first_ == nullptr) last_ = nullptr;
-  entry->queued = false;
-  return entry;
+  return ready_.pop();
 }
 
 void ManualExecutor::wake(Suspended& coroutine) noexcept {
   const std::lock_guard lock(mutex_);
-  append(coroutine);
+  ready_.push(coroutine);
 }
 
 bool ManualExecutor::post(Function fn) {
@@ -48,22 +36,12 @@ bool ManualExecutor::post(Function fn) {
   posted->fn = std::move(fn);
   const std::lock_guard lock(mutex_);
   if (closed_) return false;
-  append(*posted.release());
+  ready_.push(*posted.release());
   return true;
 }
 
-Executor::Timer ManualExecutor::arm(TimePoint at, Function fn) {
-  const Timer timer{at, ++sequence_};
-  timers_.emplace(timer, std::move(fn));
-  return timer;
-}
-
-void ManualExecutor::disarm(const Timer& timer) noexcept {
-  const auto node = timers_.extract(timer);  // what it owns ends after the map is whole again
-}
-
 bool ManualExecutor::step() {
-  Suspended* entry = take();
+  Suspended* entry = pop();
   if (entry == nullptr) return false;
   if (entry->handle) {
     entry->handle.resume();
@@ -83,18 +61,18 @@ std::size_t ManualExecutor::run_ready() {
 void ManualExecutor::advance(Duration by) {
   const TimePoint target = now_ + by;
   run_ready();
-  while (!timers_.empty() && timers_.begin()->first.at <= target) {
+  while (timers_.first() != nullptr && timers_.first()->at <= target) {
     advance_to_next_timer();
     run_ready();
   }
-  now_ = std::max(now_, target);  // what ran may have advanced the clock itself
+  now_ = std::max(now_, target);  // a function that ran may have advanced the clock itself
 }
 
 bool ManualExecutor::advance_to_next_timer() {
-  if (timers_.empty()) return false;
-  auto node = timers_.extract(timers_.begin());
-  now_ = std::max(now_, node.key().at);
-  detail::call(node.mapped(), "timer");
+  auto due = timers_.pop();
+  if (!due) return false;
+  now_ = std::max(now_, due->first.at);
+  detail::call(due->second, "timer");
   return true;
 }
 
@@ -105,7 +83,7 @@ void ManualExecutor::close() {
 
 bool ManualExecutor::idle() const {
   const std::lock_guard lock(mutex_);
-  return first_ == nullptr;
+  return ready_.empty();
 }
 
 ManualWorkers::ManualWorkers(ManualExecutor& executor, std::uint64_t seed, Duration slowest)

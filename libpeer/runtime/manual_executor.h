@@ -1,15 +1,16 @@
-// ManualExecutor: virtual time and a queue that runs only when told to. One instance plays every loop and every worker
-// of a simulation, so that a whole network of peers runs in one thread and repeats itself.
+// ManualExecutor: an executor with virtual time that runs only when it is stepped. One instance plays every loop and
+// every worker of a simulation, so a whole network of peers runs in one thread, and the same seed repeats the run.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <mutex>
 
 #include "libpeer/base/random.h"
 #include "libpeer/runtime/executor.h"
+#include "libpeer/runtime/ready_queue.h"
+#include "libpeer/runtime/timer_queue.h"
 #include "libpeer/runtime/workers.h"
 
 namespace peer::runtime {
@@ -24,43 +25,42 @@ class ManualExecutor final : public Executor {
   void wake(Suspended& coroutine) noexcept override;
   bool post(Function fn) override;
   TimePoint now() const override { return now_; }
-  Timer arm(TimePoint at, Function fn) override;
-  void disarm(const Timer& timer) noexcept override;
+  Timer arm(TimePoint at, Function fn) override { return timers_.arm(at, std::move(fn)); }
+  void disarm(const Timer& timer) noexcept override { timers_.disarm(timer); }
 
-  /// Resumes and runs what is ready, posts included, until nothing is. Returns how many steps it took.
+  /// Runs coroutines and posted functions until none is ready. Returns the number of steps.
   std::size_t run_ready();
-  /// One coroutine or posted function; false if there was none. For sweeps that stop after every step.
+  /// Runs one coroutine or posted function; false if none was ready. For sweeps that stop after every step.
   bool step();
-  /// Runs what is ready, then moves the clock to each timer in turn, up to now() + `by`.
+  /// Runs what is ready, then moves the clock to each timer in turn and fires it, up to now() + `by`.
   void advance(Duration by);
-  /// Moves to the next timer and fires it, without running what that made ready; false if there is none.
+  /// Moves the clock to the next timer and fires it, without running what it woke. False if there is no timer.
   bool advance_to_next_timer();
-  /// Like the end of a loop: later posts are refused.
+  /// Refuses later posts, as a loop that has ended does.
   void close();
 
   std::size_t timers() const noexcept { return timers_.size(); }
+  /// No coroutine and no posted function is ready.
   bool idle() const;
 
  private:
   struct Posted;
-  void append(Suspended& entry) noexcept;
-  Suspended* take() noexcept;
+  Suspended* pop() noexcept;
 
   TimePoint now_{};
-  mutable std::mutex mutex_;  // over the queue: post() comes from any thread
-  Suspended* first_ = nullptr;
-  Suspended* last_ = nullptr;
+  mutable std::mutex mutex_;  // guards ready_ and closed_: any thread may post
+  ReadyQueue ready_;
   bool closed_ = false;
-  std::map<Timer, Function> timers_;
-  std::uint64_t sequence_ = 0;
+  TimerQueue timers_;
 };
 
-/// Jobs run on the executor after a random delay up to `slowest`, so in a seeded order; in order of submission, as soon
-/// as the executor runs what is ready, if `slowest` is zero. Loop: the executor's.
+/// Runs jobs on the executor. With `slowest` zero, in the order of submission, with what is ready; otherwise each after
+/// a random delay up to `slowest`, so in an order that the seed decides. Loop: the executor's.
 class ManualWorkers final : public Workers {
  public:
   ManualWorkers(ManualExecutor& executor, std::uint64_t seed, Duration slowest);
   void submit(Job job) override;
+  /// Jobs that have not run yet.
   std::size_t outstanding() const noexcept { return outstanding_; }
 
  private:

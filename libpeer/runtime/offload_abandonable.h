@@ -1,7 +1,8 @@
-// offload_abandonable(): for the system calls that nothing interrupts (a name look-up, a dead NFS, a hung D-Bus).
+// offload_abandonable(): offload() for system calls that nothing interrupts, such as a name look-up or a read from a
+// dead NFS server.
 //
-// The waiter and the job share one refcounted state. Whichever comes second finds the other gone: a job that ends late
-// posts nothing, so the executor and the waiter may be destroyed long before it.
+// The waiter and the job share a reference-counted state. A job that ends after its waiter was cancelled posts nothing,
+// so the waiter and the executor may be destroyed while the job still runs.
 #pragma once
 
 #include <exception>
@@ -19,13 +20,13 @@ namespace peer::runtime {
 namespace detail {
 template <class R>
 struct Abandonable {
-  std::mutex mutex;             // the job posts under it: the executor lives as long as `waiter` is set
-  Suspended* waiter = nullptr;  // null: abandoned, or woken
+  std::mutex mutex;             // held by the job while it posts: the executor exists as long as `waiter` is set
+  Suspended* waiter = nullptr;  // null once the job is abandoned or the waiter is woken
   bool cancelled = false;       // waiter's loop
   std::exception_ptr error;     // written by the job before it posts
   std::conditional_t<std::is_void_v<R>, char, std::optional<R>> value{};
 
-  Suspended* take_waiter() noexcept {
+  Suspended* claim_waiter() noexcept {
     const std::lock_guard lock(mutex);
     return std::exchange(waiter, nullptr);
   }
@@ -36,7 +37,7 @@ void run_abandonable(const std::shared_ptr<Abandonable<R>>& state, F fn, const S
   std::exception_ptr error;
   std::conditional_t<std::is_void_v<R>, char, std::optional<R>> value{};
   try {
-    F job = std::move(fn);  // what it owns ends before the waiter goes on
+    F job = std::move(fn);  // destroyed before the waiter resumes
     if (stop.requested()) return;
     if constexpr (std::is_void_v<R>) {
       job(stop);
@@ -51,7 +52,7 @@ void run_abandonable(const std::shared_ptr<Abandonable<R>>& state, F fn, const S
   state->error = std::move(error);
   state->value = std::move(value);
   PEER_CHECK(state->waiter->executor->post([state] {
-    if (Suspended* waiter = state->take_waiter()) waiter->wake();
+    if (Suspended* waiter = state->claim_waiter()) waiter->wake();
   }));
 }
 
@@ -78,11 +79,12 @@ struct AbandonableWait {
 };
 }  // namespace detail
 
-/// Runs `fn(stop)` on a worker and returns what it returns.
-/// Owns: `fn` must own all that it touches, by value or by reference count: it may outlive the call, the waiter and the
-/// loop. Cancel: throws Cancelled at once. A job that has begun goes on alone and its result is dropped on the worker.
-/// Limits: each abandoned job holds its worker until it ends, and the workers' destructor waits for it: a pool of its
-/// own.
+/// Runs `fn(stop)` on a worker and returns its result.
+/// Owns: `fn` must own everything it uses, by value or by reference count, because it may outlive the call, the waiter
+/// and the loop.
+/// Cancel: throws Cancelled at once. A job that has started runs on, and its result is dropped on the worker.
+/// Limits: an abandoned job occupies its worker until it ends, and the workers' destructor waits for it. Use a pool of
+/// its own for such jobs.
 template <class F>
 auto offload_abandonable(Workers& workers, F fn, CancellationToken token)
     -> Task<std::invoke_result_t<F&, const StopFlag&>> {
@@ -94,7 +96,7 @@ auto offload_abandonable(Workers& workers, F fn, CancellationToken token)
   auto flag = stop.flag_;
   CancelHook hook(token, [state, flag] {
     flag->store(true, std::memory_order_relaxed);
-    Suspended* waiter = state->take_waiter();
+    Suspended* waiter = state->claim_waiter();
     if (waiter == nullptr) return;
     state->cancelled = true;
     waiter->wake();

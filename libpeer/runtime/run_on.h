@@ -47,9 +47,10 @@ struct RemoteRun {
     } catch (...) {
       error = std::current_exception();
     }
-    fn.reset();  // what the function owns ends on its own loop, before the caller goes on
+    fn.reset();  // destroyed on its own loop, before the caller resumes
     Suspended* woken = waiter;
-    PEER_CHECK(woken->executor->post([woken] { woken->wake(); }));  // a loop closes only after its tasks have ended
+    PEER_CHECK(
+        woken->executor->post([woken] { woken->wake(); }));  // accepted: a loop closes only after its tasks have ended
   }
 };
 }  // namespace detail

@@ -12,11 +12,11 @@ std::string describe(const std::exception_ptr& error) {
   } catch (const std::exception& e) {
     return e.what();
   } catch (...) {
-    return "an exception that is no std::exception";
+    return "unknown exception";
   }
 }
 
-struct Scope::Wait {
+struct Scope::JoinWait {
   Scope& scope;
   bool await_ready() const noexcept { return scope.running_.empty(); }
   template <class P>
@@ -39,7 +39,7 @@ Scope::Scope(Scope& parent, std::string name, const CancellationToken& token)
 
 Scope::~Scope() {
   PEER_CHECK(running_.empty() && below_.empty());
-  PEER_CHECK(failures_.empty());  // join() tells them
+  PEER_CHECK(failures_.empty());  // join() throws them
   if (parent_ != nullptr) std::erase(parent_->below_, this);
 }
 
@@ -72,7 +72,7 @@ void Scope::spawn(std::string name, Task<void> task) {
 
 Task<void> Scope::join() {
   while (!running_.empty()) {
-    Wait wait{*this};
+    JoinWait wait{*this};
     co_await wait;
   }
   joined_ = true;

@@ -2,8 +2,7 @@
 //
 // 1. Every spawned task runs to its end before join() returns; a scope is destroyed only joined and empty.
 // 2. The first failure requests token(), so the siblings stop, and join() rethrows it. If more tasks fail, join()
-// throws
-//    ScopeFailed with all their messages.
+//    throws ScopeFailed with all their messages.
 // 3. A Cancelled that leaves a task counts as a normal end if the scope's token was requested, otherwise as a failure.
 // 4. After join() has returned, spawn() is a bug.
 // Loop: one.
@@ -37,7 +36,7 @@ class Scope {
   Scope(Executor& executor, std::string name, const CancellationToken& parent);
   /// A scope below `parent`: it is cancelled with its parent and appears below it in visit().
   Scope(Scope& parent, std::string name);
-  /// A scope below `parent` in visit() that `token` cancels, which must itself be derived from the parent's token.
+  /// A scope below `parent` in visit() that is cancelled by `token`, which must derive from the parent's token.
   Scope(Scope& parent, std::string name, const CancellationToken& token);
   Scope(const Scope&) = delete;
   Scope& operator=(const Scope&) = delete;
@@ -68,7 +67,7 @@ class Scope {
   void visit(const std::function<void(const std::string& task, const std::string& scope)>& fn) const;
 
  private:
-  struct Wait;
+  struct JoinWait;
   detail::Root drive(std::list<std::string>::iterator self, Task<void> task);
 
   Executor& executor_;

@@ -5,8 +5,8 @@
 
 namespace peer::runtime {
 
-struct Semaphore::Request {
-  explicit Request(std::uint64_t count) noexcept : units(count) {}
+struct Semaphore::WaitingRequest {
+  explicit WaitingRequest(std::uint64_t count) noexcept : units(count) {}
   std::uint64_t units;
   Event granted;
   SemaphoreUnits held;  // once granted; they return if the wait was cancelled before the grant but has not resumed yet
@@ -35,7 +35,7 @@ std::optional<SemaphoreUnits> Semaphore::try_acquire(std::uint64_t units) noexce
 Task<SemaphoreUnits> Semaphore::acquire(std::uint64_t units, CancellationToken token) {
   token.throw_if_requested();
   if (std::optional<SemaphoreUnits> now = try_acquire(units)) co_return std::move(*now);
-  Request request(units);
+  WaitingRequest request(units);
   const auto place = waiting_.insert(waiting_.end(), &request);
   const Defer leave([this, &request, place] {
     if (request.granted.is_set()) return;  // grant_waiting() removed it
@@ -54,7 +54,7 @@ void Semaphore::release(std::uint64_t units) noexcept {
 
 void Semaphore::grant_waiting() noexcept {
   while (!waiting_.empty() && fits(waiting_.front()->units)) {
-    Request& first = *waiting_.front();
+    WaitingRequest& first = *waiting_.front();
     waiting_.pop_front();
     used_ += first.units;
     first.held = SemaphoreUnits(this, first.units);

@@ -31,7 +31,6 @@ class [[nodiscard]] SemaphoreUnits {
   SemaphoreUnits& operator=(SemaphoreUnits&& other) noexcept;
   ~SemaphoreUnits() { release(); }
 
-  std::uint64_t count() const noexcept { return count_; }
   void release() noexcept;
 
  private:
@@ -59,14 +58,14 @@ class Semaphore {
 
  private:
   friend class SemaphoreUnits;
-  struct Request;
+  struct WaitingRequest;
   bool fits(std::uint64_t units) const noexcept { return used_ == 0 || (used_ <= limit_ && units <= limit_ - used_); }
   void release(std::uint64_t units) noexcept;
   void grant_waiting() noexcept;
 
   const std::uint64_t limit_;
   std::uint64_t used_ = 0;  ///< above limit_ while a request larger than it is granted
-  std::list<Request*> waiting_;
+  std::list<WaitingRequest*> waiting_;
 };
 
 }  // namespace peer::runtime

@@ -4,7 +4,7 @@ namespace peer::runtime {
 
 namespace {
 
-// The timer and the hook race for the one wake().
+// Either the timer or the cancellation wakes the waiter, once.
 struct Sleep {
   Executor& executor;
   TimePoint at;

@@ -11,14 +11,14 @@
 
 namespace peer::runtime {
 
-/// now() + `delay`, or the end of time if that is past it.
+/// now() + `delay`, limited to TimePoint::max().
 TimePoint time_after(const Executor& executor, Duration delay);
 
-/// Cancel: throws Cancelled at once.
+/// Waits for `delay`. Cancel: throws Cancelled at once.
 Task<void> sleep_for(Executor& executor, Duration delay, CancellationToken token);
 
-/// A cancellation that also requests itself after `limit`. Give its token() to the work; afterwards expired() tells
-/// which.
+/// A cancellation that is requested with its parent or after `limit`, whichever is first. Pass token() to the work;
+/// afterwards expired() says whether the time ran out.
 class Deadline {
  public:
   Deadline(Executor& executor, Duration limit, const CancellationToken& parent);
@@ -46,8 +46,9 @@ struct Timed<void> {
 };
 }  // namespace detail
 
-/// Awaits `fn(token)` for at most `limit`; nothing if the time ran out (of a Task<void>: false). The callee always runs
-/// to its end; what it returned in spite of the limit is returned. Cancel: passed on to the callee.
+/// Awaits `fn(token)` and cancels it after `limit`. Returns its result, or nothing if the limit cancelled it; for a
+/// Task<void>, true or false. A callee that returns in spite of the limit has its result returned.
+/// Cancel: passed on to the callee.
 template <class F>
 auto with_timeout(Executor& executor, Duration limit, F fn, CancellationToken token)
     -> Task<typename detail::Timed<task_value_t<std::invoke_result_t<F&, CancellationToken>>>::type> {

@@ -10,15 +10,15 @@ namespace peer::runtime {
 
 namespace {
 
-void tell(const ExitObserver& observer, const ServiceExit& exit) noexcept {
+void report(const ExitObserver& observer, const ServiceExit& exit) noexcept {
   if (!observer) return;
   try {
     observer(exit);
-  } catch (...) {  // the service's end counts, not the observer's
+  } catch (...) {  // the policy applies whether or not the observer fails
   }
 }
 
-// One run of the service: what it threw, or null.
+// Runs the service once. Returns its exception, or null if it returned or was cancelled.
 Task<std::exception_ptr> run_once(const std::string& name, const Service& service, CancellationToken token) {
   std::exception_ptr error;
   try {
@@ -38,8 +38,8 @@ Task<void> supervise(Executor& executor, std::string name, Service service, Poli
     Task<std::exception_ptr> run = run_once(name, service, token);
     const std::exception_ptr error = co_await run;
     const bool stopping = token.requested();
-    if (error || !stopping) tell(on_exit, ServiceExit{name, error, stopping});
-    // Asked again: the observer may have cancelled the scope.
+    if (error || !stopping) report(on_exit, ServiceExit{name, error, stopping});
+    // Checked again: the observer may have cancelled the scope.
     if (stopping || token.requested() || std::holds_alternative<BestEffort>(policy)) co_return;
     if (const Restart* restart = std::get_if<Restart>(&policy)) {
       const Duration delay = std::max(restart->delay, kMinimumRestartDelay);

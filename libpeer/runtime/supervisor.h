@@ -1,11 +1,11 @@
-// spawn_supervised(): a long-lived service under a policy that says what its end means.
+// spawn_supervised(): runs a long-lived service under a policy that defines what its end means.
 //
-// 1. What a service throws is contained here.
-// 2. Any end before the scope is cancelled is told to the observer: an error, or none if it simply returned. An error
-// during
-//    shutdown is told too, with `stopping` set; it is not a reason to restart or to fail.
-// 3. Required: then the scope fails with it. Restart: it runs again after the delay (at least kMinimumRestartDelay).
-//    BestEffort: everything else goes on without it.
+// 1. An exception from the service does not leave the supervisor, except as 3 says.
+// 2. The observer learns of every end before the scope is cancelled: with an error, or without one if the service
+//    returned. It also learns of an error during shutdown (`stopping` is set), which causes neither restart nor
+//    failure.
+// 3. Required: the scope fails when the service ends. Restart: the service runs again after the delay (at least
+//    kMinimumRestartDelay). BestEffort: nothing else happens.
 #pragma once
 
 #include <chrono>
@@ -27,15 +27,15 @@ struct Restart {
 struct BestEffort {};
 using Policy = std::variant<Required, Restart, BestEffort>;
 
-/// Called once a run; the token is the scope's.
+/// Called once for each run, with the scope's token.
 using Service = std::function<Task<void>(CancellationToken)>;
 
 struct ServiceExit {
   std::string name;
-  std::exception_ptr error;  ///< null: it returned
-  bool stopping;             ///< the scope had been cancelled
+  std::exception_ptr error;  ///< null: the service returned
+  bool stopping;             ///< the scope was cancelled before the end
 };
-/// What it throws is contained and dropped: an observer must not.
+/// Must not throw; an exception is dropped.
 using ExitObserver = std::function<void(const ServiceExit&)>;
 
 void spawn_supervised(Scope& scope, std::string name, Service service, Policy policy, ExitObserver on_exit);

@@ -1,9 +1,10 @@
 // Task<T>: a lazy coroutine that its caller awaits, once, on the caller's own loop.
 //
-// 1. Nothing runs before the Task is awaited or given to a Scope; an unstarted one may be dropped.
-// 2. A started coroutine runs to its end: stop it with its token, never by destroying it. C libraries hold pointers
-// into it.
-// 3. The end of a coroutine never resumes its waiter inline, unless it never suspended: then the waiter simply goes on.
+// 1. The coroutine starts when the Task is awaited or spawned into a Scope. One that never started may be destroyed.
+// 2. A started coroutine runs to its end. Stop it with its token, never by destroying it: C libraries hold pointers
+//    into its frame.
+// 3. A coroutine that ends wakes its waiter through the queue, not inline. If it never suspended, the waiter does not
+//    suspend either.
 #pragma once
 
 #include <coroutine>
@@ -20,9 +21,9 @@ namespace peer::runtime {
 namespace detail {
 
 struct PromiseBase : Suspended {
-  Suspended* waiter = nullptr;  // set only if the waiter really suspended
+  Suspended* waiter = nullptr;  // set only if the waiter has suspended
   bool started = false;
-  bool finished = false;  // not handle.done(): compilers disagree about when that turns true
+  bool finished = false;  // compilers disagree about when handle.done() becomes true
   std::exception_ptr error;
 
   struct Final : std::suspend_always {
@@ -48,7 +49,7 @@ struct PromiseValue : PromiseBase {
   void return_value(U&& v) {
     value.emplace(std::forward<U>(v));
   }
-  T take() {
+  T result() {
     rethrow();
     return std::move(*value);
   }
@@ -57,7 +58,7 @@ struct PromiseValue : PromiseBase {
 template <>
 struct PromiseValue<void> : PromiseBase {
   void return_void() noexcept {}
-  void take() { rethrow(); }
+  void result() { rethrow(); }
 };
 
 }  // namespace detail
@@ -93,7 +94,7 @@ class [[nodiscard]] Task {
     promise.waiter = &waiter.promise();
     return true;
   }
-  T await_resume() { return handle_.promise().take(); }
+  T await_resume() { return handle_.promise().result(); }
 
  private:
   explicit Task(std::coroutine_handle<promise_type> handle) noexcept : handle_(handle) {}
@@ -101,8 +102,7 @@ class [[nodiscard]] Task {
 };
 
 namespace detail {
-/// The root of a chain of awaiting coroutines: it owns its frame, which frees itself at the end. It catches what its
-/// task throws.
+/// The root of a chain of awaiting coroutines. Its frame frees itself at the end. It must catch every exception.
 struct Root {
   struct promise_type : Suspended {
     Root get_return_object() noexcept {
@@ -116,7 +116,7 @@ struct Root {
   };
   promise_type* promise;
 
-  /// It first runs on the loop's next turn.
+  /// Queues the coroutine: it first runs on the loop's next turn.
   void start(Executor& executor) const noexcept {
     promise->executor = &executor;
     promise->wake();
@@ -124,7 +124,7 @@ struct Root {
 };
 }  // namespace detail
 
-/// Result type of a Task type.
+/// The result type of a Task type.
 template <class T>
 struct task_value;
 template <class T>

@@ -1,4 +1,4 @@
-// ThreadWorkers: a fixed pool of threads in front of one queue.
+// ThreadWorkers: a fixed pool of threads that run jobs from one queue.
 #pragma once
 
 #include <atomic>
@@ -16,12 +16,12 @@ namespace peer::runtime {
 
 class ThreadWorkers final : public Workers {
  public:
-  /// Threads are named `name` (15 bytes show in ps).
+  /// Starts the threads. Their name is `name`, of which ps shows 15 bytes.
   ThreadWorkers(std::string name, unsigned threads);
-  /// Runs what is queued, then joins.
+  /// Runs the queued jobs, then joins the threads.
   ~ThreadWorkers() override;
   void submit(Job job) override;
-  /// Jobs that have ended. Any thread.
+  /// Number of jobs that have ended. Loop: any thread.
   std::uint64_t done() const noexcept { return done_; }
 
  private:

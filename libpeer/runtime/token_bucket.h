@@ -1,4 +1,4 @@
-// TokenBucket: how often something may happen: so many times at once, and then so many times a second. Pure: no clock.
+// TokenBucket: limits how often something may happen: a burst at once, then a number per second. It reads no clock.
 #pragma once
 
 #include <algorithm>
@@ -11,8 +11,8 @@ namespace peer::runtime {
 
 class TokenBucket {
  public:
-  /// It is full at first. False: too often.
-  bool take(runtime::TimePoint now, double burst, double per_second) {
+  /// Consumes one token; false if none is left. The bucket is full at the first call.
+  bool try_consume(runtime::TimePoint now, double burst, double per_second) {
     const double seconds = filled_ ? std::chrono::duration<double>(now - *filled_).count() : 0;
     left_ = filled_ ? std::min(burst, left_ + seconds * per_second) : burst;
     filled_ = now;

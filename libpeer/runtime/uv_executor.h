@@ -1,18 +1,17 @@
-// UvExecutor: the executor over one libuv loop, and LoopThread: such a loop on a thread of its own.
+// UvExecutor: the executor over one libuv loop.
 #pragma once
 
 #include <uv.h>
 
 #include <memory>
-#include <string>
 
 #include "libpeer/runtime/executor.h"
-#include "libpeer/runtime/scope.h"
+#include "libpeer/runtime/task.h"
 
 namespace peer::runtime {
 
-/// Timers run to the microsecond (one timerfd, set once a turn); ready coroutines are drained by budget, so that
-/// neither hops nor I/O starve.
+/// Timers are precise to the microsecond (one timerfd, set at most once a turn). Ready coroutines run in bounded
+/// batches between polls, so that neither coroutines nor I/O starve.
 class UvExecutor final : public Executor {
  public:
   UvExecutor();
@@ -24,34 +23,16 @@ class UvExecutor final : public Executor {
   Timer arm(TimePoint at, Function fn) override;
   void disarm(const Timer& timer) noexcept override;
 
-  /// For the layers that own libuv handles: net/, discovery/, control/.
+  /// For code that owns libuv handles: net/, discovery/, control/ and UvPoll.
   uv_loop_t* loop() noexcept;
 
-  /// Runs the loop on this thread until `main` has finished, then closes it; what main threw is rethrown.
-  /// A handle that is still open then is a bug (whoever opened it must have awaited its close callback).
+  /// Runs the loop on this thread until `main` has finished, then closes it; rethrows what `main` threw.
+  /// Every other libuv handle must be closed, or closing, by then; an open one is a bug.
   void run(Task<void> main);
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
-};
-
-/// A loop on its own thread, with a root scope for call_on().
-class LoopThread {
- public:
-  /// Starts the thread; returns when its loop runs.
-  explicit LoopThread(std::string name);
-  /// stop() must have been called.
-  ~LoopThread();
-  Scope& scope() noexcept;
-  Executor& executor() noexcept;
-  uv_loop_t* uv() noexcept;
-  /// Cancels the root scope, waits for its tasks, ends the thread. Loop: another thread. Blocks.
-  void stop();
-
- private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  struct UvLoop;
+  std::unique_ptr<UvLoop> impl_;
 };
 
 }  // namespace peer::runtime

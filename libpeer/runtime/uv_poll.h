@@ -1,10 +1,11 @@
-// UvPoll: waiting on a libuv loop until a file descriptor is readable.
+// UvPoll: awaiting, on a libuv loop, that a file descriptor becomes readable.
 //
-// libuv reports readiness to a C callback, again and again until it is told to stop, and needs a handle that lives
-// until its close callback. UvPoll turns that into one awaitable and a destructor.
+// libuv reports readiness to a C callback, repeatedly until the poll is stopped, and its handle must live until the
+// close callback. UvPoll turns that into one awaitable and a destructor.
 //
-// Loop: the executor's. Owns: its libuv handle, which frees itself on the loop after the destructor; not the
-// descriptor, which must be open until then.
+// Loop: the executor's.
+// Owns: its libuv handle, which frees itself after the destructor has run; not the descriptor, which must stay open
+// until the destructor has run.
 #pragma once
 
 #include <uv.h>
@@ -19,7 +20,7 @@ class UvPoll {
   UvPoll(UvExecutor& executor, int fd);
   UvPoll(const UvPoll&) = delete;
   UvPoll& operator=(const UvPoll&) = delete;
-  /// No wait may be under way. The descriptor may be closed right after.
+  /// No coroutine may be waiting.
   ~UvPoll();
 
   /// Waits until reading would not block (an error or the end of the stream counts too). One waiter at a time.

@@ -1,4 +1,4 @@
-// Worker threads for what blocks (disk, hashing, SQLite, name look-ups), and offload(): awaiting a job on one.
+// Worker threads for blocking work (disk, hashing, SQLite, name look-ups), and offload(), which awaits a job on one.
 #pragma once
 
 #include <atomic>
@@ -15,17 +15,17 @@
 
 namespace peer::runtime {
 
-/// A pool of threads. In simulation: the manual executor itself, with a seeded order of completion.
+/// A pool of threads. In simulation, the manual executor plays it and completes jobs in a seeded order.
 /// Loop: any thread.
 class Workers {
  public:
   using Job = std::move_only_function<void()>;
   virtual ~Workers() = default;
-  /// Runs `job` on a worker, in order of submission per worker. `job` must not throw.
+  /// Runs `job` on a worker. Jobs start in the order of submission. `job` must not throw.
   virtual void submit(Job job) = 0;
 };
 
-/// The view of cancellation that is safe to read on a worker: long jobs look at it between pieces of work.
+/// A cancellation flag that a worker may read. Long jobs check it between pieces of work.
 class StopFlag {
  public:
   bool requested() const noexcept { return flag_->load(std::memory_order_relaxed); }
@@ -62,9 +62,10 @@ struct Offload {
       } catch (...) {
         error = std::current_exception();
       }
-      job = nullptr;  // what the job owns ends on the worker, before its waiter goes on
+      job = nullptr;  // destroyed on the worker, before the waiter resumes
       Suspended* woken = waiter;
-      PEER_CHECK(woken->executor->post([woken] { woken->wake(); }));  // a loop closes only after its tasks have ended
+      PEER_CHECK(woken->executor->post(
+          [woken] { woken->wake(); }));  // accepted: a loop closes only after its tasks have ended
     });
   }
   R await_resume() {
@@ -74,9 +75,9 @@ struct Offload {
 };
 }  // namespace detail
 
-/// Runs `fn(stop)` on a worker and returns what it returns.
-/// Cancel: a job that has not begun is skipped and Cancelled is thrown; one that has begun always runs to its end, and
-/// its result is returned: no write is cut in half, and none is forgotten. `stop` tells `fn` of the request.
+/// Runs `fn(stop)` on a worker and returns its result.
+/// Cancel: a job that has not started is skipped, and Cancelled is thrown. One that has started runs to its end and its
+/// result is returned, so that no write is cut in half or lost; `stop` tells `fn` of the request.
 template <class F>
 auto offload(Workers& workers, F fn, CancellationToken token) -> Task<std::invoke_result_t<F&, const StopFlag&>> {
   using R = std::invoke_result_t<F&, const StopFlag&>;

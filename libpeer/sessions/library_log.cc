@@ -8,7 +8,7 @@
 namespace peer::sessions {
 
 namespace {
-constexpr std::size_t kMaxRemembered = 10'000;  // removals; beyond it, old peers get a snapshot
+constexpr std::size_t kMaxRemembered = 10'000;  // removals; beyond that, a peer that is behind gets a snapshot
 }
 
 bool LibraryLog::set(const std::vector<protocol::GameSummary>& games) {
@@ -19,7 +19,7 @@ bool LibraryLog::set(const std::vector<protocol::GameSummary>& games) {
     present.insert(game.id);
     const auto held = games_.find(game.id);
     if (held != games_.end() && held->second.summary == game) continue;
-    games_[game.id] = Held{game, next};
+    games_[game.id] = LoggedGame{game, next};
     removed_.erase(game.id);
     changed = true;
   }
@@ -69,7 +69,7 @@ std::vector<protocol::LibraryUpdate> LibraryLog::updates_since(std::uint64_t sin
     }
   }
   for (std::size_t i = 0; i < parts.size(); ++i) {
-    // Later parts build on the first, whichever kind it is.
+    // Later parts build on the first one, also those of a snapshot.
     parts[i].base = snapshot ? (i == 0 ? 0 : revision_) : since;
     parts[i].revision = revision_;
     parts[i].digest = digest_;

@@ -1,4 +1,5 @@
-// LibraryLog: what this peer offers, with the history that deltas are cut from. Pure.
+// LibraryLog: the games that this peer offers, and the history that deltas are made from. Pure state.
+// Loop: control.
 #pragma once
 
 #include <cstdint>
@@ -12,25 +13,25 @@ namespace peer::sessions {
 
 class LibraryLog {
  public:
-  /// Takes what is offered now, sorted by id. The revision counts up if that differs from before; true then.
+  /// Sets the games that are offered now, sorted by id. If they differ from before, the revision grows. True then.
   bool set(const std::vector<protocol::GameSummary>& games);
 
   std::uint64_t revision() const noexcept { return revision_; }
   const Digest& digest() const noexcept { return digest_; }
   std::vector<protocol::GameSummary> games() const;
 
-  /// What a peer that knows `since` lacks, in parts of protocol::kMaxGamesPerUpdate; a snapshot when `since` is 0 or
-  /// too old.
+  /// The changes since a revision, in parts of at most protocol::kMaxGamesPerUpdate games. A snapshot if `since` is 0,
+  /// too old or not a revision of this run.
   std::vector<protocol::LibraryUpdate> updates_since(std::uint64_t since) const;
 
  private:
-  struct Held {
+  struct LoggedGame {
     protocol::GameSummary summary;
     std::uint64_t revision;  ///< at which it last changed
   };
-  std::map<std::string, Held> games_;
-  std::map<std::string, std::uint64_t> removed_;  ///< id -> revision of removal
-  std::uint64_t oldest_ = 0;                      ///< deltas reach back to here
+  std::map<std::string, LoggedGame> games_;
+  std::map<std::string, std::uint64_t> removed_;  ///< the revision at which each id was removed
+  std::uint64_t oldest_ = 0;                      ///< the oldest revision that deltas can start from
   std::uint64_t revision_ = 1;
   Digest digest_ = protocol::library_digest({});
 };

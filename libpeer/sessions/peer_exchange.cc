@@ -1,12 +1,11 @@
-// Peer exchange: connected peers tell each other who else is there, so that one static peer bridges a routed subnet.
-//
-// What others tell are hints: bounded, tried once in the session that brought them, trusted only after the handshake.
-#include <algorithm>
+#include "libpeer/sessions/peer_exchange.h"
+
 #include <utility>
 
 #include "libpeer/protocol/limits.h"
+#include "libpeer/runtime/defer.h"
 #include "libpeer/runtime/sleep.h"
-#include "libpeer/sessions/peers.h"
+#include "libpeer/sessions/target_dialer.h"
 
 namespace peer::sessions {
 
@@ -14,135 +13,145 @@ using namespace std::chrono_literals;
 
 namespace {
 constexpr runtime::Duration kShareDebounce = 250ms;
-/// Both sides get the hint at about the same time: the higher id leaves the dialling to the lower for so long.
-constexpr runtime::Duration kYield = 2s;
-constexpr std::size_t kMaxHints = 1024;
 
 bool is_link_local(const net::SocketAddress& address) {
   const std::string host = address.host_string();
   return host.starts_with("fe80:") || host.starts_with("169.254.");
 }
 
-/// Whether an address means the same to both: what is this machine's or this link's is nobody else's. And no peer makes
-/// this one send packets into the internet.
-bool is_tellable(const net::SocketAddress& address, const net::SocketAddress& other_side) {
+/// Whether an address means the same host to both peers. Loopback and link-local addresses do not. An address outside
+/// the local network never counts, so that no peer makes this one send packets into the internet.
+bool is_shareable(const net::SocketAddress& address, const net::SocketAddress& other_side) {
   if (address.is_unspecified() || address.port() == 0 || !address.is_local() || is_link_local(address)) return false;
   return !address.is_loopback() || other_side.is_loopback();
 }
 
-std::vector<net::SocketAddress> tellable(const std::vector<net::SocketAddress>& addresses,
-                                         const net::SocketAddress& other_side) {
+std::vector<net::SocketAddress> shareable(const std::vector<net::SocketAddress>& addresses,
+                                          const net::SocketAddress& other_side) {
   std::vector<net::SocketAddress> some;
   for (const net::SocketAddress& address : addresses) {
-    if (some.size() < protocol::kMaxHintAddresses && is_tellable(address, other_side)) some.push_back(address);
+    if (some.size() < protocol::kMaxHintAddresses && is_shareable(address, other_side)) some.push_back(address);
   }
   return some;
 }
-}  // namespace
 
-std::optional<protocol::PeerHint> Peers::hint_about(const PeerEntry& entry, const Session& to) {
+/// Nothing if the other side could not reach the peer at any address.
+std::optional<protocol::PeerHint> hint_about(const PeerEntry& entry, const net::SocketAddress& other_side) {
   protocol::PeerHint hint;
   hint.id = entry.id;
   hint.name = entry.name;
-  for (const net::SocketAddress& address : tellable(entry.addresses, to.remote))
+  for (const net::SocketAddress& address : shareable(entry.addresses, other_side))
     hint.addresses.push_back(address.to_string());
   if (hint.addresses.empty()) return std::nullopt;
   return hint;
 }
+}  // namespace
 
-/// Each is told of those it was not told of and did not tell of itself. Two whom mDNS shows here see each other there.
-void Peers::share_peers() {
-  // Whom this peer has paired is a stranger to the others that it has paired.
-  if (options_.access == access::AccessMode::paired) return;
-  for (auto& [id, session] : sessions_) {
-    const PeerEntry* to = table_.find(session.peer);
-    if (!session.greeted || session.closed || to == nullptr || to->session != id) continue;
-    protocol::PeerHints message;
-    for (const auto& [other, entry] : table_.all()) {
-      if (session.named_to.size() >= protocol::kMaxHintsPerSession) break;
-      if (entry.state != api::PeerState::connected || other == session.peer) continue;
-      if (session.named_to.contains(other) || session.named_by.contains(other)) continue;
-      if (to->found_by.contains("mdns") && entry.found_by.contains("mdns")) continue;
-      auto hint = hint_about(entry, session);
-      if (!hint) continue;
-      session.named_to.insert(other);
-      message.peers.push_back(std::move(*hint));
-      if (message.peers.size() == protocol::kMaxHintsPerMessage) send(session, std::exchange(message, {}));
-    }
-    if (!message.peers.empty()) send(session, std::move(message));
+PeerExchange::PeerExchange(runtime::Executor& executor, const Sessions& sessions, SessionLinks& links,
+                           const PeerTable& table, const AccessLists& access, Dialer& dialer, Log log)
+    : executor_(executor),
+      sessions_(sessions),
+      links_(links),
+      table_(table),
+      access_(access),
+      dialer_(dialer),
+      log_(std::move(log)) {}
+
+void PeerExchange::share() {
+  // In paired mode, a peer that is paired here may be a stranger to the others.
+  if (access_.paired_mode()) return;
+  for (const auto& [id, session] : sessions_.all()) {
+    const PeerEntry* const to = table_.find(session.peer);
+    if (session.usable() && to != nullptr && to->session == id) share_with(id, session, *to);
   }
 }
 
-runtime::Task<void> Peers::share_when_changed(runtime::CancellationToken token) {
+/// Names the peers that were not named in this session, by either side. Two peers that mDNS finds here find each other
+/// through mDNS as well.
+void PeerExchange::share_with(SessionId id, const Session& session, const PeerEntry& to) {
+  NamedPeers& named = exchanged_[id];
+  protocol::PeerHints message;
+  for (const auto& [other, entry] : table_.all()) {
+    if (named.sent.size() >= protocol::kMaxHintsPerSession) break;
+    if (entry.state != api::PeerState::connected || other == session.peer) continue;
+    if (named.sent.contains(other) || named.received.contains(other)) continue;
+    if (to.found_by.contains("mdns") && entry.found_by.contains("mdns")) continue;
+    auto hint = hint_about(entry, session.remote);
+    if (!hint) continue;
+    named.sent.insert(other);
+    message.peers.push_back(std::move(*hint));
+    if (message.peers.size() == protocol::kMaxHintsPerMessage) links_.send(id, std::exchange(message, {}));
+  }
+  if (!message.peers.empty()) links_.send(id, std::move(message));
+}
+
+runtime::Task<void> PeerExchange::run_sharing(runtime::CancellationToken token) {
   for (;;) {
     co_await peers_changed_.wait(token);
-    co_await runtime::sleep_for(control_.executor(), kShareDebounce, token);
+    co_await runtime::sleep_for(executor_, kShareDebounce, token);
     peers_changed_.reset();
-    if (!leaving_) share_peers();
+    if (!sessions_.leaving()) share();
   }
 }
 
-void Peers::on_hints(Session& session, const protocol::PeerHints& hints) {
-  for (const protocol::PeerHint& told : hints.peers) {
-    if (session.named_by.size() >= protocol::kMaxHintsPerSession) return;
-    if (told.id == options_.self || told.id == session.peer || !session.named_by.insert(told.id).second) continue;
-    if (!admits(told.id)) continue;
-    const PeerEntry* known = table_.find(told.id);
-    const bool settled =
-        known != nullptr && (known->state == api::PeerState::connected || known->state == api::PeerState::refused ||
-                             known->state == api::PeerState::banned);
-    if (settled || hinted_.contains(told.id) || hinted_.size() >= kMaxHints) continue;
+/// A hint about this peer would not lead to a new connection.
+bool PeerExchange::is_settled(const PeerId& peer) const {
+  const PeerEntry* const known = table_.find(peer);
+  return known != nullptr && (known->state == api::PeerState::connected || known->state == api::PeerState::refused ||
+                              known->state == api::PeerState::banned);
+}
+
+void PeerExchange::on_hints(SessionId id, const Session& session, const protocol::PeerHints& hints) {
+  NamedPeers& named = exchanged_[id];
+  for (const protocol::PeerHint& hint : hints.peers) {
+    if (named.received.size() >= protocol::kMaxHintsPerSession) return;
+    if (hint.id == access_.self() || hint.id == session.peer || !named.received.insert(hint.id).second) continue;
+    if (!access_.admits(hint.id)) continue;
+    if (is_settled(hint.id) || hinted_.contains(hint.id) || hinted_.size() >= kMaxHints) continue;
     std::vector<net::SocketAddress> addresses;
-    for (const std::string& text : told.addresses) {
+    for (const std::string& text : hint.addresses) {
       if (const auto address = net::SocketAddress::parse(text)) addresses.push_back(*address);
     }
-    addresses = tellable(addresses, session.remote);
+    addresses = shareable(addresses, session.remote);
     if (addresses.empty()) continue;
-    hinted_.insert(told.id);
-    hints_.push_back({told.id, std::move(addresses), false});
+    hinted_.insert(hint.id);
+    hints_.push_back({hint.id, std::move(addresses), false});
     hints_changed_.set();
   }
 }
 
-/// Once, at the addresses that it told when it was connected last: one that was refused comes back by itself only after
-/// minutes.
-void Peers::dial_again(const PeerEntry& entry) {
+void PeerExchange::dial_once(const PeerEntry& entry) {
   if (entry.addresses.empty() || hinted_.size() >= kMaxHints || !hinted_.insert(entry.id).second) return;
   hints_.push_back({entry.id, entry.addresses, true});
   hints_changed_.set();
 }
 
-runtime::Task<void> Peers::run_hints(runtime::Scope& scope) {
-  const runtime::CancellationToken token = scope.token();
+runtime::Task<void> PeerExchange::run_hints(runtime::Scope& scope) {
   for (;;) {
     while (!hints_.empty()) {
-      Hint hint = std::move(hints_.front());
+      PeerHintToDial hint = std::move(hints_.front());
       hints_.pop_front();
       std::string name = "try " + hint.id.brief();
-      scope.spawn(std::move(name), try_hint(std::move(hint), token));
+      scope.spawn(std::move(name), dial_hint(std::move(hint), scope.token()));
     }
     hints_changed_.reset();
-    co_await hints_changed_.wait(token);
+    co_await hints_changed_.wait(scope.token());
   }
 }
 
-runtime::Task<void> Peers::try_hint(Hint hint, runtime::CancellationToken token) {
-  struct Over {
-    std::set<PeerId>& hinted;
-    PeerId id;
-    ~Over() { hinted.erase(id); }
-  };
-  const Over over{hinted_, hint.id};
+runtime::Task<void> PeerExchange::dial_hint(PeerHintToDial hint, runtime::CancellationToken token) {
+  const runtime::Defer over([&] { hinted_.erase(hint.id); });
   const std::string found_by = hint.asked ? "inbound" : "exchange";
-  if (hint.id < options_.self && !hint.asked) co_await runtime::sleep_for(control_.executor(), kYield, token);
+  // Both peers get the hint at about the same time.
+  if (hint.id < access_.self() && !hint.asked) co_await runtime::sleep_for(executor_, kDialYield, token);
   for (const net::SocketAddress& address : hint.addresses) {
-    if (is_connected(hint.id)) co_return;
-    co_await wait_contact(token);
-    const auto dial = begin_dial(address, hint.id, found_by, true);
+    if (table_.is_connected(hint.id)) co_return;
+    runtime::SemaphoreUnits contact = co_await dialer_.wait_contact(token);
+    const std::shared_ptr<Dial> dial = dialer_.dial(address, hint.id, found_by, std::move(contact));
     co_await dial->settled.wait(token);
-    if (dial->greeted) co_return;
+    if (dial->answered) co_return;
     log_.peer(hint.id.hex())
-        .debug("a peer named " + hint.id.brief() + " at " + address.to_string() + ": " + dial->reason.message);
+        .debug("hint: no answer from " + hint.id.brief() + " at " + address.to_string() + ": " + dial->reason.message);
   }
 }
 

@@ -7,6 +7,32 @@
 
 namespace peer::sessions {
 
+void PeerEntry::add_addresses(const std::vector<net::SocketAddress>& more) {
+  for (const net::SocketAddress& address : more) {
+    if (addresses.size() >= protocol::kMaxAddressesPerPeer) return;
+    if (std::ranges::find(addresses, address) == addresses.end()) addresses.push_back(address);
+  }
+}
+
+/// Each listener's address as the peer names it, then the same port at the address that the session comes from: a peer
+/// behind NAT or in a container does not know its own address.
+void PeerEntry::learn_addresses(const protocol::Hello& hello, const net::SocketAddress& remote, bool inbound) {
+  addresses.clear();
+  if (!inbound) addresses.push_back(remote);
+  for (const std::string& text : hello.addresses) {
+    const auto address = net::SocketAddress::parse(text);
+    if (!address || address->is_unspecified()) continue;
+    for (const net::SocketAddress& candidate : {*address, remote.with_port(address->port())}) {
+      if (std::ranges::find(addresses, candidate) == addresses.end()) addresses.push_back(candidate);
+    }
+  }
+  if (!inbound) return;
+  // The peer's packets come from this address, so it certainly leads to the peer: first.
+  const auto seen = std::ranges::find_if(
+      addresses, [&](const net::SocketAddress& address) { return address.with_port(0) == remote.with_port(0); });
+  if (seen != addresses.end()) std::rotate(addresses.begin(), seen, seen + 1);
+}
+
 PeerEntry& PeerTable::obtain(const PeerId& id) {
   if (peers_.size() >= kMaxListedPeers && !peers_.contains(id)) {
     auto oldest = peers_.end();
@@ -30,6 +56,11 @@ const PeerEntry* PeerTable::find(const PeerId& id) const {
   return found == peers_.end() ? nullptr : &found->second;
 }
 
+bool PeerTable::is_connected(const PeerId& id) const {
+  const PeerEntry* const entry = find(id);
+  return entry != nullptr && entry->state == api::PeerState::connected;
+}
+
 std::size_t PeerTable::connected() const {
   return static_cast<std::size_t>(
       std::ranges::count_if(peers_, [](const auto& each) { return each.second.state == api::PeerState::connected; }));
@@ -40,83 +71,25 @@ Result<PeerId> PeerTable::resolve(const std::string& text) const {
   for (const auto& [id, entry] : peers_) {
     if (entry.name == text || (text.size() >= 4 && id.hex().starts_with(text))) matches.insert(id);
   }
-  const std::optional<Named> named = find_named_ ? find_named_(text) : std::nullopt;
+  const std::optional<DialedName> named = find_dialed_ ? find_dialed_(text) : std::nullopt;
   if (named && named->id) matches.insert(*named->id);
-  // Anyone can call itself as somebody else's address reads.
+  // A peer may choose any name, also the address of another peer.
   if (named && !named->id && !matches.empty()) {
     return fail(ErrorCode::invalid,
-                text + " is an address that is dialled, and the name of another peer: give digits of an id");
+                "\"" + text + "\" is both an address that is dialed and another peer's name: give digits of the id");
   }
   if (matches.size() == 1) return *matches.begin();
   if (named && !named->id) {
     return fail(ErrorCode::unreachable, "\"" + text + "\" has not answered yet: its peer id is not known");
   }
   if (matches.empty())
-    return fail(ErrorCode::invalid, "no peer is called " + text + ": 'peerctl peers' lists names and ids");
+    return fail(ErrorCode::invalid, "no peer is called \"" + text + "\": 'peerctl peers' lists names and ids");
   return fail(ErrorCode::invalid,
-              text + " fits " + std::to_string(matches.size()) + " peers: give more digits of the id");
-}
-
-void PeerTable::forget_library(PeerEntry& entry) {
-  if (entry.revision != 0) {
-    entry.remembered = RememberedLibrary{entry.revision, entry.digest, std::exchange(entry.games, {})};
-  }
-  entry.games.clear();
-  entry.holdings.clear();
-  entry.digest = protocol::library_digest({});
-  entry.revision = 0;
-  entry.incoming.reset();
-}
-
-bool PeerTable::recall_library(PeerEntry& entry, const protocol::Hello& hello, bool restarted) {
-  if (std::optional<RememberedLibrary> old = std::exchange(entry.remembered, std::nullopt)) {
-    const bool same = old->digest == hello.digest;
-    const bool grown = !restarted && old->revision <= hello.revision;
-    if (same || grown) {
-      entry.games = std::move(old->games);
-      entry.digest = old->digest;
-      entry.revision = old->revision;
-    }
-  }
-  if (entry.digest != hello.digest) return false;
-  entry.revision = hello.revision;
-  return true;
-}
-
-PeerTable::Applied PeerTable::apply(PeerEntry& entry, const protocol::LibraryUpdate& update) {
-  std::optional<PartialUpdate>& incoming = entry.incoming;
-  const bool continues = incoming && update.base == incoming->base && update.revision == incoming->revision;
-  if (!continues) {
-    incoming.reset();
-    if (update.base > entry.revision) return Applied::gap;
-    const bool snapshot = update.base == 0;
-    if (!snapshot && update.revision < entry.revision) return Applied::unchanged;  // an old one, told twice
-    incoming.emplace();
-    incoming->base = snapshot ? update.revision : update.base;
-    incoming->revision = update.revision;
-    if (!snapshot) incoming->games = entry.games;
-  }
-  for (const protocol::GameSummary& game : update.games) {
-    if (incoming->games.size() < protocol::kMaxGamesPerPeer || incoming->games.contains(game.id))
-      incoming->games[game.id] = game;
-  }
-  for (const std::string& id : update.removed) incoming->games.erase(id);
-  if (!update.last) return Applied::unchanged;
-
-  const PartialUpdate whole = *std::exchange(incoming, std::nullopt);
-  std::vector<protocol::GameSummary> games;
-  games.reserve(whole.games.size());
-  for (const auto& [id, game] : whole.games) games.push_back(game);
-  if (protocol::library_digest(games) != update.digest) return Applied::gap;
-  const bool changed = entry.games != whole.games;
-  entry.games = whole.games;
-  entry.revision = whole.revision;
-  entry.digest = update.digest;
-  return changed ? Applied::changed : Applied::unchanged;
+              "\"" + text + "\" matches " + std::to_string(matches.size()) + " peers: give more digits of the id");
 }
 
 namespace {
-void add(std::vector<api::RemoteVersion>& versions, const protocol::GameSummary& game, const PeerId& peer) {
+void add_version(std::vector<api::RemoteVersion>& versions, const protocol::GameSummary& game, const PeerId& peer) {
   auto found = std::ranges::find(versions, game.version, &api::RemoteVersion::version);
   if (found == versions.end()) {
     versions.push_back(api::RemoteVersion{game.version, game.size, game.files, game.modified, {}});
@@ -131,7 +104,7 @@ std::map<std::string, std::vector<api::RemoteVersion>> PeerTable::catalogue() co
   std::map<std::string, std::vector<api::RemoteVersion>> all;
   for (const auto& [id, entry] : peers_) {
     if (entry.state != api::PeerState::connected) continue;
-    for (const auto& [game, summary] : entry.games) add(all[game], summary, id);
+    for (const auto& [game, summary] : entry.library.games) add_version(all[game], summary, id);
   }
   return all;
 }
@@ -140,25 +113,20 @@ std::vector<api::RemoteVersion> PeerTable::versions(const std::string& game, con
   std::vector<api::RemoteVersion> found;
   for (const auto& [id, entry] : peers_) {
     if (entry.state != api::PeerState::connected || (!from.empty() && !from.contains(id))) continue;
-    const auto held = entry.games.find(game);
-    if (held != entry.games.end()) add(found, held->second, id);
+    const auto held = entry.library.games.find(game);
+    if (held != entry.library.games.end()) add_version(found, held->second, id);
   }
   return found;
-}
-
-bool PeerEntry::offers(const std::string& game, const Digest& version) const {
-  const auto held = games.find(game);
-  return held != games.end() && held->second.version == version;
 }
 
 std::vector<transfer::SourcePeer> PeerTable::sources(const std::string& game, const Digest& version) const {
   std::vector<transfer::SourcePeer> found;
   for (const auto& [id, entry] : peers_) {
-    if (entry.state == api::PeerState::connected && entry.offers(game, version))
+    if (entry.state == api::PeerState::connected && entry.library.offers(game, version))
       found.push_back({id, entry.name, entry.addresses, entry.route_generation});
   }
   for (const auto& [id, entry] : peers_) {
-    if (entry.state != api::PeerState::connected || entry.offers(game, version)) continue;
+    if (entry.state != api::PeerState::connected || entry.library.offers(game, version)) continue;
     const auto partly = entry.holdings.find(game);
     if (partly == entry.holdings.end() || partly->second.version != version) continue;
     found.push_back(

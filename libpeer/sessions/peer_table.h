@@ -1,10 +1,11 @@
-// PeerTable: who is there, what they offer, and since when nothing was heard of them. Pure state: no I/O, no
-// coroutines. Loop: control.
+// PeerTable: the known peers, what they offer, and when each was last heard. Pure state: no I/O, no coroutines.
+// Loop: control.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -13,63 +14,49 @@
 #include "libpeer/api/commands.h"
 #include "libpeer/protocol/messages.h"
 #include "libpeer/runtime/executor.h"
-#include "libpeer/sessions/session.h"
+#include "libpeer/sessions/remote_library.h"
+#include "libpeer/sessions/session_stream.h"
 #include "libpeer/transfer/download.h"
 
 namespace peer::sessions {
 
-/// An unreachable peer stays listed this long.
+/// How long an unreachable peer stays listed.
 inline constexpr runtime::Duration kForgetAfter = std::chrono::minutes(10);
-/// Listed at most; beyond it the one not heard of for longest gives way, as long as it is not connected.
+/// Maximum number of listed peers. Beyond it, the unconnected peer that was last heard longest ago is dropped.
 inline constexpr std::size_t kMaxListedPeers = 4096;
 
-/// A library update of several parts, until the last one is there: nothing of it counts before.
-struct PartialUpdate {
-  std::uint64_t base = 0;  ///< that the next part must have
-  std::uint64_t revision = 0;
-  std::map<std::string, protocol::GameSummary> games;
-};
-
-/// The library of a peer that was lost: should it come back unchanged, nothing is to be fetched again.
-struct RememberedLibrary {
-  std::uint64_t revision = 0;
-  Digest digest;
-  std::map<std::string, protocol::GameSummary> games;
-};
-
-/// What a peer has so far of a version that it is downloading, and we as well.
+/// The chunks that a peer has of a version that both it and this peer are downloading.
 struct PartialHolding {
   Digest version;
   std::shared_ptr<std::vector<bool>> chunks;
-  std::uint64_t revision = 0;  ///< counts up with each change, of whatever holding
+  std::uint64_t revision = 0;  ///< from one counter for all holdings; grows with each change
 };
 
+/// What is known of one peer.
 struct PeerEntry {
   PeerId id;
   std::string name;
   api::PeerState state = api::PeerState::connecting;
-  std::string refusal;  ///< why, while it is refused
+  std::string refusal;  ///< the reason, while the state is refused
   std::set<std::string> found_by;
-  std::vector<net::SocketAddress> addresses;  ///< of its listeners
+  std::vector<net::SocketAddress> addresses;  ///< of its listeners, best first
   std::string instance;
-  std::uint64_t revision = 0;  ///< of its library, as known here; 0: nothing known
-  Digest digest = protocol::library_digest({});
-  std::map<std::string, protocol::GameSummary> games;
-  std::optional<RememberedLibrary> remembered;
-  std::optional<PartialUpdate> incoming;
-  std::map<std::string, PartialHolding> holdings;  ///< by game; of this session
+  RemoteLibrary library;
+  std::map<std::string, PartialHolding> holdings;  ///< by game; of the current session
   std::optional<SessionId> session;
-  std::uint64_t route_generation = 0;  ///< grows when a session replaces one whose connection was dead
+  std::uint64_t route_generation = 0;  ///< number of sessions that replaced one whose route was dead
   std::optional<double> rtt_ms;
   runtime::TimePoint last_seen{};
 
-  /// As a whole.
-  bool offers(const std::string& game, const Digest& version) const;
+  /// Replaces the addresses by those that `hello` names.
+  void learn_addresses(const protocol::Hello& hello, const net::SocketAddress& remote, bool inbound);
+  /// Adds those that are not known yet, up to protocol::kMaxAddressesPerPeer.
+  void add_addresses(const std::vector<net::SocketAddress>& more);
 };
 
 class PeerTable final : public transfer::SourceList {
  public:
-  /// Adds it if it is not there; other entries' references stay good unless that one is not connected.
+  /// Finds or adds an entry. Adding may drop an unconnected peer; references to all other entries stay valid.
   PeerEntry& obtain(const PeerId& id);
   PeerEntry* find(const PeerId& id);
   const PeerEntry* find(const PeerId& id) const;
@@ -77,41 +64,31 @@ class PeerTable final : public transfer::SourceList {
   const std::map<PeerId, PeerEntry>& all() const noexcept { return peers_; }
   std::map<PeerId, PeerEntry>& all() noexcept { return peers_; }
   std::size_t connected() const;
+  bool is_connected(const PeerId& id) const;
 
-  /// A static peer that goes by a HOST[:PORT].
-  struct Named {
+  /// A peer that is dialed by HOST[:PORT].
+  struct DialedName {
     std::optional<PeerId> id;  ///< none until it has answered
   };
-  using FindNamed = std::function<std::optional<Named>(const std::string&)>;
-  /// Who else can be meant by a name.
-  void set_named(FindNamed find) { find_named_ = std::move(find); }
+  using FindDialed = std::function<std::optional<DialedName>(const std::string&)>;
+  /// Sets how resolve() finds peers by the address that they are dialed by.
+  void set_find_dialed(FindDialed find) { find_dialed_ = std::move(find); }
 
-  /// By unique id prefix (4 digits or more), unique name or a static peer's HOST[:PORT]. Fails: invalid, telling why;
-  /// unreachable for a static peer whose id is not known yet.
+  /// Finds a peer by a unique id prefix of at least 4 digits, by a unique name, or by a static peer's HOST[:PORT].
+  /// Fails: invalid if no peer or several peers match; unreachable if a static peer's id is not known yet.
   Result<PeerId> resolve(const std::string& text) const;
-
-  enum class Applied { unchanged, changed, gap };
-  /// Takes an update in, as a whole once its last part is there; or tells that it does not fit what is known (then the
-  /// library is to be asked for anew, and what was known stays).
-  static Applied apply(PeerEntry& entry, const protocol::LibraryUpdate& update);
-
-  /// It is no longer connected: what it offers is gone, but remembered.
-  static void forget_library(PeerEntry& entry);
-  /// It is back, with that Hello. What is remembered holds again if it is what the Hello speaks of, or can become so by
-  /// a delta. False: the library is to be asked for, from the entry's revision on.
-  static bool recall_library(PeerEntry& entry, const protocol::Hello& hello, bool restarted);
 
   /// Every version of every game that connected peers offer.
   std::map<std::string, std::vector<api::RemoteVersion>> catalogue() const;
-  /// Of one game, as `from` offer it; empty: all.
+  /// The versions of one game that the peers `from` offer; that any peer offers if `from` is empty.
   std::vector<api::RemoteVersion> versions(const std::string& game, const std::set<PeerId>& from) const;
 
-  /// Those that offer it, and behind them those that have a part of it.
+  /// The peers that offer the version, then those that have a part of it.
   std::vector<transfer::SourcePeer> sources(const std::string& game, const Digest& version) const override;
 
  private:
   std::map<PeerId, PeerEntry> peers_;
-  FindNamed find_named_;
+  FindDialed find_dialed_;
 };
 
 }  // namespace peer::sessions

@@ -19,9 +19,9 @@ bool is_unsupported(const Error& error) { return error.system == EINVAL || error
 
 Result<void> GamePublisher::publish(bool keep_own) {
   if (Result<void> allowed = check_target(root_, game_); !allowed) return allowed;
-  const auto there = find_entry(root_, game_);
-  if (!there) return std::unexpected(there.error());
-  if (!*there) {
+  const auto existing = find_entry(root_, game_);
+  if (!existing) return std::unexpected(existing.error());
+  if (!*existing) {
     Result<void> done = install();
     if (done || done.error().system != EEXIST) return done;
     return fail(ErrorCode::refused,
@@ -128,9 +128,9 @@ Result<void> GamePublisher::finish(const PublicationJournal& journal) {
 }
 
 Result<void> GamePublisher::finish_exchange(const PublicationJournal& journal) {
-  const auto there = find_entry(root_, game_);
-  if (!there) return std::unexpected(there.error());
-  if (!*there || (*there)->inode != journal.inode) return roll_back();
+  const auto existing = find_entry(root_, game_);
+  if (!existing) return std::unexpected(existing.error());
+  if (!*existing || (*existing)->inode != journal.inode) return roll_back();
   if (Result<void> done = root_.sync(); !done) return done;
   if (Result<void> done = stage_->sync(); !done) return done;
   const auto old = find_entry(*stage_, kTreeName);
@@ -151,9 +151,9 @@ Result<void> GamePublisher::finish_renames(const PublicationJournal& journal) {
   const auto old = find_entry(*replaced_, name);
   if (!old) return std::unexpected(old.error());
   if (!*old) return roll_back();
-  const auto there = find_entry(root_, game_);
-  if (!there) return std::unexpected(there.error());
-  if (!*there) {
+  const auto existing = find_entry(root_, game_);
+  if (!existing) return std::unexpected(existing.error());
+  if (!*existing) {
     const auto tree = find_entry(*stage_, kTreeName);
     if (!tree) return std::unexpected(tree.error());
     if (!*tree) {  // only the old version is left
@@ -221,9 +221,9 @@ Result<void> GamePublisher::remove_own_stage() {
 Result<void> GamePublisher::open_replaced() {
   auto all = ensure_directory(peerd_, kReplacedName);
   if (!all) return std::unexpected(all.error());
-  auto mine = ensure_directory(**all, game_);
-  if (!mine) return std::unexpected(mine.error());
-  replaced_ = std::move(*mine);
+  auto game_directory = ensure_directory(**all, game_);
+  if (!game_directory) return std::unexpected(game_directory.error());
+  replaced_ = std::move(*game_directory);
   // Sync existing directories too: a process may have been killed between creating and syncing them, and the user's old
   // game is moved into them.
   if (Result<void> synced = (*all)->sync(); !synced) return synced;

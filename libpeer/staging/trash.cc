@@ -47,8 +47,8 @@ std::unexpected<Error> not_removed(const std::string& root, const std::string& g
   std::string advice;
   switch (error.system) {
     case EACCES:
-    case EPERM: advice = ": give peerd's user write permission there, or " + by_hand; break;
-    case EBUSY: advice = ": something is mounted there; unmount it first"; break;
+    case EPERM: advice = ": give peerd's user write permission for it, or " + by_hand; break;
+    case EBUSY: advice = ": something is mounted in it; unmount it first"; break;
     case ENOSPC:
     case EDQUOT: advice = ": the disk has no room to move it to the trash; free some space, or " + by_hand; break;
     case EXDEV: advice = ": " + root + "/.peerd is on another file system than the game; " + by_hand; break;
@@ -85,11 +85,11 @@ Result<void> discard_game(store::Disk& disk, const std::string& root, const std:
   }
   const auto top = disk.open(root, false, false);
   if (!top) return std::unexpected(top.error());
-  const auto there = (*top)->info(game);
-  if (!there && there.error().system == ENOENT) {
-    return fail(ErrorCode::no_such_game, "there is no game '" + protocol::printable(game) + "' in " + root);
+  const auto existing = (*top)->info(game);
+  if (!existing && existing.error().system == ENOENT) {
+    return fail(ErrorCode::not_found, "there is no game '" + protocol::printable(game) + "' in " + root);
   }
-  if (!there) return std::unexpected(there.error());
+  if (!existing) return std::unexpected(existing.error());
   auto workspace = open_workspace(disk, root);
   if (!workspace) return not_removed(root, game, workspace.error());
   if (Result<void> deletable = check_deletable(**top, game); !deletable) {
@@ -106,9 +106,9 @@ Result<bool> discard_staging(store::Disk& disk, const std::string& root, const s
   if (!workspace) return std::unexpected(workspace.error());
   // The stage may contain the old game, if a publication was interrupted.
   if (const auto done = recover_stage(*workspace, game); !done) return std::unexpected(done.error());
-  const auto there = workspace->staging->info(game);
-  if (!there && there.error().system == ENOENT) return false;
-  if (!there) return std::unexpected(there.error());
+  const auto existing = workspace->staging->info(game);
+  if (!existing && existing.error().system == ENOENT) return false;
+  if (!existing) return std::unexpected(existing.error());
   if (Result<void> done = discard_stage(*workspace, game); !done) return std::unexpected(done.error());
   return true;
 }

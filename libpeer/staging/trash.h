@@ -13,7 +13,7 @@
 
 namespace peer::staging {
 
-/// Moves ROOT/GAME to the trash, and deletes its installed record. Fails: no_such_game; otherwise nothing was changed,
+/// Moves ROOT/GAME to the trash, and deletes its installed record. Fails: not_found; otherwise nothing was changed,
 /// and the error says why and what to do.
 Result<void> discard_game(store::Disk& disk, const std::string& root, const std::string& game);
 

@@ -74,12 +74,12 @@ Result<std::uint64_t> next_number(store::Directory& directory) {
 }
 
 Result<void> check_target(store::Directory& root, const std::string& game) {
-  const auto there = find_entry(root, game);
-  if (!there) return std::unexpected(there.error());
-  if (!*there) return {};
+  const auto existing = find_entry(root, game);
+  if (!existing) return std::unexpected(existing.error());
+  if (!*existing) return {};
   const std::string path = root.path() + "/" + game;
-  if ((*there)->type == store::FileType::directory) {
-    if ((*there)->mount) {
+  if ((*existing)->type == store::FileType::directory) {
+    if ((*existing)->mount) {
       return fail(ErrorCode::invalid, path + " is a mount point, which a download does not replace: unmount it first");
     }
     const auto directory = root.open_directory(game, false);
@@ -89,7 +89,7 @@ Result<void> check_target(store::Directory& root, const std::string& game) {
     return fail(ErrorCode::invalid, path + " cannot be replaced: peerd's user may not change it (" +
                                         allowed.error().message + "): grant write permission, or move the game away");
   }
-  if ((*there)->type == store::FileType::symlink) {
+  if ((*existing)->type == store::FileType::symlink) {
     return fail(ErrorCode::invalid,
                 path +
                     " is a symlink, which a download does not replace: remove the link (its target stays), "

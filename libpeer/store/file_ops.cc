@@ -10,8 +10,8 @@ Result<std::vector<std::uint8_t>> read_file(Directory& directory, std::string_vi
   const auto info = (*file)->info();
   if (!info) return std::unexpected(info.error());
   if (info->size > limit) {
-    return fail(ErrorCode::invalid, directory.path() + "/" + std::string(name) + " is longer than the " +
-                                        std::to_string(limit) + " bytes that are expected at most");
+    return fail(ErrorCode::invalid,
+                directory.path() + "/" + std::string(name) + " is longer than " + std::to_string(limit) + " bytes");
   }
   std::vector<std::uint8_t> content(static_cast<std::size_t>(info->size));
   const auto count = (*file)->read_at(content, 0);
@@ -20,20 +20,21 @@ Result<std::vector<std::uint8_t>> read_file(Directory& directory, std::string_vi
   return content;
 }
 
-Result<void> write_file_atomically(Directory& directory, std::string_view name, std::span<const std::uint8_t> content) {
+Result<void> write_file_atomically(Directory& directory, std::string_view name, std::span<const std::uint8_t> content,
+                                   OpenMode mode) {
   const std::string beside = "." + std::string(name) + ".new";
   const auto write = [&]() -> Result<void> {
-    // A leftover of an earlier life has no owner any more.
+    // A file that is left here comes from a write that a crash interrupted.
     const Result<void> removed = directory.remove_file(beside);
     if (!removed && removed.error().system != ENOENT) return removed;
-    const auto file = directory.open_file(beside, OpenMode::create_new);
+    const auto file = directory.open_file(beside, mode);
     if (!file) return std::unexpected(file.error());
     if (Result<void> done = (*file)->write_at(content, 0); !done) return done;
     if (Result<void> done = (*file)->sync(); !done) return done;
     return directory.rename(beside, directory, name, RenameMode::replace);
   };
   if (Result<void> written = write(); !written) {
-    static_cast<void>(directory.remove_file(beside));  // the first failure is the one to tell
+    static_cast<void>(directory.remove_file(beside));  // the first failure is reported
     return written;
   }
   return directory.sync();

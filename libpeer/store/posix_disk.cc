@@ -16,7 +16,7 @@ namespace peer::store {
 
 namespace {
 
-/// One component as C calls want it, without the heap. What is no single component never reaches the kernel.
+/// A path component as a C string, without the heap. A name that is not a single component never reaches the kernel.
 class Component {
  public:
   explicit Component(std::string_view name) noexcept {
@@ -39,7 +39,7 @@ class Component {
   int error_ = 0;
 };
 
-/// FAT and FUSE make inode numbers up at each mount or look-up.
+/// FAT, FUSE and network shares invent inode numbers at each mount or look-up.
 bool has_stable_inodes(int fd) noexcept {
   struct statfs status;
   if (::fstatfs(fd, &status) != 0) return false;
@@ -58,14 +58,14 @@ struct CloseDir {
 
 class PosixDirectory final : public Directory {
  public:
-  PosixDirectory(Descriptor fd, std::string path)
+  PosixDirectory(FileDescriptor fd, std::string path)
       : fd_(std::move(fd)), path_(std::move(path)), stable_inodes_(has_stable_inodes(fd_.get())) {}
 
   const std::string& path() const override { return path_; }
 
   Result<std::vector<DirectoryEntry>> list() override {
-    // A handle of its own: a listing moves the handle's position.
-    Descriptor own(::openat(fd_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    // Uses a new handle, because listing moves a handle's position.
+    FileDescriptor own(::openat(fd_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!own) return fail_errno(errno, path_);
     const std::unique_ptr<DIR, CloseDir> stream(::fdopendir(own.get()));
     if (!stream) return fail_errno(errno, path_);
@@ -86,14 +86,14 @@ class PosixDirectory final : public Directory {
 
   Result<std::vector<DirectoryId>> ancestry() override {
     std::vector<DirectoryId> all;
-    Descriptor above;
+    FileDescriptor above;
     for (int at = fd_.get();;) {
       struct stat status;
       if (::fstat(at, &status) != 0) return fail_errno(errno, path_);
       const DirectoryId id{status.st_dev, status.st_ino};
-      if (!all.empty() && all.back() == id) return all;  // the top is its own parent
+      if (!all.empty() && all.back() == id) return all;  // the root is its own parent
       all.push_back(id);
-      Descriptor next(::openat(at, "..", O_PATH | O_DIRECTORY | O_CLOEXEC));
+      FileDescriptor next(::openat(at, "..", O_PATH | O_DIRECTORY | O_CLOEXEC));
       if (!next) return fail_errno(errno, path_);
       above = std::move(next);
       at = above.get();
@@ -130,7 +130,7 @@ class PosixDirectory final : public Directory {
     const Component component(name);
     if (component.error() != 0) return failed(component.error(), name);
     const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW);
-    Descriptor fd(retry_interrupted([&] { return ::openat(fd_.get(), component.c_str(), flags); }));
+    FileDescriptor fd(retry_interrupted([&] { return ::openat(fd_.get(), component.c_str(), flags); }));
     if (!fd) return failed(errno, name);
     return std::make_unique<PosixDirectory>(std::move(fd), full(name));
   }
@@ -144,15 +144,17 @@ class PosixDirectory final : public Directory {
   Result<std::unique_ptr<File>> open_file(std::string_view name, OpenMode mode) override {
     const Component component(name);
     if (component.error() != 0) return failed(component.error(), name);
-    // O_NONBLOCK: a FIFO put in a file's place must not hold the worker.
+    // O_NONBLOCK: opening a FIFO that has replaced a file must not block the worker.
     int flags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
     switch (mode) {
       case OpenMode::read: flags |= O_RDONLY; break;
       case OpenMode::write: flags |= O_RDWR; break;
       case OpenMode::create: flags |= O_RDWR | O_CREAT; break;
-      case OpenMode::create_new: flags |= O_RDWR | O_CREAT | O_EXCL; break;
+      case OpenMode::create_new:
+      case OpenMode::create_private: flags |= O_RDWR | O_CREAT | O_EXCL; break;
     }
-    Descriptor fd(retry_interrupted([&] { return ::openat(fd_.get(), component.c_str(), flags, 0666); }));
+    const mode_t permissions = mode == OpenMode::create_private ? 0600 : 0666;
+    FileDescriptor fd(retry_interrupted([&] { return ::openat(fd_.get(), component.c_str(), flags, permissions); }));
     if (!fd) return failed(errno, name);
     struct stat status;
     if (::fstat(fd.get(), &status) != 0) return failed(errno, name);
@@ -190,7 +192,7 @@ class PosixDirectory final : public Directory {
       if (::renameat2(fd_.get(), old_name.c_str(), to_fd, new_name.c_str(), flags) == 0) return {};
       const bool unsupported = errno == EINVAL || errno == ENOSYS;
       if (mode == RenameMode::exchange || !unsupported) return target->failed(errno, to);
-      // A file system without the flag: look first. Nobody else is expected to make that name.
+      // The file system lacks the flag. Checks the name first; nothing else is expected to create it meanwhile.
       struct stat status;
       if (::fstatat(to_fd, new_name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) return target->failed(EEXIST, to);
       if (errno != ENOENT) return target->failed(errno, to);
@@ -223,7 +225,7 @@ class PosixDirectory final : public Directory {
         (attributes.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) != 0) {
       return (attributes.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
     }
-    struct stat own;  // before Linux 5.8: another device
+    struct stat own;  // before Linux 5.8, a mount point is recognized by its device
     return ::fstat(fd_.get(), &own) == 0 && own.st_dev != status.st_dev;
   }
   std::string full(std::string_view name) const {
@@ -247,7 +249,7 @@ class PosixDirectory final : public Directory {
       case DT_REG: return FileType::regular;
       case DT_DIR: return FileType::directory;
       case DT_LNK: return FileType::symlink;
-      case DT_UNKNOWN: {  // some file systems do not say
+      case DT_UNKNOWN: {  // some file systems do not report the type
         struct stat status;
         if (::fstatat(fd_.get(), entry.d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) return FileType::other;
         return file_info(status, false).type;
@@ -256,19 +258,19 @@ class PosixDirectory final : public Directory {
     }
   }
 
-  Descriptor fd_;
+  FileDescriptor fd_;
   std::string path_;
   bool stable_inodes_;
 };
 
-/// Makes every missing directory on the way.
+/// Creates every missing directory of the path.
 Result<void> make_path(const std::string& path, mode_t mode) {
   for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
     const std::string part = path.substr(0, end);
     if (::mkdir(part.c_str(), mode) != 0 && errno != EEXIST && errno != EROFS && errno != EACCES) {
       return fail_errno(errno, part);
     }
-    if (end == path.npos) return {};  // what could not be made fails to open, with the reason
+    if (end == path.npos) return {};  // a directory that could not be created fails to open, with the reason
   }
 }
 
@@ -277,11 +279,11 @@ class PosixDisk final : public Disk {
   Result<std::unique_ptr<Directory>> open(const std::string& path, bool create, bool private_mode) override {
     if (!path.starts_with('/')) return fail_errno(EINVAL, path);
     const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
-    Descriptor fd(retry_interrupted([&] { return ::open(path.c_str(), flags); }));
+    FileDescriptor fd(retry_interrupted([&] { return ::open(path.c_str(), flags); }));
     if (!fd && errno == ENOENT && create) {
       const Result<void> made = make_path(path, private_mode ? 0700 : 0755);
       if (!made) return std::unexpected(made.error());
-      fd = Descriptor(retry_interrupted([&] { return ::open(path.c_str(), flags); }));
+      fd = FileDescriptor(retry_interrupted([&] { return ::open(path.c_str(), flags); }));
     }
     if (!fd) return fail_errno(errno, path);
     return std::make_unique<PosixDirectory>(std::move(fd), path);

@@ -1,26 +1,28 @@
-// Descriptors and file information that posix_disk.cc and posix_file.cc share.
+// What posix_disk.cc and posix_file.cc share: file descriptors and file information.
 #pragma once
 
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "libpeer/store/disk.h"
 
 namespace peer::store {
 
 /// Owns a file descriptor.
-class Descriptor {
+class FileDescriptor {
  public:
-  Descriptor() = default;
-  explicit Descriptor(int fd) noexcept : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
+  FileDescriptor() = default;
+  explicit FileDescriptor(int fd) noexcept : fd_(fd) {}
+  FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  FileDescriptor& operator=(FileDescriptor&& other) noexcept {
     std::swap(fd_, other.fd_);
     return *this;
   }
-  ~Descriptor();
+  ~FileDescriptor();
   int get() const noexcept { return fd_; }
   int release() noexcept { return std::exchange(fd_, -1); }
   explicit operator bool() const noexcept { return fd_ >= 0; }
@@ -29,12 +31,12 @@ class Descriptor {
   int fd_ = -1;
 };
 
-/// `stable_inodes`: false leaves the inode 0, for file systems that number files anew at each mount.
+/// `stable_inodes`: false leaves the inode 0, for file systems that renumber their files at each mount.
 FileInfo file_info(const struct stat& status, bool stable_inodes) noexcept;
 
-std::unique_ptr<File> posix_file(Descriptor fd, std::string path, bool stable_inodes);
+std::unique_ptr<File> posix_file(FileDescriptor fd, std::string path, bool stable_inodes);
 
-/// Calls until it is not interrupted.
+/// Repeats `call` while a signal interrupts it.
 template <class F>
 auto retry_interrupted(F call) noexcept(noexcept(call())) {
   decltype(call()) result;

@@ -29,7 +29,7 @@ FileType file_type(mode_t mode) noexcept {
 
 class PosixFile final : public File {
  public:
-  PosixFile(Descriptor fd, std::string path, bool stable_inodes)
+  PosixFile(FileDescriptor fd, std::string path, bool stable_inodes)
       : fd_(std::move(fd)), path_(std::move(path)), stable_inodes_(stable_inodes) {}
 
   Result<std::size_t> read_at(std::span<std::uint8_t> into, std::uint64_t offset) override {
@@ -79,7 +79,7 @@ class PosixFile final : public File {
   }
 
   Result<void> set_mtime(std::int64_t time) override {
-    // Rounded towards the past, also before 1970.
+    // Rounds down, also before 1970.
     std::int64_t seconds = time / kSecond;
     std::int64_t rest = time % kSecond;
     if (rest < 0) {
@@ -88,7 +88,7 @@ class PosixFile final : public File {
     }
     timespec times[2] = {{0, UTIME_OMIT}, {static_cast<time_t>(seconds), static_cast<long>(rest)}};
     if (!stable_inodes_) {
-      // Some FUSE file systems (bindfs) take an omitted time for the present one, and set both.
+      // Some FUSE file systems (bindfs) set an omitted time to the current one.
       struct stat status;
       if (::fstat(fd_.get(), &status) != 0) return fail_errno(errno, path_);
       times[0] = status.st_atim;
@@ -100,11 +100,11 @@ class PosixFile final : public File {
     struct stat status;
     if (::fstat(fd_.get(), &status) != 0) return fail_errno(errno, path_);
     mode_t mode = status.st_mode & 07777;
-    // Whoever may read may then also run it.
+    // Everyone who may read the file may run it.
     mode = executable ? mode | ((mode & 0444) >> 2) : mode & ~static_cast<mode_t>(0111);
     if (mode == (status.st_mode & 07777)) return {};
     if (::fchmod(fd_.get(), mode) == 0) return {};
-    // FAT shows one mode for all files and refuses another; so do shares and FUSE without permissions.
+    // FAT has one mode for all files and refuses others; so do network shares and FUSE without permissions.
     if ((errno == EPERM || errno == EOPNOTSUPP) && !stable_inodes_) return {};
     return fail_errno(errno, path_);
   }
@@ -117,20 +117,20 @@ class PosixFile final : public File {
     return {};
   }
 
-  /// There reserving has nothing to keep together, and takes pages one by one ahead of the data: 0.4 s a GiB.
+  /// On tmpfs, reserving blocks has no use and is slow: it allocates the pages one by one, 0.4 s for each GiB.
   bool in_memory() const noexcept {
     struct statfs status;
     return ::fstatfs(fd_.get(), &status) == 0 && status.f_type == TMPFS_MAGIC;
   }
 
-  Descriptor fd_;
+  FileDescriptor fd_;
   std::string path_;
   bool stable_inodes_;
 };
 
 }  // namespace
 
-Descriptor::~Descriptor() {
+FileDescriptor::~FileDescriptor() {
   if (fd_ >= 0) ::close(fd_);
 }
 
@@ -143,7 +143,7 @@ FileInfo file_info(const struct stat& status, bool stable_inodes) noexcept {
                   .executable = (status.st_mode & S_IXUSR) != 0};
 }
 
-std::unique_ptr<File> posix_file(Descriptor fd, std::string path, bool stable_inodes) {
+std::unique_ptr<File> posix_file(FileDescriptor fd, std::string path, bool stable_inodes) {
   return std::make_unique<PosixFile>(std::move(fd), std::move(path), stable_inodes);
 }
 

@@ -2,11 +2,11 @@
 
 namespace peer::store {
 
-Result<Database> Database::open(const std::string& path) {
+SqliteResult<Database> Database::open(const std::string& path) {
   Database database;
   database.path_ = path;
   sqlite3* handle = nullptr;
-  // One thread uses it, so SQLite needs no locks of its own.
+  // NOMUTEX: a single thread uses the database.
   const int code =
       sqlite3_open_v2(path.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
   database.handle_.reset(handle);
@@ -16,13 +16,13 @@ Result<Database> Database::open(const std::string& path) {
   return database;
 }
 
-Result<void> Database::execute(const char* sql) {
+SqliteResult<void> Database::execute(const char* sql) {
   const int code = sqlite3_exec(handle_.get(), sql, nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) return failed(code);
   return {};
 }
 
-Result<Statement> Database::prepare(std::string_view sql) {
+SqliteResult<Statement> Database::prepare(std::string_view sql) {
   sqlite3_stmt* statement = nullptr;
   const int code = sqlite3_prepare_v3(handle_.get(), sql.data(), static_cast<int>(sql.size()),
                                       SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
@@ -30,23 +30,25 @@ Result<Statement> Database::prepare(std::string_view sql) {
   return Statement(statement);
 }
 
-std::unexpected<Error> Database::failed(int code) const {
+std::unexpected<SqliteError> Database::failed(int code) const {
   const bool full = (code & 0xFF) == SQLITE_FULL;
   std::string message = path_ + ": ";
-  message += handle_ ? sqlite3_errmsg(handle_.get()) : sqlite3_errstr(code);
-  return fail(full ? ErrorCode::no_space : ErrorCode::disk_error, std::move(message), code);
+  const bool latest = handle_ && sqlite3_extended_errcode(handle_.get()) == code;  // else the caller found the error
+  message += latest ? sqlite3_errmsg(handle_.get()) : sqlite3_errstr(code);
+  Error error{full ? ErrorCode::no_space : ErrorCode::disk_error, std::move(message)};
+  return std::unexpected(SqliteError{std::move(error), code});
 }
 
-Result<std::int64_t> Database::integer(std::string_view sql) {
-  Result<Statement> statement = prepare(sql);
+SqliteResult<std::int64_t> Database::integer(std::string_view sql) {
+  SqliteResult<Statement> statement = prepare(sql);
   if (!statement) return std::unexpected(statement.error());
   const int code = statement->step();
   if (code != SQLITE_ROW) return failed(code);
   return statement->integer(0);
 }
 
-bool is_damage(const Error& error) noexcept {
-  const int code = error.system & 0xFF;
+bool is_damage(const SqliteError& error) noexcept {
+  const int code = error.code & 0xFF;
   return code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
 }
 

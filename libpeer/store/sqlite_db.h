@@ -1,9 +1,11 @@
-// A thin owner of SQLite's handles: statements that reset themselves, results as values.
+// Owners of SQLite's handles; failed calls are values.
+// Loop: one thread at a time.
 #pragma once
 
 #include <sqlite3.h>
 
 #include <cstdint>
+#include <expected>
 #include <memory>
 #include <span>
 #include <string>
@@ -13,21 +15,32 @@
 
 namespace peer::store {
 
-/// One prepared statement. Bind, step, read; reset() before it is used again.
+/// A failed call: the error for the store's callers, and SQLite's extended result code.
+struct SqliteError {
+  Error error;
+  int code = SQLITE_ERROR;
+};
+template <class T = void>
+using SqliteResult = std::expected<T, SqliteError>;
+
+/// The database file is corrupt or not a database.
+bool is_damage(const SqliteError& error) noexcept;
+
+/// One prepared statement. Bind, step and read it; reset() it before the next use.
 class Statement {
  public:
   Statement() = default;
   explicit Statement(sqlite3_stmt* handle) noexcept : handle_(handle) {}
 
   void bind(int index, std::int64_t value) noexcept { sqlite3_bind_int64(handle_.get(), index, value); }
-  /// What is bound must live until reset(). Text is stored as bytes: file names need not be valid UTF-8 to be cached.
+  /// `bytes` must live until reset(). Text is stored as bytes, because a file name may be invalid UTF-8.
   void bind(int index, std::string_view bytes) noexcept {
     sqlite3_bind_blob64(handle_.get(), index, bytes.data() == nullptr ? "" : bytes.data(), bytes.size(), SQLITE_STATIC);
   }
   void bind(int index, std::span<const std::uint8_t> bytes) noexcept {
     bind(index, std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
   }
-  /// SQLITE_ROW, SQLITE_DONE or an error.
+  /// Returns SQLITE_ROW, SQLITE_DONE or an error code.
   int step() noexcept { return sqlite3_step(handle_.get()); }
   void reset() noexcept { sqlite3_reset(handle_.get()); }
 
@@ -48,14 +61,14 @@ class Statement {
 /// An open database.
 class Database {
  public:
-  /// Fails: with SQLite's extended code in Error::system.
-  static Result<Database> open(const std::string& path);
+  static SqliteResult<Database> open(const std::string& path);
 
-  Result<void> execute(const char* sql);
-  Result<Statement> prepare(std::string_view sql);
-  /// The error of a call that returned `code`.
-  std::unexpected<Error> failed(int code) const;
-  Result<std::int64_t> integer(std::string_view sql);
+  SqliteResult<void> execute(const char* sql);
+  SqliteResult<Statement> prepare(std::string_view sql);
+  /// The error of a call that returned `code`: no_space if the disk is full, otherwise disk_error.
+  std::unexpected<SqliteError> failed(int code) const;
+  /// The first column of the first row.
+  SqliteResult<std::int64_t> integer(std::string_view sql);
 
  private:
   struct Close {
@@ -64,8 +77,5 @@ class Database {
   std::unique_ptr<sqlite3, Close> handle_;
   std::string path_;
 };
-
-/// Whether the error says that the file is no sound database.
-bool is_damage(const Error& error) noexcept;
 
 }  // namespace peer::store

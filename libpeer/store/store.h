@@ -1,5 +1,5 @@
-// Store: the daemon's small durable state (hash cache, downloads, bans, pairings). SQLite; every call blocks and runs
-// on the store's one thread.
+// Store: the daemon's small durable state (hash cache, downloads, bans, pairings), in SQLite.
+// Loop: the store's one thread; every call blocks.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@
 
 namespace peer::store {
 
-/// What identifies a file's content without reading it.
+/// Identifies a file's content without reading it.
 struct FileStamp {
   std::uint64_t size = 0;
   std::int64_t mtime = 0;  ///< ns
@@ -25,50 +25,50 @@ struct FileStamp {
   bool operator==(const FileStamp&) const = default;
 };
 
-/// The chunk hashes of one file as it was under that stamp.
+/// The chunk hashes of a file when it had this stamp.
 struct CachedFile {
   std::string path;  ///< relative to the game
   FileStamp stamp;
   std::vector<Digest> chunks;
-  /// Set where the file system does not keep the executable bit that the file was installed with.
+  /// The executable bit that the file was installed with, if the file system does not store it.
   std::optional<bool> executable{};
 };
 
-/// A download that was asked for and is not over.
+/// A requested download that has not ended.
 struct StoredDownload {
   std::string game;
   Digest version;
-  std::string options;  ///< owned by the layer above
+  std::string options;  ///< text of the layer above
   std::int64_t position = 0;
   bool paused = false;          ///< by a person
-  std::uint64_t received = 0;   ///< chunk payload since it first began
-  std::int64_t elapsed_ms = 0;  ///< time for which it was active,
-  std::uint64_t timed = 0;      ///< and the payload of that time; less than `received` in rows that 0.1.0 began
+  std::uint64_t received = 0;   ///< bytes of chunk payload since the first start
+  std::int64_t elapsed_ms = 0;  ///< time for which the download was active
+  std::uint64_t timed = 0;      ///< payload of that time; less than `received` in rows that 0.1.0 wrote
 };
 
-/// A peer that is not dealt with.
+/// A banned peer.
 struct StoredBan {
   PeerId peer;
-  std::string name;  ///< as it was called then
+  std::string name;  ///< its name at the time of the ban
   std::string reason;
 };
 
-/// A peer that paired mode lets in.
+/// A peer that paired mode admits.
 struct StoredPairing {
   PeerId peer;
-  std::string name;  ///< as it was called last
+  std::string name;  ///< its latest known name
 };
 
 class Store {
  public:
   virtual ~Store() = default;
 
-  /// All cached files of a game, in no order. `root` is the library root's path.
+  /// All cached files of a game, in no order. `root` is the path of the library root.
   virtual Result<std::vector<CachedFile>> load_game(std::string_view root, std::string_view game) = 0;
-  /// Replaces the rows of those files.
+  /// Adds the files, replacing those with the same paths.
   virtual Result<void> save_files(std::string_view root, std::string_view game,
                                   const std::vector<CachedFile>& files) = 0;
-  /// Drops the rows of files of that game that are not in `keep` (sorted).
+  /// Removes the game's files whose paths are not in `keep` (sorted).
   virtual Result<void> prune_game(std::string_view root, std::string_view game,
                                   const std::vector<std::string>& keep) = 0;
   virtual Result<void> forget_game(std::string_view root, std::string_view game) = 0;
@@ -84,14 +84,10 @@ class Store {
   virtual Result<std::vector<StoredPairing>> pairings() = 0;
   virtual Result<void> put_pairing(const StoredPairing& pairing) = 0;
   virtual Result<void> remove_pairing(const PeerId& peer) = 0;
-
-  /// Small values by key; empty if there is none.
-  virtual Result<std::string> get(std::string_view key) = 0;
-  virtual Result<void> put(std::string_view key, std::string_view value) = 0;
 };
 
-/// Opens or creates the database (":memory:" for tests). A damaged one is moved aside (NAME.damaged-N), said in the
-/// log, and a new one begun. Fails: when the place cannot be written.
+/// Opens or creates the database (":memory:" for tests). A damaged one is renamed to NAME.damaged-N and replaced by an
+/// empty one, with an entry in the log. Fails: disk_error or no_space if the database cannot be opened or created.
 Result<std::unique_ptr<Store>> open_sqlite_store(const std::string& path, const Log& log);
 
 }  // namespace peer::store

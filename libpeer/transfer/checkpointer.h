@@ -1,6 +1,7 @@
 // Checkpointer: makes a download's received data durable, every 24 MiB or second. One checkpoint runs at a time.
 //
-// Loop: control; the syncs run on workers. Cancel: a sync that has begun is awaited, except for a discarded download.
+// Loop: control; the syncs run on workers.
+// Cancel: a sync that has begun is awaited, except for a discarded download.
 #pragma once
 
 #include <memory>

@@ -40,13 +40,13 @@ runtime::Task<Result<void>> ContentSender::read_batch(GameBytes& bytes, std::spa
   co_return filled;
 }
 
-int ContentSender::note_failure(const GameBytes& bytes, const Error& error) {
-  if (error.code != ErrorCode::no_such_game) {
+protocol::HttpStatus ContentSender::note_failure(const GameBytes& bytes, const Error& error) {
+  if (error.code != ErrorCode::not_found) {
     log_.game(bytes.game).warn("cannot send " + bytes.game + ": " + error.message);
   }
   if (error.code != ErrorCode::invalid) return status_of(error);
   if (!bytes.staged && on_changed_) on_changed_(bytes.game);
-  return 410;
+  return protocol::HttpStatus::gone;
 }
 
 runtime::Task<void> ContentSender::send(net::ServerStream& stream, net::ResponseHead head, GameBytes bytes,
@@ -67,7 +67,7 @@ runtime::Task<void> ContentSender::send(net::ServerStream& stream, net::Response
     std::shared_ptr<std::vector<std::uint8_t>> buffer = co_await buffers_.acquire(count, token);
     const Result<void> filled = co_await read_batch(bytes, *buffer, token);
     if (!filled) {
-      const int status = note_failure(bytes, filled.error());
+      const protocol::HttpStatus status = note_failure(bytes, filled.error());
       // After the head the stream is left unfinished, which resets it.
       if (!responded) co_await send_error(stream, status, filled.error(), token);
       co_return;

@@ -2,7 +2,9 @@
 //
 // Reads run on workers. The writer's back-pressure and one budget of buffers bound what is in memory. The head is sent
 // with the first bytes, so that an unreadable file still gets an error status; a failure after that resets the stream.
-// Loop: net. Owns: the buffers; the rate limit must outlive it. Limits: kSendMemory bytes of payload.
+// Loop: net.
+// Owns: the buffers; the rate limit must outlive it.
+// Limits: kSendMemory bytes of payload.
 #pragma once
 
 #include <functional>
@@ -15,6 +17,7 @@
 #include "libpeer/base/log.h"
 #include "libpeer/library/game_reader.h"
 #include "libpeer/net/link.h"
+#include "libpeer/protocol/http_status.h"
 #include "libpeer/runtime/workers.h"
 #include "libpeer/transfer/rate_limit.h"
 #include "libpeer/transfer/send_buffers.h"
@@ -63,7 +66,7 @@ class ContentSender {
   runtime::Task<Result<void>> read_batch(GameBytes& bytes, std::span<std::uint8_t> into,
                                          runtime::CancellationToken token);
   /// The status for a read that failed. Reports a game that has changed.
-  int note_failure(const GameBytes& bytes, const Error& error);
+  protocol::HttpStatus note_failure(const GameBytes& bytes, const Error& error);
   void count_sent(const std::optional<PeerId>& peer, std::uint64_t bytes);
   runtime::TimePoint clock_now() const { return limit_ != nullptr ? limit_->now() : runtime::TimePoint{}; }
 

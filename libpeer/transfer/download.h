@@ -2,8 +2,11 @@
 // and the game is published whole.
 //
 // Payload never passes through the control loop: sources run on the net loop and write through workers. This side
-// plans. Loop: control. Owns: its tasks; everything in the context must outlive it. Cancel: at chunk and peer-attempt
-// boundaries. What was received stays in the staging, logged, for the next download of that version.
+// plans.
+// Loop: control.
+// Owns: its tasks; everything in the context must outlive it.
+// Cancel: at chunk and peer-attempt boundaries. What was received stays in the staging, logged, for the next download
+// of that version.
 #pragma once
 
 #include <functional>

@@ -1,4 +1,5 @@
-// The receiving side of a transfer: fetching manifests, and spans of chunks from one source. Loop: net.
+// The receiving side of a transfer: fetching manifests, and spans of chunks from one source.
+// Loop: net.
 //
 // It shares with the control loop only channels, atomic counters and the Staging, which are safe to share.
 #pragma once
@@ -127,7 +128,7 @@ struct ManifestJob {
   ManifestJob() = default;
 };
 
-/// Connects, fetches the manifest and checks it against the version. Fails: unreachable, refused, no_peer_has_it,
+/// Connects, fetches the manifest and checks it against the version. Fails: unreachable, refused, unavailable,
 /// invalid.
 runtime::Task<Result<std::shared_ptr<const protocol::ManifestDocument>>> fetch_manifest(
     ManifestJob job, runtime::CancellationToken token);

@@ -24,8 +24,8 @@ runtime::Task<Result<std::shared_ptr<const protocol::ManifestDocument>>> fetch_m
   const std::unique_ptr<net::ClientStream> stream = std::move(*opened);
   const auto response = co_await stream->response(token);
   if (!response) co_return std::unexpected(response.error());
-  if (response->status != 200) {
-    const ErrorCode code = response->status >= 500 ? ErrorCode::unreachable : ErrorCode::no_peer_has_it;
+  if (response->status != protocol::HttpStatus::ok) {
+    const ErrorCode code = response->status >= 500 ? ErrorCode::unreachable : ErrorCode::unavailable;
     co_return fail(
         code, job.peer.name + " answered " + std::to_string(response->status) + " for the manifest of " + job.game);
   }

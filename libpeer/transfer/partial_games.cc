@@ -35,7 +35,7 @@ Result<void> StagedReader::fill(Position& at, std::span<std::uint8_t> into) {
     const std::uint64_t left = files[at.file].size - at.offset;
     const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(left, into.size()));
     if (count > 0) {
-      if (game_->over) return fail(ErrorCode::no_such_game, game_->game + " is no longer being downloaded");
+      if (game_->over) return fail(ErrorCode::not_found, game_->game + " is no longer being downloaded");
       if (!file_ || open_file_ != at.file) {
         auto opened = game_->staging->open_file(at.file);
         if (!opened) return std::unexpected(opened.error());

@@ -2,7 +2,8 @@
 //
 // Downloads add and remove their game on the control loop, and the seeder looks it up on the net loop. A request keeps
 // its PartialGame when the download ends meanwhile. The staged files may then vanish at any time: the read fails, or
-// the receiver finds a wrong chunk by its hash. Loop: any thread.
+// the receiver finds a wrong chunk by its hash.
+// Loop: any thread.
 #pragma once
 
 #include <atomic>
@@ -38,7 +39,7 @@ class PartialGames {
   std::map<std::string, std::shared_ptr<PartialGame>> games_;
 };
 
-/// Reads staged files. Fails: no_such_game after the download has ended; disk_error.
+/// Reads staged files. Fails: not_found after the download has ended; disk_error.
 class StagedReader final : public library::ContentReader {
  public:
   explicit StagedReader(std::shared_ptr<const PartialGame> game) : game_(std::move(game)) {}

@@ -2,8 +2,8 @@
 // holds 40 ms worth of bytes.
 //
 // Callers pass in order, at most 10 ms worth of bytes at a time, so that no caller waits long for bytes that another
-// one passed at once, even at a low rate or when the rate changes. Loop: the executor's; rate() and binding(): any
-// thread.
+// one passed at once, even at a low rate or when the rate changes.
+// Loop: the executor's; rate() and binding(): any thread.
 #pragma once
 
 #include <atomic>

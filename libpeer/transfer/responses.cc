@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "libpeer/protocol/error_words.h"
 #include "libpeer/protocol/path.h"
 
 namespace peer::transfer {
@@ -11,6 +12,16 @@ namespace peer::transfer {
 namespace {
 net::SharedBytes shared(std::string_view text) {
   return std::make_shared<const std::vector<std::uint8_t>>(text.begin(), text.end());
+}
+
+/// With a field `allow`, unless it is empty.
+runtime::Task<void> send_document(net::ServerStream& stream, protocol::HttpStatus status, Error error,
+                                  std::string_view allow, runtime::CancellationToken token) {
+  net::ResponseHead head;
+  head.status = to_int(status);
+  head.fields.push_back({"content-type", "application/json"});
+  if (!allow.empty()) head.fields.push_back({"allow", std::string(allow)});
+  co_await send_body(stream, std::move(head), error_body(error), token);
 }
 }  // namespace
 
@@ -21,23 +32,23 @@ std::string_view request_field(const net::RequestHead& head, std::string_view na
   return {};
 }
 
-int status_of(const Error& error) {
+protocol::HttpStatus status_of(const Error& error) {
   switch (error.code) {
-    case ErrorCode::no_such_game: return 404;
-    case ErrorCode::invalid: return 400;
-    case ErrorCode::refused: return 405;
-    case ErrorCode::busy: return 503;
-    default: return 500;
+    case ErrorCode::not_found: return protocol::HttpStatus::not_found;
+    case ErrorCode::invalid: return protocol::HttpStatus::bad_request;
+    case ErrorCode::refused: return protocol::HttpStatus::method_not_allowed;
+    case ErrorCode::busy: return protocol::HttpStatus::unavailable;
+    default: return protocol::HttpStatus::internal_error;
   }
 }
 
 Error not_offered(const std::string& game) {
-  return {ErrorCode::no_such_game, "this peer does not offer a game \"" + game + "\"", 0};
+  return {ErrorCode::not_found, "this peer does not offer a game \"" + game + "\"", 0};
 }
 
 net::SharedBytes error_body(const Error& error) {
   std::string text = R"({"error":{"code":")";
-  text += to_string(error.code);
+  text += protocol::error_word(error.code);
   text += R"(","message":")";
   for (const char c : protocol::printable(error.message)) {
     if (c == '"' || c == '\\') text += '\\';
@@ -62,16 +73,18 @@ runtime::Task<void> send_json(net::ServerStream& stream, std::string text, runti
   co_await send_body(stream, std::move(head), shared(text), token);
 }
 
-runtime::Task<void> send_error(net::ServerStream& stream, int status, Error error, runtime::CancellationToken token) {
-  net::ResponseHead head;
-  head.status = status;
-  head.fields.push_back({"content-type", "application/json"});
-  if (status == 405) {
-    const std::string_view path = stream.request().path;
-    const bool post = path.starts_with("/v1/session") || path.starts_with("/v1/proof");
-    head.fields.push_back({"allow", post ? "POST" : "GET, HEAD"});
-  }
-  co_await send_body(stream, std::move(head), error_body(error), token);
+runtime::Task<void> send_error(net::ServerStream& stream, protocol::HttpStatus status, Error error,
+                               runtime::CancellationToken token) {
+  return send_document(stream, status, std::move(error), {}, std::move(token));
+}
+
+runtime::Task<void> send_refusal(net::ServerStream& stream, protocol::HttpRefusal refusal,
+                                 runtime::CancellationToken token) {
+  ErrorCode code = ErrorCode::invalid;
+  if (refusal.status == protocol::HttpStatus::not_found) code = ErrorCode::not_found;
+  if (refusal.status == protocol::HttpStatus::method_not_allowed) code = ErrorCode::refused;
+  Error error{code, std::move(refusal.message), 0};
+  return send_document(stream, refusal.status, std::move(error), refusal.allow, std::move(token));
 }
 
 }  // namespace peer::transfer

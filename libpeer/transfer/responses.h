@@ -1,4 +1,5 @@
-// HTTP responses with a body that is in memory: JSON documents, encoded manifests and errors. Loop: net.
+// HTTP responses with a body that is in memory: JSON documents, encoded manifests and errors.
+// Loop: net.
 #pragma once
 
 #include <string>
@@ -6,6 +7,7 @@
 
 #include "libpeer/base/result.h"
 #include "libpeer/net/link.h"
+#include "libpeer/protocol/http_status.h"
 #include "libpeer/runtime/task.h"
 
 namespace peer::transfer {
@@ -14,7 +16,7 @@ namespace peer::transfer {
 std::string_view request_field(const net::RequestHead& head, std::string_view name);
 
 /// The status of an error that is found before a response begins.
-int status_of(const Error& error);
+protocol::HttpStatus status_of(const Error& error);
 
 /// The error for a game that this peer does not offer.
 Error not_offered(const std::string& game);
@@ -27,7 +29,11 @@ runtime::Task<void> send_body(net::ServerStream& stream, net::ResponseHead head,
                               runtime::CancellationToken token);
 /// Sends a JSON document.
 runtime::Task<void> send_json(net::ServerStream& stream, std::string text, runtime::CancellationToken token);
-/// Sends an error document. A 405 names the methods that the path allows.
-runtime::Task<void> send_error(net::ServerStream& stream, int status, Error error, runtime::CancellationToken token);
+/// Sends an error document.
+runtime::Task<void> send_error(net::ServerStream& stream, protocol::HttpStatus status, Error error,
+                               runtime::CancellationToken token);
+/// Sends the error document of a refusal; a 405 names the methods that the path allows.
+runtime::Task<void> send_refusal(net::ServerStream& stream, protocol::HttpRefusal refusal,
+                                 runtime::CancellationToken token);
 
 }  // namespace peer::transfer

@@ -9,6 +9,8 @@
 
 namespace peer::transfer {
 
+using protocol::HttpStatus;
+
 Seeder::Seeder(store::Disk& disk, runtime::Workers& workers, Log log)
     : disk_(disk), sender_(workers, std::move(log)), manifests_(workers) {}
 
@@ -47,11 +49,11 @@ Seeder::SpanContent Seeder::find_span(const protocol::ChunksRoute& route) {
 runtime::Task<void> Seeder::serve(net::ServerStream& stream, protocol::Route route, runtime::CancellationToken token) {
   ++requests_;
   if (std::holds_alternative<protocol::SessionRoute>(route)) {
-    Error error(ErrorCode::no_such_game, "sessions are not served by this handler", 0);
-    co_await send_error(stream, 404, std::move(error), token);
+    Error error(ErrorCode::not_found, "sessions are not served by this handler", 0);
+    co_await send_error(stream, HttpStatus::not_found, std::move(error), token);
   } else if (stream.request().method != "GET" && stream.request().method != "HEAD") {
-    Error error(ErrorCode::refused, "this path accepts only GET and HEAD", 0);
-    co_await send_error(stream, 405, std::move(error), token);
+    protocol::HttpRefusal refusal{HttpStatus::method_not_allowed, "this path accepts only GET and HEAD", "GET, HEAD"};
+    co_await send_refusal(stream, std::move(refusal), token);
   } else if (std::holds_alternative<protocol::PeerRoute>(route)) {
     co_await send_json(stream, peer_document_, token);
   } else if (std::holds_alternative<protocol::LibraryRoute>(route)) {
@@ -68,15 +70,15 @@ runtime::Task<void> Seeder::serve(net::ServerStream& stream, protocol::Route rou
   }
 }
 
-runtime::Task<void> Seeder::refuse(net::ServerStream& stream, Error error, runtime::CancellationToken token) {
+runtime::Task<void> Seeder::refuse(net::ServerStream& stream, protocol::HttpRefusal refusal,
+                                   runtime::CancellationToken token) {
   ++requests_;
-  const int status = status_of(error);
-  co_await send_error(stream, status, std::move(error), token);
+  co_await send_refusal(stream, std::move(refusal), token);
 }
 
 runtime::Task<void> Seeder::forbid(net::ServerStream& stream, Error error, runtime::CancellationToken token) {
   ++requests_;
-  co_await send_error(stream, 403, std::move(error), token);
+  co_await send_error(stream, HttpStatus::forbidden, std::move(error), token);
 }
 
 runtime::Task<void> Seeder::send_manifest(net::ServerStream& stream, protocol::ManifestRoute route,
@@ -88,7 +90,7 @@ runtime::Task<void> Seeder::send_manifest(net::ServerStream& stream, protocol::M
     version = partial && partial->version->version == *route.version ? partial->version : nullptr;
   }
   if (!version) {
-    co_await send_error(stream, 404, not_offered(route.game), token);
+    co_await send_error(stream, HttpStatus::not_found, not_offered(route.game), token);
     co_return;
   }
   const bool binary = request_field(stream.request(), "accept").contains(protocol::kManifestMediaType);
@@ -104,19 +106,19 @@ runtime::Task<void> Seeder::send_file(net::ServerStream& stream, protocol::FileR
                                       runtime::CancellationToken token) {
   const auto game = find_game(route.game);
   if (!game) {
-    co_await send_error(stream, 404, not_offered(route.game), token);
+    co_await send_error(stream, HttpStatus::not_found, not_offered(route.game), token);
     co_return;
   }
   const protocol::Manifest& manifest = game->offered->document->manifest;
   const std::optional<std::size_t> file = manifest.file_at(route.path);
   if (!file) {
-    Error error(ErrorCode::no_such_game, "\"" + route.game + "\" has no file \"" + route.path + "\"", 0);
-    co_await send_error(stream, 404, std::move(error), token);
+    Error error(ErrorCode::not_found, "\"" + route.game + "\" has no file \"" + route.path + "\"", 0);
+    co_await send_error(stream, HttpStatus::not_found, std::move(error), token);
     co_return;
   }
   if (!game->offered->holds_file(*file)) {
-    Error error(ErrorCode::no_such_game, "\"" + route.path + "\" has changed since it was installed", 0);
-    co_await send_error(stream, 410, std::move(error), token);
+    Error error(ErrorCode::not_found, "\"" + route.path + "\" has changed since it was installed", 0);
+    co_await send_error(stream, HttpStatus::gone, std::move(error), token);
     co_return;
   }
   net::ResponseHead head;
@@ -130,15 +132,16 @@ runtime::Task<void> Seeder::send_file(net::ServerStream& stream, protocol::FileR
     const auto parsed = protocol::parse_range(asked, file_size);
     const std::string size = std::to_string(file_size);
     if (!parsed) {
-      head.status = 416;
+      head.status = to_int(HttpStatus::range_not_satisfiable);
       head.fields.front().value = "application/json";
       head.fields.push_back({"content-range", "bytes */" + size});
-      co_await send_body(stream, std::move(head), error_body(parsed.error()), token);
+      co_await send_body(stream, std::move(head), error_body(Error{ErrorCode::invalid, parsed.error().message, 0}),
+                         token);
       co_return;
     }
     if (*parsed) {
       range = **parsed;
-      head.status = 206;
+      head.status = to_int(HttpStatus::partial_content);
       head.fields.push_back({"content-range", "bytes " + std::to_string(range.first) + "-" +
                                                   std::to_string(range.first + range.length - 1) + "/" + size});
     }
@@ -153,23 +156,23 @@ runtime::Task<void> Seeder::send_chunks(net::ServerStream& stream, protocol::Chu
   if (!stream.peer()) {
     Error error(ErrorCode::refused,
                 "chunks are sent only to clients with a certificate: present one, or request files instead", 0);
-    co_await send_error(stream, 403, std::move(error), token);
+    co_await send_error(stream, HttpStatus::forbidden, std::move(error), token);
     co_return;
   }
   SpanContent content = find_span(route);
   if (!content.version) {
-    co_await send_error(stream, 404, not_offered(route.game), token);
+    co_await send_error(stream, HttpStatus::not_found, not_offered(route.game), token);
     co_return;
   }
   const protocol::Manifest& manifest = content.version->document->manifest;
   const auto span = locate_span(manifest, route);
   if (!span) {
-    co_await send_error(stream, 400, span.error(), token);
+    co_await send_error(stream, HttpStatus::bad_request, span.error(), token);
     co_return;
   }
   if (!content.reader) {
-    Error error(ErrorCode::no_such_game, "this peer does not have the requested chunks of \"" + route.game + "\"", 0);
-    const int status = content.staged ? 404 : 410;
+    Error error(ErrorCode::not_found, "this peer does not have the requested chunks of \"" + route.game + "\"", 0);
+    const HttpStatus status = content.staged ? HttpStatus::not_found : HttpStatus::gone;
     co_await send_error(stream, status, std::move(error), token);
     co_return;
   }

@@ -3,8 +3,9 @@
 //
 // It needs only an executor, an immutable snapshot of the library and the disk. A file whose stamp differs from the one
 // in the manifest is not sent: the answer is 410, or a reset stream if the response has begun, and on_changed is
-// called. A client without a certificate gets documents and files but no chunks. Loop: net. Limits: kSendMemory bytes
-// of payload, and 16 MiB of encoded manifests.
+// called. A client without a certificate gets documents and files but no chunks.
+// Loop: net.
+// Limits: kSendMemory bytes of payload, and 16 MiB of encoded manifests.
 #pragma once
 
 #include <functional>
@@ -56,7 +57,8 @@ class Seeder {
   /// Answers 403 to a client that may not have anything, whatever it requests.
   runtime::Task<void> forbid(net::ServerStream& stream, Error error, runtime::CancellationToken token);
   /// Answers a request whose path parse_route() refused.
-  runtime::Task<void> refuse(net::ServerStream& stream, Error error, runtime::CancellationToken token);
+  runtime::Task<void> refuse(net::ServerStream& stream, protocol::HttpRefusal refusal,
+                             runtime::CancellationToken token);
 
   SeederStats stats() const { return {sender_.sent().bytes, requests_, sender_.sent().by_peer}; }
 

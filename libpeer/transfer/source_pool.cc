@@ -72,7 +72,7 @@ void SourcePool::refresh(runtime::Scope& scope) {
     if (source.task.running && !same_route) source.task.stop->request();
   }
   for (SourcePeer& peer : peers) {
-    DownloadSource& source = sources_[peer.id];
+    SourceState& source = sources_[peer.id];
     if (source.excluded) continue;
     update_holdings(peer, source);
     if (source.task.running || control_.now() < source.not_before || !planner_.is_useful(peer.id)) continue;
@@ -80,8 +80,8 @@ void SourcePool::refresh(runtime::Scope& scope) {
   }
 }
 
-void SourcePool::update_holdings(const SourcePeer& peer, DownloadSource& source) {
-  const std::uint64_t revision = peer.holds ? peer.holds_revision : DownloadSource::kHoldsAll;
+void SourcePool::update_holdings(const SourcePeer& peer, SourceState& source) {
+  const std::uint64_t revision = peer.holds ? peer.holds_revision : SourceState::kHoldsAll;
   if (source.holdings == revision) return;
   source.holdings = revision;
   last_news_ = control_.now();
@@ -92,7 +92,7 @@ void SourcePool::update_holdings(const SourcePeer& peer, DownloadSource& source)
   }
 }
 
-void SourcePool::start(SourcePeer peer, DownloadSource& source, runtime::Scope& scope) {
+void SourcePool::start(SourcePeer peer, SourceState& source, runtime::Scope& scope) {
   source.received_before = source.received();
   SourceTask& task = source.task;
   task.spans = std::make_shared<runtime::Channel<Assignment>>(context_.net->executor(), kSpansPerSource);
@@ -142,7 +142,7 @@ void SourcePool::handle(SourceReport report) {
     mark_have(progress->first, progress->count);
     dispatcher_.drop_unwanted();
   } else if (auto* done = std::get_if<SpanDone>(&report)) {
-    DownloadSource& source = sources_[done->source];
+    SourceState& source = sources_[done->source];
     dispatcher_.release(source, done->span);
     source.failures = 0;
   } else if (auto* failed = std::get_if<SpanFailed>(&report)) {
@@ -155,7 +155,7 @@ void SourcePool::handle(SourceReport report) {
 }
 
 void SourcePool::handle_end(const SourceEnded& ended) {
-  DownloadSource& source = sources_[ended.source];
+  SourceState& source = sources_[ended.source];
   source.task.running = false;
   source.not_before = control_.now() + kRetryDelay;
   dispatcher_.release_all(source);
@@ -166,7 +166,7 @@ void SourcePool::handle_end(const SourceEnded& ended) {
 
 /// Records that a source lacks some chunk of a span; the rest of what it offers stays usable. False if it lacks too
 /// much.
-bool SourcePool::note_hole(DownloadSource& source, const SpanFailed& failure) {
+bool SourcePool::note_hole(SourceState& source, const SpanFailed& failure) {
   if (source.partial() || source.excluded) return false;
   SourceHoles& holes = source.holes;
   if (failure.span.count > 1) {
@@ -183,7 +183,7 @@ bool SourcePool::note_hole(DownloadSource& source, const SpanFailed& failure) {
 }
 
 void SourcePool::handle_failure(const SpanFailed& failure) {
-  DownloadSource& source = sources_[failure.source];
+  SourceState& source = sources_[failure.source];
   dispatcher_.release(source, failure.span);
   if (failure.blame == Blame::hole && note_hole(source, failure)) {
     last_error_ = failure.error;
@@ -207,7 +207,7 @@ void SourcePool::handle_failure(const SpanFailed& failure) {
 }
 
 /// Fetches nothing more from a source, and drops what it is sending.
-void SourcePool::exclude(const PeerId& id, DownloadSource& source, const Error& error) {
+void SourcePool::exclude(const PeerId& id, SourceState& source, const Error& error) {
   source.excluded = true;
   planner_.withdraw(id);
   source.task.stop->request();

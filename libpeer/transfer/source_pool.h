@@ -1,7 +1,8 @@
 // SourcePool: the sources of one download. It starts and stops their tasks, keeps the planner informed about what they
 // hold, and decides what a failure means for a source and for the download.
 //
-// Loop: control. Owns: the state of the sources. Everything given to it must outlive it.
+// Loop: control.
+// Owns: the state of the sources. Everything given to it must outlive it.
 #pragma once
 
 #include <map>
@@ -13,7 +14,7 @@
 #include "libpeer/runtime/scope.h"
 #include "libpeer/transfer/bottleneck.h"
 #include "libpeer/transfer/download_context.h"
-#include "libpeer/transfer/download_source.h"
+#include "libpeer/transfer/source_state.h"
 #include "libpeer/transfer/span_dispatcher.h"
 
 namespace peer::transfer {
@@ -58,12 +59,12 @@ class SourcePool {
   void add_times(TimeBreakdown& time);
 
  private:
-  void update_holdings(const SourcePeer& peer, DownloadSource& source);
-  void start(SourcePeer peer, DownloadSource& source, runtime::Scope& scope);
+  void update_holdings(const SourcePeer& peer, SourceState& source);
+  void start(SourcePeer peer, SourceState& source, runtime::Scope& scope);
   runtime::Task<void> run_source_task(PeerId id, SourceJob job, runtime::CancellationToken token);
-  bool note_hole(DownloadSource& source, const SpanFailed& failure);
+  bool note_hole(SourceState& source, const SpanFailed& failure);
   void handle_failure(const SpanFailed& failure);
-  void exclude(const PeerId& id, DownloadSource& source, const Error& error);
+  void exclude(const PeerId& id, SourceState& source, const Error& error);
   void handle_end(const SourceEnded& ended);
   bool may_bring_more(const SourcePeer& peer) const;
 
@@ -73,7 +74,7 @@ class SourcePool {
   Planner& planner_;
   const FetchTarget& target_;
   ReportSender reports_;
-  std::map<PeerId, DownloadSource> sources_;
+  std::map<PeerId, SourceState> sources_;
   SpanDispatcher dispatcher_;
   runtime::TimePoint last_news_{};  ///< when a chunk was last written, or a source last changed what it holds
   std::optional<Error> fatal_;

@@ -11,7 +11,7 @@ namespace {
 constexpr double kMinTimeSaved = 0.25;
 
 /// How long a source takes for so many bytes.
-double seconds_for(std::uint64_t bytes, const DownloadSource& source) {
+double seconds_for(std::uint64_t bytes, const SourceState& source) {
   const double rate = source.pace.rate().value_or(static_cast<double>(kFirstWindow));
   return static_cast<double>(bytes) / std::max(rate, 1.0);
 }
@@ -26,7 +26,7 @@ void SpanDispatcher::dispatch(runtime::TimePoint now) {
   blocked_ = false;
   std::set<PeerId> saturated;
   while (const auto next = least_loaded(saturated)) {
-    DownloadSource& source = sources_.at(*next);
+    SourceState& source = sources_.at(*next);
     if (under_way + kSpanBytes > kMaxUnlogged) {
       blocked_ = true;
       break;
@@ -69,16 +69,16 @@ std::optional<PeerId> SpanDispatcher::least_loaded(const std::set<PeerId>& satur
 }
 
 /// The end of a span that the slowest source holds, if this source would bring it much sooner.
-std::optional<Span> SpanDispatcher::take_over(const PeerId& id, const DownloadSource& source) {
+std::optional<Span> SpanDispatcher::take_over(const PeerId& id, const SourceState& source) {
   const std::uint64_t most = source.pace.span();
   const double here = seconds_for(source.outstanding_bytes + most, source);
-  std::vector<std::pair<double, const DownloadSource*>> slower;
+  std::vector<std::pair<double, const SourceState*>> slower;
   for (const auto& [other, each] : sources_) {
     if (other == id || each.outstanding.empty()) continue;
     const double there = seconds_for(each.outstanding_bytes, each);
     if (there > 2 * here + kMinTimeSaved) slower.emplace_back(there, &each);
   }
-  std::ranges::sort(slower, std::greater<>(), &std::pair<double, const DownloadSource*>::first);
+  std::ranges::sort(slower, std::greater<>(), &std::pair<double, const SourceState*>::first);
   for (const auto& [there, each] : slower) {
     for (auto assignment = each->outstanding.rbegin(); assignment != each->outstanding.rend(); ++assignment) {
       if (const auto span = planner_.duplicate(id, assignment->span, most)) {
@@ -99,7 +99,7 @@ void SpanDispatcher::drop_unwanted() {
   }
 }
 
-void SpanDispatcher::release(DownloadSource& source, const Span& span) {
+void SpanDispatcher::release(SourceState& source, const Span& span) {
   const auto found = std::ranges::find(source.outstanding, span, &Assignment::span);
   if (found == source.outstanding.end()) return;
   source.outstanding.erase(found);
@@ -107,7 +107,7 @@ void SpanDispatcher::release(DownloadSource& source, const Span& span) {
   planner_.release(span);
 }
 
-void SpanDispatcher::release_all(DownloadSource& source) {
+void SpanDispatcher::release_all(SourceState& source) {
   while (!source.outstanding.empty()) {
     const Span span = source.outstanding.back().span;
     release(source, span);

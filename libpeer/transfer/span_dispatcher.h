@@ -12,8 +12,8 @@
 #include <set>
 
 #include "libpeer/staging/staging.h"
-#include "libpeer/transfer/download_source.h"
 #include "libpeer/transfer/plan.h"
+#include "libpeer/transfer/source_state.h"
 
 namespace peer::transfer {
 
@@ -23,14 +23,14 @@ inline constexpr std::uint64_t kMaxUnlogged = 64 << 20;
 class SpanDispatcher {
  public:
   /// Everything given must outlive the dispatcher.
-  SpanDispatcher(Planner& planner, const staging::Staging& staging, std::map<PeerId, DownloadSource>& sources)
+  SpanDispatcher(Planner& planner, const staging::Staging& staging, std::map<PeerId, SourceState>& sources)
       : planner_(planner), staging_(staging), sources_(sources) {}
 
   /// Hands out spans until every source is saturated or kMaxUnlogged is reached.
   void dispatch(runtime::TimePoint now);
   /// Ends an assignment. Does nothing if the source does not hold the span.
-  void release(DownloadSource& source, const Span& span);
-  void release_all(DownloadSource& source);
+  void release(SourceState& source, const Span& span);
+  void release_all(SourceState& source);
   /// Marks the assignments that other sources have completed.
   void drop_unwanted();
   /// The last dispatch() stopped at kMaxUnlogged.
@@ -38,11 +38,11 @@ class SpanDispatcher {
 
  private:
   std::optional<PeerId> least_loaded(const std::set<PeerId>& saturated) const;
-  std::optional<Span> take_over(const PeerId& id, const DownloadSource& source);
+  std::optional<Span> take_over(const PeerId& id, const SourceState& source);
 
   Planner& planner_;
   const staging::Staging& staging_;
-  std::map<PeerId, DownloadSource>& sources_;
+  std::map<PeerId, SourceState>& sources_;
   std::size_t taken_over_ = 0;  ///< spans that were assigned a second time
   bool blocked_ = false;
 };

@@ -39,10 +39,11 @@ SpanFailed SpanFetch::failed(Blame blame, Error error) const {
 }
 
 SpanFailed SpanFetch::failed_status(int status) const {
-  const bool gone = status == 404 || status == 410 || status == 403;
-  const ErrorCode code = gone ? ErrorCode::no_peer_has_it : ErrorCode::unreachable;
+  const bool gone = status == protocol::HttpStatus::not_found || status == protocol::HttpStatus::gone ||
+                    status == protocol::HttpStatus::forbidden;
+  const ErrorCode code = gone ? ErrorCode::unavailable : ErrorCode::unreachable;
   Blame blame = gone ? Blame::missing : Blame::network;
-  if (status == 410) blame = Blame::hole;
+  if (status == protocol::HttpStatus::gone) blame = Blame::hole;
   return failed(
       blame,
       Error{code, job_.peer.name + " answered " + std::to_string(status) + " to a request for chunks of " + job_.game,
@@ -70,7 +71,7 @@ runtime::Task<std::optional<SpanFailed>> SpanFetch::request(runtime::Cancellatio
   stream_ = std::move(*opened);
   const auto response = co_await stream_->response(token);
   if (!response) co_return failed(Blame::network, response.error());
-  if (response->status != 200) co_return failed_status(response->status);
+  if (response->status != protocol::HttpStatus::ok) co_return failed_status(response->status);
   if (response->content_length && *response->content_length != span_.bytes) {
     co_return failed(Blame::content, Error{ErrorCode::invalid,
                                            job_.peer.name + " announced " + std::to_string(*response->content_length) +
@@ -138,7 +139,7 @@ runtime::Task<Blame> SpanFetch::recheck(std::uint64_t chunk, runtime::Cancellati
   const auto opened = co_await link_.request(head, false, token);
   if (!opened) co_return Blame::content;
   const auto response = co_await (*opened)->response(token);
-  if (!response || response->status != 200) co_return Blame::content;
+  if (!response || response->status != protocol::HttpStatus::ok) co_return Blame::content;
   std::vector<std::uint8_t> bytes(job_.document->manifest.place(static_cast<std::size_t>(chunk)).size);
   const auto got = co_await (*opened)->reader().read(bytes, token);
   if (!got || *got != bytes.size()) co_return Blame::content;

@@ -1,5 +1,6 @@
 // SpanFetch: fetches one span of chunks over a link. It requests the span, reads it in batches, and has each batch
-// verified and written on a worker. Loop: net.
+// verified and written on a worker.
+// Loop: net.
 #pragma once
 
 #include <atomic>

@@ -1,6 +1,6 @@
-"""Hosts with mDNS: each has a D-Bus system bus and an avahi-daemon of its own, which can be killed, stopped and restarted.
+"""Hosts with mDNS: each has its own D-Bus system bus and avahi-daemon, which can be killed, stopped and restarted.
 
-The bus is found by DBUS_SYSTEM_BUS_ADDRESS. avahi-daemon has a mount namespace, for its files in /run are no one else's.
+Daemons find the bus by DBUS_SYSTEM_BUS_ADDRESS. avahi-daemon runs in its own mount namespace, because its paths in /run are fixed.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ enable-wide-area=no
 
 
 class Avahi:
-    """D-Bus and avahi-daemon of one host."""
+    """The D-Bus system bus and avahi-daemon of one host."""
 
     def __init__(self, lab, host):
         if not all(map(shutil.which, ("dbus-daemon", "avahi-daemon", "unshare"))):
@@ -48,7 +48,7 @@ class Avahi:
         self._write("bus.conf", BUS.format(socket=self.bus))
         self._write("avahi.conf", AVAHI.format(name=host.namespace))
         self.dbus = self.avahi = None
-        # Its log is shown with the daemons' when a test has failed.
+        # Its log is shown with those of the daemons if the test fails.
         self.process, self.name = None, "avahi-daemon of " + host.namespace
         self.log = os.path.join(self.directory, "unshare.log")
         lab.daemons.append(self)
@@ -70,7 +70,7 @@ class Avahi:
             os.unlink(self.bus)
         self.dbus = self._start(["dbus-daemon", "--config-file=" + os.path.join(self.directory, "bus.conf"), "--nofork",
                                  "--nopidfile"])
-        wait_for("dbus-daemon listens", self._bus_answers)  # avahi-daemon ends if it does not yet
+        wait_for("dbus-daemon listens", self._bus_answers)  # otherwise avahi-daemon exits at once
 
     def _bus_answers(self):
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as client:
@@ -79,7 +79,7 @@ class Avahi:
         return False
 
     def bus_objects(self):
-        """What the bus holds for its clients: connections, names and match rules. None: this dbus-daemon does not count."""
+        """Counts the connections, names and match rules on the bus. None if this dbus-daemon has no statistics."""
         answer = subprocess.run(["dbus-send", "--bus=" + self.address, "--print-reply", "--dest=org.freedesktop.DBus",
                                  "/org/freedesktop/DBus", "org.freedesktop.DBus.Debug.Stats.GetStats"],
                                 capture_output=True, text=True, env=self.lab.env).stdout
@@ -112,7 +112,7 @@ class Avahi:
 
 
 class MdnsLan:
-    """A LAN whose hosts have mDNS, and the daemons on them."""
+    """A LAN of hosts with mDNS, with one daemon on each."""
 
     def __init__(self, lab, count, mdns=True):
         self.lab = lab
@@ -129,12 +129,12 @@ class MdnsLan:
 
 
 def peers_of(daemon, state="connected"):
-    """Names of the peers in that state."""
+    """Returns the names of the peers in that state."""
     return {peer["name"] for peer in daemon.call("peers.list")["peers"] if peer["state"] == state}
 
 
 def wait_peers(daemon, names, seconds=60):
-    """Until exactly these are connected; seconds it took."""
+    """Waits until exactly these peers are connected. Returns the seconds that it took."""
     begin = time.monotonic()
     wait_for(f"{daemon.name} sees {sorted(names)}", lambda: peers_of(daemon) == set(names), seconds)
     return time.monotonic() - begin

@@ -1,5 +1,5 @@
-"""Scenes of peers that find each other by mDNS, with sizes: small in the test, as the requirements have them in
-bench/discovery. Each returns its measurements as {name: value}."""
+"""Scenes in which peers find each other by mDNS. The sizes are small in the test, and those of the requirements in
+bench/discovery. Each scene returns its measurements as {name: value}."""
 
 import json
 import os
@@ -34,14 +34,14 @@ def wait_all_see_all(daemons, seconds=60):
 
 
 def port_packets(net, i):
-    """That host i has sent so far."""
+    """Returns what host i has sent so far."""
     out = subprocess.run(["ip", "-n", f"{net.lan.name}sw", "-j", "-s", "link", "show", f"port{i}"], capture_output=True,
                          text=True, check=True)
     return json.loads(out.stdout)[0]["stats64"]["rx"]["packets"]
 
 
 def transfer(net, size, rate=None, config=CONFIG):
-    """A game under way from the first host's daemon to the second's."""
+    """Starts a download from the first host's daemon to the second's."""
     sender = net.daemon("sender", net.hosts[0], config=config)
     receiver = net.daemon("receiver", net.hosts[1], config=config)
     write_big_file(sender.path("game", "big"), size)
@@ -58,7 +58,7 @@ def ten_hosts(lab, count=10, idle=0):
     net = MdnsLan(lab, count)
     wait_for("avahi-daemon runs everywhere", lambda: all("startup complete" in open(
         os.path.join(h.avahi.directory, "unshare.log")).read() for h in net.hosts))
-    # Idle traffic is counted with the settings that people have.
+    # Idle traffic is counted with the default settings.
     config, lost = ('library.settle = "200ms"\n', 25) if idle else (CONFIG, LOST)
     daemons = [net.daemon(f"peer{i}", host, config=config) for i, host in enumerate(net.hosts)]
     for daemon in daemons:
@@ -70,7 +70,7 @@ def ten_hosts(lab, count=10, idle=0):
     assert "mdns" in found_by, found_by
 
     if idle:
-        time.sleep(30)  # the first questions are repeated
+        time.sleep(30)  # mDNS repeats the first queries
         before = [port_packets(net, i + 1) for i in range(count)]
         time.sleep(idle)
         after = [port_packets(net, i + 1) for i in range(count)]
@@ -95,7 +95,7 @@ def ten_hosts(lab, count=10, idle=0):
 
 
 def two_on_one_host(lab):
-    """The same name too: DNS-SD's names collide. A third peer sees both."""
+    """Two peers with the same name on one host: their DNS-SD names collide. A third peer sees both."""
     net = MdnsLan(lab, 2)
     first = net.daemon("first", net.hosts[0], config=CONFIG)
     second = net.daemon("second", net.hosts[0], config=CONFIG)
@@ -115,15 +115,15 @@ def two_on_one_host(lab):
 
 
 def before_avahi(lab):
-    """A daemon that starts without D-Bus and avahi-daemon serves, says what is missing once, and finds its peers when
-    they come."""
+    """A daemon that starts without D-Bus and avahi-daemon serves, logs once what is missing, and finds its peers when
+    both start."""
     net = MdnsLan(lab, 2, mdns=False)
     early, late = (net.daemon(name, host, config=CONFIG) for name, host in zip(("early", "late"), net.hosts))
     early.start()
     complaint = "mDNS is unavailable"
-    wait_for("it says what is missing", lambda: complaint in open(early.log).read())
+    wait_for("the missing service is logged", lambda: complaint in open(early.log).read())
     time.sleep(3)
-    assert open(early.log).read().count(complaint) == 1, "it says so again and again"
+    assert open(early.log).read().count(complaint) == 1, "the missing service is logged repeatedly"
     services = {s["name"]: s for s in early.call("status")["services"]}
     assert services["Discovery"]["state"] == "running" and services["Discovery"]["restarts"] == 0, services
     assert "avahi-daemon" in services["Discovery"]["problem"], services
@@ -141,7 +141,7 @@ def before_avahi(lab):
     took = time.monotonic() - begin
     assert open(early.log).read().count(complaint) == 1
     assert not any("problem" in s for s in early.call("status")["services"])
-    # Late's own hello may have come before early's mDNS found it.
+    # late's hello may arrive before early finds it by mDNS.
     wait_for("early's doctor counts late", lambda: "published; peers found here: 1" in early.ctl("doctor").stdout)
     doctor = early.ctl("doctor").stdout
     assert "WRONG" not in doctor, doctor
@@ -149,7 +149,7 @@ def before_avahi(lab):
 
 
 class Rates:
-    """The receiver's progress, as it goes on: the longest time in which nothing came."""
+    """Watches the receiver's progress. Returns the longest time without new data."""
 
     def __init__(self, receiver):
         self.receiver, self.stop = receiver, threading.Event()
@@ -180,7 +180,7 @@ class Rates:
 
 
 def restarts(lab, rounds=3, rate=40, both=True):
-    """avahi-daemon and D-Bus killed and restarted on the receiver's host while it downloads."""
+    """avahi-daemon and D-Bus are killed and restarted on the receiver's host during a download."""
     net = MdnsLan(lab, 3)
     seconds = rounds * 7 + 5
     sender, receiver = transfer(net, int(rate * 1e6 / 8 * seconds * 0.9), rate)
@@ -198,18 +198,18 @@ def restarts(lab, rounds=3, rate=40, both=True):
             avahi.start_dbus()
         avahi.start_avahi()
         begin = time.monotonic()
-        # Back: what is published there is found elsewhere, by one that has just started, and it finds that one.
+        # After the restart, a daemon that has just started and the receiver find each other.
         wait_for("mDNS works again", lambda: open(receiver.log).read().count("mDNS is available") > receivers_log)
         witness.start()
         found = lambda d, other: any(p["name"] == other.name and "mdns" in p["found_by"] and p["state"] == "connected"  # noqa: E731
                                      for p in d.call("peers.list")["peers"])
-        wait_for("found again", lambda: found(witness, receiver))
+        wait_for("the receiver finds it again", lambda: found(witness, receiver))
         back.append(time.monotonic() - begin)
         witness.stop()
         sizes.append((memory_mib(receiver), descriptors(receiver)))
         if turn == 0:
             objects = avahi.bus_objects()
-    wait_for("as much at the bus as after the first restart", lambda: avahi.bus_objects() == objects)
+    wait_for("the bus has as many entries as after the first restart", lambda: avahi.bus_objects() == objects)
     figures = {f"back after a restart, seconds: median of {rounds}": statistics.median(back), "worst": max(back)}
     out, err = ctl.communicate(timeout=600)
     assert ctl.returncode == 0, err
@@ -222,7 +222,7 @@ def restarts(lab, rounds=3, rate=40, both=True):
 
 
 def hung(lab, seconds=6, rate=100):
-    """avahi-daemon stopped, not ended, on the receiver's host in the middle of a download; SIGTERM while it hangs."""
+    """avahi-daemon is suspended on the receiver's host during a download. The daemon gets SIGTERM while a call hangs."""
     net = MdnsLan(lab, 2)
     sender, receiver = transfer(net, int(rate * 1e6 / 8 * (seconds + 8)), rate)
     ctl = receiver.start_ctl("download", "game")
@@ -237,7 +237,7 @@ def hung(lab, seconds=6, rate=100):
 
     figures = {"MB/s before": rate_over(min(3, seconds))}
     net.hosts[1].avahi.pause()
-    # Something to say to avahi-daemon, so that a call hangs: the revision changes.
+    # The revision changes, so that the daemon calls avahi-daemon and the call hangs.
     write_big_file(receiver.path("own", "file"), 1 << 20, seed=3)
     figures["MB/s while it hangs"] = rate_over(seconds)
     figures |= rates.end()
@@ -250,7 +250,7 @@ def hung(lab, seconds=6, rate=100):
 
 
 def interface_changes(lab, rate=60, down=2):
-    """The receiver's, then the sender's interface goes down and up; then each one's address changes."""
+    """The interface of the receiver, then that of the sender, goes down and up. Then the address of each changes."""
     net = MdnsLan(lab, 2)
     sender, receiver = transfer(net, int(rate * 1e6 / 8 * 50), rate, config='library.settle = "200ms"\n')
     ctl = receiver.start_ctl("download", "game")
@@ -260,7 +260,7 @@ def interface_changes(lab, rate=60, down=2):
     def resumed(what):
         done = receiver.download("game")["bytes_done"]
         begin = time.monotonic()
-        wait_for(f"it goes on after {what}", lambda: receiver.download("game")["bytes_done"] > done + (2 << 20)
+        wait_for(f"the download continues after {what}", lambda: receiver.download("game")["bytes_done"] > done + (2 << 20)
                  or receiver.download("game")["state"] == "finished")
         figures[f"goes on after {what}, seconds"] = time.monotonic() - begin
 
@@ -279,7 +279,7 @@ def interface_changes(lab, rate=60, down=2):
         ip(host, "addr", "replace", f"10.77.0.{50 + number}/24", "dev", "eth0")
         ip(host, "route", "replace", "224.0.0.0/4", "dev", "eth0")
         resumed(f"{who}'s address changed")
-    net.lan.run("rate", "1000")  # the rest needs no time
+    net.lan.run("rate", "1000")  # the rest may run at full speed
     out, err = ctl.communicate(timeout=300)
     assert ctl.returncode == 0, err
     assert_same_tree(sender.path("game"), receiver.path("game"))
@@ -287,7 +287,7 @@ def interface_changes(lab, rate=60, down=2):
 
 
 def junk(lab, seconds=5, rate=1000):
-    """A flood of forged records; a peer known from before restarts in it and is found."""
+    """During a flood of forged records, a known peer restarts and is found."""
     net = MdnsLan(lab, 3)
     alpha, beta = (net.daemon(name, host, config=CONFIG) for name, host in zip(("alpha", "beta"), net.hosts))
     for daemon in (alpha, beta):

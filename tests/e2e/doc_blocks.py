@@ -1,13 +1,13 @@
-"""The code blocks of README.md and docs/*.md: finding them, checking their command lines, running them, comparing outputs.
+"""Finds the code blocks of README.md and docs/*.md, checks their command lines, runs them and compares their output.
 
-What a block is, its own text says:
+The kinds of blocks:
 
     an indented block, or a fence without a language    shell: commands, or a transcript (`$ command`, then its output)
     a fence with the language toml                      a configuration that peerd accepts
     a fence with another language (text, ini, json)     not shell
 
-A shell block that cannot run here has `<!-- not run: REASON -->` before it. A document whose indented blocks are not shell says
-`<!-- indented blocks are not shell: REASON -->` once.
+A shell block that the tests cannot run has `<!-- not run: REASON -->` before it. A document whose indented blocks are not
+shell contains `<!-- indented blocks are not shell: REASON -->` once.
 """
 
 import contextlib
@@ -42,7 +42,7 @@ def read_document(name):
 
 
 def catches_interrupt(group):
-    """Whether every peerctl of a process group has its handler of SIGINT in place."""
+    """Whether every peerctl of a process group has installed its SIGINT handler."""
     caught = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError):
@@ -54,7 +54,7 @@ def catches_interrupt(group):
 
 class Block:
     def __init__(self, document, line, language, lines, reason):
-        """`reason`: why it is not run, if the document says so. `language`: "sh" for all that is shell."""
+        """`reason`: why the block is not run, if it is marked so. `language`: "sh" for every kind of shell."""
         indent = min((len(text) - len(text.lstrip()) for text in lines if text.strip()), default=0)
         self.lines = [text[indent:].rstrip() for text in lines]
         while self.lines and not self.lines[-1]:
@@ -70,7 +70,7 @@ class Block:
         return self.language == "sh"
 
     def entries(self):
-        """Of a transcript: (user, host, command, lines of output)."""
+        """Yields (user, host, command, lines of output) of a transcript."""
         found = []
         for line in self.lines:
             if prompt := PROMPT.fullmatch(line):
@@ -83,7 +83,7 @@ class Block:
         return found
 
     def commands(self):
-        """(where, line) of each line that somebody would type."""
+        """Yields (where, line) of each line that a reader would type."""
         entries = self.entries()
         typed = [command for _, _, command, _ in entries] if entries else self.lines
         return [(self.where, line) for line in typed if line and not line.startswith("#")]
@@ -93,7 +93,7 @@ def blocks(document):
     text = read_document(document)
     indented = "text" if NOT_SHELL.search(text) else "sh"
     lines = text.split("\n")
-    found, i, above = [], 0, ""  # `above`: the last line that is not blank and belongs to no block
+    found, i, above = [], 0, ""  # `above`: the last line that is not blank and not in a block
     while i < len(lines):
         reason = NOT_RUN.fullmatch(above)
         reason = reason and reason[1]
@@ -119,7 +119,7 @@ def blocks(document):
 
 @functools.cache
 def usage(program, command=None):
-    """What --help knows: ({option: takes a value}, most arguments, commands)."""
+    """Parses --help: ({option: takes a value}, maximum number of arguments, commands)."""
     path = PEERCTL if program == "peerctl" else PEERD
     done = subprocess.run([path, *([command] if command else []), "--help"], capture_output=True, text=True, check=True)
     text = done.stdout.split("\nExit codes:\n")[0].split("\nExamples:\n")[0]
@@ -129,7 +129,7 @@ def usage(program, command=None):
 
 
 def shell_commands(line):
-    """Its simple commands, as lists of words."""
+    """Splits a line into simple commands, each a list of words."""
     lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
     lexer.commenters = "#"
@@ -143,7 +143,7 @@ def shell_commands(line):
 
 
 def line_problem(line):
-    """What is wrong with the options, commands and numbers of arguments that this line gives to peerctl and peerd."""
+    """Describes wrong options, commands or numbers of arguments for peerctl and peerd. None if the line is correct."""
     for words in shell_commands(line):
         names = [os.path.basename(word) for word in words]
         program = next((i for i, name in enumerate(names) if name in ("peerctl", "peerd")), None)
@@ -183,7 +183,7 @@ def words_problem(program, words):
 # --- outputs
 
 def shape(text):
-    """With all that differs from run to run replaced by what it is."""
+    """Replaces everything that differs between runs by a placeholder."""
     text = re.sub(r"\[[0-9a-f:]+(?:%\w+)?\]:\d+|\b\d+\.\d+\.\d+\.\d+:\d+", "ADDRESS", text)
     text = re.sub(r"\b[0-9a-f]{12}(?:[0-9a-f]{52})?\b", "ID", text)
     text = re.sub(r"\b\d+(?:\.\d+)* [kMGT]?B/s", "RATE", text)
@@ -211,13 +211,13 @@ def is_json(line):
 
 
 def is_progress(line):
-    """A line that depends on when it was drawn."""
+    """Whether the line depends on the time at which it was drawn."""
     return bool(re.fullmatch(r"\S+: +(?:queued|verifying|\d+ %.*)", line))
 
 
 def rows_problem(heading, want, have):
-    """Of two rows of a table below that heading."""
-    want, have = (row + ["-"] * (len(heading) - len(row)) for row in (want, have))  # the last cell may be empty
+    """Compares two rows of a table with that heading."""
+    want, have = (row + ["-"] * (len(heading) - len(row)) for row in (want, have))  # the last cells may be empty
     if len(have) != len(want):
         return f"{len(want)} columns against {len(have)}"
     for title, one, other in zip(heading, want, have):
@@ -228,13 +228,13 @@ def rows_problem(heading, want, have):
 
 
 def doctor_subjects(lines):
-    """What doctor looked at, save what depends on the machine that it ran on."""
+    """The subjects of doctor's findings, except those that depend on the machine."""
     found = [match[1] for line in lines if (match := re.match(r"(?:ok|warning|WRONG) +([^:]+):", line))]
     return sorted(s for s in found if s not in ("time service", "firewall") and not s.startswith("mDNS"))
 
 
 def output_problem(command, want, have):
-    """How these two outputs (lists of lines) of the command differ, if they do."""
+    """Describes how two outputs (lists of lines) of the command differ. None if they do not."""
     if "peerctl doctor" in command:
         subjects = doctor_subjects(want), doctor_subjects(have)
         return None if subjects[0] == subjects[1] else f"doctor's findings: {subjects[0]} against {subjects[1]}"
@@ -244,7 +244,7 @@ def output_problem(command, want, have):
         one, other = (lines[number] if number < len(lines) else None for lines in (want, have))
         problem = None
         if one is None or other is None:
-            problem = "a line that only one of them has"
+            problem = "a line that only one output has"
         elif is_heading(one):
             heading = cells(one)
             problem = None if cells(other) == heading else "another heading"
@@ -263,22 +263,22 @@ def output_problem(command, want, have):
 # --- running
 
 class Player:
-    """Runs blocks of a document. Each machine of the document has an environment; `replaced`: what the document writes, and
-    what stands for it here."""
+    """Runs blocks of a document. Each machine in the document has an environment. `replaced`: texts of the document, with
+    their replacements for the test."""
 
     def __init__(self, lab, document):
         self.lab, self.document = lab, document
         self.blocks = blocks(document)
         self.played = set()
         self.replaced, self.running = {}, []
-        self.before = []  # (beginning of a line, what to do before it runs)
+        self.before = []  # (beginning of a line, function to call before the line runs)
 
     def environment(self, home, socket=None, **extra):
         programs = self.lab.path("programs")
         if not os.path.isdir(programs):
             os.mkdir(programs)
             os.symlink(os.path.abspath(PEERCTL), os.path.join(programs, "peerctl"))
-            # The document's daemons stay on the loopback interface.
+            # Daemons in documents use the loopback interface only.
             self.program("peerd", f'exec {shlex.quote(os.path.abspath(PEERD))} --no-mdns --listen 127.0.0.1:0 $PEER "$@"')
         os.makedirs(home, exist_ok=True)
         path = ":".join([programs, os.path.join(ROOT, "docs", "recipes"), os.environ["PATH"]])
@@ -294,7 +294,7 @@ class Player:
     def block(self, first_line):
         found = [b for b in self.blocks if b.lines and b.lines[0].startswith(first_line) and b not in self.played]
         assert found, f"{self.document} has no block that begins with {first_line!r}"
-        assert not found[0].reason, f"{found[0].where} runs here, and is marked as not run: {found[0].reason}"
+        assert not found[0].reason, f"{found[0].where} runs in this test, but is marked as not run: {found[0].reason}"
         self.played.add(found[0])
         return found[0]
 
@@ -314,7 +314,7 @@ class Player:
                               stderr=subprocess.STDOUT if merged else subprocess.PIPE)
 
     def limited(self, env, command, lines):
-        """A command that `timeout` ends: what it prints in the shortest time that is enough on this machine, however busy."""
+        """Runs a command under `timeout`, with longer and longer times, until it prints enough. Returns the output."""
         for seconds in (1, 5, 30):
             done = self.shell(env, re.sub(r"^timeout \S+", f"timeout {seconds}", command), merged=True)
             if len(done.stdout.splitlines()) >= lines:
@@ -328,7 +328,7 @@ class Player:
                 action()
 
     def run(self, env, first_line):
-        """A block of commands, line by line: each one ends with 0, or goes on until it is interrupted."""
+        """Runs a block of commands line by line. Each must exit with 0, or run until it is interrupted."""
         block = self.block(first_line)
         for _, line in block.commands():
             self.prepare(line)
@@ -367,20 +367,20 @@ class Player:
         assert code in (0, None), f"{block.where}: {command}: exit code {code}"
 
     def interrupt(self):
-        """Ends what still runs, as Ctrl-C does."""
+        """Interrupts the commands that are still running, as Ctrl-C does."""
         for process, block, command in reversed(self.running):
             assert process.poll() is None, f"{block.where}: {command}: ended by itself\n{process.stderr.read()}"
             if command.startswith("peerctl "):
                 wait_for(f"{block.where}: {command}: catches Ctrl-C", lambda: catches_interrupt(process.pid))
             os.killpg(process.pid, signal.SIGINT)
             process.communicate(timeout=60)
-            # Of a pipeline, Ctrl-C may end the shell itself.
+            # In a pipeline, Ctrl-C may end the shell itself.
             wanted = (0,) if "peerd " in command else (0, 130, -signal.SIGINT) if "|" in command else (0, 130)
             assert process.returncode in wanted, f"{block.where}: {command}: exit code {process.returncode} after Ctrl-C"
         self.running = []
 
     def transcript(self, first_line, environments, not_run=()):
-        """A block of commands with what they print. `environments`: by "user@host". `not_run`: users whose commands need more."""
+        """Runs a transcript and compares the output. `environments`: by "user@host". `not_run`: users whose commands are skipped."""
         block = self.block(first_line)
         for user, host, command, want in block.entries():
             if user in not_run:
@@ -393,10 +393,10 @@ class Player:
             done = self.limited(env, command, len(want)) if command.startswith("timeout ") else self.shell(env, command, merged=True)
             assert done.returncode == code, f"{block.where}: {command}: exit code {done.returncode}, not {code}\n{done.stdout}"
             problem = output_problem(command, want, self.there(done.stdout).splitlines())
-            assert not problem, f"{block.where}: {command}: prints something else than the document says: {problem}"
+            assert not problem, f"{block.where}: {command}: the output differs from the document: {problem}"
 
     def configurations(self, **replaced):
-        """Every toml block is a configuration that peerd accepts."""
+        """Checks that peerd accepts every toml block as a configuration."""
         for number, block in enumerate(b for b in self.blocks if b.language == "toml"):
             path = self.lab.path(f"{number}.toml")
             with open(path, "w") as file:
@@ -407,6 +407,6 @@ class Player:
 
     def done(self):
         self.interrupt()
-        assert not self.before, f"{self.document} has no line {self.before[0][0]!r} any more"
+        assert not self.before, f"{self.document} no longer has a line {self.before[0][0]!r}"
         left = [b for b in self.blocks if b.is_shell and not b.reason and b not in self.played]
         assert not left, f"{left[0].where}: this block is neither run nor marked '<!-- not run: REASON -->': {left[0].lines[0]}"

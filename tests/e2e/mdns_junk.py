@@ -1,7 +1,7 @@
 #!/usr/bin/env -S python3 -B
-"""Multicasts forged mDNS records of peers that do not exist, or of one that does, at a rate, for a time.
+"""Multicasts forged mDNS records of peers that do not exist, or of one that exists, at a given rate for a given time.
 
-usage: mdns_junk.py ADDRESS RATE SECONDS [PEER_ID]     ADDRESS is this host's, on whose interface they go out
+usage: mdns_junk.py ADDRESS RATE SECONDS [PEER_ID]     ADDRESS: this host's address on the interface to use
 """
 
 import os
@@ -29,7 +29,7 @@ def txt(*strings):
 
 
 def texts(source, victim):
-    """TXT records of every malformed kind, and well-formed lies."""
+    """TXT records with every kind of syntax error, and well-formed records with false content."""
     some_id = source.randbytes(32).hex().encode()
     good = [b"proto=1", b"rev=1", b"name=junk"]
     return [

@@ -1,7 +1,7 @@
-"""What the end-to-end tests share: daemons (inside hosts of a small LAN where root allows), commands, waiting.
+"""Shared by the end-to-end tests: daemons (on hosts of a small LAN if the tests run as root), commands, waiting.
 
-A test is a function test_x(lab). It waits for states, with a limit, never for a time. Everything it starts or makes
-belongs to its Lab, which ends and removes it, and shows the daemons' logs when the test has failed.
+A test is a function test_x(lab). It waits for a state, up to a limit, and never for a fixed time. Its Lab ends every process
+that it starts, removes every file that it makes, and shows the daemons' logs if the test fails.
 PEERD and PEERCTL name the programs under test.
 """
 
@@ -25,7 +25,7 @@ import traceback
 PEERD = os.environ.get("PEERD", "peerd")
 PEERCTL = os.environ.get("PEERCTL", "peerctl")
 LAN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lan", "lan")
-PATIENCE = 60  # seconds that anything may take on a busy machine
+PATIENCE = 60  # seconds: the limit for any single step on a busy machine
 
 
 class Skipped(Exception):
@@ -33,7 +33,7 @@ class Skipped(Exception):
 
 
 def wait_for(what, condition, seconds=PATIENCE, pause=0.02):
-    """The first true value of condition()."""
+    """Returns the first true value of condition()."""
     end = time.monotonic() + seconds
     while True:
         value = condition()
@@ -52,7 +52,7 @@ class RpcError(Exception):
 
 
 class Rpc:
-    """A connection to the control socket. Events that arrive meanwhile are kept in `events`."""
+    """A connection to the control socket. Events that arrive during calls are collected in `events`."""
 
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -71,7 +71,7 @@ class Rpc:
         self.socket.sendall(line if isinstance(line, bytes) else line.encode() + b"\n")
 
     def read_line(self, seconds=PATIENCE):
-        """One JSON value; None at the end of the connection."""
+        """Returns one JSON value, or None when the connection is closed."""
         end = time.monotonic() + seconds
         while b"\n" not in self.buffer:
             if not select.select([self.socket], [], [], max(0, end - time.monotonic()))[0]:
@@ -102,7 +102,7 @@ class Rpc:
 
 
 class EventLog:
-    """All events of one daemon run, as they arrive, until the daemon ends."""
+    """Collects all events of one daemon run until the daemon ends."""
 
     def __init__(self, path):
         self.rpc = Rpc(path)
@@ -126,18 +126,18 @@ class EventLog:
 
 
 class Host:
-    """A test host: its address, and how to run a program there. The default is this machine's loopback."""
+    """A test host: its address, and how to run a program on it. The default is this machine's loopback interface."""
 
     def __init__(self, namespace=None, address="127.0.0.1"):
         self.namespace, self.address = namespace, address
 
     def command(self, arguments):
-        # Not "ip netns exec": it would change the mounts as well.
+        # Not "ip netns exec", because it would also change the mounts.
         return [*(["nsenter", f"--net=/run/netns/{self.namespace}"] if self.namespace else []), *arguments]
 
 
 class Lan:
-    """One subnet of `count` hosts, or, `routed`, two of so many with a router between them."""
+    """One subnet of `count` hosts. `routed`: two such subnets with a router between them."""
 
     def __init__(self, count, mtu, routed=False):
         if os.geteuid() != 0 or not all(map(shutil.which, ("ip", "nft", "tc", "ethtool", "nsenter"))):
@@ -147,7 +147,7 @@ class Lan:
             self.run(*(["routed", str(count)] if routed else ["up", str(count), str(mtu)]))
         except AssertionError as error:
             self.run("down")
-            raise Skipped(f"no network namespaces here: {error}") from None
+            raise Skipped(f"cannot create network namespaces: {error}") from None
         def address(i):
             return f"10.77.{(1 if i <= count else 2) if routed else 0}.{i}"
         self.hosts = [Host(f"{self.name}{i}", address(i)) for i in range(1, (2 * count if routed else count) + 1)]
@@ -159,7 +159,7 @@ class Lan:
 
 class Daemon:
     def __init__(self, lab, name, host=None, peers=(), config="", arguments=(), listen=None, mdns=None):
-        """`mdns`: the address of the D-Bus system bus by which it finds avahi-daemon; none: it does without."""
+        """`mdns`: the address of the D-Bus system bus with avahi-daemon. None: the daemon runs without mDNS."""
         self.mdns = mdns
         self.lab, self.name, self.host = lab, name, host or Host()
         self.directory = os.path.join(lab.directory, name)
@@ -184,7 +184,7 @@ class Daemon:
                                   *([] if self.mdns else ["--no-mdns"]), *peers, *self.arguments])
 
     def start(self):
-        """Returns when it answers commands."""
+        """Returns when the daemon answers commands."""
         with open(self.log, "a") as log:
             env = dict(self.lab.env, DBUS_SYSTEM_BUS_ADDRESS=self.mdns) if self.mdns else self.lab.env
             self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stderr=log, env=env)
@@ -200,7 +200,7 @@ class Daemon:
 
     @property
     def address(self):
-        """Where others reach it."""
+        """The address at which other peers reach it."""
         return self.call("status")["listen"][0] if self.listen.endswith(":0") else self.listen
 
     @property
@@ -218,7 +218,7 @@ class Daemon:
         return EventLog(self.socket)
 
     def ctl(self, *arguments, code=0, seconds=PATIENCE):
-        """Runs peerctl to its end; `code`: the exit code it must have, None for any."""
+        """Runs peerctl until it exits. `code`: the expected exit code; None: any."""
         command = [PEERCTL, "--socket", self.socket, *arguments]
         done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, env=self.lab.env,
                               stdin=subprocess.DEVNULL)
@@ -231,7 +231,7 @@ class Daemon:
         return json.loads(self.ctl("--json", *arguments, **options).stdout)
 
     def start_ctl(self, *arguments):
-        """peerctl running beside the test."""
+        """Starts peerctl without waiting for it."""
         process = subprocess.Popen([PEERCTL, "--socket", self.socket, *arguments], stdin=subprocess.DEVNULL, text=True,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.lab.env)
         self.lab.processes.append(process)
@@ -256,7 +256,7 @@ class Daemon:
         return next((d for d in self.call("downloads.list")["downloads"] if d["game"] == game), None)
 
     def wait_bytes(self, game, bytes_done):
-        """Until that much is there. What became of an earlier download does not count."""
+        """Waits until the running download has that many bytes. Earlier downloads do not count."""
         def enough():
             rows = rpc.call("downloads.list")["downloads"]
             return any(d["game"] == game and d["state"] == "downloading" and d["bytes_done"] >= bytes_done for d in rows)
@@ -274,7 +274,7 @@ class Daemon:
         self.process.wait()
 
     def stop(self, number=signal.SIGTERM):
-        """Seconds that the clean stop took."""
+        """Stops the daemon cleanly. Returns the seconds that it took."""
         begin = time.monotonic()
         self.send_signal(number)
         code = self.process.wait(timeout=PATIENCE)
@@ -321,7 +321,7 @@ def show_log(daemon):
 
 
 def main(tests):
-    """Runs the tests named in argv, else all; exits with 77 if none of them could run here."""
+    """Runs the tests named in argv, or all. Exits with 77 if this machine can run none of them."""
     sys.stdout.reconfigure(line_buffering=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     wanted = sys.argv[1:]

@@ -1,6 +1,6 @@
-"""Stops of a busy daemon at random moments, in every situation that has been thought of.
+"""Stops a busy daemon at random moments, in many situations.
 
-Three hosts: the victim, that is stopped again and again; a source that has games for it; a sink that fetches from it.
+Three hosts: the victim, which is stopped again and again; a source, which has games for it; and a sink, which fetches from it.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ CONFIG = 'library.settle = "100ms"\nliveness.ping = "300ms"\nliveness.lost = "15
 RATE = 1000  # Mbit/s
 BIG = 400 << 20
 SMALL = 150 << 20
-DISK = 200 << 20  # of the victim whose disk gets full
+DISK = 200 << 20  # size of the disk that gets full
 UNHASHED = 2 << 30
 CUT = """table inet storm {
   chain arriving {
@@ -40,13 +40,13 @@ class Outcome:
     situation: str
     seconds: float = 0.0
     code: int = 0
-    goodbyes: list = dataclasses.field(default_factory=list)  # seconds, one for each peer that was connected
-    missing: list = dataclasses.field(default_factory=list)  # peers that got none
-    abandoned: list = dataclasses.field(default_factory=list)  # lines of the log
+    goodbyes: list = dataclasses.field(default_factory=list)  # seconds until the Goodbye, one for each connected peer
+    missing: list = dataclasses.field(default_factory=list)  # peers that received no Goodbye
+    abandoned: list = dataclasses.field(default_factory=list)  # log lines about abandoned work
     other: str = ""
 
     def problem(self, seconds, goodbye_seconds):
-        """What is wrong with it; empty: nothing."""
+        """Describes what went wrong. Empty if nothing did."""
         found = [self.other] if self.other else []
         if self.code != 0:
             found.append(f"exit code {self.code}")
@@ -79,7 +79,7 @@ class Stage:
         self.source.wait_ready("big", "small")
         self.logs = {"source": self.source.events(), "sink": self.sink.events()}
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK}", "peerd-storm", self.full.library], check=True)
-        self.victim.start()  # what is to be hashed once and kept
+        self.victim.start()  # this run fills the hash cache
         self.victim.wait_ready("mine", "unhashed")
         self.victim.stop()
 
@@ -89,15 +89,15 @@ class Stage:
         subprocess.run(["umount", "--lazy", self.full.library], check=False)
 
     def pause(self, longest):
-        """A random moment later."""
+        """Waits for a random time."""
         end = time.monotonic() + self.moments.uniform(0, longest)
-        wait_for("the moment has come", lambda: time.monotonic() >= end, pause=0.001)
+        wait_for("a random time has passed", lambda: time.monotonic() >= end, pause=0.001)
 
     def on_victims_host(self, *command, text=None):
         subprocess.run(self.victim.host.command(command), check=True, capture_output=True, text=True, input=text)
 
     def clean(self, daemon):
-        """Nothing of what was fetched remains."""
+        """Removes everything that was fetched."""
         for name in ("big", "small", *(["mine"] if daemon is self.sink else [])):
             shutil.rmtree(daemon.path(name), ignore_errors=True)
         shutil.rmtree(daemon.path(".peerd"), ignore_errors=True)
@@ -114,12 +114,12 @@ def hashing(stage):
     then = time.time() - stage.moments.randrange(1000, 1_000_000)
     os.utime(stage.victim.path("unhashed", "data"), (then, then))
     stage.victim.start()
-    wait_for("it hashes", lambda: stage.victim.local_state("unhashed") == "hashing", pause=0.002)
+    wait_for("the victim hashes", lambda: stage.victim.local_state("unhashed") == "hashing", pause=0.002)
     stage.pause(0.4)
 
 
 def handshaking(stage):
-    # So slow that a handshake takes about a quarter of a second.
+    # At this rate a handshake takes about 0.25 s.
     stage.on_victims_host("tc", "qdisc", "replace", "dev", "eth0", "root", "tbf", "rate", "250kbit", "burst", "1600",
                           "latency", "2s")
     stage.victim.start()
@@ -153,7 +153,7 @@ def disk_full(stage):
         try:
             os.posix_fallocate(file.fileno(), 0, max(1, info.f_bavail * info.f_frsize - (8 << 20)))
         except OSError:
-            pass  # full sooner
+            pass  # the disk was full earlier
     stage.pause(0.6)
 
 
@@ -179,7 +179,7 @@ def of_victim(log, name):
 
 
 def stop(daemon):
-    """(wall-clock time of the signal, seconds to the end, exit code)"""
+    """Returns (wall-clock time of the signal, seconds until the exit, exit code)."""
     watch = os.pidfd_open(daemon.pid)
     try:
         told, begin = time.time(), time.monotonic()
@@ -201,7 +201,7 @@ def check_goodbyes(stage, outcome, name, told):
         def left():
             return [e for e in of_victim(log, name)[len(before):] if e["event"] != "PeerConnected"]
         try:
-            first = wait_for("it has left", left, seconds=4)[0]
+            first = wait_for("the peer has left", left, seconds=4)[0]
         except AssertionError:
             outcome.missing.append(peer)
             continue
@@ -226,7 +226,7 @@ def once(stage, situation):
         stage.lan.run("rate", str(RATE))
     for process in stage.attached:
         if "events" in process.args:
-            process.kill()  # it would wait for the next start
+            process.kill()  # otherwise it waits for the next start
         elif (code := process.wait(timeout=10)) != 3:
             outcome.other = f"peerctl {process.args[3:]} ended with {code}: {process.communicate()}"
         process.communicate()
@@ -234,7 +234,7 @@ def once(stage, situation):
         file.seek(begin_of_log)
         outcome.abandoned = [line.strip() for line in file if "abandoned" in line or "ended now" in line]
     for peer in (stage.source, stage.sink):
-        wait_for(f"{peer.name} is without the victim", lambda: not [
+        wait_for(f"{peer.name} is no longer connected to the victim", lambda: not [
             p for p in peer.call("peers.list")["peers"] if p["name"] == victim.name and p["state"] == "connected"])
     for each in stage.sink.call("downloads.list")["downloads"]:
         if each["state"] in ("queued", "downloading", "verifying"):
@@ -245,7 +245,7 @@ def once(stage, situation):
 
 
 def run(lab, rounds, seed, report=lambda outcome: None, only=()):
-    """Outcomes of that many stops, the situations in turn, or only those that are named."""
+    """Makes that many stops, in all situations in turn or only in the named ones. Returns their outcomes."""
     outcomes = []
     situations = [s for s in SITUATIONS if not only or s.__name__ in only]
     stage = Stage(lab, seed)
@@ -259,7 +259,7 @@ def run(lab, rounds, seed, report=lambda outcome: None, only=()):
 
 
 def distribution(values):
-    """Milliseconds: least, median, 90th and 99th of 100, most."""
+    """In milliseconds: minimum, median, 90th and 99th percentile, maximum."""
     values = sorted(values)
     if not values:
         return ["–"] * 5
@@ -268,7 +268,7 @@ def distribution(values):
 
 
 def table(outcomes):
-    """As Markdown: how long stops took, and how soon the peers had their goodbyes."""
+    """A Markdown table of the durations of the stops, and of the delays until the peers received a Goodbye."""
     lines = ["| Situation | Stops | Least ms | Median | 90th of 100 | 99th of 100 | Longest | Goodbyes | Median ms | Longest |",
              "|---|---|---|---|---|---|---|---|---|---|"]
     for name in [*(s.__name__ for s in SITUATIONS), "all"]:

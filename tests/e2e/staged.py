@@ -1,23 +1,23 @@
-"""What a download has staged, held against its progress log (libpeer/staging/progress_log.h)."""
+"""Compares the data in a staging directory with its progress log (libpeer/staging/progress_log.h)."""
 
 import os
 
 CHUNK = 1 << 20
-HEADER, RECORD, HAD = 48, 32, 1
+HEADER, RECORD, HAVE = 48, 32, 1
 
 
 def logged_chunks(log):
-    """Numbers of the chunks that the log calls had."""
-    had = set()
+    """Returns the numbers of the logged chunks."""
+    logged = set()
     for at in range(HEADER, len(log) - RECORD + 1, RECORD):
         kind, first, count = (int.from_bytes(log[at + 8 * i:at + 8 * i + 8], "little") for i in range(3))
-        if kind == HAD:
-            had.update(range(first, first + count))
-    return had
+        if kind == HAVE:
+            logged.update(range(first, first + count))
+    return logged
 
 
 def chunks_of(game):
-    """(path, offset, length) of every chunk of a game of plain files, in the order of its manifest."""
+    """Yields (path, offset, length) of every chunk of a game without symlinks, in manifest order."""
     paths = sorted(os.fsencode(os.path.relpath(os.path.join(directory, name), game))
                    for directory, _, names in os.walk(game) for name in names)
     for path in paths:
@@ -26,15 +26,15 @@ def chunks_of(game):
             yield path, offset, min(CHUNK, size - offset)
 
 
-def assert_nothing_short(original, staging):
-    """Every chunk that is logged lies there, with the right bytes; how many those are."""
+def assert_logged_chunks(original, staging):
+    """Checks that every logged chunk is in the staging directory with the right content. Returns the number of logged chunks."""
     try:
         with open(os.path.join(staging, "log"), "rb") as file:
-            had = logged_chunks(file.read())
+            logged = logged_chunks(file.read())
     except FileNotFoundError:
         return 0
     for number, (path, offset, length) in enumerate(chunks_of(original)):
-        if number not in had:
+        if number not in logged:
             continue
         staged = os.path.join(os.fsencode(staging), b"tree", path)
         size = os.path.getsize(staged) if os.path.exists(staged) else 0
@@ -43,4 +43,4 @@ def assert_nothing_short(original, staging):
             a.seek(offset)
             b.seek(offset)
             assert a.read(length) == b.read(length), f"{path}: chunk {number} is logged, but its bytes are wrong"
-    return len(had)
+    return len(logged)

@@ -1,4 +1,4 @@
-"""A program on a terminal of its own: what it draws, as a screen of characters, and keys for it."""
+"""Runs a program on its own terminal: reads what it draws as a screen of characters, and sends keys."""
 
 import fcntl
 import os
@@ -21,7 +21,7 @@ def columns(character):
 
 
 class Screen:
-    """As much of a VT100 as these programs use. Each cell: its character with what combines with it; None behind a wide one."""
+    """The part of a VT100 that these programs use. A cell is a character with its combining marks, or None after a wide one."""
 
     def __init__(self, columns_wide, rows):
         self.width, self.height = columns_wide, rows
@@ -58,7 +58,7 @@ class Screen:
                 i += 1
 
     def _escape(self, text, i):
-        """Where it ends; None if it has not come yet."""
+        """The end of the sequence, or None if it is incomplete."""
         if len(text) < i + 2:
             return None
         if text[i + 1] == "]":
@@ -190,11 +190,11 @@ class Terminal:
         os.write(self.master, text.encode())
 
     def attributes(self):
-        """The terminal's, as somebody else would find them."""
+        """The terminal's current settings."""
         return termios.tcgetattr(self.master)
 
     def read(self, seconds=0.05):
-        """Takes in what there is; false at the end."""
+        """Reads the available output. Returns false when the program has closed the terminal."""
         if not select.select([self.master], [], [], seconds)[0]:
             return True
         try:
@@ -206,7 +206,7 @@ class Terminal:
         return bool(data)
 
     def wait(self, text, squeeze=False, seconds=PATIENCE):
-        """Until the screen shows it; squeezed: wherever the lines break."""
+        """Waits until the screen shows the text. `squeeze`: ignores line breaks."""
         def shown():
             return self.screen.text().replace("\n", "") if squeeze else self.screen.text()
         if squeeze:
@@ -217,7 +217,7 @@ class Terminal:
                 raise AssertionError(f"{text!r} is not on the screen:\n{self.screen.text()}")
 
     def finish(self, seconds=PATIENCE):
-        """Its exit code."""
+        """Waits for the exit. Returns the exit code."""
         end = time.monotonic() + seconds
         while self.read() and time.monotonic() < end and self.process.poll() is None:
             pass

@@ -1,4 +1,4 @@
-"""Trees of files: making them, comparing them, and seeing which files are opened."""
+"""Trees of files: creates and compares them, and counts which files are opened."""
 
 import ctypes
 import hashlib
@@ -11,7 +11,7 @@ from peer_lab import Skipped
 
 
 def describe_tree(root):
-    """{relative path: what it is}: content, executable bit and time of files, target of symlinks."""
+    """Returns {relative path: description}: content, executable bit and time of files, target of symlinks."""
     found = {}
     base = os.fsencode(root)
     for directory, directories, files in os.walk(base):
@@ -33,7 +33,7 @@ def describe_tree(root):
 
 
 def assert_same_tree(original, copy, left_out=()):
-    """`left_out`: paths of the original that the copy must not have."""
+    """`left_out`: paths of the original that must be missing from the copy."""
     want = describe_tree(original)
     for path in left_out:
         del want[path]
@@ -55,7 +55,7 @@ def write_file(path, data=b"", executable=False, time_ns=None):
 
 
 def write_big_file(path, size, seed=1, time_ns=None):
-    """Not compressible, no chunk twice."""
+    """Writes random data, in which no chunk occurs twice."""
     source = random.Random(seed)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "wb") as file:
@@ -67,7 +67,7 @@ def write_big_file(path, size, seed=1, time_ns=None):
 
 
 class FileOpens:
-    """Counts how often files (not directories) below a tree are opened while it exists; everybody's opens."""
+    """Records which files (not directories) below a tree are opened, by any process."""
 
     IN_OPEN, IN_Q_OVERFLOW, IN_ISDIR = 0x20, 0x4000, 0x40000000
 

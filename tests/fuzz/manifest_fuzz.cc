@@ -1,4 +1,4 @@
-// Any bytes: refused as `invalid`, or the canonical encoding of a manifest whose entries all have places of their own.
+// Any bytes are rejected as `invalid`, or are the canonical encoding of a manifest without conflicting entries.
 #include <algorithm>
 
 #include "libpeer/base/check.h"

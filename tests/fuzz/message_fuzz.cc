@@ -1,4 +1,4 @@
-// Any bytes: refused as `invalid`, a later version's message, or one that says the same when it is said again.
+// Any bytes are rejected as `invalid`, are a message of an unknown type, or decode to a message that encodes stably.
 #include "libpeer/base/check.h"
 #include "libpeer/protocol/messages.h"
 

@@ -1,4 +1,5 @@
-// A request's path, or a Range header behind a line feed: what is accepted is legal and comes back from its own text.
+// The input is a request's path, perhaps followed by a line feed and a Range header. An accepted path is legal, and its
+// formatted route parses to the same route.
 #include <string_view>
 
 #include "libpeer/base/check.h"

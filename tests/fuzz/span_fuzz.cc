@@ -1,5 +1,5 @@
-// Whatever a source answers to requests for spans, in whatever pieces: what is staged is right, and the source's task
-// ends.
+// The input decides how a source answers requests for spans. Staged chunks must be correct, and the source's task must
+// end.
 #include <algorithm>
 #include <array>
 #include <string>
@@ -16,7 +16,7 @@ namespace {
 
 using namespace peer;
 
-/// The input, taken byte by byte; zeros when it is used up.
+/// Reads the input byte by byte, followed by zeros.
 class Input {
  public:
   explicit Input(std::span<const std::uint8_t> bytes) : bytes_(bytes) {}
@@ -62,14 +62,14 @@ Game make_game(std::size_t largest) {
     game.contents.push_back(std::move(text));
   }
   game.version = protocol::version_of(protocol::encode(document.manifest));
-  // Decoded, it also knows where each chunk lies.
+  // Decoding sets where each chunk is.
   auto decoded = protocol::decode(protocol::encode(document), game.version);
   PEER_CHECK(decoded.has_value());
   game.document = std::make_shared<const protocol::ManifestDocument>(std::move(*decoded));
   return game;
 }
 
-/// One of several batches now and then; it takes a hundred times as long.
+/// Use the game with several batches; it takes a hundred times as long.
 bool large = false;
 
 const Game& game() {
@@ -117,7 +117,7 @@ class Stream final : public net::ClientStream {
   Body body_;
 };
 
-/// Right bytes, spoilt as the input says.
+/// The correct bytes, damaged as the input says.
 std::vector<std::uint8_t> make_body(Input& input, const protocol::ChunksRoute& route) {
   std::vector<std::uint8_t> bytes;
   for (std::uint64_t i = route.first; i < route.first + route.count; ++i) {

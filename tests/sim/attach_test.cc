@@ -150,7 +150,7 @@ TEST_CASE("attach: a wait that is over by the time of a restart does not end the
 
 TEST_CASE("attach: a download that waits for its first peer is followed, and takes a longer wait") {
   Scene scene(505, false);
-  CHECK(scene.leech.ask(download_of("game")).error().code == ErrorCode::no_such_game);
+  CHECK(scene.leech.ask(download_of("game")).error().code == ErrorCode::not_found);
   REQUIRE(scene.leech.ask(with_wait(1min)).has_value());
   scene.world.executor.advance(30s);
   CHECK(scene.leech.ask(download_of("game"))->state == DownloadState::queued);
@@ -200,7 +200,7 @@ TEST_CASE("attach: a pause does not make a wait for the first peer endless") {
   CHECK(download(scene.leech).state == DownloadState::queued);
   scene.world.executor.advance(2min);
   CHECK(download(scene.leech).state == DownloadState::failed);
-  CHECK(download(scene.leech).error->code == ErrorCode::no_peer_has_it);
+  CHECK(download(scene.leech).error->code == ErrorCode::unavailable);
 }
 
 TEST_CASE("attach: a queued download is followed, and keeps the wait that was brought until its turn") {
@@ -402,7 +402,7 @@ TEST_CASE("steering what is over: each refusal says what became of it and what t
     return errors;
   };
   for (const Error& error : refusals()) {
-    CHECK(error.code == ErrorCode::no_such_game);
+    CHECK(error.code == ErrorCode::not_found);
     CHECK(mentions(error, "no download of \"game\" is under way"));
   }
   REQUIRE(scene.leech.ask(download_of("game")).has_value());
@@ -416,7 +416,7 @@ TEST_CASE("steering what is over: each refusal says what became of it and what t
     errors.push_back(command<api::ResumeDownload>(scene.leech).error());
     errors.push_back(command<api::CancelDownload>(scene.leech).error());
     for (const Error& error : errors) {
-      CHECK(error.code == ErrorCode::no_such_game);
+      CHECK(error.code == ErrorCode::not_found);
       CHECK(mentions(error, "was cancelled"));
       CHECK(mentions(error, "'peerctl download'"));
     }
@@ -438,7 +438,7 @@ TEST_CASE("steering what is over: each refusal says what became of it and what t
     CHECK_FALSE(scene.leech.disk.exists("/library/.peerd/staging/game"));
     CHECK(download(scene.leech).state == DownloadState::cancelled);
     CHECK(terminal_events(scene.leech) == 1);  // it had ended already
-    CHECK(command<api::ResumeDownload>(scene.leech).error().code == ErrorCode::no_such_game);
+    CHECK(command<api::ResumeDownload>(scene.leech).error().code == ErrorCode::not_found);
     scene.leech.stop();
     scene.leech.start(scene.options);
     scene.world.executor.advance(10s);

@@ -46,7 +46,7 @@ TEST_CASE("ban: the session ends, the peer is no source and gets nothing, over r
   CHECK(offers(two) == 0);
   CHECK(two.count("PeerBanned") == 1);
   CHECK(two.count("PeerLost") == 1);
-  CHECK(two.ask(download_of("game")).error().code == ErrorCode::no_such_game);
+  CHECK(two.ask(download_of("game")).error().code == ErrorCode::not_found);
   CHECK(command<api::BanPeer>(two, "nobody").error().code == ErrorCode::invalid);
   REQUIRE(command<api::BanPeer>(two, one.id().hex()).has_value());
   CHECK(two.count("PeerBanned") == 1);

@@ -237,7 +237,7 @@ TEST_CASE("whatever goes by the id says so of a static peer whose id is not know
   check(a.ask(api::PairPeer{"den"}).error(), ErrorCode::unreachable);
   api::StartDownload download = download_of("game");
   download.from = {"den"};
-  check(a.ask(download).error(), ErrorCode::no_peer_has_it);
+  check(a.ask(download).error(), ErrorCode::unavailable);
 
   // Once it has answered, the address stands for it.
   b.start({});

@@ -146,7 +146,7 @@ TEST_CASE("a download may wait for a game nobody has: in that version, from that
   SimPeer seed(world, "seed", "10.0.0.1");
   SimPeer leech(world, "leech", "10.0.0.3");
   leech.start(knowing(seed.address));
-  CHECK(leech.ask(download_of("game")).error().code == ErrorCode::no_such_game);
+  CHECK(leech.ask(download_of("game")).error().code == ErrorCode::not_found);
   api::StartDownload start = download_of("game");
   start.wait = 1min;
   SECTION("it comes") {
@@ -166,7 +166,7 @@ TEST_CASE("a download may wait for a game nobody has: in that version, from that
     CHECK(only_download(leech).state == api::DownloadState::queued);
     world.executor.advance(20s);
     CHECK(only_download(leech).state == api::DownloadState::failed);
-    CHECK(only_download(leech).error->code == ErrorCode::no_peer_has_it);
+    CHECK(only_download(leech).error->code == ErrorCode::unavailable);
     CHECK(leech.count("DownloadGameFilesBegin") == 0);
   }
   SECTION("cancelled before") {

@@ -42,7 +42,7 @@ TEST_CASE("dry run: size, reuse, sources, space and time are told, and nothing i
   CHECK(leech.disk.tree("/library") == before);
   CHECK(leech.ask(api::ListDownloads{})->empty());
   CHECK(leech.count("DownloadGameFilesBegin") == 0);
-  CHECK(plan(leech, "nothing").error().code == ErrorCode::no_such_game);
+  CHECK(plan(leech, "nothing").error().code == ErrorCode::not_found);
 
   leech.disk.set_capacity(7'000'000);
   const auto full = plan(leech, "game");

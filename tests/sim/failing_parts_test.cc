@@ -153,7 +153,7 @@ TEST_CASE("a game that cannot be removed stays, with its download's rest and all
   remove.game = "game";
   const auto refused = peer.ask(remove);
   REQUIRE_FALSE(refused.has_value());
-  CHECK(refused.error().code != ErrorCode::no_such_game);
+  CHECK(refused.error().code != ErrorCode::not_found);
   CHECK(peer.disk.exists("/library/game/big.pak"));
   const auto games = peer.ask(api::ListGames{}).value();
   REQUIRE(games.size() == 1);
@@ -173,7 +173,7 @@ TEST_CASE("a download from one peer says why that one brings nothing: it has no 
   REQUIRE(world.run_until([&] { return can_connect(peer); }, 10s));
   api::StartDownload start = download_of("game");
   start.from = {empty.id().hex()};
-  CHECK(peer.ask(start).error().code == ErrorCode::no_such_game);
+  CHECK(peer.ask(start).error().code == ErrorCode::not_found);
   api::BanPeer ban;
   ban.peer = empty.id().hex();
   REQUIRE(peer.ask(ban).has_value());

@@ -129,6 +129,6 @@ TEST_CASE("no download begins on the word of one who downloads it himself") {
   scene.greet(raw);
   raw.send(protocol::Holdings{"rumour", scene.version, 3, {{0, 3}}});
   scene.world.executor.advance(1s);
-  CHECK(scene.leech.ask(download_of("rumour")).error().code == ErrorCode::no_such_game);
+  CHECK(scene.leech.ask(download_of("rumour")).error().code == ErrorCode::not_found);
   CHECK(scene.leech.ask(api::ListGames{})->size() == 1);
 }

@@ -218,7 +218,7 @@ TEST_CASE("queue: the order decides whose turn is next, and nobody is interrupte
   CHECK_FALSE(leech.ask(move).has_value());
   move.game = "nothing";
   move.position = 1;
-  CHECK(leech.ask(move).error().code == ErrorCode::no_such_game);
+  CHECK(leech.ask(move).error().code == ErrorCode::not_found);
   REQUIRE(scene.world.run_until([&] { return leech.count("DownloadGameFilesFinished") == 4; }, 1min));
   std::string begun;
   for (const std::string& line : scene.world.trace) {
@@ -285,7 +285,7 @@ TEST_CASE("remove: an installed game goes at once, and everybody hears of it") {
   CHECK(leech.count("LocalLibraryChanged") > changes);
   scene.world.executor.advance(1s);
   CHECK(leech.disk.tree("/library/.peerd/trash").empty());
-  CHECK(command<api::RemoveGame>(leech, "a").error().code == ErrorCode::no_such_game);
+  CHECK(command<api::RemoveGame>(leech, "a").error().code == ErrorCode::not_found);
   CHECK(command<api::RemoveGame>(leech, "../b").error().code == ErrorCode::invalid);
   CHECK(leech.disk.exists("/library/b/big.pak"));
   // And it may come again.

@@ -25,7 +25,7 @@ TEST_CASE("show: a game that is still being written is found, without files; a v
   show.version = "0123456789";
   const auto missing = peer.ask(show);
   REQUIRE_FALSE(missing.has_value());
-  CHECK(missing.error().code == ErrorCode::no_peer_has_it);
+  CHECK(missing.error().code == ErrorCode::unavailable);
   show.version.reset();
   REQUIRE(world.run_until([&] { return peer.ask(show)->files_total == 6; }, 30s));
 }

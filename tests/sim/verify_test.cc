@@ -56,7 +56,7 @@ TEST_CASE("verify: a whole game is found whole, at the rate that was asked for")
   CHECK(seconds < 5.8);
   api::VerifyGame nothing;
   nothing.game = "nothing";
-  CHECK(scene.leech.ask(nothing).error().code == ErrorCode::no_such_game);
+  CHECK(scene.leech.ask(nothing).error().code == ErrorCode::not_found);
 }
 
 TEST_CASE("verify: silent damage is found, shown, and repaired with the chunks that are wrong alone") {
@@ -94,7 +94,7 @@ TEST_CASE("verify: missing, shortened and grown files are damage; without a peer
   leech.disk.corrupt("/library/game/big.pak", 0, "x");
   const auto repaired = verify(leech, true);
   REQUIRE_FALSE(repaired.has_value());
-  CHECK(repaired.error().code == ErrorCode::no_peer_has_it);
+  CHECK(repaired.error().code == ErrorCode::unavailable);
   CHECK(state_of(leech) == library::GameState::damaged);
   CHECK(leech.disk.read("/library/game/big.pak").size() == size);
   leech.disk.remove("/library/game/data/file1");

@@ -1,4 +1,4 @@
-// Tells whether a call ends the program: for what the code must refuse in every build.
+// aborts(): checks that a call ends the program, for misuse that the code must refuse in every build.
 #pragma once
 
 #include <fcntl.h>
@@ -10,10 +10,10 @@
 
 namespace peer::test {
 
-/// Calls `fn` in a forked child; true if that aborted. `fn` must start no threads.
+/// Calls `fn` in a forked child; true if the child aborted. `fn` must start no threads.
 template <class F>
 bool aborts(F fn) {
-  std::fflush(nullptr);  // or the child prints it again
+  std::fflush(nullptr);  // else the child prints the buffered output again
   const pid_t child = fork();
   if (child == 0) {
     std::signal(SIGABRT, SIG_DFL);

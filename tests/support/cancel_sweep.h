@@ -1,4 +1,4 @@
-// cancel_at_each_step(): a scenario cancelled after each of its steps in turn must always end completely.
+// cancel_at_each_step(): checks that a scenario ends completely wherever it is cancelled.
 #pragma once
 
 #include <catch2/catch_test_macros.hpp>
@@ -11,8 +11,8 @@ namespace peer::test {
 
 using CancelScenario = std::function<runtime::Task<void>(runtime::Executor&, runtime::CancellationToken)>;
 
-/// Runs `scenario` again and again on a fresh executor, each time for one more step before the request, until it ends
-/// by itself. Each run must end without waiting for a timer, by return or by Cancelled, and leave nothing behind.
+/// Runs `scenario` repeatedly on a new executor and cancels it one step later each time, until it ends by itself. Each
+/// cancelled run must end by return or by Cancelled, without waiting for a timer and without leaving one armed.
 inline void cancel_at_each_step(const CancelScenario& scenario) {
   bool complete = false;
   for (int steps = 0; !complete; ++steps) {

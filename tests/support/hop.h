@@ -1,11 +1,11 @@
-// Hop: one turn of the executor, as an awaitable.
+// Hop: an awaitable that waits for one turn of the executor.
 #pragma once
 
 #include <coroutine>
 
 namespace peer::test {
 
-/// Wakes itself at once: the task goes on in a later turn.
+/// Wakes its coroutine at once, so that it resumes in a later turn.
 struct Hop {
   bool await_ready() const noexcept { return false; }
   template <class P>

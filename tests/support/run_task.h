@@ -39,29 +39,29 @@ runtime::detail::Root run_root(runtime::Task<T> task, Outcome<T>* out) {
 }
 }  // namespace detail
 
-/// Runs what is ready and, whenever nothing is, moves the clock to the next timer, until `task` has ended; returns or
-/// throws what it did. Other tasks may live on. Fails the test if nothing is left to wait for, or after `limit` of
-/// virtual time.
+/// Runs `task` to its end and returns its result or rethrows its exception. Whenever nothing is ready, moves the clock
+/// to the next timer. Other tasks may still run afterwards. Fails the test if there is nothing left to wait for, or
+/// after `limit` of virtual time.
 template <class T>
 T run_sync(runtime::ManualExecutor& executor, runtime::Task<T> task, runtime::Duration limit = std::chrono::hours(1)) {
   const runtime::TimePoint end = executor.now() + limit;
   detail::Outcome<T> outcome;
   detail::run_root<T>(std::move(task), &outcome).start(executor);
-  std::size_t steps = 0;  // without the clock having moved
+  std::size_t steps = 0;  // since the clock moved
   while (!outcome.finished) {
     if (executor.step()) {
       if (++steps > 10'000'000) FAIL("the task spins");
       continue;
     }
     steps = 0;
-    if (!executor.advance_to_next_timer()) FAIL("the task waits for something that never comes");
+    if (!executor.advance_to_next_timer()) FAIL("the task waits, but nothing is ready and no timer is armed");
     if (executor.now() > end) FAIL("the task has not ended within the time limit");
   }
   if (outcome.error) std::rethrow_exception(outcome.error);
   if constexpr (!std::is_void_v<T>) return std::move(*outcome.value);
 }
 
-/// The same for a whole scenario: afterwards no coroutine may be ready and no timer armed.
+/// The same for a whole scenario: afterwards no coroutine may be ready and no timer may be armed.
 template <class T>
 T run_task(runtime::ManualExecutor& executor, runtime::Task<T> task, runtime::Duration limit = std::chrono::hours(1)) {
   struct Clean {
@@ -75,7 +75,7 @@ T run_task(runtime::ManualExecutor& executor, runtime::Task<T> task, runtime::Du
   return run_sync(executor, std::move(task), limit);
 }
 
-/// Runs `main(executor)` on a loop of its own, which must be empty afterwards (the executor checks it).
+/// Runs `main(executor)` on a new loop, which must have no open handles afterwards (the executor checks it).
 inline void run_on_uv(const std::function<runtime::Task<void>(runtime::UvExecutor&)>& main) {
   runtime::UvExecutor executor;
   executor.run(main(executor));

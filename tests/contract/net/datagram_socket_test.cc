@@ -1,4 +1,4 @@
-// What every DatagramSocket does: the simulated one on the manual executor, the real one on libuv.
+// The contract of DatagramSocket: the simulated one on the manual executor, the real one on libuv.
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <functional>
@@ -23,7 +23,7 @@ namespace runtime = peer::runtime;
 
 namespace {
 
-/// A place where sockets can be bound, and the loop they live on.
+/// Where sockets can be bound, and the loop that they use.
 struct Place {
   runtime::Executor* executor;
   bool v6;
@@ -90,7 +90,7 @@ std::vector<std::uint8_t> counting(std::size_t size, std::uint8_t first = 0) {
   return data;
 }
 
-/// In as few sends as the socket allows.
+/// Uses as few sends as the socket allows.
 void send_all(DatagramSocket& socket, const SocketAddress& to, std::span<const std::uint8_t> data,
               std::size_t segment) {
   const std::size_t most = std::min(socket.max_segments() * segment, net::kMaxSend / segment * segment);
@@ -109,7 +109,7 @@ std::vector<std::uint8_t> joined(const Recorder& recorder) {
 
 // -- scenarios --------------------------------------------------------------------------------------------------------
 
-runtime::Task<void> addresses_are_told(const Place& place) {
+runtime::Task<void> addresses_arrive(const Place& place) {
   Pair pair(place);
   CHECK(pair.a->local_address().port() != 0);
   CHECK(pair.a->local_address().is_v4() != place.v6);
@@ -165,7 +165,7 @@ runtime::Task<void> bursts_are_ordered_and_bounded(const Place& place) {
   co_await pair.close();
 }
 
-runtime::Task<void> ecn_is_carried(const Place& place) {
+runtime::Task<void> ecn_arrives(const Place& place) {
   Pair pair(place);
   const auto data = counting(40);
   const std::vector<Ecn> marks{Ecn::not_ect, Ecn::ect0, Ecn::ect1, Ecn::ce};
@@ -175,7 +175,7 @@ runtime::Task<void> ecn_is_carried(const Place& place) {
   co_await pair.close();
 }
 
-runtime::Task<void> sizes_from_none_to_the_largest(const Place& place) {
+runtime::Task<void> empty_and_largest_datagrams(const Place& place) {
   Pair pair(place);
   std::size_t count = 0;
   for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{1472}, std::size_t{9000}, net::kMaxSend}) {
@@ -187,7 +187,7 @@ runtime::Task<void> sizes_from_none_to_the_largest(const Place& place) {
   co_await pair.close();
 }
 
-runtime::Task<void> nobody_there_is_a_loss(const Place& place) {
+runtime::Task<void> closed_port_loses(const Place& place) {
   Pair pair(place);
   const SocketAddress gone = pair.b->local_address();
   co_await pair.b->close();
@@ -198,7 +198,7 @@ runtime::Task<void> nobody_there_is_a_loss(const Place& place) {
   co_await pair.a->close();
 }
 
-runtime::Task<void> close_ends_everything_and_frees_the_port(const Place& place) {
+runtime::Task<void> close_releases_the_port(const Place& place) {
   Pair pair(place);
   const SocketAddress address = pair.b->local_address();
   send_all(*pair.a, address, counting(10), 10);
@@ -217,7 +217,7 @@ runtime::Task<void> close_ends_everything_and_frees_the_port(const Place& place)
   co_await pair.a->close();
 }
 
-runtime::Task<void> unstarted_sockets_may_go(const Place& place) {
+runtime::Task<void> unstarted_sockets_need_no_close(const Place& place) {
   const auto dropped = place.bind();
   const auto closed = place.bind();
   co_await closed->close();
@@ -225,11 +225,11 @@ runtime::Task<void> unstarted_sockets_may_go(const Place& place) {
 
 }  // namespace
 
-TEST_CASE("a datagram tells where it came from and where to") { everywhere(addresses_are_told); }
-TEST_CASE("segments arrive as datagrams of their own") { everywhere(segments_are_split); }
-TEST_CASE("bursts are in order, complete and bounded") { everywhere(bursts_are_ordered_and_bounded); }
-TEST_CASE("ECN is carried") { everywhere(ecn_is_carried); }
-TEST_CASE("datagrams from empty to the largest") { everywhere(sizes_from_none_to_the_largest); }
-TEST_CASE("sending to nobody is a loss, no error") { everywhere(nobody_there_is_a_loss); }
-TEST_CASE("close with data in flight frees the port") { everywhere(close_ends_everything_and_frees_the_port); }
-TEST_CASE("a socket that never started needs no close") { everywhere(unstarted_sockets_may_go); }
+TEST_CASE("A datagram carries its source and destination") { everywhere(addresses_arrive); }
+TEST_CASE("Each segment arrives as a datagram") { everywhere(segments_are_split); }
+TEST_CASE("Bursts are ordered, complete and bounded") { everywhere(bursts_are_ordered_and_bounded); }
+TEST_CASE("ECN marks arrive") { everywhere(ecn_arrives); }
+TEST_CASE("Empty and largest datagrams arrive") { everywhere(empty_and_largest_datagrams); }
+TEST_CASE("A datagram to a closed port is lost without an error") { everywhere(closed_port_loses); }
+TEST_CASE("Closing with data in flight releases the port") { everywhere(close_releases_the_port); }
+TEST_CASE("A socket that was never started need not be closed") { everywhere(unstarted_sockets_need_no_close); }

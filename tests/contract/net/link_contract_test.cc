@@ -1,99 +1,13 @@
-// The contract of net/link.h, over HTTP/3 on a simulated network and in memory.
+// The contract of net/link.h: over HTTP/3 on a simulated network, and in memory.
 #include <catch2/catch_test_macros.hpp>
 
-#include "support/net/memory_network.h"
-#include "unit/net/quic_pair.h"
+#include "contract/net/link_pair.h"
 
 using namespace peer;
 using namespace peer::test;
 using namespace std::chrono_literals;
 
 namespace {
-
-const runtime::CancellationToken kNever;
-
-struct Pair {
-  runtime::Executor& executor;
-  runtime::Scope& scope;
-  net::Transport& server;
-  net::Transport& client;
-  PeerId server_id, client_id;
-  std::function<runtime::Task<void>()> stop_serving;
-
-  runtime::Task<std::unique_ptr<net::Link>> link() {
-    auto dialling = client.dial(server.local_address(), server_id, kNever);
-    auto link = co_await dialling;
-    INFO((link ? std::string() : link.error().message));
-    REQUIRE(link.has_value());
-    co_return std::move(*link);
-  }
-};
-using Body = std::function<runtime::Task<void>(Pair&)>;
-
-runtime::Task<void> over_quic(const Body& body, QuicPair& quic) {
-  Pair pair{quic.executor,
-            quic.scope,
-            quic.server.endpoint(),
-            quic.client.endpoint(),
-            quic.server.id(),
-            quic.client.id(),
-            [&quic] { return quic.server.served(); }};
-  co_await body(pair);
-}
-
-runtime::Task<void> serve_until(net::Transport& transport, net::RequestHandler handler, runtime::Event& over,
-                                runtime::CancellationToken token) {
-  co_await transport.serve(std::move(handler), token);
-  over.set();
-}
-
-runtime::Task<void> stop_and_wait(runtime::CancellationSource& stop, runtime::Event& over) {
-  stop.request();
-  co_await over.wait(kNever);
-}
-
-runtime::Task<void> in_memory(runtime::ManualExecutor& executor, const Body& body, net::RequestHandler handler) {
-  runtime::Scope scope(executor, "test", kNever);
-  MemoryNetwork network(executor);
-  PeerId server_id, client_id;
-  server_id.bytes.fill(1);
-  client_id.bytes.fill(2);
-  const auto server = network.attach(scope, sim_address(1), server_id);
-  const auto client = network.attach(scope, sim_address(2), client_id);
-  runtime::CancellationSource serving, running;
-  runtime::Event served;
-  scope.spawn("server", server->run(running.token()));
-  scope.spawn("client", client->run(running.token()));
-  if (handler) {
-    scope.spawn("serve", serve_until(*server, std::move(handler), served, serving.token()));
-  } else {
-    served.set();
-  }
-  Pair pair{executor, scope, *server, *client, server_id, client_id, [&serving, &served] {
-              return stop_and_wait(serving, served);
-            }};
-  std::exception_ptr error;
-  try {
-    co_await body(pair);
-  } catch (...) {
-    error = std::current_exception();
-  }
-  co_await stop_and_wait(serving, served);
-  running.request();
-  co_await scope.join();
-  CHECK(network.stats().links_alive == 0);
-  if (error) std::rethrow_exception(error);
-}
-
-void check_both(const Body& body, const net::RequestHandler& handler) {
-  SECTION("HTTP/3") {
-    SimPair().run({[&body](QuicPair& quic) { return over_quic(body, quic); }, handler});
-  }
-  SECTION("in memory") {
-    runtime::ManualExecutor executor;
-    run_task(executor, in_memory(executor, body, handler));
-  }
-}
 
 runtime::Task<Result<std::unique_ptr<net::ClientStream>>> ask(net::Link& link, std::string method, std::string path,
                                                               bool has_body) {
@@ -102,7 +16,7 @@ runtime::Task<Result<std::unique_ptr<net::ClientStream>>> ask(net::Link& link, s
   co_return co_await asking;
 }
 
-runtime::Task<void> exchanges(Pair& pair) {
+runtime::Task<void> exchanges(LinkPair& pair) {
   auto link = co_await pair.link();
   CHECK(link->peer() == pair.server_id);
   CHECK(link->remote_address() == pair.server.local_address());
@@ -122,7 +36,7 @@ runtime::Task<void> exchanges(Pair& pair) {
   }
 }
 
-/// Answers with the connection's binding, and whether it was marked before.
+/// Answers with the connection's binding, and whether the connection was admitted before.
 runtime::Task<void> show_binding(net::ServerStream& stream, runtime::CancellationToken) {
   net::ResponseHead head;
   head.fields.push_back({"binding", stream.channel_binding().hex()});
@@ -138,7 +52,7 @@ runtime::Task<std::pair<std::string, std::string>> ask_binding(net::Link& link) 
   co_return std::pair(reply->head.fields.at(0).value, reply->head.fields.at(1).value);
 }
 
-runtime::Task<void> bindings(Pair& pair) {
+runtime::Task<void> bindings(LinkPair& pair) {
   auto one = co_await pair.link();
   auto two = co_await pair.link();
   CHECK(one->channel_binding() != net::ChannelBinding{});
@@ -153,7 +67,7 @@ runtime::Task<void> bindings(Pair& pair) {
   }
 }
 
-runtime::Task<void> many_streams(Pair& pair) {
+runtime::Task<void> many_streams(LinkPair& pair) {
   auto link = co_await pair.link();
   std::vector<std::unique_ptr<net::ClientStream>> streams;
   for (int i = 0; i < 64; ++i) {
@@ -170,13 +84,14 @@ runtime::Task<void> many_streams(Pair& pair) {
   CHECK(reply.has_value());
 }
 
-struct Pressure {
+struct WriterPressure {
   std::size_t written = 0;
   bool cancelled = false;
   runtime::Event ended;
 };
 
-runtime::Task<void> write_for_ever(Pressure& pressure, net::ServerStream& stream, runtime::CancellationToken token) {
+runtime::Task<void> write_endlessly(WriterPressure& pressure, net::ServerStream& stream,
+                                    runtime::CancellationToken token) {
   if (stream.request().path != "/endless") {
     co_await test_handler(stream, std::move(token));
     co_return;
@@ -196,8 +111,9 @@ runtime::Task<void> write_for_ever(Pressure& pressure, net::ServerStream& stream
   pressure.ended.set();
 }
 
-/// The writer is ahead by what is in flight and what the reader may hold, no more; a dropped stream ends its handler.
-runtime::Task<void> held_back(Pressure& pressure, Pair& pair) {
+/// The writer is ahead by at most the bytes in flight and those that the reader may hold. A dropped stream ends its
+/// handler.
+runtime::Task<void> held_back(WriterPressure& pressure, LinkPair& pair) {
   constexpr std::size_t kAhead = (16 << 20) + net::kMaxUnackedPerStream + (2 << 20);
   auto link = co_await pair.link();
   auto stream = co_await ask(*link, "GET", "/endless", false);
@@ -214,11 +130,11 @@ runtime::Task<void> held_back(Pressure& pressure, Pair& pair) {
   }
   stream->reset();
   co_await pressure.ended.wait(kNever);
-  auto reply = co_await get(*link, "/get?size=100000");  // the link goes on
+  auto reply = co_await get(*link, "/get?size=100000");  // the link still works
   CHECK(reply.has_value());
 }
 
-runtime::Task<void> give_up(net::ServerStream& stream, runtime::CancellationToken token) {
+runtime::Task<void> return_early(net::ServerStream& stream, runtime::CancellationToken token) {
   if (stream.request().path == "/silent") co_return;
   net::ResponseHead head;
   head.content_length = 5 << 20;
@@ -227,7 +143,7 @@ runtime::Task<void> give_up(net::ServerStream& stream, runtime::CancellationToke
   static_cast<void>(co_await writing);
 }
 
-runtime::Task<void> server_gives_up(Pair& pair) {
+runtime::Task<void> handler_returns_early(LinkPair& pair) {
   auto link = co_await pair.link();
   auto part = co_await ask(*link, "GET", "/part", false);
   REQUIRE(part.has_value());
@@ -247,7 +163,7 @@ runtime::Task<void> server_gives_up(Pair& pair) {
   CHECK(written.error().code == ErrorCode::refused);
 }
 
-runtime::Task<void> failures_stay_apart(Pair& pair) {
+runtime::Task<void> failures_stay_apart(LinkPair& pair) {
   auto link = co_await pair.link();
   auto other = co_await pair.link();
   auto stream = co_await ask(*link, "GET", "/throw", false);
@@ -261,7 +177,7 @@ runtime::Task<void> failures_stay_apart(Pair& pair) {
   CHECK((co_await get(*other, "/get?size=10")).has_value());
 }
 
-runtime::Task<void> dials(Pair& pair) {
+runtime::Task<void> dials(LinkPair& pair) {
   auto wrong = co_await pair.client.dial(pair.server.local_address(), pair.client_id, kNever);
   REQUIRE_FALSE(wrong.has_value());
   CHECK(wrong.error().code == ErrorCode::refused);
@@ -274,13 +190,13 @@ runtime::Task<void> dials(Pair& pair) {
   CHECK(pair.executor.now() - start <= net::kDialTimeout + 1s);
 }
 
-runtime::Task<void> nobody_serves(Pair& pair) {
+runtime::Task<void> without_serving(LinkPair& pair) {
   auto link = co_await pair.client.dial(pair.server.local_address(), std::nullopt, kNever);
   REQUIRE_FALSE(link.has_value());
   CHECK(link.error().code == ErrorCode::unreachable);
 }
 
-runtime::Task<void> closes(Pressure& pressure, Pair& pair) {
+runtime::Task<void> closes(WriterPressure& pressure, LinkPair& pair) {
   auto link = co_await pair.link();
   auto stream = co_await ask(*link, "GET", "/endless", false);
   REQUIRE(stream.has_value());
@@ -298,7 +214,7 @@ runtime::Task<void> closes(Pressure& pressure, Pair& pair) {
   stream->reset();  // after its link
 }
 
-runtime::Task<void> serving_ends(Pressure& pressure, Pair& pair) {
+runtime::Task<void> serving_ends(WriterPressure& pressure, LinkPair& pair) {
   auto link = co_await pair.link();
   auto stream = co_await ask(*link, "GET", "/endless", false);
   REQUIRE(stream.has_value());
@@ -309,7 +225,7 @@ runtime::Task<void> serving_ends(Pressure& pressure, Pair& pair) {
   CHECK(error.message.find("no longer serving") != std::string::npos);
 }
 
-runtime::Task<void> attempt(Pair& pair, bool& finished, runtime::CancellationToken token) {
+runtime::Task<void> attempt(LinkPair& pair, bool& finished, runtime::CancellationToken token) {
   try {
     auto link = co_await pair.client.dial(pair.server.local_address(), pair.server_id, token);
     REQUIRE(link.has_value());
@@ -327,7 +243,7 @@ runtime::Task<void> attempt(Pair& pair, bool& finished, runtime::CancellationTok
   }
 }
 
-runtime::Task<void> cancelled_anywhere(Pair& pair) {
+runtime::Task<void> cancelled_anywhere(LinkPair& pair) {
   bool finished = false;
   for (runtime::Duration after = 0ms; !finished;
        after += after < 1ms ? runtime::Duration(20us) : runtime::Duration(500us)) {
@@ -342,44 +258,44 @@ runtime::Task<void> cancelled_anywhere(Pair& pair) {
 
 }  // namespace
 
-TEST_CASE("link: bodies both ways, with both identities") { check_both(&exchanges, &test_handler); }
+TEST_CASE("Link: bodies travel both ways, and both identities are known") { check_both(&exchanges, &test_handler); }
 
-TEST_CASE("link: both ends share a binding that no other connection has, and the server's mark stays on it") {
+TEST_CASE("Link: both ends share a unique binding, and the server's admission stays with the connection") {
   check_both(&bindings, &show_binding);
 }
 
-TEST_CASE("link: 64 requests at a time; giving some up makes room") { check_both(&many_streams, &test_handler); }
+TEST_CASE("Link: 64 requests run at a time, and cancelled ones make room") { check_both(&many_streams, &test_handler); }
 
-TEST_CASE("link: a slow reader holds the writer back, and a dropped stream ends its handler") {
-  Pressure pressure;
+TEST_CASE("Link: a slow reader holds back the writer, and a dropped stream ends its handler") {
+  WriterPressure pressure;
   const net::RequestHandler handler = [&pressure](net::ServerStream& stream, runtime::CancellationToken token) {
-    return write_for_ever(pressure, stream, std::move(token));
+    return write_endlessly(pressure, stream, std::move(token));
   };
-  check_both([&pressure](Pair& pair) { return held_back(pressure, pair); }, handler);
+  check_both([&pressure](LinkPair& pair) { return held_back(pressure, pair); }, handler);
 }
 
-TEST_CASE("link: a handler that gives up resets its stream") { check_both(&server_gives_up, &give_up); }
+TEST_CASE("Link: a handler that returns early resets its stream") { check_both(&handler_returns_early, &return_early); }
 
-TEST_CASE("link: a handler that throws ends its connection only") { check_both(&failures_stay_apart, &test_handler); }
+TEST_CASE("Link: a handler that throws ends only its connection") { check_both(&failures_stay_apart, &test_handler); }
 
-TEST_CASE("link: dials fail by the peer's id, and in time") { check_both(&dials, &test_handler); }
+TEST_CASE("Link: a dial fails if the peer id differs, and after the timeout") { check_both(&dials, &test_handler); }
 
-TEST_CASE("link: while nobody serves, dials are refused") { check_both(&nobody_serves, {}); }
+TEST_CASE("Link: dials fail while the other side does not serve") { check_both(&without_serving, {}); }
 
-TEST_CASE("link: a close is seen by both sides, and its streams fail") {
-  Pressure pressure;
+TEST_CASE("Link: closing it fails its streams on both sides") {
+  WriterPressure pressure;
   const net::RequestHandler handler = [&pressure](net::ServerStream& stream, runtime::CancellationToken token) {
-    return write_for_ever(pressure, stream, std::move(token));
+    return write_endlessly(pressure, stream, std::move(token));
   };
-  check_both([&pressure](Pair& pair) { return closes(pressure, pair); }, handler);
+  check_both([&pressure](LinkPair& pair) { return closes(pressure, pair); }, handler);
 }
 
-TEST_CASE("link: the end of serving cancels handlers and closes connections") {
-  Pressure pressure;
+TEST_CASE("Link: the end of serving cancels handlers and closes connections") {
+  WriterPressure pressure;
   const net::RequestHandler handler = [&pressure](net::ServerStream& stream, runtime::CancellationToken token) {
-    return write_for_ever(pressure, stream, std::move(token));
+    return write_endlessly(pressure, stream, std::move(token));
   };
-  check_both([&pressure](Pair& pair) { return serving_ends(pressure, pair); }, handler);
+  check_both([&pressure](LinkPair& pair) { return serving_ends(pressure, pair); }, handler);
 }
 
-TEST_CASE("link: cancelling at any moment leaves everything usable") { check_both(&cancelled_anywhere, &test_handler); }
+TEST_CASE("Link: cancelling at any moment leaves it usable") { check_both(&cancelled_anywhere, &test_handler); }

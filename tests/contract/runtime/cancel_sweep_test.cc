@@ -74,7 +74,7 @@ void cancel_after(int steps) {
   }
   CHECK_FALSE(outcome.finished);
   s.root.request();
-  s.executor.advance(10ms);  // only jobs on workers take time now
+  s.executor.advance(10ms);  // only jobs on workers still take time
   REQUIRE(outcome.finished);
   CHECK(outcome.error == nullptr);
   CHECK(s.executor.timers() == 0);

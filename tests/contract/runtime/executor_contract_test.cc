@@ -1,4 +1,4 @@
-// What every Executor promises, and what stands directly on it.
+// The contract of every Executor, and of sleeps.
 #include <catch2/catch_template_test_macros.hpp>
 #include <memory>
 #include <stdexcept>
@@ -85,7 +85,7 @@ Task<void> never_early(Executor& executor) {
   co_await done.wait(CancellationToken{});
 }
 
-// The clock is fresh: a sleep begun late in a long turn still takes its whole time.
+// The clock is read at each call: a sleep that starts late in a long turn still takes its full time.
 Task<void> sleep_after_long_turn(Executor& executor) {
   std::this_thread::sleep_for(5ms);
   const TimePoint before = executor.now();
@@ -111,7 +111,7 @@ Task<void> disarming(Executor& executor) {
   executor.disarm(timer);
   executor.disarm(timer);
   CHECK(owned.use_count() == 1);
-  // A timer may disarm another that is due at the same moment, and one that has fired is left in peace.
+  // A timer may disarm another that is due at the same moment. Disarming one that has fired does nothing.
   const TimePoint at = executor.now() + 1ms;
   Executor::Timer second;
   const Executor::Timer first = executor.arm(at, [&] { executor.disarm(second); });
@@ -122,7 +122,7 @@ Task<void> disarming(Executor& executor) {
 }
 
 Task<void> earlier_timer_later(Executor& executor) {
-  // The later is armed first, the earlier after the loop has turned: it must not wait for the later.
+  // The later timer is armed first, and the earlier one after a turn of the loop. It must not wait for the later one.
   bool late = false;
   const Executor::Timer timer = executor.arm(executor.now() + 1h, [&late] { late = true; });
   co_await sleep_for(executor, 1ms, CancellationToken{});
@@ -148,47 +148,47 @@ Task<void> nothing() { co_return; }
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("coroutines resume in the order of waking", "", OnManual, OnUv) {
+TEMPLATE_TEST_CASE("Coroutines resume in the order of waking", "", OnManual, OnUv) {
   TestType loop;
   loop.run(wake_in_order(loop.executor));
 }
-TEMPLATE_TEST_CASE("posts run in order", "", OnManual, OnUv) {
+TEMPLATE_TEST_CASE("Posts run in order", "", OnManual, OnUv) {
   TestType loop;
   loop.run(post_in_order(loop.executor));
 }
-TEMPLATE_TEST_CASE("posts come from any thread, each thread's in order", "", OnManual, OnUv) {
+TEMPLATE_TEST_CASE("Posts may come from any thread; each thread's run in order", "", OnManual, OnUv) {
   TestType loop;
   loop.run(post_from_threads(loop.executor));
 }
-TEMPLATE_TEST_CASE("no timer fires early", "", OnManual, OnUv) {
+TEMPLATE_TEST_CASE("No timer fires early", "", OnManual, OnUv) {
   TestType loop;
   loop.run(never_early(loop.executor));
 }
-TEMPLATE_TEST_CASE("the clock is read afresh", "", OnManual, OnUv) {
+TEMPLATE_TEST_CASE("The clock is read at each call", "", OnManual, OnUv) {
   TestType loop;
   loop.run(sleep_after_long_turn(loop.executor));
 }
-TEMPLATE_TEST_CASE("timers fire in order of time, then of arming", "", OnManual, OnUv) {
+TEMPLATE_TEST_CASE("Timers fire in order of time, then of arming", "", OnManual, OnUv) {
   TestType loop;
   loop.run(timers_in_order(loop.executor));
 }
-TEMPLATE_TEST_CASE("a disarmed timer does not fire", "", OnManual, OnUv) {
+TEMPLATE_TEST_CASE("A disarmed timer does not fire", "", OnManual, OnUv) {
   TestType loop;
   loop.run(disarming(loop.executor));
 }
-TEMPLATE_TEST_CASE("a timer earlier than the armed one is served first", "", OnManual, OnUv) {
+TEMPLATE_TEST_CASE("A timer armed later but due earlier fires first", "", OnManual, OnUv) {
   TestType loop;
   loop.run(earlier_timer_later(loop.executor));
 }
-TEMPLATE_TEST_CASE("sleeps are cancelled at once", "", OnManual, OnUv) {
+TEMPLATE_TEST_CASE("A sleep is cancelled at once", "", OnManual, OnUv) {
   TestType loop;
   loop.run(cancel_sleeps(loop.executor));
 }
-TEMPLATE_TEST_CASE("a sleep of nothing ends", "", OnManual, OnUv) {
+TEMPLATE_TEST_CASE("A sleep of zero length ends", "", OnManual, OnUv) {
   TestType loop;
   loop.run(sleep_zero_turns(loop.executor));
 }
-TEMPLATE_TEST_CASE("a post after the close is refused and dropped", "", OnManual, OnUv) {
+TEMPLATE_TEST_CASE("A post after the close is refused and destroyed", "", OnManual, OnUv) {
   auto owned = std::make_shared<int>(1);
   TestType loop;
   loop.run(nothing());

@@ -21,7 +21,7 @@ struct OnUv {
   runtime::UvExecutor executor;
   runtime::ThreadWorkers workers{"workers", 2};
   void run(runtime::Task<void> task) { executor.run(std::move(task)); }
-  void close() {}  // run() has closed it
+  void close() {}  // run() closes the loop
 };
 
 }  // namespace peer::test

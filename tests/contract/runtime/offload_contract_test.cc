@@ -1,4 +1,4 @@
-// Offloaded jobs and channels, over both loops.
+// Offloaded jobs and channels, on both loops.
 #include <atomic>
 #include <catch2/catch_template_test_macros.hpp>
 #include <memory>
@@ -40,7 +40,7 @@ Task<void> job_fails(Workers& workers) {
   CHECK(failed);
 }
 
-// What the job owns has ended before its waiter goes on.
+// The job's captures are destroyed before its waiter resumes.
 Task<void> job_owns(Workers& workers) {
   auto owned = std::make_shared<int>(1);
   auto job = [owned](const StopFlag&) { return owned.use_count(); };
@@ -57,7 +57,7 @@ Task<void> one_job(Workers& workers, std::atomic<bool>* run_on, int* result, Can
   };
   *result = co_await offload(workers, job, token);
 }
-// On a thread: a job that has begun runs to its end and its result counts.
+// On a thread, a job that has started runs to its end and its result is returned.
 Task<void> cancel_begun(Executor& executor, Workers& workers) {
   Scope scope(executor, "scope", CancellationToken{});
   std::atomic<bool> begun = false;
@@ -151,39 +151,39 @@ Task<void> cancel_receive(Executor& executor) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("jobs bring their values back", "", OnManual, OnUv) {
+TEMPLATE_TEST_CASE("A job's value comes back", "", OnManual, OnUv) {
   TestType loop;
   loop.run(jobs_bring_values(loop.workers));
 }
-TEMPLATE_TEST_CASE("a job's failure comes back", "", OnManual, OnUv) {
+TEMPLATE_TEST_CASE("A job's failure comes back", "", OnManual, OnUv) {
   TestType loop;
   loop.run(job_fails(loop.workers));
 }
-TEMPLATE_TEST_CASE("what a job owns ends on the worker", "", OnManual, OnUv) {
+TEMPLATE_TEST_CASE("A job's captures are destroyed on the worker", "", OnManual, OnUv) {
   TestType loop;
   loop.run(job_owns(loop.workers));
 }
-TEST_CASE("a job that has begun runs to its end and its result counts") {
+TEST_CASE("A job that has started runs to its end and its result is returned") {
   OnUv loop;
   loop.run(cancel_begun(loop.executor, loop.workers));
 }
-TEMPLATE_TEST_CASE("a job that has not begun is skipped", "", OnManual, OnUv) {
+TEMPLATE_TEST_CASE("A cancelled job that has not started is skipped", "", OnManual, OnUv) {
   TestType loop;
   loop.run(cancel_before(loop.executor, loop.workers));
 }
-TEST_CASE("a channel receives from many threads") {
+TEST_CASE("A channel receives from many threads") {
   OnUv loop;
   loop.run(receive_from_threads(loop.executor));
 }
-TEMPLATE_TEST_CASE("a closed channel still gives what is inside", "", OnManual, OnUv) {
+TEMPLATE_TEST_CASE("A closed channel still delivers its queued values", "", OnManual, OnUv) {
   TestType loop;
   loop.run(close_channel(loop.executor));
 }
-TEMPLATE_TEST_CASE("what a channel holds ends with it, though its senders live on", "", OnManual, OnUv) {
+TEMPLATE_TEST_CASE("A channel destroys its queued values even if senders remain", "", OnManual, OnUv) {
   TestType loop;
   loop.run(drop_channel(loop.executor));
 }
-TEMPLATE_TEST_CASE("a cancelled receiver loses no value", "", OnManual, OnUv) {
+TEMPLATE_TEST_CASE("A cancelled receiver loses no value", "", OnManual, OnUv) {
   TestType loop;
   loop.run(cancel_receive(loop.executor));
 }

@@ -1,9 +1,10 @@
-// Calls between two loops on threads of their own, in both directions at once.
+// Calls between two loops, each on its own thread, in both directions at once.
 #include <catch2/catch_test_macros.hpp>
 #include <latch>
 #include <thread>
 
 #include "libpeer/runtime/call_on.h"
+#include "libpeer/runtime/loop_thread.h"
 #include "libpeer/runtime/sleep.h"
 #include "libpeer/runtime/uv_executor.h"
 
@@ -34,7 +35,7 @@ Task<void> call_for_ever(LoopThread& there, CancellationToken token) {
 
 }  // namespace
 
-TEST_CASE("two loops call each other at the same time") {
+TEST_CASE("Two loops call each other at the same time") {
   constexpr int kCalls = 500;
   LoopThread a("a");
   LoopThread b("b");
@@ -50,7 +51,7 @@ TEST_CASE("two loops call each other at the same time") {
   CHECK(sum_b == sum_a);
 }
 
-TEST_CASE("a loop that stops amid its calls ends them first") {
+TEST_CASE("A loop that stops in the middle of calls ends them first") {
   for (int round = 0; round < 50; ++round) {
     LoopThread callee("callee");
     LoopThread caller_loop("caller");

@@ -1,4 +1,4 @@
-// What store::Disk promises, over the machine's own file system and over the one in memory.
+// The contract of store::Disk, on the machine's file system and in memory.
 #include <catch2/catch_template_test_macros.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <cerrno>
@@ -54,7 +54,7 @@ std::set<std::string> names(Directory& directory) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("disk: opens and makes directories by path", "", Posix, Memory) {
+TEMPLATE_TEST_CASE("Disk: opens and creates directories by path", "", Posix, Memory) {
   TestType fixture;
   const std::string path = fixture.root() + "/a/b/c";
   CHECK(error_of(fixture.disk().open(path, false, false)) == ENOENT);
@@ -68,13 +68,14 @@ TEMPLATE_TEST_CASE("disk: opens and makes directories by path", "", Posix, Memor
   CHECK(error_of(fixture.disk().open(path + "/file/below", true, false)) == ENOTDIR);
 }
 
-TEMPLATE_TEST_CASE("disk: open modes", "", Posix, Memory) {
+TEMPLATE_TEST_CASE("Disk: open modes", "", Posix, Memory) {
   TestType fixture;
   const auto root = *fixture.disk().open(fixture.root(), true, false);
   CHECK(error_of(root->open_file("f", OpenMode::read)) == ENOENT);
   CHECK(error_of(root->open_file("f", OpenMode::write)) == ENOENT);
   CHECK(root->open_file("f", OpenMode::create_new));
   CHECK(error_of(root->open_file("f", OpenMode::create_new)) == EEXIST);
+  CHECK(error_of(root->open_file("f", OpenMode::create_private)) == EEXIST);
   CHECK(root->open_file("f", OpenMode::create));
   const auto reader = root->open_file("f", OpenMode::read);
   REQUIRE(reader);
@@ -86,7 +87,7 @@ TEMPLATE_TEST_CASE("disk: open modes", "", Posix, Memory) {
   CHECK(missing.error().message.find(root->path() + "/missing") != std::string::npos);
 }
 
-TEMPLATE_TEST_CASE("disk: a name is one component", "", Posix, Memory) {
+TEMPLATE_TEST_CASE("Disk: a name is a single component", "", Posix, Memory) {
   TestType fixture;
   const auto root = *fixture.disk().open(fixture.root(), true, false);
   REQUIRE(root->make_directory("d"));
@@ -104,7 +105,7 @@ TEMPLATE_TEST_CASE("disk: a name is one component", "", Posix, Memory) {
   CHECK(root->open_file(std::string(255, 'n'), OpenMode::create));
 }
 
-TEMPLATE_TEST_CASE("disk: reads, writes and sizes", "", Posix, Memory) {
+TEMPLATE_TEST_CASE("Disk: reads, writes and sizes", "", Posix, Memory) {
   TestType fixture;
   const auto root = *fixture.disk().open(fixture.root(), true, false);
   const auto file = *root->open_file("f", OpenMode::create_new);
@@ -126,7 +127,7 @@ TEMPLATE_TEST_CASE("disk: reads, writes and sizes", "", Posix, Memory) {
   CHECK(file->sync());
 }
 
-TEMPLATE_TEST_CASE("disk: information about entries", "", Posix, Memory) {
+TEMPLATE_TEST_CASE("Disk: information about entries", "", Posix, Memory) {
   TestType fixture;
   const auto root = *fixture.disk().open(fixture.root(), true, false);
   const auto file = *root->open_file("f", OpenMode::create_new);
@@ -152,7 +153,7 @@ TEMPLATE_TEST_CASE("disk: information about entries", "", Posix, Memory) {
   CHECK(names(*root) == std::set<std::string>{"d", "f"});
 }
 
-TEMPLATE_TEST_CASE("disk: symlinks are followed only where it is said", "", Posix, Memory) {
+TEMPLATE_TEST_CASE("Disk: symlinks are followed only on request", "", Posix, Memory) {
   TestType fixture;
   const auto root = *fixture.disk().open(fixture.root(), true, false);
   REQUIRE(root->make_directory("d"));
@@ -183,7 +184,7 @@ TEMPLATE_TEST_CASE("disk: symlinks are followed only where it is said", "", Posi
   CHECK(root->open_directory("d", false));
 }
 
-TEMPLATE_TEST_CASE("disk: renames", "", Posix, Memory) {
+TEMPLATE_TEST_CASE("Disk: renames", "", Posix, Memory) {
   TestType fixture;
   const auto root = *fixture.disk().open(fixture.root(), true, false);
   REQUIRE(root->make_directory("one"));
@@ -218,7 +219,7 @@ TEMPLATE_TEST_CASE("disk: renames", "", Posix, Memory) {
   }
 }
 
-TEMPLATE_TEST_CASE("disk: removal", "", Posix, Memory) {
+TEMPLATE_TEST_CASE("Disk: removal", "", Posix, Memory) {
   TestType fixture;
   const auto root = *fixture.disk().open(fixture.root(), true, false);
   REQUIRE(root->make_directory("d"));
@@ -240,7 +241,7 @@ TEMPLATE_TEST_CASE("disk: removal", "", Posix, Memory) {
   CHECK(open->read_at(buffer, 0).value() == 1);  // an open file outlives its name
 }
 
-TEMPLATE_TEST_CASE("disk: whole files", "", Posix, Memory) {
+TEMPLATE_TEST_CASE("Disk: whole files", "", Posix, Memory) {
   TestType fixture;
   const auto root = *fixture.disk().open(fixture.root(), true, false);
   REQUIRE(write_file_atomically(*root, "f", bytes("one")));
@@ -248,11 +249,13 @@ TEMPLATE_TEST_CASE("disk: whole files", "", Posix, Memory) {
   put(*root, ".f.new", "left over");
   REQUIRE(write_file_atomically(*root, "f", bytes("three")));
   CHECK(get(*root, "f") == "three");
+  REQUIRE(write_file_atomically(*root, "f", bytes("secret"), OpenMode::create_private));
+  CHECK(get(*root, "f") == "secret");
   CHECK(names(*root) == std::set<std::string>{"f"});
   CHECK(read_file(*root, "f", 4).error().code == ErrorCode::invalid);
 }
 
-TEMPLATE_TEST_CASE("disk: syncing and space", "", Posix, Memory) {
+TEMPLATE_TEST_CASE("Disk: syncing and space", "", Posix, Memory) {
   TestType fixture;
   const auto root = *fixture.disk().open(fixture.root(), true, false);
   put(*root, "f", "x");

@@ -1,4 +1,4 @@
-// Seeded makers of manifests and messages, legal and hostile.
+// Generates random legal manifests and messages from a seed.
 #pragma once
 
 #include <algorithm>
@@ -31,7 +31,7 @@ class Generator {
     return value;
   }
 
-  /// A legal component; few letters, so that names collide, nest and begin one another.
+  /// A legal component. It has few different letters, so that names collide, nest and share prefixes.
   std::string component() {
     static const std::vector<std::string> kPieces = {"a",  "b", "A",  "-", " ",  "0", "ü",
                                                      "\"", "%", "日", "~", "x.", "!"};

@@ -13,11 +13,11 @@ namespace {
 
 using Buffer = std::vector<std::uint8_t>;
 
-// Whatever bytes these are: accepted means canonical, and every entry in a place of its own. Returns what is wrong.
+// Decodes any bytes. Accepted bytes must be canonical, and no entries may conflict. Returns what is wrong.
 std::string accepted_wrongly(const Buffer& bytes) {
   const auto decoded = decode_document(bytes);
-  if (!decoded) return decoded.error().code == ErrorCode::invalid ? "" : "a refusal that is not 'invalid'";
-  if (encode(decoded->document) != bytes) return "encodes otherwise";
+  if (!decoded) return decoded.error().code == ErrorCode::invalid ? "" : "failed with another error than 'invalid'";
+  if (encode(decoded->document) != bytes) return "encodes to other bytes";
   if (version_of(encode(decoded->document.manifest)) != decoded->version) return "has another version";
   if (const std::string path = test::misplaced(decoded->document.manifest); !path.empty()) return "misplaces " + path;
   return "";
@@ -25,7 +25,7 @@ std::string accepted_wrongly(const Buffer& bytes) {
 
 }  // namespace
 
-TEST_CASE("manifests: generated documents come back whole") {
+TEST_CASE("Manifests: generated documents decode to what was encoded") {
   for (std::uint64_t seed = 0; seed < 3000; ++seed) {
     Generator generator(seed);
     ManifestDocument document = generator.document();
@@ -49,7 +49,7 @@ TEST_CASE("manifests: generated documents come back whole") {
   }
 }
 
-TEST_CASE("manifests: every single-byte change and every truncation is refused or canonical") {
+TEST_CASE("Manifests: every truncation and single-byte change is rejected or canonical") {
   for (std::uint64_t seed = 0; seed < 8; ++seed) {
     Generator generator(seed);
     ManifestDocument document = generator.document();
@@ -78,9 +78,9 @@ TEST_CASE("manifests: every single-byte change and every truncation is refused o
 
 namespace {
 
-// Turns a legal manifest into one that no one may accept; says how.
+// Makes a legal manifest illegal. Returns how.
 std::string spoil(Generator& generator, Manifest& manifest) {
-  // Two names to be bad with, after everything else in path order.
+  // This name sorts after all others.
   const std::string name = "~~~" + generator.component();
   switch (generator.below(12)) {
     case 0: return manifest.files.push_back({"~~~" + std::string(generator.below(3), 'x') + "/../" + name}), "dot dot";
@@ -105,12 +105,12 @@ std::string spoil(Generator& generator, Manifest& manifest) {
 
 }  // namespace
 
-TEST_CASE("manifests: ten thousand hostile ones are refused, and nothing was done for them") {
+TEST_CASE("Manifests: ten thousand illegal ones are rejected") {
   for (std::uint64_t seed = 0; seed < 10'000; ++seed) {
     Generator generator(1'000'000 + seed);
     Manifest manifest = generator.manifest();
     const std::string how = spoil(generator, manifest);
-    // encode() merges by path whatever the paths are, so a liar's bytes are well-formed but for what was spoiled.
+    // encode() does not check paths, so the bytes are well-formed except for the one violation.
     const Buffer bytes = encode(ManifestDocument{manifest, {}});
     const auto decoded = decode(bytes, version_of(encode(manifest)));
     CAPTURE(seed, how);
@@ -120,7 +120,7 @@ TEST_CASE("manifests: ten thousand hostile ones are refused, and nothing was don
   }
 }
 
-TEST_CASE("manifests: the checker agrees with the obvious way") {
+TEST_CASE("Manifests: the checker agrees with the obvious implementation") {
   for (std::uint64_t seed = 0; seed < 20'000; ++seed) {
     Generator generator(2'000'000 + seed);
     Manifest manifest;

@@ -16,8 +16,8 @@ Result<std::optional<SessionMessage>> decode_text(std::string_view text) {
   return decode({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
 }
 
-// Accepted means: what it says again is accepted, and says the same.
-bool settles(std::string_view text) {
+// A message that is accepted must encode to text that decodes to the same message.
+bool is_stable(std::string_view text) {
   const auto decoded = decode_text(text);
   if (!decoded) return decoded.error().code == ErrorCode::invalid;
   if (!*decoded) return true;
@@ -28,7 +28,7 @@ bool settles(std::string_view text) {
 
 }  // namespace
 
-TEST_CASE("messages: generated ones come back whole") {
+TEST_CASE("Messages: generated ones decode to what was encoded") {
   for (std::uint64_t seed = 0; seed < 5000; ++seed) {
     Generator generator(seed);
     const SessionMessage message = generator.message();
@@ -43,7 +43,7 @@ TEST_CASE("messages: generated ones come back whole") {
   }
 }
 
-TEST_CASE("messages: every single-byte change and every truncation is refused or settles") {
+TEST_CASE("Messages: every truncation and single-byte change is rejected or decodes to a stable message") {
   for (std::uint64_t seed = 0; seed < 14; ++seed) {
     Generator generator(100 + seed);
     const std::string text = encode(generator.message());
@@ -53,13 +53,13 @@ TEST_CASE("messages: every single-byte change and every truncation is refused or
       std::string changed = text;
       for (int value = 0; value < 256; value += 1 + static_cast<int>(generator.below(4))) {
         changed[at] = static_cast<char>(value);
-        REQUIRE(settles(changed));
+        REQUIRE(is_stable(changed));
       }
     }
   }
 }
 
-TEST_CASE("routes: generated ones come back") {
+TEST_CASE("Routes: generated ones parse to what was formatted") {
   for (std::uint64_t seed = 0; seed < 5000; ++seed) {
     Generator generator(seed);
     const std::string game = "g" + generator.component();

@@ -1,4 +1,4 @@
-// What "every entry has its own place" means, said the slow and obvious way.
+// A slow and obvious implementation of the rules that ManifestChecker checks.
 #pragma once
 
 #include <set>
@@ -9,7 +9,7 @@
 
 namespace peer::test {
 
-/// Why two entries of the manifest would meet on a disk or leave the game; empty if none would.
+/// The path of an entry that conflicts with another one on disk or leaves the game; empty if there is none.
 inline std::string misplaced(const protocol::Manifest& manifest) {
   std::set<std::string> leaves;
   std::string wrong;

@@ -1,4 +1,4 @@
-// A discovery that finds what the test says: each one is put on a network with the others.
+// FakeDiscovery: a Discovery on a network of fakes, where it finds what the test says.
 #pragma once
 
 #include <functional>
@@ -13,7 +13,7 @@ namespace peer::test {
 
 class FakeDiscovery final : public discovery::Discovery {
  public:
-  runtime::Task<void> run(discovery::Record self, std::uint16_t port, std::function<void(discovery::Event)> tell,
+  runtime::Task<void> run(discovery::Record self, std::uint16_t port, std::function<void(discovery::Event)> report,
                           runtime::CancellationToken token) override {
     struct Stop {
       FakeDiscovery& fake;
@@ -22,14 +22,14 @@ class FakeDiscovery final : public discovery::Discovery {
     const Stop stop{*this};
     record = std::move(self);
     published_port = port;
-    tell_ = std::move(tell);
+    tell_ = std::move(report);
     tell_(discovery::Available{});
     runtime::Event never;
     co_await never.wait(token);
   }
   void set_revision(std::uint64_t revision) override { record.revision = revision; }
   void prefer(const PeerId& id) override { proven.insert(id); }
-  void look_again(const PeerId& id) override { ++looked_again[id]; }
+  void resolve_again(const PeerId& id) override { ++looked_again[id]; }
   void network_changed() override { ++network_changes; }
 
   bool running() const { return tell_ != nullptr; }

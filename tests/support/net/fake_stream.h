@@ -1,4 +1,4 @@
-// FakeServerStream: a request as a handler sees it, and what it answers, without any network.
+// FakeServerStream: a request and its response, for handlers, without a network.
 #pragma once
 
 #include <optional>
@@ -12,7 +12,7 @@
 
 namespace peer::test {
 
-/// Keeps what is written; as a test wants, it waits, fails, or holds the bytes as if they were not acknowledged.
+/// Records what is written. A test can make it wait, fail, or keep the bytes as if they were not acknowledged.
 class FakeBodyWriter final : public net::BodyWriter {
  public:
   runtime::Task<Result<void>> write(net::SharedBytes bytes, runtime::CancellationToken token) override {
@@ -65,10 +65,10 @@ class FakeServerStream final : public net::ServerStream {
   }
   FakeBodyWriter& writer() override { return writer_; }
 
-  /// None: the handler left without an answer, which resets the stream.
+  /// Nothing if the handler returned without a response, which resets the stream.
   const std::optional<net::ResponseHead>& response() const noexcept { return response_; }
   bool has_body() const noexcept { return has_body_; }
-  /// The whole answer went out, and its length is what the head says.
+  /// Whether the response is complete, and as long as its head says.
   bool complete() const {
     if (!response_) return false;
     if (!has_body_) return writer_.writes() == 0;

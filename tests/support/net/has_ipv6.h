@@ -1,4 +1,4 @@
-// has_ipv6(): whether this machine can use [::1]; many containers cannot.
+// has_ipv6(): whether this machine can use [::1]. Many containers cannot.
 #pragma once
 
 #include <netinet/in.h>

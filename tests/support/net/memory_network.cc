@@ -1,159 +1,28 @@
 #include "support/net/memory_network.h"
 
-#include <algorithm>
-#include <deque>
-#include <set>
 #include <utility>
 
 #include "libpeer/base/check.h"
-#include "libpeer/base/random.h"
 #include "libpeer/runtime/sleep.h"
+#include "support/net/memory_connection.h"
 
 namespace peer::test {
 
 namespace {
-constexpr std::size_t kMaxStreams = 64;  // as over HTTP/3
-
-Error gave_up() { return {ErrorCode::refused, "the peer gave the request up", 0}; }
+constexpr std::size_t kMaxStreams = 64;  // as for HTTP/3
 }  // namespace
-
-/// One direction of a stream's body.
-struct MemoryPipe final : net::BodyReader, net::BodyWriter {
-  explicit MemoryPipe(MemoryNetwork::Stats& s) : stats(s) {}
-
-  runtime::Task<Result<std::size_t>> read(std::span<std::uint8_t> into, runtime::CancellationToken token) override {
-    std::size_t filled = 0;
-    for (;;) {
-      if (error) co_return std::unexpected(*error);
-      while (filled < into.size() && !pieces.empty()) {
-        const std::vector<std::uint8_t>& front = *pieces.front();
-        const std::size_t some = std::min(into.size() - filled, front.size() - taken);
-        std::copy_n(front.begin() + static_cast<std::ptrdiff_t>(taken), some,
-                    into.begin() + static_cast<std::ptrdiff_t>(filled));
-        filled += some;
-        taken += some;
-        if (taken == front.size()) {
-          pieces.pop_front();
-          taken = 0;
-        }
-      }
-      if (filled == into.size() || drained()) co_return filled;
-      readable.reset();
-      co_await readable.wait(token);
-    }
-  }
-  void release(std::size_t bytes) override {
-    unreleased -= std::min(bytes, unreleased);
-    writable.set();
-  }
-  runtime::Task<Result<void>> write(net::SharedBytes bytes, runtime::CancellationToken token) override {
-    while (!error && unreleased >= net::kMaxUnackedPerStream) {
-      writable.reset();
-      co_await writable.wait(token);
-    }
-    token.throw_if_requested();
-    if (error) co_return std::unexpected(*error);
-    ++stats.messages;
-    stats.bytes += bytes->size();
-    unreleased += bytes->size();
-    if (!bytes->empty()) pieces.push_back(std::move(bytes));
-    readable.set();
-    co_return Result<void>();
-  }
-  void finish() override {
-    finished = true;
-    readable.set();
-  }
-
-  bool drained() const { return finished && pieces.empty(); }
-  void fail(const Error& why) {
-    if (error) return;
-    error = why;
-    pieces.clear();
-    readable.set();
-    writable.set();
-  }
-
-  MemoryNetwork::Stats& stats;
-  std::deque<net::SharedBytes> pieces;
-  std::size_t taken = 0;       // of the first piece
-  std::size_t unreleased = 0;  // written, and not done with
-  bool finished = false;
-  std::optional<Error> error;
-  runtime::Event readable, writable;
-};
-
-struct MemoryStream {
-  MemoryStream(net::RequestHead h, MemoryNetwork::Stats& stats, const runtime::CancellationToken& serving)
-      : head(std::move(h)), up(stats), down(stats), stop(serving) {}
-
-  void fail(const Error& why) {
-    up.fail(why);
-    down.fail(why);
-    responded.set();
-    stop.request();
-  }
-
-  net::RequestHead head;
-  MemoryPipe up, down;
-  std::optional<net::ResponseHead> response;
-  runtime::Event responded;
-  runtime::CancellationSource stop;  // of its handler
-};
-
-/// Two sides that know each other.
-struct MemoryConnection {
-  struct Side {
-    MemoryTransport* transport = nullptr;
-    PeerId id;
-    net::SocketAddress address;
-    std::optional<Error> error;
-  };
-
-  MemoryConnection(MemoryNetwork& n, MemoryTransport& client_side, MemoryTransport& server_side)
-      : network(n), number(++n.stats_.links) {
-    client = {&client_side, client_side.id_, client_side.address_, {}};
-    server = {&server_side, server_side.id_, server_side.address_, {}};
-    ++network.stats_.links_alive;
-    seeded_random(number)->fill(binding.bytes);
-  }
-
-  /// Both learn of it; the one that closes in its own words.
-  void close(bool by_client, const std::string& reason, const std::string& told) {
-    if (over.is_set()) return;
-    Side& mine = by_client ? client : server;
-    Side& other = by_client ? server : client;
-    mine.error = Error{ErrorCode::unreachable, reason, 0};
-    other.error =
-        Error{ErrorCode::unreachable, mine.address.to_string() + ": the peer closed the connection: " + told, 0};
-    client.transport->connections_.erase(number);
-    server.transport->connections_.erase(number);
-    --network.stats_.links_alive;
-    over.set();
-    const std::set<std::shared_ptr<MemoryStream>> all = std::exchange(streams, {});
-    for (const auto& stream : all) stream->fail(*other.error);
-  }
-
-  MemoryNetwork& network;
-  std::uint64_t number;
-  Side client, server;
-  net::ChannelBinding binding;
-  bool admitted = false;
-  std::set<std::shared_ptr<MemoryStream>> streams;  // whose handler runs
-  runtime::Event over;
-};
 
 namespace {
 
-class ClientHandle final : public net::ClientStream {
+class MemoryClientStream final : public net::ClientStream {
  public:
-  explicit ClientHandle(std::shared_ptr<MemoryStream> stream) : stream_(std::move(stream)) {}
-  ~ClientHandle() override {
-    if (!stream_->response || !stream_->down.drained() || !stream_->up.finished) stream_->fail(gave_up());
+  explicit MemoryClientStream(std::shared_ptr<MemoryStream> stream) : stream_(std::move(stream)) {}
+  ~MemoryClientStream() override {
+    if (!stream_->response || !stream_->down.drained() || !stream_->up.finished) stream_->fail(cancelled_request());
   }
   runtime::Task<Result<net::ResponseHead>> response(runtime::CancellationToken token) override {
     co_await stream_->responded.wait(token);
-    if (!stream_->response) co_return std::unexpected(stream_->down.error.value_or(gave_up()));
+    if (!stream_->response) co_return std::unexpected(stream_->down.error.value_or(cancelled_request()));
     co_return *stream_->response;
   }
   net::BodyReader& reader() override { return stream_->down; }
@@ -163,9 +32,9 @@ class ClientHandle final : public net::ClientStream {
   std::shared_ptr<MemoryStream> stream_;
 };
 
-class ServerHandle final : public net::ServerStream {
+class MemoryServerStream final : public net::ServerStream {
  public:
-  ServerHandle(MemoryStream& stream, MemoryConnection& connection)
+  MemoryServerStream(MemoryStream& stream, MemoryConnection& connection)
       : stream_(stream), connection_(connection), peer_(connection.client.id) {}
   const net::RequestHead& request() const override { return stream_.head; }
   const std::optional<PeerId>& peer() const override { return peer_; }
@@ -199,15 +68,15 @@ struct MemoryTransport::Serving {
                                     std::shared_ptr<MemoryStream> stream) {
     bool bug = false;
     try {
-      ServerHandle handle(*stream, *connection);
+      MemoryServerStream handle(*stream, *connection);
       auto work = serving->handler(handle, stream->stop.token());
       co_await work;
     } catch (const runtime::Cancelled&) {
     } catch (const std::exception&) {
       bug = true;
     }
-    if (!stream->response || !stream->down.finished) stream->down.fail(gave_up());
-    if (!stream->up.drained()) stream->up.fail(gave_up());
+    if (!stream->response || !stream->down.finished) stream->down.fail(cancelled_request());
+    if (!stream->up.drained()) stream->up.fail(cancelled_request());
     stream->responded.set();
     connection->streams.erase(stream);
     --serving->active;
@@ -239,7 +108,7 @@ class MemoryLink final : public net::Link {
     auto stream = begin_(head);
     if (!stream) co_return std::unexpected(stream.error());
     if (!has_body) (*stream)->up.finish();
-    co_return std::unique_ptr<net::ClientStream>(std::make_unique<ClientHandle>(*stream));
+    co_return std::unique_ptr<net::ClientStream>(std::make_unique<MemoryClientStream>(*stream));
   }
   void close(std::string_view reason) override { connection_->close(true, std::string(reason), std::string(reason)); }
   runtime::Task<Error> ended(runtime::CancellationToken token) override {
@@ -287,7 +156,7 @@ runtime::Task<void> MemoryTransport::run(runtime::CancellationToken token) {
   try {
     co_await stopped_.wait(token);
   } catch (const runtime::Cancelled&) {
-    // The only way on.
+    // The only way out of the wait.
   }
   stopping_ = true;
   close_connections(false, "the endpoint is closing");
@@ -303,7 +172,7 @@ runtime::Task<void> MemoryTransport::serve(net::RequestHandler handler, runtime:
   try {
     co_await forever.wait(token);
   } catch (const runtime::Cancelled&) {
-    // The only way on.
+    // The only way out of the wait.
   }
   serving_.reset();
   serving->stop.request();
@@ -311,7 +180,7 @@ runtime::Task<void> MemoryTransport::serve(net::RequestHandler handler, runtime:
     serving->idle.reset();
     co_await serving->idle.wait(runtime::CancellationToken());
   }
-  // What was answered last is read before the connections close.
+  // The last responses are read before the connections close.
   co_await runtime::sleep_for(network_.executor(), std::chrono::milliseconds(1), runtime::CancellationToken());
   close_connections(true, "no longer serving");
 }
@@ -326,7 +195,7 @@ runtime::Task<Result<std::unique_ptr<net::Link>>> MemoryTransport::dial(net::Soc
     co_return fail(ErrorCode::unreachable, "cannot connect to " + address.to_string() + ": no answer");
   }
   MemoryTransport* const other = found->second;
-  if (!other->serving_) co_return fail(ErrorCode::unreachable, address.to_string() + " takes no connections now");
+  if (!other->serving_) co_return fail(ErrorCode::unreachable, address.to_string() + " accepts no connections now");
   if (expected && *expected != other->id_) {
     co_return fail(ErrorCode::refused, address.to_string() + " is another peer: " + other->id_.brief());
   }

@@ -1,5 +1,6 @@
-// MemoryNetwork: Transports and Links without packets, for simulations of hundreds of peers. It obeys the contract of
-// net/link.h (tests/contract/net/link_contract_test.cc), and nothing is ever lost on it. Loop: one.
+// MemoryNetwork: Transports and Links without packets, for simulations of hundreds of peers.
+//
+// It obeys the contract of net/link.h (tests/contract/net/link_contract_test.cc) and loses nothing. Loop: any one loop.
 #pragma once
 
 #include <cstdint>
@@ -19,16 +20,16 @@ class MemoryTransport;
 class MemoryNetwork {
  public:
   struct Stats {
-    std::uint64_t links = 0;      ///< dialled so far
+    std::uint64_t links = 0;      ///< dialed so far
     std::uint64_t requests = 0;   ///< so far
-    std::uint64_t messages = 0;   ///< pieces of bodies that were written
-    std::uint64_t bytes = 0;      ///< in them
+    std::uint64_t messages = 0;   ///< written pieces of bodies
+    std::uint64_t bytes = 0;      ///< in those pieces
     std::size_t links_alive = 0;  ///< now
   };
 
   explicit MemoryNetwork(runtime::Executor& executor) : executor_(executor) {}
 
-  /// A peer's port at that address. Its tasks run in a scope below `scope`.
+  /// The Transport of a peer at this address. Its tasks run in a scope below `scope`.
   std::unique_ptr<MemoryTransport> attach(runtime::Scope& scope, const net::SocketAddress& address, const PeerId& id);
   runtime::Executor& executor() noexcept { return executor_; }
   const Stats& stats() const noexcept { return stats_; }
@@ -46,10 +47,10 @@ class MemoryNetwork {
 class MemoryTransport final : public net::Transport {
  public:
   MemoryTransport(MemoryNetwork& network, runtime::Scope& scope, const net::SocketAddress& address, const PeerId& id);
-  /// run() must have ended, or never begun.
+  /// run() must have returned, or never have started.
   ~MemoryTransport() override;
 
-  /// The outermost task, as Endpoint's: ends when cancelled, after every link was closed and every handler has ended.
+  /// The outermost task, like Endpoint::run(). Cancel: closes every link and joins every handler, then returns.
   runtime::Task<void> run(runtime::CancellationToken token);
 
   net::SocketAddress local_address() const override { return address_; }

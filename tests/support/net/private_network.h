@@ -1,4 +1,4 @@
-// PrivateNetwork: a network namespace around a test, with nothing in it but a loopback interface.
+// PrivateNetwork: a network namespace for a test, with only a loopback interface.
 #pragma once
 
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 
 namespace peer::test {
 
-/// The calling thread stays in the namespace until the object ends; sockets opened meanwhile belong to it.
+/// The calling thread is in the namespace during the object's lifetime. Sockets that it opens then belong to it.
 class PrivateNetwork {
  public:
   PrivateNetwork() : outside_(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)) {
@@ -33,7 +33,7 @@ class PrivateNetwork {
   /// False without the privilege: skip the test.
   bool entered() const noexcept { return entered_; }
 
-  /// Brings the loopback interface up, with that MTU unless 0.
+  /// Brings the loopback interface up. An `mtu` of 0 keeps the default.
   void set_loopback(int mtu) {
     const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     ifreq request{};

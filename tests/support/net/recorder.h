@@ -1,4 +1,4 @@
-// Recorder: a DatagramReceiver that keeps what it is given and lets a test wait for it.
+// Recorder: a DatagramReceiver that records datagrams and lets a test wait for them.
 #pragma once
 
 #include <catch2/catch_test_macros.hpp>
@@ -22,7 +22,7 @@ struct Recorder final : net::DatagramReceiver {
     std::vector<std::uint8_t> data;
   };
   std::vector<Datagram> datagrams;
-  std::vector<std::size_t> bursts;  ///< datagrams of each
+  std::vector<std::size_t> bursts;  ///< the number of datagrams in each
   std::size_t writable = 0;
   std::optional<Error> error;
 
@@ -44,8 +44,8 @@ struct Recorder final : net::DatagramReceiver {
     changed_.set();
   }
 
-  /// Waits until `done()`, which is asked after every burst and event; false if that has not come within `limit`, which
-  /// only a failing test sees.
+  /// Waits until `done()` is true, which is tested after every burst and event. Returns false after `limit`, which only
+  /// a failing test reaches.
   runtime::Task<bool> until(runtime::Executor& executor, std::function<bool()> done,
                             runtime::Duration limit = std::chrono::seconds(20)) {
     const runtime::Deadline deadline(executor, limit, runtime::CancellationToken{});
@@ -60,7 +60,7 @@ struct Recorder final : net::DatagramReceiver {
     }
     co_return came;
   }
-  /// Fails the test if that many do not come.
+  /// Fails the test if fewer datagrams arrive.
   runtime::Task<void> expect_datagrams(runtime::Executor& executor, std::size_t count) {
     auto all = [this, count] { return datagrams.size() >= count; };
     const bool came = co_await until(executor, all);

@@ -144,7 +144,7 @@ void SimNetwork::arrive(runtime::TimePoint at, const SocketAddress& from, const 
                         std::vector<std::uint8_t> data) {
   const auto found = sockets_.find(to);
   if (found == sockets_.end()) {
-    ++stats_.nobody;
+    ++stats_.unbound;
     return;
   }
   if (tick_ > runtime::Duration{}) {

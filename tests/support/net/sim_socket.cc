@@ -11,7 +11,7 @@ using net::SendStatus;
 using net::SocketAddress;
 
 namespace {
-/// Goes on from the executor's queue: closing takes a turn, as the real one does.
+/// Continues from the executor's queue: closing takes a turn, as for the real socket.
 struct NextTurn {
   bool await_ready() const noexcept { return false; }
   template <class P>
@@ -62,8 +62,8 @@ SendStatus SimSocket::send(const SocketAddress&, const SocketAddress& remote, ne
   return SendStatus::sent;
 }
 
-net::DatagramSocket::Stats SimSocket::stats() const {
-  Stats result = stats_;
+net::SocketStats SimSocket::stats() const {
+  net::SocketStats result = stats_;
   result.gso = result.gro = max_segments() > 1;
   result.receive_buffer = result.send_buffer = 4 << 20;
   return result;

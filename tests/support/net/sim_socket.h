@@ -12,7 +12,7 @@
 
 namespace peer::test {
 
-/// What a datagram to that address carries beside its payload.
+/// The header bytes of a datagram to this address.
 std::size_t ip_and_udp_headers(const net::SocketAddress& address);
 
 class SimSocket final : public net::DatagramSocket {
@@ -25,7 +25,7 @@ class SimSocket final : public net::DatagramSocket {
   net::SendStatus send(const net::SocketAddress& local, const net::SocketAddress& remote, net::Ecn ecn,
                        std::span<const std::uint8_t> data, std::size_t segment) override;
   std::size_t max_segments() const override { return network_.max_segments_; }
-  Stats stats() const override;
+  net::SocketStats stats() const override;
   runtime::Task<void> close() override;
 
  private:
@@ -45,13 +45,13 @@ class SimSocket final : public net::DatagramSocket {
   SimNetwork& network_;
   net::SocketAddress address_;
   net::DatagramReceiver* receiver_ = nullptr;
-  std::multimap<runtime::TimePoint, Datagram> arriving_;  // equal times keep the order they were put in
+  std::multimap<runtime::TimePoint, Datagram> arriving_;  // equal times keep the insertion order
   std::optional<runtime::Executor::Timer> delivery_;
   std::optional<runtime::Executor::Timer> writable_;
   bool blocked_ = false;        // by the test
-  bool owes_writable_ = false;  // a send was refused
+  bool owes_writable_ = false;  // a send was blocked
   bool closed_ = false;
-  Stats stats_;
+  net::SocketStats stats_;
 };
 
 }  // namespace peer::test

@@ -1,4 +1,4 @@
-// TableResolver: a Resolver that knows what a test told it.
+// TableResolver: a Resolver over a table that a test fills.
 #pragma once
 
 #include <cstddef>
@@ -22,7 +22,7 @@ class TableResolver final : public net::Resolver {
     table_.insert_or_assign(std::move(host), std::move(addresses));
   }
   void forget(const std::string& host) { table_.erase(host); }
-  /// How long each look-up takes from now on.
+  /// How long each lookup takes from now on.
   void set_delay(runtime::Duration delay) { delay_ = delay; }
   std::size_t lookups() const noexcept { return lookups_; }
 

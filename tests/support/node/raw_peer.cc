@@ -47,10 +47,8 @@ runtime::Task<void> RawPeer::collect() {
     if (!report) co_return;
     if (auto* opened = std::get_if<sessions::SessionOpened>(&*report)) {
       out_ = std::move(opened->out);
-      backlog_ = std::move(opened->backlog);
     } else if (auto* got = std::get_if<sessions::SessionReceived>(&*report)) {
       received.push_back(std::move(got->message));
-      backlog_->fetch_sub(1);
     }
   }
 }

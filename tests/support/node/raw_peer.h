@@ -7,7 +7,7 @@
 
 #include "libpeer/net/endpoint.h"
 #include "libpeer/protocol/messages.h"
-#include "libpeer/sessions/session.h"
+#include "libpeer/sessions/session_stream.h"
 #include "support/node/sim_peer.h"
 
 namespace peer::test {
@@ -49,7 +49,6 @@ class RawPeer {
   net::Endpoint endpoint_;
   runtime::Channel<sessions::SessionReport> reports_;
   std::optional<runtime::Channel<protocol::SessionMessage>::Sender> out_;
-  std::shared_ptr<std::atomic<std::size_t>> backlog_;
   bool over_ = false;
 };
 

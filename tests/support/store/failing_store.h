@@ -1,4 +1,4 @@
-// FailingStore: another store, of which the writes fail while the test wants it.
+// FailingStore: passes calls to another store, and fails its writes on demand.
 #pragma once
 
 #include "libpeer/store/store.h"
@@ -10,7 +10,7 @@ class FailingStore final : public store::Store {
   /// `inner` must outlive this.
   explicit FailingStore(store::Store& inner) : inner_(inner) {}
 
-  bool failing = false;
+  bool failing = false;  ///< writes fail
 
   Result<std::vector<store::CachedFile>> load_game(std::string_view root, std::string_view game) override {
     return inner_.load_game(root, game);
@@ -45,10 +45,6 @@ class FailingStore final : public store::Store {
   }
   Result<void> remove_pairing(const PeerId& peer) override {
     return write([&] { return inner_.remove_pairing(peer); });
-  }
-  Result<std::string> get(std::string_view key) override { return inner_.get(key); }
-  Result<void> put(std::string_view key, std::string_view value) override {
-    return write([&] { return inner_.put(key, value); });
   }
 
  private:

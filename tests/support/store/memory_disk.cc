@@ -4,10 +4,11 @@
 #include <cerrno>
 
 #include "libpeer/base/check.h"
-#include "support/store/memory_tree.h"
+#include "support/store/memory_node.h"
 
 namespace peer::test {
 
+using memory::NodeHandle;
 using memory::NodePtr;
 using memory::Tree;
 using store::Directory;
@@ -26,133 +27,18 @@ int component_error(std::string_view name) noexcept {
   return bad ? EINVAL : 0;
 }
 
-FileInfo info_of(const memory::Node& node) noexcept {
-  const std::uint64_t size = node.type == FileType::symlink ? node.target.size() : node.data.size();
-  return FileInfo{node.type, size, node.mtime, node.ctime, node.inode, node.executable, node.mount};
-}
-
-/// What files and directories have in common: a node of one life of the tree, under a path.
-struct Handle {
-  Handle(std::shared_ptr<Tree> t, NodePtr n, std::string p)
-      : tree(std::move(t)), node(std::move(n)), path(std::move(p)), epoch(tree->epoch.load()) {}
-
-  std::string full(std::string_view name) const {
-    return name.empty() ? path : (path == "/" ? "" : path) + "/" + std::string(name);
-  }
-
-  /// Runs `work`, which returns an errno, under the lock, after the fault hook has let it pass.
-  template <class F>
-  Result<void> call(std::string_view operation, std::string_view name, F work) const {
-    if (const int error = run(operation, name, work); error != 0) return fail_errno(error, full(name));
-    return {};
-  }
-  template <class F>
-  int run(std::string_view operation, std::string_view name, F& work) const {
-    std::function<int(std::string_view, const std::string&, std::uint64_t)> hook;
-    std::uint64_t number;
-    {
-      const std::lock_guard lock(tree->mutex);
-      number = tree->calls++;
-      hook = tree->hook;
-    }
-    if (hook) {
-      if (const int error = hook(operation, full(name), number); error != 0) return error;
-    }
-    const std::lock_guard lock(tree->mutex);
-    if (epoch != tree->epoch.load()) return EIO;
-    return work();
-  }
-
-  std::shared_ptr<Tree> tree;
-  NodePtr node;
-  std::string path;
-  std::uint64_t epoch;
-};
-
-class MemoryFile final : public File, private Handle {
- public:
-  MemoryFile(std::shared_ptr<Tree> t, NodePtr n, std::string p, bool writable)
-      : Handle(std::move(t), std::move(n), std::move(p)), writable_(writable) {
-    ++tree->open_files;
-    ++node->open;
-  }
-  ~MemoryFile() override {
-    const std::lock_guard lock(tree->mutex);
-    --tree->open_files;
-    tree->close(node);
-  }
-
-  Result<std::size_t> read_at(std::span<std::uint8_t> into, std::uint64_t offset) override {
-    std::size_t count = 0;
-    const Result<void> done = call("read_at", "", [&] {
-      if (offset < node->data.size()) count = std::min<std::size_t>(into.size(), node->data.size() - offset);
-      std::copy_n(node->data.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(offset, node->data.size())),
-                  count, into.begin());
-      tree->bytes_read += count;
-      return 0;
-    });
-    if (!done) return std::unexpected(done.error());
-    return count;
-  }
-  Result<void> write_at(std::span<const std::uint8_t> from, std::uint64_t offset) override {
-    return change("write_at", [&] { return tree->write(node, from, offset); });
-  }
-  Result<FileInfo> info() override {
-    FileInfo info;
-    const Result<void> done = call("file_info", "", [&] {
-      info = info_of(*node);
-      return 0;
-    });
-    if (!done) return std::unexpected(done.error());
-    return info;
-  }
-  Result<void> allocate(std::uint64_t size) override {
-    return change("allocate", [&] { return tree->resize(node, size); });
-  }
-  Result<void> truncate(std::uint64_t size) override {
-    return change("truncate", [&] { return tree->resize(node, size); });
-  }
-  Result<void> set_mtime(std::int64_t nanoseconds) override {
-    return call("set_mtime", "", [&] {
-      tree->change(node);
-      node->mtime = nanoseconds;
-      return 0;
-    });
-  }
-  Result<void> set_executable(bool executable) override {
-    return call("set_executable", "", [&] {
-      tree->change(node);
-      node->executable = executable;
-      return 0;
-    });
-  }
-  Result<void> sync() override {
-    return call("file_sync", "", [&] {
-      tree->sync_file(node);
-      return 0;
-    });
-  }
-
- private:
-  template <class F>
-  Result<void> change(std::string_view operation, F work) {
-    return call(operation, "", [&] { return writable_ ? work() : EBADF; });
-  }
-  bool writable_;
-};
-
-class MemoryDirectory final : public Directory, private Handle {
+class MemoryDirectory final : public Directory, private NodeHandle {
  public:
   MemoryDirectory(std::shared_ptr<Tree> t, NodePtr n, std::string p)
-      : Handle(std::move(t), std::move(n), std::move(p)) {
-    ++tree->open_directories;
+      : NodeHandle(std::move(t), std::move(n), std::move(p)) {
+    ++tree->counters.open_directories;
   }
   ~MemoryDirectory() override {
     const std::lock_guard lock(tree->mutex);
-    --tree->open_directories;
+    --tree->counters.open_directories;
   }
 
-  const std::string& path() const override { return Handle::path; }
+  const std::string& path() const override { return NodeHandle::path; }
 
   Result<std::vector<store::DirectoryId>> ancestry() override {
     std::vector<store::DirectoryId> all;
@@ -177,7 +63,7 @@ class MemoryDirectory final : public Directory, private Handle {
   Result<FileInfo> info(std::string_view name) override {
     FileInfo info;
     const Result<void> done = on("info", name, [&](const NodePtr& entry) {
-      if (entry) info = info_of(*entry);
+      if (entry) info = memory::info_of(*entry);
       return entry ? 0 : ENOENT;
     });
     if (!done) return std::unexpected(done.error());
@@ -215,8 +101,9 @@ class MemoryDirectory final : public Directory, private Handle {
     std::unique_ptr<File> opened;
     const Result<void> done = on("open_file", name, [&](const NodePtr& entry) {
       NodePtr file = entry;
-      const bool makes = mode == OpenMode::create || mode == OpenMode::create_new;
-      if (entry && mode == OpenMode::create_new) return EEXIST;
+      const bool makes_new = mode == OpenMode::create_new || mode == OpenMode::create_private;
+      const bool makes = mode == OpenMode::create || makes_new;
+      if (entry && makes_new) return EEXIST;
       if (!entry && !makes) return ENOENT;
       if (!entry) {
         file = tree->make(FileType::regular);
@@ -225,7 +112,7 @@ class MemoryDirectory final : public Directory, private Handle {
       if (file->type == FileType::symlink) return ELOOP;
       if (file->type == FileType::directory) return EISDIR;
       if (file->type != FileType::regular) return EINVAL;
-      opened = std::make_unique<MemoryFile>(tree, file, full(name), mode != OpenMode::read);
+      opened = memory::open_memory_file(tree, file, full(name), mode != OpenMode::read);
       return 0;
     });
     if (!done) return std::unexpected(done.error());
@@ -320,7 +207,7 @@ class MemoryDirectory final : public Directory, private Handle {
   }
 
  private:
-  /// `work` gets the entry of that name, or null.
+  /// Calls `work` with the entry of that name, or null.
   template <class F>
   Result<void> on(std::string_view operation, std::string_view name, F work) {
     return call(operation, name, [&] {
@@ -338,7 +225,7 @@ MemoryDisk::~MemoryDisk() = default;
 
 Result<std::unique_ptr<Directory>> MemoryDisk::open(const std::string& path, bool create, bool /*private_mode*/) {
   std::unique_ptr<Directory> opened;
-  const Handle handle(tree_, tree_->root, path);
+  const NodeHandle handle(tree_, tree_->root, path);
   const auto work = [&] {
     if (!path.starts_with('/')) return EINVAL;
     NodePtr found;

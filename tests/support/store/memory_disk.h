@@ -1,12 +1,11 @@
-// MemoryDisk: a whole file system in memory that fails, fills up and loses power as the test wants.
+// MemoryDisk: a file system in memory that fails, fills up and loses power on demand.
 //
-// 1. What was not synced may be lost: file data page by page (File::sync, sync_file_system), entries operation by
-// operation
-//    (Directory::sync, sync_file_system). power_cut() decides each by its seed. An operation that names something whose
-//    earlier operation was lost is lost too, and one rename is kept or lost as a whole, as on a journalling file
-//    system.
-// 2. Handles from before a power cut answer EIO.
-// 3. Inode numbers count up and times come from the clock that was set: equal runs give equal disks.
+// 1. A power cut may lose changes that are not synced: file data page by page (File::sync, sync_file_system), directory
+//    entries operation by operation (Directory::sync, sync_file_system). The seed of power_cut() decides. A rename is
+//    kept or lost as a whole, and an operation is lost with the earlier operations it depends on, as on a journaling
+//    file system.
+// 2. Handles from before a power cut fail with EIO.
+// 3. Inode numbers count up, and times come from the given clock, so equal runs give equal disks.
 // Loop: any thread.
 #pragma once
 
@@ -35,21 +34,20 @@ class MemoryDisk final : public store::Disk {
 
   Result<std::unique_ptr<store::Directory>> open(const std::string& path, bool create, bool private_mode) override;
 
-  /// Called before each operation with its name ("write_at", "sync", "rename", ...), the path and the count of calls
-  /// before it; the errno it returns is what the operation fails with, 0 lets it happen. It may use this disk.
+  /// Called before each operation with its name ("write_at", "sync", "rename", ...), its path and the number of earlier
+  /// calls. Returns the errno that the operation fails with, or 0 to let it proceed. It may use this disk.
   using FaultHook = std::function<int(std::string_view operation, const std::string& path, std::uint64_t call)>;
   void on_call(FaultHook hook);
   std::uint64_t calls() const;
 
-  /// See 1. and 2.
+  /// Applies 1 and 2.
   void power_cut(std::uint64_t seed);
-  /// Bytes of file content that fit; allocated counts as used.
+  /// Bytes of file content that fit, including allocated ones.
   void set_capacity(std::uint64_t bytes);
-  /// ns since 1970.
+  /// Returns nanoseconds since 1970.
   void set_clock(std::function<std::int64_t()> clock);
   void set_exchange_supported(bool supported);
-  /// As FUSE does it: a file that is removed while it is open stays in its directory under a hidden name until it is
-  /// closed.
+  /// Behaves as FUSE: a file that is removed while open keeps a hidden name in its directory until it is closed.
   void set_hides_open_files(bool hides);
 
   std::uint64_t bytes_read() const;
@@ -57,18 +55,18 @@ class MemoryDisk final : public store::Disk {
   std::size_t open_files() const;
   std::size_t open_directories() const;
 
-  // A user at the same machine: absolute paths, missing directories are made, no faults, at once durable. A path that
-  // cannot be served is a bug of the test.
+  // What a user at the same machine does. Paths are absolute, missing directories are made, no fault applies, and
+  // changes are durable at once. An impossible path is a bug of the test.
   void write(const std::string& path, std::string_view content);
-  /// Overwrites bytes and leaves the times alone: a silent change, as of a failing disk.
+  /// Overwrites bytes without changing the times, as a failing disk does.
   void corrupt(const std::string& path, std::uint64_t offset, std::string_view bytes);
   void make_directories(const std::string& path);
   void make_symlink(const std::string& path, const std::string& target);
   void make_fifo(const std::string& path);
-  void remove(const std::string& path);  ///< with all below it
+  void remove(const std::string& path);  ///< with everything below it
   void set_mtime(const std::string& path, std::int64_t time);
   void set_executable(const std::string& path, bool executable);
-  /// The directory is one on which something is mounted: it cannot be renamed or removed.
+  /// Makes the directory a mount point, which cannot be renamed or removed.
   void set_mount(const std::string& path, bool mount);
   bool exists(const std::string& path) const;
   std::string read(const std::string& path) const;
@@ -76,7 +74,7 @@ class MemoryDisk final : public store::Disk {
   std::vector<std::string> tree(const std::string& path) const;
 
  private:
-  std::shared_ptr<memory::Tree> tree_;  // open handles hold it too
+  std::shared_ptr<memory::Tree> tree_;  // shared with open handles
 };
 
 }  // namespace peer::test

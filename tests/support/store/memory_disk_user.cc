@@ -1,4 +1,4 @@
-// MemoryDisk's settings, counters and the user at the same machine.
+// MemoryDisk's settings and counters, and its calls for a user at the same machine.
 #include <algorithm>
 
 #include "libpeer/base/check.h"
@@ -56,7 +56,7 @@ void MemoryDisk::on_call(FaultHook hook) {
 }
 std::uint64_t MemoryDisk::calls() const {
   const std::lock_guard lock(tree_->mutex);
-  return tree_->calls;
+  return tree_->counters.calls;
 }
 void MemoryDisk::power_cut(std::uint64_t seed) {
   const std::lock_guard lock(tree_->mutex);
@@ -80,19 +80,19 @@ void MemoryDisk::set_hides_open_files(bool hides) {
 }
 std::uint64_t MemoryDisk::bytes_read() const {
   const std::lock_guard lock(tree_->mutex);
-  return tree_->bytes_read;
+  return tree_->counters.bytes_read;
 }
 std::uint64_t MemoryDisk::bytes_written() const {
   const std::lock_guard lock(tree_->mutex);
-  return tree_->bytes_written;
+  return tree_->counters.bytes_written;
 }
 std::size_t MemoryDisk::open_files() const {
   const std::lock_guard lock(tree_->mutex);
-  return tree_->open_files;
+  return tree_->counters.open_files;
 }
 std::size_t MemoryDisk::open_directories() const {
   const std::lock_guard lock(tree_->mutex);
-  return tree_->open_directories;
+  return tree_->counters.open_directories;
 }
 
 void MemoryDisk::write(const std::string& path, std::string_view content) {
@@ -105,7 +105,7 @@ void MemoryDisk::write(const std::string& path, std::string_view content) {
   PEER_CHECK(tree_->resize(file, 0) == 0);
   const std::span bytes(reinterpret_cast<const std::uint8_t*>(content.data()), content.size());
   PEER_CHECK(tree_->write(file, bytes, 0) == 0);
-  tree_->bytes_written -= content.size();
+  tree_->counters.bytes_written -= content.size();
   tree_->sync_all();
 }
 void MemoryDisk::corrupt(const std::string& path, std::uint64_t offset, std::string_view bytes) {

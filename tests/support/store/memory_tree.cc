@@ -58,17 +58,17 @@ void Tree::apply(Operation operation) {
 void Tree::remove(const NodePtr& directory, std::string_view name, const NodePtr& entry) {
   Operation operation{{directory, std::string(name), nullptr}};
   if (hides_open_files && entry->open > 0) {
-    entry->hidden_in = directory;
-    entry->hidden_name = ".fuse_hidden" + std::to_string(entry->inode);
-    operation.push_back({directory, entry->hidden_name, entry});
+    entry->hidden.directory = directory;
+    entry->hidden.name = ".fuse_hidden" + std::to_string(entry->inode);
+    operation.push_back({directory, entry->hidden.name, entry});
   }
   apply(std::move(operation));
 }
 
 void Tree::close(const NodePtr& file) {
-  if (--file->open > 0 || file->hidden_name.empty()) return;
-  const NodePtr directory = file->hidden_in.lock();
-  const std::string name = std::exchange(file->hidden_name, {});
+  if (--file->open > 0 || file->hidden.name.empty()) return;
+  const NodePtr directory = file->hidden.directory.lock();
+  const std::string name = std::exchange(file->hidden.name, {});
   if (directory && directory->entries.contains(name)) apply({{directory, name, nullptr}});
 }
 
@@ -84,7 +84,7 @@ int Tree::resize(const NodePtr& file, std::uint64_t size) {
   if (size > old && file->linked && used + (size - old) > capacity) return ENOSPC;
   change(file);
   file->mtime = now();
-  if (size < old) {  // what is cut off must come back if the power goes
+  if (size < old) {  // a power cut restores the removed bytes
     for (std::size_t page = size / kPage; page * kPage < old; ++page) {
       const std::size_t end = std::min<std::size_t>(old, (page + 1) * kPage);
       file->unsynced.try_emplace(page, file->data.begin() + static_cast<std::ptrdiff_t>(page * kPage),
@@ -110,7 +110,7 @@ int Tree::write(const NodePtr& file, std::span<const std::uint8_t> from, std::ui
                                file->data.begin() + static_cast<std::ptrdiff_t>(last));
   }
   std::ranges::copy(from, file->data.begin() + static_cast<std::ptrdiff_t>(offset));
-  bytes_written += from.size();
+  counters.bytes_written += from.size();
   return 0;
 }
 
@@ -121,7 +121,7 @@ void Tree::sync_file(const NodePtr& file) {
 }
 
 void Tree::sync_directory(const Node& directory) {
-  // An operation is needed if it concerns this directory, or a name that a later needed one concerns.
+  // An operation is needed if it concerns this directory, or a name that a later needed operation concerns.
   std::set<Key> names;
   std::list<Operation> needed;
   for (auto at = pending.end(); at != pending.begin();) {
@@ -146,7 +146,7 @@ void Tree::sync_all() {
 
 void Tree::power_cut(std::uint64_t seed) {
   const std::unique_ptr<Random> random = seeded_random(seed);
-  // Now and then everything or nothing survives; mostly some of it.
+  // Sometimes everything or nothing survives; usually a part does.
   const std::uint64_t mood = random->below(8);
   const auto kept = [&] { return mood == 0 ? true : mood == 1 ? false : random->below(2) == 0; };
   ++epoch;

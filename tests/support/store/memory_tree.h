@@ -1,4 +1,4 @@
-// The inside of MemoryDisk: nodes, the operations not yet durable, and what a power cut leaves of them.
+// The data of MemoryDisk: nodes, operations that are not durable yet, and the effect of a power cut.
 #pragma once
 
 #include <atomic>
@@ -30,38 +30,51 @@ struct Metadata {
   bool executable = false;
 };
 
+/// The name of a file that was removed while it was open, as on FUSE. Empty: none.
+struct HiddenName {
+  std::weak_ptr<Node> directory;
+  std::string name;
+};
+
 struct Node {
   store::FileType type = store::FileType::regular;
   std::uint64_t inode = 0;
   std::int64_t mtime = 0;
   std::int64_t ctime = 0;
   bool executable = false;
-  bool mount = false;             // something is mounted on it
-  bool linked = false;            // it has a name
-  int open = 0;                   // handles of a file
-  std::weak_ptr<Node> hidden_in;  // where it stands as `hidden_name`, because it was removed while open
-  std::string hidden_name;
+  bool mount = false;   // a mount point
+  bool linked = false;  // has a name
+  int open = 0;         // number of handles of a file
+  HiddenName hidden;
   std::string target;  // of a symlink
 
   Entries entries;  // of a directory
   Entries durable_entries;
 
   std::vector<std::uint8_t> data;  // of a file
-  // What it was at the last sync: each page written since, and the metadata if anything was.
+  // The state at the last sync: old content of each page written since, and old metadata if anything changed.
   std::map<std::size_t, std::vector<std::uint8_t>> unsynced;
   std::optional<Metadata> durable;
 };
 
-/// One name's new meaning; null: none.
+/// A name's new node; null removes the name.
 struct Assignment {
   NodePtr directory;
   std::string name;
   NodePtr node;
 };
-/// What is durable as a whole or not at all.
+/// Assignments that become durable together or not at all.
 using Operation = std::vector<Assignment>;
 
-/// Everything below belongs to whoever holds `mutex`.
+struct TreeCounters {
+  std::uint64_t calls = 0;
+  std::uint64_t bytes_read = 0;
+  std::uint64_t bytes_written = 0;
+  std::size_t open_files = 0;
+  std::size_t open_directories = 0;
+};
+
+/// `mutex` guards every member except `epoch`.
 struct Tree {
   std::mutex mutex;
   NodePtr root;
@@ -71,11 +84,7 @@ struct Tree {
   std::atomic<std::uint64_t> epoch = 0;  // counts power cuts
   std::uint64_t capacity = std::uint64_t{1} << 50;
   std::uint64_t used = 0;
-  std::uint64_t calls = 0;
-  std::uint64_t bytes_read = 0;
-  std::uint64_t bytes_written = 0;
-  std::size_t open_files = 0;
-  std::size_t open_directories = 0;
+  TreeCounters counters;
   bool exchange_supported = true;
   bool hides_open_files = false;
   std::function<std::int64_t()> clock;
@@ -83,12 +92,12 @@ struct Tree {
 
   std::int64_t now() const { return clock ? clock() : 0; }
   NodePtr make(store::FileType type);
-  /// The names' new meanings, in memory and for a later sync.
+  /// Assigns the names in memory and queues the operation for a later sync.
   void apply(Operation operation);
-  /// No more entry of that name; an open file gets a hidden one if the file system works that way.
+  /// Removes the name. An open file gets a hidden name if `hides_open_files`.
   void remove(const NodePtr& directory, std::string_view name, const NodePtr& entry);
   void close(const NodePtr& file);
-  void change(const NodePtr& file);  ///< before anything of a file changes
+  void change(const NodePtr& file);  ///< saves the durable state before the file changes
   int write(const NodePtr& file, std::span<const std::uint8_t> from, std::uint64_t offset);
   int resize(const NodePtr& file, std::uint64_t size);
   void sync_file(const NodePtr& file);
@@ -96,8 +105,7 @@ struct Tree {
   void sync_all();
   void power_cut(std::uint64_t seed);
 
-  /// The node at an absolute path, symlinks followed in the last component only if `follow`; an errno where there is
-  /// none.
+  /// Finds the node at an absolute path. `follow`: also follows a symlink in the last component. Returns 0 or an errno.
   int find(std::string_view path, bool follow, NodePtr& found) const;
   const NodePtr* parent(const Node& directory) const;
   int follow_link(const NodePtr& directory, std::string_view target, int depth, NodePtr& found) const;

@@ -1,7 +1,7 @@
-// RecordingDisk: another disk, with the begin and the end of every write to a file recorded.
+// RecordingDisk: passes calls to another disk and records the start and the end of every write to a file.
 //
-// A write takes as long as `during` does, which runs between its begin and its end: the rest of the simulation goes on
-// there, as the loops do while a worker sits in write(2).
+// The function given to set_during() runs between the start and the end of a write. It may run the rest of the
+// simulation, which thus continues as the loops do while a worker blocks in write(2).
 // Loop: the simulation's.
 #pragma once
 
@@ -29,9 +29,9 @@ class RecordingDisk final : public store::Disk {
 
   Result<std::unique_ptr<store::Directory>> open(const std::string& path, bool create, bool private_mode) override;
 
-  /// May begin further writes.
+  /// `during` may start further writes.
   void set_during(std::function<void(std::size_t write)> during) { during_ = std::move(during); }
-  /// In the order of their begin.
+  /// In the order of their start.
   const std::vector<Write>& writes() const noexcept { return writes_; }
 
   Result<void> record(const std::string& path, std::span<const std::uint8_t> from, std::uint64_t offset,

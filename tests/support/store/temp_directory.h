@@ -1,4 +1,4 @@
-// A directory under $TMPDIR that is gone at the end of the test.
+// TempDirectory: a directory under $TMPDIR that is removed at the end of the test.
 #pragma once
 
 #include <cstdlib>

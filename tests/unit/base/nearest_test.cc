@@ -11,7 +11,7 @@ constexpr std::array<std::string_view, 4> kNames{"PeerConnected", "PeerGoodbye",
 std::optional<std::string> guess(std::string_view word) { return nearest(word, kNames); }
 }  // namespace
 
-TEST_CASE("nearest finds what a typing error explains") {
+TEST_CASE("nearest finds the word that a typing error explains") {
   CHECK(guess("PeerConected") == "PeerConnected");
   CHECK(guess("peerconnected") == "PeerConnected");
   CHECK(guess("PeerConnectde") == "PeerConnected");
@@ -21,7 +21,7 @@ TEST_CASE("nearest finds what a typing error explains") {
   CHECK(guess("network.roots") == "library.roots");
 }
 
-TEST_CASE("nearest makes no guess where nothing is near, however long the word is") {
+TEST_CASE("nearest makes no guess if no candidate is near, even for a long word") {
   CHECK_FALSE(guess("NoSuchEvent"));
   CHECK_FALSE(guess(""));
   CHECK_FALSE(guess(std::string(60'000, 'P')));

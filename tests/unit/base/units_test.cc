@@ -7,7 +7,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-TEST_CASE("Durations: ms, s, m, h, and seconds where nothing stands") {
+TEST_CASE("Durations are in ms, s, m or h, and in seconds without a unit") {
   CHECK(parse_duration("500ms") == 500ms);
   CHECK(parse_duration("5s") == 5s);
   CHECK(parse_duration("5") == 5s);
@@ -18,7 +18,7 @@ TEST_CASE("Durations: ms, s, m, h, and seconds where nothing stands") {
     CHECK(!parse_duration(bad));
 }
 
-TEST_CASE("Sizes: powers of 1000") {
+TEST_CASE("Size units are powers of 1000") {
   CHECK(parse_size("0") == 0);
   CHECK(parse_size("256M") == 256'000'000);
   CHECK(parse_size("1.5K") == 1500);

@@ -14,32 +14,32 @@
 using namespace peer;
 using namespace peer::control;
 
-TEST_CASE("presence: a daemon is running while it holds the lock, and stopped when the file alone is there") {
+TEST_CASE("presence: a daemon is running while it holds the lock, and stopped when only the file exists") {
   const test::TempDirectory directory;
   const std::string socket = directory / "peerd.sock";
   CHECK(presence_at(socket) == Presence::unknown);
-  std::optional<PresenceLock> lock(*PresenceLock::take(socket));
+  std::optional<PresenceLock> lock(*PresenceLock::acquire(socket));
   CHECK(presence_at(socket) == Presence::running);
-  CHECK(presence_at(socket) == Presence::running);  // asking changes nothing
+  CHECK(presence_at(socket) == Presence::running);  // a query changes nothing
   struct stat info{};
   REQUIRE(stat((socket + ".alive").c_str(), &info) == 0);
   CHECK((info.st_mode & 07) == 0);
   lock.reset();
   CHECK(presence_at(socket) == Presence::stopped);
-  lock.emplace(*PresenceLock::take(socket));
+  lock.emplace(*PresenceLock::acquire(socket));
   CHECK(presence_at(socket) == Presence::running);
-  // A daemon that makes its own socket takes no lock: the file of an earlier one must not call it stopped.
+  // A daemon that creates its own socket holds no lock; the file of an earlier one must not report it as stopped.
   lock.reset();
   PresenceLock::withdraw(socket);
   CHECK(presence_at(socket) == Presence::unknown);
 }
 
-TEST_CASE("presence: one lock at a time, and what is no file of ours says nothing") {
+TEST_CASE("presence: only one lock can be held, and a symlink is ignored") {
   const test::TempDirectory directory;
   const std::string socket = directory / "peerd.sock";
-  const PresenceLock lock = *PresenceLock::take(socket);
-  CHECK_FALSE(PresenceLock::take(socket));
-  CHECK_FALSE(PresenceLock::take(directory / "missing/peerd.sock"));
+  const PresenceLock lock = *PresenceLock::acquire(socket);
+  CHECK_FALSE(PresenceLock::acquire(socket));
+  CHECK_FALSE(PresenceLock::acquire(directory / "missing/peerd.sock"));
   std::filesystem::create_symlink(socket + ".alive", directory / "other.sock.alive");
   CHECK(presence_at(directory / "other.sock") == Presence::unknown);
 }

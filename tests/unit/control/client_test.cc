@@ -10,7 +10,7 @@ namespace {
 using namespace std::chrono_literals;
 using Answer = std::expected<Json, CallFailure>;
 
-/// A blocking client in a thread of its own, which calls `work` once it is connected.
+/// A blocking client on its own thread. It calls `work` once it is connected.
 class ClientThread {
  public:
   ClientThread(runtime::Executor& executor, const std::string& path, std::function<Answer(Client&)> work)
@@ -30,7 +30,7 @@ class ClientThread {
   runtime::Executor& executor_;
   runtime::Event over_;
   Answer answer_;
-  std::thread thread_;  // the last: it uses the others
+  std::thread thread_;  // last, because it uses the other members
 };
 
 Answer rescan(Client& client) { return client.call("library.rescan", {}); }
@@ -39,7 +39,7 @@ runtime::Task<void> wait_kept(ControlTest& test) {
   while (test.kept.empty()) co_await runtime::sleep_for(test.executor, 1ms, runtime::CancellationToken{});
 }
 
-/// A daemon that leaves by _exit answers nothing any more; the event is all that comes.
+/// A daemon that ends by _exit answers nothing; only the event arrives.
 runtime::Task<void> tells_why(ControlTest& test) {
   runtime::Scope scope(test.executor, "test", runtime::CancellationToken{});
   ControlOptions options{test.path, "1.2.3", [] { return std::int64_t{0}; }, Log{}};
@@ -60,16 +60,16 @@ runtime::Task<void> tells_why(ControlTest& test) {
   test.kept.clear();
 }
 
-TEST_CASE("A call that the daemon never answers says why the daemon ended") {
+TEST_CASE("A call that the daemon never answers fails with the reason of the daemon's end") {
   ControlTest test;
   test.executor.run(tells_why(test));
 }
 
-/// Its own subscription is no business of the caller's: no event comes before the caller subscribes.
+/// The events of the client's own subscription must not reach the caller.
 Answer calls_then_subscribes(Client& client) {
   if (auto waited = rescan(client); !waited) return waited;
   auto silence = client.next_event(0ms);
-  if (!silence || *silence) return Json("an event that was not asked for");
+  if (!silence || *silence) return Json("an event without a subscription");
   if (auto subscribed = client.call("events.subscribe", {{"since", 0}}); !subscribed) return subscribed;
   auto first = client.next_event(10s);
   if (!first || !*first) return Json("no event");
@@ -87,7 +87,9 @@ runtime::Task<void> keeps_events_apart(ControlTest& test, ControlServer& server)
   if (answer->is_object()) CHECK((*answer)["seq"] == 1);
 }
 
-TEST_CASE("What the client listens to for itself is not told to the caller") { ControlTest().run(keeps_events_apart); }
+TEST_CASE("The events of the client's own subscription are hidden from the caller") {
+  ControlTest().run(keeps_events_apart);
+}
 
 }  // namespace
 }  // namespace peer::control

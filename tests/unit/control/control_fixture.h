@@ -1,4 +1,4 @@
-// A ControlServer over a fake peer, on a real loop and a socket in a temporary directory; clients that the loop drives.
+// A ControlServer with a fake peer, on a real loop and a socket in a temporary directory, and clients on the same loop.
 #pragma once
 
 #include <stdlib.h>
@@ -21,7 +21,7 @@ namespace peer::control {
 
 using Json = nlohmann::ordered_json;
 
-/// A client whose waits let the loop run. Nothing depends on how long they take.
+/// A client that runs the loop while it waits. No test depends on how long that takes.
 class TestClient {
  public:
   TestClient(runtime::Executor& executor, const std::string& path) : executor_(executor) {
@@ -47,12 +47,12 @@ class TestClient {
       } else if (errno == EAGAIN) {
         co_await runtime::sleep_for(executor_, std::chrono::milliseconds(1), runtime::CancellationToken{});
       } else {
-        co_return;  // closed by the server: read() tells
+        co_return;  // closed by the server; read() will return null
       }
     }
   }
 
-  /// The next line as JSON; null when the server has closed the connection.
+  /// Returns the next line as JSON, or null if the server has closed the connection.
   runtime::Task<Json> read() {
     for (;;) {
       if (const std::size_t end = input_.find('\n'); end != std::string::npos) {
@@ -84,8 +84,8 @@ class TestClient {
   std::string input_;
 };
 
-/// The place of one test: a directory, a loop, a server, and a peer that answers GetStatus at once and keeps every
-/// Rescan.
+/// A directory, a loop and a fake peer. The peer answers GetStatus at once, keeps the replies of Rescan in `kept`, and
+/// accepts no other command except CancelDownload, which fails.
 struct ControlTest {
   ControlTest() {
     char name[] = "/tmp/peerd-test-XXXXXX";
@@ -103,7 +103,7 @@ struct ControlTest {
       } else if (auto* rescan = std::get_if<api::Request<api::Rescan>>(&command)) {
         kept.push_back(std::move(rescan->reply));
       } else if (auto* cancel = std::get_if<api::Request<api::CancelDownload>>(&command)) {
-        cancel->reply(fail(ErrorCode::no_such_game, "there is no download of " + cancel->command.game));
+        cancel->reply(fail(ErrorCode::not_found, "there is no download of " + cancel->command.game));
       } else {
         return false;
       }
@@ -111,7 +111,7 @@ struct ControlTest {
     };
   }
 
-  /// Runs `body(*this, server)` beside an open server.
+  /// Runs `body(*this, server)` while the server is open.
   template <class F>
   void run(F body) {
     executor.run(main(*this, body));

@@ -22,7 +22,9 @@ runtime::Task<void> numbers_and_replays(ControlTest& test, ControlServer& server
   CHECK(answer["params"]["time"] == "1970-01-01T00:00:00.000Z");
 }
 
-TEST_CASE("The last thousand events are told again to who asks") { ControlTest().run(numbers_and_replays); }
+TEST_CASE("A subscription with since=0 receives the last thousand events again") {
+  ControlTest().run(numbers_and_replays);
+}
 
 runtime::Task<void> filters(ControlTest& test, ControlServer& server) {
   TestClient client(test.executor, test.path);
@@ -49,7 +51,7 @@ runtime::Task<void> filters(ControlTest& test, ControlServer& server) {
   CHECK(answer["error"]["message"] == R"(there is no event "PeerConected": did you mean "PeerConnected"?)");
 }
 
-TEST_CASE("A subscription may be for some events only, and ends") { ControlTest().run(filters); }
+TEST_CASE("A subscription can name some events, and ends with events.unsubscribe") { ControlTest().run(filters); }
 
 runtime::Task<void> overflows(ControlTest& test, ControlServer& server) {
   TestClient slow(test.executor, test.path), quick(test.executor, test.path);
@@ -61,7 +63,7 @@ runtime::Task<void> overflows(ControlTest& test, ControlServer& server) {
     answer = co_await quick.read();
     REQUIRE(answer["params"]["seq"] == i);
   }
-  // The slow one has an unbroken beginning, then one overflow that tells where it ended, then nothing but answers.
+  // The slow client receives events without a gap, then one overflow with the last number, then only answers.
   std::uint64_t seen = 0;
   for (;;) {
     answer = co_await slow.read();
@@ -76,7 +78,7 @@ runtime::Task<void> overflows(ControlTest& test, ControlServer& server) {
   CHECK(answer["result"]["name"] == "fake");
 }
 
-TEST_CASE("A reader that falls behind loses its subscription only, and holds up nobody") {
+TEST_CASE("A client that falls behind loses only its subscription, and delays no other client") {
   ControlTest().run(overflows);
 }
 
@@ -90,7 +92,7 @@ struct Reader final : EventReader {
   std::vector<std::uint64_t> seen;
 };
 
-TEST_CASE("A reader that fails is told no more; the others are, and whoever publishes does not notice") {
+TEST_CASE("A reader that throws loses its subscription; the other readers receive the event, and publish() succeeds") {
   std::vector<std::string> lines;
   EventHub hub([] { return std::int64_t{0}; }, Log([&](LogLevel, std::string_view, const std::string& line,
                                                        const LogFields&) { lines.push_back(line); },
@@ -102,11 +104,10 @@ TEST_CASE("A reader that fails is told no more; the others are, and whoever publ
   CHECK(before.seen == std::vector<std::uint64_t>{1, 2});
   CHECK(bad.seen == std::vector<std::uint64_t>{1});
   CHECK(after.seen == std::vector<std::uint64_t>{1, 2});
-  CHECK(lines ==
-        std::vector<std::string>{"a client is told of no more events, it failed over GamesUpdated: no memory"});
+  CHECK(lines == std::vector<std::string>{"event subscription ended: the client failed at GamesUpdated: no memory"});
 }
 
-TEST_CASE("Times are RFC 3339, also before 1970") {
+TEST_CASE("Times are written as RFC 3339, also before 1970") {
   CHECK(rfc3339(0) == "1970-01-01T00:00:00.000Z");
   CHECK(rfc3339(1'700'000'000'123'456'789) == "2023-11-14T22:13:20.123Z");
   CHECK(rfc3339(-1) == "1969-12-31T23:59:59.999Z");

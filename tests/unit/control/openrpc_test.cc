@@ -10,7 +10,7 @@
 
 using namespace peer::control;
 
-TEST_CASE("The OpenRPC document has every event, and each method's answer has a schema") {
+TEST_CASE("The OpenRPC document lists every event, and has a schema for the answer of every method") {
   const Json document = openrpc_document("1.2.3");
   CHECK(document.at("info").at("version") == "1.2.3");
   std::vector<std::string> events;

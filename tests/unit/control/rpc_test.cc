@@ -13,7 +13,7 @@ int error_of(const std::string& text) {
   return line.calls[0].error ? line.calls[0].error->code : 0;
 }
 
-TEST_CASE("A good line becomes a call; a call without an id is a notification") {
+TEST_CASE("A valid line becomes a call; a call without an id is a notification") {
   const Line line = parse_line(R"({"jsonrpc":"2.0","id":7,"method":"status","params":{"a":1}})");
   REQUIRE(line.calls.size() == 1);
   CHECK(!line.batch);
@@ -25,7 +25,7 @@ TEST_CASE("A good line becomes a call; a call without an id is a notification") 
   CHECK(parse_line(R"({"jsonrpc":"2.0","method":"status"})").calls[0].notification);
 }
 
-TEST_CASE("Bad lines carry the error that the standard names") {
+TEST_CASE("An invalid line has the error code that JSON-RPC defines") {
   CHECK(error_of("") == kParseError);
   CHECK(error_of("{") == kParseError);
   CHECK(error_of("\"\xff\"") == kParseError);
@@ -38,7 +38,7 @@ TEST_CASE("Bad lines carry the error that the standard names") {
   CHECK(error_of(R"({"jsonrpc":"2.0","id":1,"method":"status","params":5})") == kInvalidParams);
 }
 
-TEST_CASE("Every error has a word, whatever is wrong with the line") {
+TEST_CASE("Every error has an error word in data.code") {
   for (const char* text : {"", "{", "1", "[]", "{}", R"({"jsonrpc":"1.0","id":1,"method":"status"})",
                            R"({"jsonrpc":"2.0","id":{},"method":"status"})", R"({"jsonrpc":"2.0","id":1,"method":5})",
                            R"({"jsonrpc":"2.0","id":1,"method":"status","params":5})"}) {
@@ -51,7 +51,7 @@ TEST_CASE("Every error has a word, whatever is wrong with the line") {
   CHECK(answer["error"]["data"] == Json{{"code", "cancelled"}, {"stopping", true}});
 }
 
-TEST_CASE("A batch is its calls, the bad ones among them") {
+TEST_CASE("A batch contains all its calls, also the invalid ones") {
   const Line line = parse_line(R"([{"jsonrpc":"2.0","id":1,"method":"status"},1])");
   CHECK(line.batch);
   REQUIRE(line.calls.size() == 2);
@@ -59,7 +59,7 @@ TEST_CASE("A batch is its calls, the bad ones among them") {
   CHECK(line.calls[1].error->code == kInvalidRequest);
 }
 
-TEST_CASE("Nesting is counted outside of strings") {
+TEST_CASE("Brackets inside strings do not count as nesting") {
   CHECK(json_depth("1") == 0);
   CHECK(json_depth(R"({"a":[1,{}]})") == 3);
   CHECK(json_depth(R"({"a":"[[[[\"[["})") == 1);

@@ -31,7 +31,7 @@ runtime::Task<void> answers_calls(ControlTest& test, ControlServer&) {
   CHECK(busy["error"]["data"]["code"] == "busy");
 }
 
-TEST_CASE("Calls are answered, errors with their word") { ControlTest().run(answers_calls); }
+TEST_CASE("Calls are answered; an error has its word in data.code") { ControlTest().run(answers_calls); }
 
 runtime::Task<void> goes_on_after_bad_lines(ControlTest& test, ControlServer&) {
   TestClient client(test.executor, test.path);
@@ -53,13 +53,15 @@ runtime::Task<void> goes_on_after_bad_lines(ControlTest& test, ControlServer&) {
   answer = co_await client.call(R"({"jsonrpc":"2.0","id":1,"method":"status","params":{"more":5}})");
   CHECK(answer["error"]["code"] == -32602);
   CHECK(answer["error"]["data"]["code"] == "invalid");
-  // A notification has no answer: the next one is that of the call behind it.
+  // A notification has no answer, so the next answer belongs to the next call.
   co_await client.send("{\"jsonrpc\":\"2.0\",\"method\":\"no.such\"}\n");
   answer = co_await client.call(kStatus);
   CHECK(answer["result"]["name"] == "fake");
 }
 
-TEST_CASE("A bad line gets an error and the connection goes on") { ControlTest().run(goes_on_after_bad_lines); }
+TEST_CASE("An invalid line gets an error, and the connection stays open") {
+  ControlTest().run(goes_on_after_bad_lines);
+}
 
 runtime::Task<void> checks_versions(ControlTest& test, ControlServer&) {
   TestClient client(test.executor, test.path);
@@ -71,14 +73,14 @@ runtime::Task<void> checks_versions(ControlTest& test, ControlServer&) {
       CHECK(answer["error"]["data"]["code"] == "invalid");
       CHECK(answer["error"]["message"] == "version must be 8 to 64 hex digits");
     }
-    // Of either case; the fake peer takes no such command.
+    // Both cases are accepted; the fake peer then refuses the command.
     const Json answer = co_await client.call(R"({"jsonrpc":"2.0","id":1,"method":")" + std::string(method) +
                                              R"(","params":{"game":"g","version":"0123ABCDef"}})");
     CHECK(answer["error"]["data"]["code"] == "busy");
   }
 }
 
-TEST_CASE("A version is hex digits") { ControlTest().run(checks_versions); }
+TEST_CASE("A version must be 8 to 64 hex digits") { ControlTest().run(checks_versions); }
 
 runtime::Task<void> tells_why_it_stops(ControlTest& test, ControlServer& server) {
   TestClient client(test.executor, test.path);
@@ -98,15 +100,18 @@ runtime::Task<void> tells_why_it_stops(ControlTest& test, ControlServer& server)
   answer = co_await client.read();
   CHECK(answer["error"]["message"] == "peerd stopped (RuntimeFailed: QuicServer: socket closed)");
   CHECK(answer["error"]["data"] == Json{{"code", "cancelled"}, {"stopping", true}});
-  test.kept[2](fail(ErrorCode::no_such_game, "no game x"));  // this failed by itself
+  test.kept[2](fail(ErrorCode::not_found, "no game x"));  // failed on its own
   answer = co_await client.read();
   CHECK(answer["error"]["message"] == "no game x");
   CHECK(answer["error"]["data"] == Json{{"code", "no_such_game"}});
-  answer = co_await client.call(R"({"jsonrpc":"2.0","id":2,"method":"peers.list"})");  // the peer takes no more
+  answer =
+      co_await client.call(R"({"jsonrpc":"2.0","id":2,"method":"peers.list"})");  // the peer accepts no more commands
   CHECK(answer["error"]["data"] == Json{{"code", "busy"}, {"stopping", true}});
 }
 
-TEST_CASE("A command that the stop cuts short is told why the daemon ends") { ControlTest().run(tells_why_it_stops); }
+TEST_CASE("A command that the stop interrupts fails with the reason of the stop") {
+  ControlTest().run(tells_why_it_stops);
+}
 
 runtime::Task<void> closes_beyond_limits(ControlTest& test, ControlServer&) {
   TestClient longer(test.executor, test.path);
@@ -123,7 +128,7 @@ runtime::Task<void> closes_beyond_limits(ControlTest& test, ControlServer&) {
   answer = co_await deeper.read();
   CHECK(answer.is_null());
 
-  // At the limits all is well.
+  // Exactly at the limits, lines are answered.
   TestClient client(test.executor, test.path);
   std::string line = kStatus;
   line.append(65536 - line.size(), ' ');
@@ -133,7 +138,7 @@ runtime::Task<void> closes_beyond_limits(ControlTest& test, ControlServer&) {
   CHECK(answer[0]["error"]["code"] == -32600);
 }
 
-TEST_CASE("A line too long or nested too deep is told so and closes the connection") {
+TEST_CASE("A line that is too long or nested too deep gets an error and closes the connection") {
   ControlTest().run(closes_beyond_limits);
 }
 
@@ -150,7 +155,7 @@ runtime::Task<void> answers_batches(ControlTest& test, ControlServer&) {
   CHECK(answer[1]["result"]["ok"] == true);
 }
 
-TEST_CASE("The answers of a batch come together, without those of notifications") {
+TEST_CASE("The answers of a batch arrive together, without answers for notifications") {
   ControlTest().run(answers_batches);
 }
 
@@ -162,7 +167,7 @@ runtime::Task<void> bounds_outstanding(ControlTest& test, ControlServer&) {
             R"(,"method":"library.rescan"})"
             "\n";
   co_await client.send(many);
-  // Another client is answered meanwhile, so the first one's lines have been looked at.
+  // Once another client has been answered, the lines of the first one have been read.
   TestClient other(test.executor, test.path);
   for (int i = 0; i < 20; ++i) {
     const Json answer = co_await other.call(kStatus);
@@ -181,7 +186,7 @@ runtime::Task<void> bounds_outstanding(ControlTest& test, ControlServer&) {
   }
 }
 
-TEST_CASE("A client has a bounded number of calls under way, and all are answered in the end") {
+TEST_CASE("A client has at most 32 calls in progress, and all its calls are answered") {
   ControlTest().run(bounds_outstanding);
 }
 
@@ -198,7 +203,7 @@ runtime::Task<void> refuses_one_more(ControlTest& test, ControlServer&) {
   CHECK(answer["error"]["data"]["code"] == "busy");
   answer = co_await refused.read();
   CHECK(answer.is_null());
-  // The others do not notice; a place that becomes free is taken.
+  // The other clients are unaffected, and a free place can be used again.
   answer = co_await clients[0]->call(kStatus);
   CHECK(answer["result"]["name"] == "fake");
   clients.pop_back();
@@ -209,7 +214,7 @@ runtime::Task<void> refuses_one_more(ControlTest& test, ControlServer&) {
   }
 }
 
-TEST_CASE("More than 64 clients are told so") { ControlTest().run(refuses_one_more); }
+TEST_CASE("The 65th client is refused with an error") { ControlTest().run(refuses_one_more); }
 
 runtime::Task<void> hears_after_half_close(ControlTest& test, ControlServer& server) {
   TestClient client(test.executor, test.path);
@@ -221,9 +226,9 @@ runtime::Task<void> hears_after_half_close(ControlTest& test, ControlServer& ser
   CHECK(answer["params"]["event"] == "GamesUpdated");
 }
 
-TEST_CASE("A subscriber that has stopped sending still hears events") { ControlTest().run(hears_after_half_close); }
+TEST_CASE("A subscriber that has ended its output still receives events") { ControlTest().run(hears_after_half_close); }
 
-TEST_CASE("The socket of a dead daemon is replaced, a living one's or another file never") {
+TEST_CASE("The socket of a dead daemon is replaced; a live socket or another file is not") {
   ControlTest test;
   std::filesystem::create_directories(test.directory + "/run");
   const int dead = socket(AF_UNIX, SOCK_STREAM, 0);
@@ -244,7 +249,7 @@ TEST_CASE("The socket of a dead daemon is replaced, a living one's or another fi
   CHECK(!std::filesystem::exists(test.path));
 }
 
-/// As systemd holds it: listening before the daemon starts and after it has stopped.
+/// A socket like systemd's: it listens before the daemon starts and after it has stopped.
 int listening_socket(const std::string& path) {
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_un address{};
@@ -272,7 +277,7 @@ runtime::Task<void> serves_adopted(ControlTest& test, int held) {
     const Json answer = co_await waiting.read();
     CHECK(answer["result"]["name"] == "fake");
     server.publish(api::ShuttingDown{});
-    // Whoever was accepted is still served; who comes now waits for the next daemon.
+    // Accepted clients are still served; new clients wait for the next daemon.
     const Json again = co_await early.call(kStatus);
     CHECK((daemon == 0 ? again["result"]["name"] == "fake" : again.is_null()));
     if (daemon == 0) {
@@ -288,7 +293,7 @@ runtime::Task<void> serves_adopted(ControlTest& test, int held) {
   }
 }
 
-TEST_CASE("An adopted socket is served as it is, and outlives its servers: calls wait from one to the next") {
+TEST_CASE("An adopted socket outlives its servers, and calls wait from one server to the next") {
   ControlTest test;
   std::filesystem::create_directories(test.directory + "/run");
   const int held = listening_socket(test.path);

@@ -18,7 +18,7 @@
 namespace peer::daemon {
 namespace {
 
-/// What systemd would do: sockets from descriptor 3 on, named, and a process that is told so.
+/// Does what systemd does: passes named sockets from descriptor 3 on to a process, with the LISTEN_ variables.
 class Activated {
  public:
   Activated() {
@@ -45,13 +45,13 @@ class Activated {
     pass(fd, name);
   }
   void pass(int fd, const std::string& name) {
-    // Out of the way of the places they are to have.
+    // High numbers, so that dup2() in the child does not overwrite them.
     sockets_.push_back(fcntl(fd, F_DUPFD_CLOEXEC, 100));
     close(fd);
     names_ += (names_.empty() ? "" : ":") + name;
   }
 
-  /// Whether `test` holds in a child that was so started; `for_pid` 0: itself.
+  /// Whether `test` holds in a child process to which the sockets were passed. `for_pid`: the LISTEN_PID; 0: the child.
   bool in_child(const std::function<bool()>& test, pid_t for_pid = 0) const {
     const pid_t child = fork();
     REQUIRE(child >= 0);
@@ -73,25 +73,25 @@ class Activated {
   std::vector<int> sockets_;
 };
 
-Result<std::optional<PassedSocket>> take(const std::optional<std::string>& wanted = std::nullopt) {
-  return take_passed_socket(wanted, Log());
+Result<std::optional<PassedSocket>> receive(const std::optional<std::string>& expected = std::nullopt) {
+  return receive_passed_socket(expected, Log());
 }
 
 bool is_open(int fd) { return fcntl(fd, F_GETFD) >= 0; }
 
-TEST_CASE("Nothing is taken where nothing was passed") {
+TEST_CASE("Without passed descriptors no socket is returned") {
   unsetenv("LISTEN_PID");
   unsetenv("LISTEN_FDS");
-  const auto socket = take();
+  const auto socket = receive();
   REQUIRE(socket);
   CHECK(!*socket);
 }
 
-TEST_CASE("The control socket is taken as it is: path, mode, close-on-exec; the environment forgets it") {
+TEST_CASE("The passed control socket keeps its path and mode, becomes close-on-exec, and leaves the environment") {
   Activated systemd;
   systemd.pass_unix("control");
   CHECK(systemd.in_child([&] {
-    const auto socket = take();
+    const auto socket = receive();
     if (!socket || !*socket) return false;
     struct stat info{};
     return (*socket)->fd == 3 && (*socket)->path == systemd.socket_path() && (fcntl(3, F_GETFD) & FD_CLOEXEC) != 0 &&
@@ -100,53 +100,53 @@ TEST_CASE("The control socket is taken as it is: path, mode, close-on-exec; the 
   }));
 }
 
-TEST_CASE("What was passed to another process is left alone") {
+TEST_CASE("Descriptors passed to another process are left alone") {
   Activated systemd;
   systemd.pass_unix("control");
   CHECK(systemd.in_child(
       [] {
-        const auto socket = take();
+        const auto socket = receive();
         return socket && !*socket && is_open(3);
       },
       1));
 }
 
-TEST_CASE("Of several the one called control is taken, the others are closed") {
+TEST_CASE("Of several descriptors the one named control is used, and the others are closed") {
   Activated systemd;
   systemd.pass_unix("other");
   systemd.pass_unix("control");
   CHECK(systemd.in_child([] {
-    const auto socket = take();
+    const auto socket = receive();
     return socket && *socket && (*socket)->fd == 4 && !is_open(3) && is_open(4);
   }));
 }
 
-TEST_CASE("One that comes alone may have any name") {
+TEST_CASE("A single passed socket may have any name") {
   Activated systemd;
   systemd.pass_unix("peerd.socket");
   CHECK(systemd.in_child([] {
-    const auto socket = take();
+    const auto socket = receive();
     return socket && *socket;
   }));
 }
 
-TEST_CASE("The flag --socket may name the passed socket, and no other") {
+TEST_CASE("The flag --socket may name the passed socket but no other path") {
   Activated systemd;
   systemd.pass_unix("control");
   CHECK(systemd.in_child([&] {
-    const auto socket = take(systemd.path("./peerd.sock"));
+    const auto socket = receive(systemd.path("./peerd.sock"));
     return socket && *socket;
   }));
   CHECK(systemd.in_child([] {
-    const auto socket = take("/run/elsewhere.sock");
+    const auto socket = receive("/run/elsewhere.sock");
     return !socket && socket.error().code == ErrorCode::invalid &&
            socket.error().message.find("--socket") != std::string::npos && !is_open(3);
   }));
 }
 
-TEST_CASE("What is no listening Unix stream socket is refused") {
+TEST_CASE("A descriptor that is not a listening Unix stream socket is refused") {
   const auto refused = [] {
-    const auto socket = take();
+    const auto socket = receive();
     return !socket && socket.error().code == ErrorCode::invalid && !is_open(3);
   };
   SECTION("a datagram socket") {
@@ -154,7 +154,7 @@ TEST_CASE("What is no listening Unix stream socket is refused") {
     systemd.pass_unix("control", SOCK_DGRAM, false);
     CHECK(systemd.in_child(refused));
   }
-  SECTION("one that does not listen") {
+  SECTION("a socket that does not listen") {
     Activated systemd;
     systemd.pass_unix("control", SOCK_STREAM, false);
     CHECK(systemd.in_child(refused));

@@ -78,17 +78,17 @@ TEST_CASE("An unknown key is an error with its line and a suggestion") {
   CHECK_THAT(problem("zzz = 1\n"), StartsWith("f.toml:1: unknown key \"zzz\""));
 }
 
-TEST_CASE("A value that cannot be is an error with its line") {
+TEST_CASE("An invalid value is an error with its line") {
   CHECK_THAT(problem("[library]\nsettle = \"soon\"\n"), StartsWith("f.toml:2: library.settle must be a time"));
   CHECK_THAT(problem("[library]\nroots = \"x\"\n"), ContainsSubstring("array of strings"));
   CHECK_THAT(problem("[downloads]\nparallel = 0\n"), ContainsSubstring("1 to 100"));
   CHECK_THAT(problem("library = 5\n"), ContainsSubstring("unknown key"));
   CHECK_THAT(problem("name = \n"), StartsWith("f.toml:1: "));
-  // Never more open than asked for.
+  // A misspelled mode must not fall back to open.
   CHECK_THAT(problem("[access]\nmode = \"closed\"\n"), ContainsSubstring("\"party\" or \"paired\""));
 }
 
-TEST_CASE("The whole is checked too") {
+TEST_CASE("Conditions that span several keys are checked") {
   Config config;
   CHECK_THAT(check_config(config).error().message, ContainsSubstring("--library"));
   config.roots = {"relative"};
@@ -99,7 +99,7 @@ TEST_CASE("The whole is checked too") {
   CHECK(!check_config(config));
 }
 
-TEST_CASE("A peer that cannot be dialled is told with its text, from the file and from a flag") {
+TEST_CASE("An invalid static peer is an error that quotes it") {
   Config config;
   config.roots = {"/x"};
   config.peers = {"den", "192.168.1.20:24747", "[fe80::1%eth0]:5"};
@@ -109,14 +109,14 @@ TEST_CASE("A peer that cannot be dialled is told with its text, from the file an
     config.peers = {"den", peer};
     REQUIRE(!check_config(config));
     CHECK_THAT(check_config(config).error().message,
-               StartsWith("network.peers or --peer: \"" + std::string(peer) + "\" is no HOST[:PORT]"));
+               StartsWith("network.peers or --peer: \"" + std::string(peer) + "\" is not HOST[:PORT]"));
   }
   config.peers = {};
   config.interfaces = {""};
   CHECK_THAT(check_config(config).error().message, ContainsSubstring("--interface"));
 }
 
-TEST_CASE("Flags are read and override the file") {
+TEST_CASE("Flags override the file") {
   const auto given = arguments({"--library", "/a", "--library", "/b/", "--listen", "127.0.0.1:0", "--peer", "x:1",
                                 "--no-mdns", "--log-level", "debug"});
   REQUIRE(given);
@@ -133,7 +133,7 @@ TEST_CASE("Flags are read and override the file") {
   CHECK(!merged->mdns);
 }
 
-TEST_CASE("Bad flags are one line; --version and --help print") {
+TEST_CASE("An invalid flag is an error of one line; --version and --help return their text") {
   for (const auto& words : std::vector<std::vector<const char*>>{
            {"--nonsense"}, {"--library"}, {"--log-level", "loud"}, {"--library", "/a", "stray"}}) {
     const auto given = arguments(words);
@@ -144,7 +144,7 @@ TEST_CASE("Bad flags are one line; --version and --help print") {
   CHECK_THAT(*arguments({"--help"})->print, ContainsSubstring("--library"));
 }
 
-TEST_CASE("Default places: systemd's, then the user's") {
+TEST_CASE("Default paths come from systemd's variables, then from the user's") {
   Places places;
   CHECK(places.socket() == "/run/peerd/peerd.sock");
   places.home = "/home/u";

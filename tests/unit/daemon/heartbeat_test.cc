@@ -18,10 +18,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Threads as a test wants them: each is idle, or in a job that never ends.
+/// Workers without threads: each is either idle or hangs in a job that never ends.
 struct FakeWorkers final : runtime::Workers {
   void submit(Job job) override { jobs.push_back(std::move(job)); }
-  /// Those that are not hung run all there is.
+  /// Runs all queued jobs, unless every worker hangs.
   void run() {
     if (hung >= threads) return;
     for (; !jobs.empty(); ++done) {
@@ -47,13 +47,13 @@ struct HeartbeatTest {
         Log([this](LogLevel, std::string_view, const std::string& line, const LogFields&) { lines.push_back(line); },
             "test");
     scope.spawn("heartbeat", run_heartbeat(executor, std::move(options), scope.token()));
-    executor.run_ready();  // the beat that comes at once
+    executor.run_ready();  // the first beat
   }
   ~HeartbeatTest() {
     scope.request_stop();
     executor.run_ready();
   }
-  /// How many beats so long a time has.
+  /// The number of beats during `time`.
   int beats_in(runtime::Duration time) {
     beats = 0;
     for (const runtime::TimePoint end = executor.now() + time; executor.now() < end;) {
@@ -70,23 +70,23 @@ struct HeartbeatTest {
   std::vector<std::string> lines;
 };
 
-TEST_CASE("A healthy daemon beats four times a limit") {
+TEST_CASE("A healthy daemon sends four heartbeats for each limit") {
   HeartbeatTest test;
   CHECK(test.beats_in(300s) == 40);
   CHECK(test.workers.jobs.size() <= 1);
 }
 
-TEST_CASE("A loop that hangs sends no heartbeat, and goes on when it turns again") {
+TEST_CASE("A loop that hangs sends no heartbeat, and sends one when it runs again") {
   HeartbeatTest test;
   test.beats_in(30s);
   test.beats = 0;
-  REQUIRE(test.executor.advance_to_next_timer());  // its time has come, but no turn of the loop
+  REQUIRE(test.executor.advance_to_next_timer());  // the timer is due, but the loop does not run
   CHECK(test.beats == 0);
   test.executor.run_ready();
   CHECK(test.beats == 1);
 }
 
-TEST_CASE("When all workers hang the heartbeat stops after four limits, and is said once") {
+TEST_CASE("When all workers hang, the heartbeat stops after four limits, and this is logged once") {
   HeartbeatTest test;
   test.beats_in(60s);
   test.workers.hung = 4;
@@ -100,24 +100,24 @@ TEST_CASE("When all workers hang the heartbeat stops after four limits, and is s
   CHECK(test.beats_in(60s) == 8);
 }
 
-TEST_CASE("One worker that hangs, in a dead network file system, does no harm") {
+TEST_CASE("Heartbeats continue while at least one worker works") {
   HeartbeatTest test;
   test.workers.hung = 3;
   CHECK(test.beats_in(600s) == 80);
 }
 
-TEST_CASE("Workers that are merely busy do no harm: the probe waits, but jobs end") {
+TEST_CASE("Heartbeats continue while all workers are busy but complete jobs") {
   HeartbeatTest test;
-  test.workers.hung = 4;  // nothing that is queued gets its turn
+  test.workers.hung = 4;  // queued jobs do not run
   int beats = 0;
   for (int i = 0; i < 10; ++i) {
     beats += test.beats_in(60s);
-    ++test.workers.done;  // one of the long jobs before it ends each minute
+    ++test.workers.done;  // one long job ends each minute
   }
   CHECK(beats == 80);
 }
 
-TEST_CASE("Real workers count what they have ended, and the probe is one of them") {
+TEST_CASE("Real workers count the jobs that they have completed") {
   runtime::ThreadWorkers workers("test", 2);
   std::mutex mutex;
   std::condition_variable changed;

@@ -6,7 +6,7 @@
 namespace peer::daemon {
 namespace {
 
-/// Every key with a value, in a file.
+/// The configuration that a file with only this key gives.
 Config with(const Key& key, std::string_view value) {
   const auto config = parse_config(std::string(key.name) + " = " + std::string(value) + "\n", "f.toml");
   INFO(key.name << " = " << value);
@@ -19,7 +19,7 @@ std::string uncommented(const std::string& text) {
   return std::regex_replace(text, line, "$1$2");
 }
 
-TEST_CASE("Every key is documented, and its default and its example load") {
+TEST_CASE("Every key is documented, and its default and its example can be read") {
   const Config defaults;
   for (const Key& key : keys()) {
     INFO(key.name);
@@ -32,7 +32,7 @@ TEST_CASE("Every key is documented, and its default and its example load") {
   CHECK(find_key("nonsense") == nullptr);
 }
 
-TEST_CASE("The example file loads as the defaults, as it is and with every key uncommented") {
+TEST_CASE("The example file gives the defaults, both as it is and with every key uncommented") {
   const std::string text = example_config();
   const std::string all = uncommented(text);
   for (const std::string& each : {text, all}) {
@@ -50,7 +50,7 @@ TEST_CASE("The example file loads as the defaults, as it is and with every key u
   }
 }
 
-TEST_CASE("A value that differs is seen by its text, so that SIGHUP can name it") {
+TEST_CASE("Different values have different texts, so that SIGHUP can name the changed keys") {
   Config config;
   config.limit_up = 1'500'000;
   CHECK(find_key("limits.up")->value(config) == "\"1500K\"");

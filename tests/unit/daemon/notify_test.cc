@@ -14,7 +14,7 @@
 namespace peer::daemon {
 namespace {
 
-/// The manager's end of NOTIFY_SOCKET.
+/// The end of NOTIFY_SOCKET that belongs to systemd.
 class Manager {
  public:
   Manager() {
@@ -33,7 +33,7 @@ class Manager {
     close(fd_);
     std::filesystem::remove_all(directory_);
   }
-  /// What was told next; empty: nothing.
+  /// Returns the next notification, or an empty string.
   std::string next() const {
     char text[4096];
     const ssize_t size = recv(fd_, text, sizeof text, 0);
@@ -51,7 +51,7 @@ long long monotonic() {
   return 1'000'000LL * now.tv_sec + now.tv_nsec / 1000;
 }
 
-TEST_CASE("The start ends with READY, a reload begins with RELOADING and its time and ends with READY") {
+TEST_CASE("The start ends with READY; a reload begins with RELOADING and the time, and ends with READY") {
   const Manager manager;
   Readiness readiness;
   readiness.end("Running");
@@ -69,7 +69,7 @@ TEST_CASE("The start ends with READY, a reload begins with RELOADING and its tim
   CHECK(manager.next().empty());
 }
 
-TEST_CASE("Of two reloads under way only the end of the last is READY") {
+TEST_CASE("READY is sent when the last of two reloads ends") {
   const Manager manager;
   Readiness readiness;
   readiness.end("Running");
@@ -82,7 +82,7 @@ TEST_CASE("Of two reloads under way only the end of the last is READY") {
   CHECK(manager.next().starts_with("READY=1"));
 }
 
-TEST_CASE("Heartbeats and stopping are told") {
+TEST_CASE("Heartbeats and the stop are sent") {
   const Manager manager;
   notify_heartbeat();
   CHECK(manager.next() == "WATCHDOG=1");

@@ -30,7 +30,7 @@ struct KeyFile {
 
 }  // namespace
 
-TEST_CASE("A key file that only the daemon and its group can read is loaded") {
+TEST_CASE("A key file that only the daemon and its group can read is accepted") {
   for (const mode_t mode : {0600U, 0400U, 0440U, 0640U}) {
     const KeyFile file(kKey + "\n", mode);
     const auto key = load_party_key(file.path);
@@ -40,12 +40,12 @@ TEST_CASE("A key file that only the daemon and its group can read is loaded") {
   }
 }
 
-TEST_CASE("A key file that is missing or no secret is an error that says what to do, and tells nothing of it") {
+TEST_CASE("A missing or invalid key file is an error that says what to do and does not contain the key") {
   CHECK_THAT(load_party_key("").error().message, ContainsSubstring("openssl rand -hex 32"));
   CHECK_THAT(load_party_key("party.key").error().message, ContainsSubstring("absolute"));
   CHECK_THAT(load_party_key("/nowhere/party.key").error().message,
              ContainsSubstring("openssl rand -hex 32 > /nowhere/party.key"));
-  CHECK_THAT(load_party_key("/dev/zero").error().message, ContainsSubstring("no regular file"));
+  CHECK_THAT(load_party_key("/dev/zero").error().message, ContainsSubstring("not a regular file"));
   for (const mode_t mode : {0604U, 0644U, 0602U, 0620U, 0666U}) {
     CHECK_THAT(KeyFile(kKey, mode).problem(), ContainsSubstring("chmod 600"));
   }
@@ -56,7 +56,7 @@ TEST_CASE("A key file that is missing or no secret is an error that says what to
   CHECK_THAT(KeyFile(std::string(100'000, '1'), 0600).problem(), ContainsSubstring("too long"));
 }
 
-TEST_CASE("A party without a good key is a bad configuration") {
+TEST_CASE("A party without a valid key is an invalid configuration") {
   Config config;
   config.roots = {"/x"};
   config.access = "party";

@@ -1,4 +1,4 @@
-// Discovery ends within kCancelTime of its cancellation, in whichever call the client sits when D-Bus falls silent.
+// Discovery ends within kCancelTime of its cancellation, in whichever call D-Bus stops answering.
 #include <catch2/catch_test_macros.hpp>
 #include <cstdlib>
 #include <filesystem>
@@ -23,7 +23,7 @@ namespace {
 
 constexpr unsigned kNever = 100'000;
 
-/// Where the bus is: the same in all of a process, since libdbus looks only once.
+/// The address of the bus. It is the same for the whole process, because libdbus reads it only once.
 const std::string& bus_path() {
   static const TempDirectory directory;
   static const std::string path = [] {
@@ -40,7 +40,7 @@ struct Bench {
     bus.emplace(bus_path(), silent_from, one_peer());
   }
 
-  /// On the first interface that has an IPv4 network; where there is none, no record is watched.
+  /// Uses the first interface with an IPv4 network. If there is none, no record is watched.
   static FakePeer one_peer() {
     FakePeer peer;
     peer.record.id = PeerId::from_hex(std::string(64, '7')).value();
@@ -64,7 +64,7 @@ std::size_t threads() {
   return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator("/proc/self/task"), {}));
 }
 
-/// Real time: for what threads do.
+/// Waits in real time, for other threads.
 bool eventually(const std::function<bool()>& condition) {
   for (int i = 0; i < 60'000; ++i) {
     if (condition()) return true;
@@ -81,7 +81,7 @@ runtime::Task<void> run(discovery::AvahiDiscovery& subject, runtime::Cancellatio
   co_await subject.run(std::move(self), 24747, deaf, token);
 }
 
-/// How many calls the client makes until it has made all kinds of them.
+/// How many calls the client makes until it has made every kind of call.
 unsigned calls_of_all_kinds() {
   Bench bench(kNever);
   runtime::ManualExecutor executor;
@@ -92,7 +92,7 @@ unsigned calls_of_all_kinds() {
   const bool resolves = Bench::one_peer().interface != 0;
   REQUIRE(eventually([&] {
     executor.run_ready();
-    if (bench.bus->published()) subject.set_revision(5);  // the text changes, and is published anew
+    if (bench.bus->published()) subject.set_revision(5);  // the text changes, and is published again
     return bench.bus->text_updated() && (bench.bus->record_watched() || !resolves);
   }));
   scope.request_stop();
@@ -100,8 +100,8 @@ unsigned calls_of_all_kinds() {
   return bench.bus->calls();
 }
 
-/// The control loop's time from the cancellation to the end. It is virtual, so the thread gets none of it: what ends in
-/// time then does so whatever the thread is doing.
+/// The control loop's virtual time from the cancellation to the end. The thread makes no progress in it, so the time
+/// does not depend on what the thread does.
 runtime::Duration time_to_end(unsigned silent_from) {
   const std::size_t before = threads();
   std::optional<Bench> bench;
@@ -122,8 +122,8 @@ runtime::Duration time_to_end(unsigned silent_from) {
   REQUIRE(scope.empty());
   run_sync(executor, scope.join());
   const runtime::Duration took = executor.now() - asked;
-  bench->bus.reset();                                        // lets an abandoned call go
-  REQUIRE(eventually([&] { return threads() <= before; }));  // and its thread end, before what it touches does
+  bench->bus.reset();                                        // lets an abandoned call return
+  REQUIRE(eventually([&] { return threads() <= before; }));  // and its thread ends before the objects that it uses
   return took;
 }
 
@@ -161,7 +161,7 @@ RealEnd real_end(unsigned silent_from) {
 
 }  // namespace
 
-TEST_CASE("cancelled in any call to a D-Bus that fell silent, discovery ends within its time") {
+TEST_CASE("Discovery cancelled during any call to a silent D-Bus ends in time") {
   const unsigned last = calls_of_all_kinds();
   INFO(last << " calls");
   REQUIRE(last > 10);
@@ -171,10 +171,9 @@ TEST_CASE("cancelled in any call to a D-Bus that fell silent, discovery ends wit
   }
 }
 
-// In real time another process may hold the processor at any moment, which only adds to what is measured: the least of
-// several attempts counts.
-TEST_CASE("a call to a D-Bus that fell silent is interrupted, and the thread with it ends in time") {
-  constexpr unsigned kFirstAfterHello = 2;  // before it there is no socket yet that could be shut down
+// Other processes can only increase the real time that is measured, so the shortest of several attempts counts.
+TEST_CASE("A call to a silent D-Bus is interrupted, and the thread ends in time") {
+  constexpr unsigned kFirstAfterHello = 2;  // before Hello there is no socket to shut down
   constexpr int kAttempts = 20;
   const unsigned last = calls_of_all_kinds();
   for (unsigned call = 0; call <= last; ++call) {

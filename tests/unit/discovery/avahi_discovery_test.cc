@@ -1,4 +1,4 @@
-// Without a D-Bus that works: what a real avahi-daemon does is tested end to end.
+// AvahiDiscovery without a working D-Bus. The end-to-end tests use a real avahi-daemon.
 #include "libpeer/discovery/avahi_discovery.h"
 
 #include <sys/socket.h>
@@ -22,13 +22,13 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Names the bus for as long as it lives.
+/// Sets the address of the bus during its lifetime.
 struct BusAddress {
   explicit BusAddress(const std::string& path) { setenv("DBUS_SYSTEM_BUS_ADDRESS", ("unix:path=" + path).c_str(), 1); }
   ~BusAddress() { unsetenv("DBUS_SYSTEM_BUS_ADDRESS"); }
 };
 
-/// A socket that accepts and never says a word.
+/// A socket that accepts connections and never answers.
 struct SilentBus {
   explicit SilentBus(const std::string& path) : fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_un address{};
@@ -42,36 +42,36 @@ struct SilentBus {
 };
 
 struct Watched {
-  std::vector<discovery::Event> told;
+  std::vector<discovery::Event> reported;
   runtime::Event any;
 };
 
 runtime::Task<void> run(discovery::AvahiDiscovery& subject, Watched& watched, runtime::CancellationToken token) {
-  auto tell = [&watched](discovery::Event event) {
-    watched.told.push_back(std::move(event));
+  auto report = [&watched](discovery::Event event) {
+    watched.reported.push_back(std::move(event));
     watched.any.set();
   };
   discovery::Record self;
   self.name = "test";
-  co_await subject.run(std::move(self), 24747, std::move(tell), token);
+  co_await subject.run(std::move(self), 24747, std::move(report), token);
 }
 
 runtime::Task<void> without_bus(runtime::UvExecutor& executor, std::string path) {
   const BusAddress address(path);
   discovery::AvahiDiscovery subject(executor, {}, Log());
-  for (int round = 0; round < 2; ++round) {  // it runs again after it was cancelled
+  for (int round = 0; round < 2; ++round) {  // it can run again after a cancellation
     Watched watched;
     runtime::Scope scope(executor, "test", runtime::CancellationToken());
     scope.spawn("run", run(subject, watched, scope.token()));
     co_await watched.any.wait(runtime::CancellationToken());
     subject.set_revision(5);
     subject.network_changed();
-    subject.look_again(PeerId());
-    co_await runtime::sleep_for(executor, 700ms, runtime::CancellationToken());  // several attempts
+    subject.resolve_again(PeerId());
+    co_await runtime::sleep_for(executor, 700ms, runtime::CancellationToken());  // time for several attempts
     scope.request_stop();
     co_await scope.join();
-    CHECK(watched.told.size() == 1);  // said once
-    const auto* unavailable = std::get_if<discovery::Unavailable>(&watched.told.front());
+    CHECK(watched.reported.size() == 1);  // reported once
+    const auto* unavailable = std::get_if<discovery::Unavailable>(&watched.reported.front());
     REQUIRE(unavailable != nullptr);
     CHECK(unavailable->reason.find("avahi-daemon") != std::string::npos);
   }
@@ -89,16 +89,16 @@ runtime::Task<void> hung_bus(runtime::UvExecutor& executor, std::string path) {
     co_await runtime::sleep_for(executor, 100ms, runtime::CancellationToken());
     const runtime::TimePoint asked = executor.now();
     scope.request_stop();
-    co_await scope.join();  // the thread sits in a call of 25 s: it is abandoned
+    co_await scope.join();  // the thread is in a call that takes 25 s, and is abandoned
     CHECK(executor.now() - asked < 10s);
   }
-  // The next run waits until the abandoned call has ended, and then begins anew.
+  // The next run waits until the abandoned call has returned.
   runtime::Scope scope(executor, "test", runtime::CancellationToken());
   scope.spawn("run", run(subject, watched, scope.token()));
   co_await watched.any.wait(runtime::CancellationToken());
-  CHECK(std::holds_alternative<discovery::Unavailable>(watched.told.front()));
+  CHECK(std::holds_alternative<discovery::Unavailable>(watched.reported.front()));
   bus.reset();
-  while (watched.told.size() < 2) {
+  while (watched.reported.size() < 2) {
     watched.any.reset();
     co_await watched.any.wait(runtime::CancellationToken());
   }
@@ -108,12 +108,12 @@ runtime::Task<void> hung_bus(runtime::UvExecutor& executor, std::string path) {
 
 }  // namespace
 
-TEST_CASE("a missing D-Bus is told once and tried again") {
+TEST_CASE("A missing D-Bus is reported once and retried") {
   const test::TempDirectory directory;
   test::run_on_uv([&](runtime::UvExecutor& executor) { return without_bus(executor, directory.path() + "/bus"); });
 }
 
-TEST_CASE("a D-Bus that hangs holds up neither the cancellation nor the loop") {
+TEST_CASE("A D-Bus that hangs delays neither the cancellation nor the loop") {
   const test::TempDirectory directory;
   test::run_on_uv([&](runtime::UvExecutor& executor) { return hung_bus(executor, directory.path() + "/bus"); });
 }

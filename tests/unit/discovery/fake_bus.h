@@ -1,5 +1,5 @@
-// FakeBus: a D-Bus with an avahi-daemon on it that answers so many calls of its client and then never says a word
-// again. It lets the client publish, browse, resolve one peer and watch its record, so that every kind of call is made.
+// FakeBus: a D-Bus with an avahi-daemon that answers a number of calls and then stops answering. The client can
+// publish, browse, resolve one peer and watch its record, and so makes every kind of call.
 #pragma once
 
 #include <dbus/dbus.h>
@@ -16,7 +16,7 @@
 
 namespace peer::test {
 
-/// What the resolver is told of the one peer.
+/// What the one peer resolves to.
 struct FakePeer {
   discovery::Record record;
   int interface = 0;
@@ -25,7 +25,7 @@ struct FakePeer {
 
 class FakeBus {
  public:
-  /// Calls before `silent_from` (the first is 1) are answered; 0: not even the connection is.
+  /// Answers the calls before `silent_from`, counted from 1. With 0, does not even accept the connection.
   FakeBus(const std::string& path, unsigned silent_from, FakePeer peer)
       : silent_from_(silent_from), peer_(std::move(peer)) {
     server_ = dbus_server_listen(("unix:path=" + path).c_str(), nullptr);
@@ -37,7 +37,7 @@ class FakeBus {
   }
   FakeBus(const FakeBus&) = delete;
   FakeBus& operator=(const FakeBus&) = delete;
-  /// Hangs up: whoever waits for an answer goes on.
+  /// Closes the connection, which ends every pending call.
   ~FakeBus() {
     over_ = true;
     thread_.join();
@@ -49,7 +49,7 @@ class FakeBus {
     dbus_server_unref(server_);
   }
 
-  /// Whether it has been asked what it does not answer.
+  /// Whether it has received a call that it does not answer.
   bool silent() const { return silent_; }
   unsigned calls() const { return calls_; }
   bool record_watched() const { return watched_; }
@@ -184,8 +184,8 @@ class FakeBus {
   const unsigned silent_from_;
   const FakePeer peer_;
   DBusServer* server_ = nullptr;
-  DBusWatch* watch_ = nullptr;                // the thread's, once it runs
-  std::vector<DBusConnection*> connections_;  // the thread's
+  DBusWatch* watch_ = nullptr;                // belongs to the thread, once it runs
+  std::vector<DBusConnection*> connections_;  // belong to the thread
   std::atomic<bool> silent_ = false;
   std::atomic<bool> over_ = false;
   std::atomic<bool> watched_ = false;

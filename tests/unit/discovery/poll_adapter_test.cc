@@ -36,7 +36,7 @@ struct Call {
   int events;
 };
 
-/// What the C callbacks call.
+/// Called by the C callbacks.
 struct Handler {
   std::function<void(AvahiWatch*, int)> on_watch;
   std::function<void(AvahiTimeout*)> on_timeout;
@@ -85,7 +85,7 @@ runtime::Task<void> two_watches(runtime::UvExecutor& executor) {
   }
   CHECK(read);
   CHECK(written);
-  CHECK(api->watch_get_events(in) == 0);  // outside its callback nothing is happening
+  CHECK(api->watch_get_events(in) == 0);  // no events outside the callback
   api->watch_free(in);
   CHECK(adapter.handles() == 1);
   api->watch_free(out);
@@ -136,7 +136,7 @@ runtime::Task<void> same_number_again(runtime::UvExecutor& executor) {
     number = pair.ends[0];
     api->watch_free(api->watch_new(api, number, AVAHI_WATCH_IN, Handler::watch, &handler));
   }
-  // libuv has not yet closed the handle of before.
+  // libuv has not closed the former handle yet.
   const Pair pair;
   REQUIRE(pair.ends[0] == number);
   AvahiWatch* watch = api->watch_new(api, number, AVAHI_WATCH_IN, Handler::watch, &handler);
@@ -162,7 +162,7 @@ runtime::Task<void> interrupted(runtime::UvExecutor& executor) {
   char byte = 0;
   CHECK(::read(watched.ends[0], &byte, 1) == 0);  // disconnected
   CHECK(::read(unwatched.ends[0], &byte, 1) == -1);
-  CHECK(errno == EAGAIN);  // let go of before: none of its business
+  CHECK(errno == EAGAIN);  // released before the interruption
   api->watch_free(watch);
   co_await adapter.closed();
 }
@@ -218,13 +218,13 @@ runtime::Task<void> timeout_freed_in_callback(runtime::UvExecutor& executor) {
 
 }  // namespace
 
-TEST_CASE("two watches of one descriptor share a handle and are told apart") { test::run_on_uv(two_watches); }
-TEST_CASE("a watch may free itself and others in its callback, and open another one") {
+TEST_CASE("Two watches of one descriptor share a handle, and each gets its events") { test::run_on_uv(two_watches); }
+TEST_CASE("A watch may free itself and others in its callback, and open another one") {
   test::run_on_uv(freed_in_callback);
 }
-TEST_CASE("a descriptor's number may come back before the handle of before is closed") {
+TEST_CASE("A descriptor's number may be reused before its former handle is closed") {
   test::run_on_uv(same_number_again);
 }
-TEST_CASE("an interruption disconnects what is being watched and nothing else") { test::run_on_uv(interrupted); }
-TEST_CASE("timeouts are absolute: zero and past mean at once, null means never") { test::run_on_uv(timeouts); }
-TEST_CASE("a timeout may be set again or freed in its callback") { test::run_on_uv(timeout_freed_in_callback); }
+TEST_CASE("An interruption disconnects only the watched sockets") { test::run_on_uv(interrupted); }
+TEST_CASE("Timeouts are absolute: zero and past times fire at once, null never") { test::run_on_uv(timeouts); }
+TEST_CASE("A timeout may be set again or freed in its callback") { test::run_on_uv(timeout_freed_in_callback); }

@@ -26,13 +26,13 @@ Record record_of(unsigned number, std::uint64_t revision = 1) {
 }
 net::SocketAddress at(const std::string& text) { return *net::SocketAddress::parse(text); }
 
-/// A table and what it told, as its reader would see it.
+/// A table, and the peers that it reported.
 struct Fixture {
   std::map<PeerId, Found> seen;
-  unsigned told = 0;
+  unsigned reported = 0;
   runtime::TimePoint now{};
   RecordTable table{id_of(1), [this](const PeerId& id, const std::optional<Found>& found) {
-                      ++told;
+                      ++reported;
                       if (found) {
                         seen[id] = *found;
                       } else {
@@ -53,7 +53,7 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE("the addresses of a peer's instances are merged by its id") {
+TEST_CASE("The addresses of a peer's instances are merged by its id") {
   Fixture f;
   f.resolve(Fixture::instance("a", 2, 1), record_of(5), "[fd00::5]:7");
   f.resolve(Fixture::instance("a", 2, 0), record_of(5), "10.0.0.5:7");
@@ -61,8 +61,8 @@ TEST_CASE("the addresses of a peer's instances are merged by its id") {
   f.resolve(Fixture::instance("a", 4, 0), record_of(5), "10.1.0.5:7");
   REQUIRE(f.seen.size() == 1);
   CHECK(f.seen[id_of(5)].addresses ==
-        std::vector{at("10.0.0.5:7"), at("10.1.0.5:7"), at("[fd00::5]:7")});  // no address twice
-  CHECK(f.told == 3);
+        std::vector{at("10.0.0.5:7"), at("10.1.0.5:7"), at("[fd00::5]:7")});  // without duplicates
+  CHECK(f.reported == 3);
   f.table.gone(Fixture::instance("a", 2, 0));
   CHECK(f.seen[id_of(5)].addresses.size() == 2);
   for (const int interface : {2, 3, 4}) {
@@ -73,31 +73,31 @@ TEST_CASE("the addresses of a peer's instances are merged by its id") {
   CHECK(f.table.peers() == 0);
 }
 
-TEST_CASE("one's own record is known by its id") {
+TEST_CASE("A peer's own record is recognized by its id and ignored") {
   Fixture f;
   f.resolve(Fixture::instance("me"), record_of(1), "10.0.0.1:7");
-  CHECK(f.told == 0);
+  CHECK(f.reported == 0);
   CHECK(f.table.instances() == 0);
 }
 
-TEST_CASE("a change of the record is resolved again and told once") {
+TEST_CASE("A changed record is resolved again and reported once") {
   Fixture f;
   f.resolve(Fixture::instance("a"), record_of(5, 1), "10.0.0.5:7");
   f.table.changed("a");
-  CHECK(f.seen[id_of(5)].record.revision == 1);  // holds until the new one is there
+  CHECK(f.seen[id_of(5)].record.revision == 1);  // stays until the new one is resolved
   const auto next = f.table.next(f.now, false);
   REQUIRE(next.has_value());
-  f.table.changed("a");  // once more, in the middle
+  f.table.changed("a");  // again, while it is resolved
   f.table.resolved(*next, record_of(5, 2), at("10.0.0.6:7"));
   CHECK(f.seen[id_of(5)].record.revision == 2);
   CHECK(f.seen[id_of(5)].addresses == std::vector{at("10.0.0.6:7")});
   REQUIRE(f.table.next(f.now, false) == next);
   f.table.resolved(*next, record_of(5, 2), at("10.0.0.6:7"));
-  CHECK(f.told == 2);
+  CHECK(f.reported == 2);
   CHECK_FALSE(f.table.next(f.now, false).has_value());
 }
 
-TEST_CASE("an instance whose id changes leaves one peer for another") {
+TEST_CASE("An instance whose id changes moves from one peer to another") {
   Fixture f;
   f.resolve(Fixture::instance("a"), record_of(5), "10.0.0.5:7");
   f.table.changed("a");
@@ -106,7 +106,7 @@ TEST_CASE("an instance whose id changes leaves one peer for another") {
   CHECK(f.seen.contains(id_of(6)));
 }
 
-TEST_CASE("another service that claims a peer's id adds its address and does not rename it") {
+TEST_CASE("Another service with a peer's id adds its address, and does not rename the peer") {
   Fixture f;
   f.resolve(Fixture::instance("a"), record_of(5), "10.0.0.5:7");
   Record forged = record_of(5, 99);
@@ -118,7 +118,7 @@ TEST_CASE("another service that claims a peer's id adds its address and does not
   CHECK(f.seen[id_of(5)].addresses == std::vector{at("10.0.0.66:7")});
 }
 
-TEST_CASE("an instance that does not answer gets some more turns, later") {
+TEST_CASE("An instance that does not answer is tried a few more times, later") {
   Fixture f;
   f.table.appeared(Fixture::instance("a"));
   for (unsigned attempt = 1; attempt <= RecordTable::kMaxAttempts; ++attempt) {
@@ -129,11 +129,11 @@ TEST_CASE("an instance that does not answer gets some more turns, later") {
     if (const auto turn = f.table.next_turn(f.now)) f.now = *turn;
   }
   CHECK(f.table.instances() == 0);
-  CHECK_FALSE(f.table.complete());  // to be browsed again some time
+  CHECK_FALSE(f.table.complete());  // browsing must start again
   CHECK(f.table.complete());
 }
 
-TEST_CASE("what went away while it was being resolved is not told") {
+TEST_CASE("An instance that disappears while it is resolved is not reported") {
   Fixture f;
   f.table.appeared(Fixture::instance("a"));
   const auto next = f.table.next(f.now, false);
@@ -141,11 +141,11 @@ TEST_CASE("what went away while it was being resolved is not told") {
   f.table.resolved(*next, record_of(5), at("10.0.0.5:7"));
   f.table.unanswered(*next, f.now);
   f.table.useless(*next);
-  CHECK(f.told == 0);
+  CHECK(f.reported == 0);
   CHECK(f.table.instances() == 0);
 }
 
-TEST_CASE("a flood of forged records stays within bounds, and a proven peer has the first turn") {
+TEST_CASE("A flood of forged records stays within bounds, and a proven peer comes first") {
   Fixture f;
   f.resolve(Fixture::instance("known"), record_of(5), "10.0.0.5:7");
   f.table.prefer(id_of(5));
@@ -174,12 +174,12 @@ TEST_CASE("a flood of forged records stays within bounds, and a proven peer has 
     f.table.resolved(Fixture::instance("known"), record_of(5), at("10.0.0.5:7"));
   }
   CHECK(resolved <= RecordTable::kTurnBurst + 60 * RecordTable::kTurnsPerSecond + 1);
-  CHECK(f.seen.contains(id_of(5)));  // still there
+  CHECK(f.seen.contains(id_of(5)));  // not forgotten
   f.table.clear();
   CHECK(f.seen.empty());
 }
 
-TEST_CASE("addresses claimed for one peer are bounded, the newest are kept") {
+TEST_CASE("The addresses of one peer are bounded, and the newest are kept") {
   Fixture f;
   for (int i = 0; i < 100; ++i) {
     f.now += 1s;
@@ -190,13 +190,13 @@ TEST_CASE("addresses claimed for one peer are bounded, the newest are kept") {
   CHECK(f.table.instances() == discovery::kMaxFoundAddresses);
 }
 
-TEST_CASE("what is not seen when browsed again is gone") {
+TEST_CASE("An instance that is missing when browsing starts again is gone") {
   Fixture f;
   f.resolve(Fixture::instance("a"), record_of(5), "10.0.0.5:7");
   f.resolve(Fixture::instance("b"), record_of(6), "10.0.0.6:7");
   f.table.keep_only({Fixture::instance("b")});
   CHECK(f.seen.size() == 1);
   CHECK(f.seen.contains(id_of(6)));
-  f.table.look_again(id_of(6));
+  f.table.resolve_again(id_of(6));
   CHECK(f.table.next(f.now, false) == Fixture::instance("b"));
 }

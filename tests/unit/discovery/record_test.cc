@@ -28,7 +28,7 @@ Record example() {
 }
 }  // namespace
 
-TEST_CASE("a record comes back as it was published, in less than 400 bytes") {
+TEST_CASE("A record decodes to what was encoded, in less than 400 bytes") {
   Record record = example();
   CHECK(decode(encode_txt(record)) == record);
   record.name = std::string(protocol::kMaxNameBytes, 'n');
@@ -37,7 +37,7 @@ TEST_CASE("a record comes back as it was published, in less than 400 bytes") {
   CHECK(bytes < 400);
 }
 
-TEST_CASE("a record of every malformed kind is refused") {
+TEST_CASE("Every kind of malformed record is rejected") {
   const std::string id = "id=" + kId;
   for (const std::vector<std::string>& strings : std::vector<std::vector<std::string>>{
            {},
@@ -64,7 +64,7 @@ TEST_CASE("a record of every malformed kind is refused") {
   }
 }
 
-TEST_CASE("keys are compared without case, unknown ones and their order do not matter") {
+TEST_CASE("Keys are case-insensitive, and unknown keys and the order do not matter") {
   const auto record = decode({"x", "REV=7", "zz=9", "Id=" + std::string(64, 'A'), "pRoTo=3", "rev=8"});
   REQUIRE(record.has_value());
   CHECK(record->revision == 7);
@@ -72,7 +72,7 @@ TEST_CASE("keys are compared without case, unknown ones and their order do not m
   CHECK(record->name == record->id.brief());
 }
 
-TEST_CASE("a name that is not fit to be shown is made so") {
+TEST_CASE("A name unfit for display is escaped") {
   const auto record =
       decode({"id=" + kId, "proto=1", "rev=0", "name=\x1b[31m\xff\xe2\x80\xae" + std::string(200, 'n')});
   REQUIRE(record.has_value());
@@ -80,15 +80,15 @@ TEST_CASE("a name that is not fit to be shown is made so") {
   for (const char c : record->name) CHECK(static_cast<unsigned char>(c) >= 0x20);
 }
 
-TEST_CASE("a service's name is a label") {
+TEST_CASE("A service name is a DNS label") {
   CHECK(discovery::service_name("") == "peerd");
   CHECK(discovery::service_name("living room") == "living room");
   const std::string clipped = discovery::service_name("ä" + std::string(61, 'x') + "ä");
   CHECK(clipped.size() == discovery::kMaxServiceName);
-  CHECK(discovery::service_name(std::string(62, 'x') + "ä").size() == 62);  // no character is cut in two
+  CHECK(discovery::service_name(std::string(62, 'x') + "ä").size() == 62);  // no character is split
 }
 
-TEST_CASE("no bytes make a record that is not one") {
+TEST_CASE("Random bytes never decode to an invalid record") {
   const auto random = seeded_random(7);
   for (int round = 0; round < 20'000; ++round) {
     std::vector<std::string> strings;

@@ -10,14 +10,14 @@ namespace {
 constexpr runtime::TimePoint kStart{1h};
 }
 
-TEST_CASE("a download to which nobody brought a wait has none") {
+TEST_CASE("A download without a wait does not outlast its peers") {
   const PeerWait wait;
   CHECK_FALSE(wait.brought());
   CHECK(wait.left(kStart) == 0s);
   CHECK(wait.until(kStart) <= kStart);
 }
 
-TEST_CASE("the longest wait holds, in whatever order they come") {
+TEST_CASE("The longest wait holds, in whatever order the waits come") {
   PeerWait wait;
   wait.bring(10min, kStart);
   wait.bring(1min, kStart + 1min);
@@ -31,7 +31,7 @@ TEST_CASE("the longest wait holds, in whatever order they come") {
   CHECK(wait.left(kStart + 20min) == 1min);
 }
 
-TEST_CASE("a pause uses up no wait, and one that comes meanwhile counts from its end") {
+TEST_CASE("A pause uses up no wait, and a wait brought during a pause counts from its end") {
   PeerWait wait;
   wait.bring(10min, kStart);
   wait.hold(kStart + 4min);
@@ -46,7 +46,7 @@ TEST_CASE("a pause uses up no wait, and one that comes meanwhile counts from its
   CHECK(wait.until(kStart + 5h) == kStart + 4h + 8min);
 }
 
-TEST_CASE("a pause gives no wait to a download that had none, nor back one that is over") {
+TEST_CASE("A pause neither creates a wait nor revives one that is over") {
   PeerWait none;
   none.hold(kStart);
   none.go_on(kStart + 1h);
@@ -60,7 +60,7 @@ TEST_CASE("a pause gives no wait to a download that had none, nor back one that 
   CHECK(over.brought());
 }
 
-TEST_CASE("a wait beyond the end of time lasts until then") {
+TEST_CASE("A wait beyond the last point in time ends there") {
   PeerWait wait;
   wait.bring(runtime::Duration::max(), kStart);
   CHECK(wait.until(kStart) == runtime::TimePoint::max());

@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "libpeer/library/inotify_watcher.h"
+#include "libpeer/runtime/scope.h"
 #include "libpeer/runtime/sleep.h"
 #include "support/run_task.h"
 #include "support/store/temp_directory.h"

@@ -119,7 +119,7 @@ TEST_CASE("library: changes are found by the next scan and by a rescan") {
     machine.disk.remove("/games/g");
     CHECK(life.rescan(std::nullopt));
     CHECK(life.library->snapshot()->games.empty());
-    CHECK(life.rescan("g").error().code == ErrorCode::no_such_game);
+    CHECK(life.rescan("g").error().code == ErrorCode::not_found);
   }
   SECTION("an unchanged game is offered as before") {
     const int offers = life.offers;

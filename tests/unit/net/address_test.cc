@@ -18,7 +18,7 @@ SocketAddress parse(std::string_view text) {
 }
 }  // namespace
 
-TEST_CASE("addresses are written as they are read") {
+TEST_CASE("An address formats to the text that it was parsed from") {
   for (const char* text :
        {"1.2.3.4:5", "0.0.0.0:0", "255.255.255.255:65535", "[::]:0", "[::1]:24747", "[2001:db8::7]:80"}) {
     CHECK(parse(text).to_string() == text);
@@ -31,7 +31,7 @@ TEST_CASE("addresses are written as they are read") {
   CHECK(SocketAddress::loopback(9).to_string() == "127.0.0.1:9");
 }
 
-TEST_CASE("what is no address is refused by name") {
+TEST_CASE("The error for an invalid address quotes it") {
   for (const char* text : {"",
                            ":",
                            ":5",
@@ -61,7 +61,7 @@ TEST_CASE("what is no address is refused by name") {
   }
 }
 
-TEST_CASE("a link-local address keeps its interface") {
+TEST_CASE("A link-local address keeps its interface") {
   const unsigned index = if_nametoindex("lo");
   REQUIRE(index != 0);
   const SocketAddress address = parse("[fe80::1%lo]:7");
@@ -73,7 +73,7 @@ TEST_CASE("a link-local address keeps its interface") {
   CHECK(address != parse("[fe80::1]:7"));
 }
 
-TEST_CASE("IPv4 is one thing, mapped or not") {
+TEST_CASE("An IPv4-mapped address equals the IPv4 address") {
   const SocketAddress plain = parse("10.1.2.3:4");
   CHECK(parse("[::ffff:10.1.2.3]:4") == plain);
   sockaddr_storage native;
@@ -86,7 +86,7 @@ TEST_CASE("IPv4 is one thing, mapped or not") {
   CHECK(parse("[::1]:4").to_native(AF_INET, native) == 0);
 }
 
-TEST_CASE("kinds of addresses") {
+TEST_CASE("Loopback, private and link-local addresses are local") {
   CHECK(parse("0.0.0.0:1").is_unspecified());
   CHECK(parse("[::]:1").is_unspecified());
   CHECK(SocketAddress().is_unspecified());
@@ -105,7 +105,7 @@ TEST_CASE("kinds of addresses") {
   }
 }
 
-TEST_CASE("addresses order and hash by value") {
+TEST_CASE("Addresses are ordered and hashed by value") {
   const SocketAddress a = parse("10.0.0.1:1");
   CHECK(a < parse("10.0.0.2:1"));
   CHECK(a < a.with_port(2));

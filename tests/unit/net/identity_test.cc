@@ -31,9 +31,9 @@ std::string certificate_part(const std::string& pem) { return part(pem, "-----BE
 
 }  // namespace
 
-TEST_CASE("every new identity is another one") { CHECK(make().id() != make().id()); }
+TEST_CASE("Every new identity is different") { CHECK(make().id() != make().id()); }
 
-TEST_CASE("the peer id is the SHA-256 of the certificate's public key") {
+TEST_CASE("The peer id is the SHA-256 of the certificate's public key") {
   const Identity identity = make();
   unsigned char* der = nullptr;
   const int length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(identity.certificate()), &der);
@@ -45,7 +45,7 @@ TEST_CASE("the peer id is the SHA-256 of the certificate's public key") {
   CHECK(peer::net::peer_id_of(identity.certificate()) == expected);
 }
 
-TEST_CASE("the certificate is self-signed, names peerd and is valid for ever") {
+TEST_CASE("The certificate is self-signed, names peerd and is valid until 2999") {
   const Identity identity = make();
   X509* certificate = identity.certificate();
   CHECK(X509_verify(certificate, identity.key()) == 1);
@@ -59,7 +59,7 @@ TEST_CASE("the certificate is self-signed, names peerd and is valid for ever") {
   CHECK(X509_cmp_time(X509_get0_notAfter(certificate), &year_2500) > 0);
 }
 
-TEST_CASE("an identity survives its PEM form") {
+TEST_CASE("An identity parsed from its PEM form is the same") {
   const Identity identity = make();
   const std::string pem = identity.to_pem();
   const auto again = Identity::from_pem(pem);
@@ -69,7 +69,7 @@ TEST_CASE("an identity survives its PEM form") {
   CHECK(Identity::from_pem(certificate_part(pem) + key_part(pem)));
 }
 
-TEST_CASE("damaged identities are refused") {
+TEST_CASE("Damaged identities are rejected") {
   const std::string pem = make().to_pem();
   const std::string other = make().to_pem();
   for (const std::string& bad :
@@ -82,7 +82,7 @@ TEST_CASE("damaged identities are refused") {
   }
 }
 
-TEST_CASE("a certificate with another kind of key has no peer id") {
+TEST_CASE("A certificate with a key that is not Ed25519 has no peer id") {
   EVP_PKEY* key = EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256");
   X509* certificate = X509_new();
   X509_set_pubkey(certificate, key);

@@ -27,7 +27,7 @@ std::vector<std::string> names(const std::vector<InterfaceAddress>& entries) {
 
 }  // namespace
 
-TEST_CASE("bridges of containers and virtual machines are ignored") {
+TEST_CASE("Interfaces of containers and virtual machines are ignored") {
   for (const char* name : {"lo", "docker0", "docker_gwbridge", "br-0123456789ab", "veth12ab", "virbr0", "virbr0-nic",
                            "lxcbr0", "cni0", "cni-podman0", "podman1"}) {
     INFO(name);
@@ -40,7 +40,7 @@ TEST_CASE("bridges of containers and virtual machines are ignored") {
   }
 }
 
-TEST_CASE("usable addresses are up and wanted") {
+TEST_CASE("Usable addresses belong to interfaces that are up and not ignored") {
   const std::vector<InterfaceAddress> all{entry("lo", "127.0.0.1", 8), entry("eth0", "192.168.1.5", 24),
                                           entry("eth1", "192.168.2.5", 24, false), entry("docker0", "172.17.0.1", 16),
                                           entry("wlan0", "2001:db8::5", 64)};
@@ -49,7 +49,7 @@ TEST_CASE("usable addresses are up and wanted") {
   CHECK(names(peer::net::usable_addresses(all, only)) == std::vector<std::string>{"lo", "docker0"});
 }
 
-TEST_CASE("on-link is what shares the network part") {
+TEST_CASE("An address is on-link if it is in the network of an interface that is up") {
   const std::vector<InterfaceAddress> all{entry("eth0", "203.0.113.70", 26), entry("eth0", "2001:db8:1::5", 60),
                                           entry("eth1", "198.51.100.1", 24, false), entry("tun0", "198.18.0.1", 32)};
   const auto on_link = [&](std::string_view text) { return peer::net::is_on_link(all, *SocketAddress::parse(text)); };
@@ -64,9 +64,9 @@ TEST_CASE("on-link is what shares the network part") {
   CHECK_FALSE(on_link("198.18.0.2"));
 }
 
-TEST_CASE("the machine's interfaces are listed") {
+TEST_CASE("The machine's interfaces are listed") {
   peer::test::PrivateNetwork network;
-  if (!network.entered()) SKIP("needs the privilege to make a network namespace");
+  if (!network.entered()) SKIP("needs the privilege to create a network namespace");
   const auto found = peer::net::interface_addresses();
   REQUIRE(found);
   const InterfaceAddress loopback{"lo", 1, SocketAddress::loopback(0), 8, true};

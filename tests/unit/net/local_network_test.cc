@@ -5,7 +5,7 @@
 using namespace peer;
 using namespace peer::net;
 
-TEST_CASE("the local network: private addresses, and what an interface is in") {
+TEST_CASE("Private addresses and the networks of the interfaces are local") {
   int listed = 0;
   std::vector<InterfaceAddress> interfaces;
   LocalNetwork network([&]() -> Result<std::vector<InterfaceAddress>> {

@@ -1,4 +1,4 @@
-// A burst takes time: its datagrams share one time of arrival, while connections are accepted in the middle of it.
+// The datagrams of a burst share one arrival time, also if a connection is accepted in the middle of the burst.
 #include <catch2/catch_test_macros.hpp>
 
 #include "libpeer/net/datagram_socket.h"
@@ -11,7 +11,7 @@ namespace {
 
 const runtime::CancellationToken kNever;
 
-/// Makes a burst of every datagram: the first one ever of a peer again, then, when the clock has moved on, the new one
+/// Turns every datagram into a burst: repeats the peer's first datagram, advances the clock, then delivers the new one
 /// twice.
 class SlowBursts final : public net::DatagramSocket, public net::DatagramReceiver {
  public:
@@ -28,7 +28,7 @@ class SlowBursts final : public net::DatagramSocket, public net::DatagramReceive
     return socket_->send(local, remote, ecn, data, segment);
   }
   std::size_t max_segments() const override { return socket_->max_segments(); }
-  Stats stats() const override { return socket_->stats(); }
+  net::SocketStats stats() const override { return socket_->stats(); }
   runtime::Task<void> close() override { return socket_->close(); }
 
   void on_datagram(const net::SocketAddress& local, const net::SocketAddress& remote, net::Ecn ecn,
@@ -57,7 +57,7 @@ class SlowBursts final : public net::DatagramSocket, public net::DatagramReceive
 };
 
 runtime::Task<void> dial_twice(QuicPair& pair) {
-  // The first connection is what the bursts begin with; the second is accepted in the middle of one.
+  // Bursts begin with the datagram of the first connection. The second connection is accepted in the middle of one.
   auto first = pair.link();
   const auto held = co_await first;
   auto second = pair.link();
@@ -78,7 +78,7 @@ runtime::Task<void> run_slow_pair(runtime::UvExecutor& executor, const QuicTest&
 
 }  // namespace
 
-TEST_CASE("a connection is accepted in the middle of a burst that began earlier") {
+TEST_CASE("A connection can be accepted in the middle of a burst") {
   const QuicTest test{&dial_twice, &test_handler};
   run_on_uv([&test](runtime::UvExecutor& executor) { return run_slow_pair(executor, test); });
 }

@@ -1,4 +1,4 @@
-// QuicPair: two endpoints, one of which serves, for the tests of QUIC and HTTP/3.
+// QuicPair: two endpoints for tests of QUIC and HTTP/3. One of them serves.
 #pragma once
 
 #include <catch2/catch_test_macros.hpp>
@@ -26,7 +26,7 @@ inline net::Identity new_identity() {
   return std::move(*identity);
 }
 
-/// One endpoint with the tasks that run and serve it.
+/// An endpoint, and the tasks that run it and serve on it.
 class QuicHost {
  public:
   using Tune = std::function<void(net::EndpointOptions&)>;
@@ -52,7 +52,7 @@ class QuicHost {
     serve_.request();
     if (serving_) co_await served_.wait(runtime::CancellationToken{});
   }
-  /// The order of a daemon's end: stop serving, then close.
+  /// Ends as the daemon does: stops serving, then closes.
   runtime::Task<void> stop() {
     auto end = served();
     co_await end;
@@ -86,8 +86,8 @@ struct QuicPair {
 
   runtime::Task<std::unique_ptr<net::Link>> link() {
     const runtime::CancellationToken never;
-    auto dialling = client.endpoint().dial(server.address(), server.id(), never);
-    auto link = co_await dialling;
+    auto dialing = client.endpoint().dial(server.address(), server.id(), never);
+    auto link = co_await dialing;
     INFO((link ? std::string() : link.error().message));
     REQUIRE(link.has_value());
     co_return std::move(*link);
@@ -138,7 +138,7 @@ inline net::SocketAddress sim_address(int host) {
   return *net::SocketAddress::parse("10.0.0." + std::to_string(host) + ":24747");
 }
 
-/// Over a simulated network under virtual time: nothing may be left, no task and no timer.
+/// Runs over a simulated network under virtual time. No task and no timer may be left.
 struct SimPair {
   runtime::ManualExecutor executor;
   SimNetwork network;
@@ -149,7 +149,7 @@ struct SimPair {
   }
 };
 
-/// Over the loopback interface.
+/// Runs over the loopback interface.
 inline void run_loopback_pair(const QuicTest& test) {
   run_on_uv([&test](runtime::UvExecutor& executor) { return detail::run_uv_pair(executor, test); });
 }
@@ -166,7 +166,7 @@ inline std::size_t number_after(const std::string& path, const std::string& mark
   return at == std::string::npos ? 0 : std::stoull(path.substr(at + mark.size()));
 }
 
-/// Reads a body to its end, releasing as it goes; checks it against pattern(). Returns its length.
+/// Reads and releases a body to its end, and compares it with pattern(). Returns its length.
 inline runtime::Task<Result<std::size_t>> read_pattern(net::BodyReader& reader, std::size_t piece) {
   const runtime::CancellationToken never;
   std::vector<std::uint8_t> buffer(piece);
@@ -195,7 +195,8 @@ inline runtime::Task<Result<void>> write_pattern(net::BodyWriter& writer, std::s
   co_return Result<void>{};
 }
 
-/// "/get?size=N": that many bytes of pattern(). "/echo": the body's length. "/throw", "/hang", "/none".
+/// "/get?size=N" answers N bytes of pattern(), "/echo" the length of the body. "/throw" throws, "/hang" waits, "/none"
+/// answers 404.
 inline runtime::Task<void> test_handler(net::ServerStream& stream, runtime::CancellationToken token) {
   const std::string path = stream.request().path;
   net::ResponseHead head;

@@ -1,4 +1,4 @@
-// Datagrams that belong to no connection, or to none any more.
+// Datagrams of unknown or former connections.
 #include <catch2/catch_test_macros.hpp>
 
 #include "libpeer/net/datagram_socket.h"
@@ -14,8 +14,8 @@ namespace {
 const runtime::CancellationToken kNever;
 
 runtime::Task<void> get_once(QuicPair& pair) {
-  auto dialling = pair.link();
-  auto link = co_await dialling;
+  auto dialing = pair.link();
+  auto link = co_await dialing;
   auto getting = get(*link, "/get?size=500000");
   const auto reply = co_await getting;
   REQUIRE(reply.has_value());
@@ -31,10 +31,10 @@ runtime::Task<void> forget_and_restart(SimPair& sim, QuicPair& pair) {
     runtime::Scope scope(pair.scope, "before");
     QuicHost host(scope, sim.network.bind(address), 31, tune);
     host.serve(&test_handler);
-    auto dialling = pair.client.endpoint().dial(address, identity.id(), kNever);
-    auto dialled = co_await dialling;
-    REQUIRE(dialled.has_value());
-    link = std::move(*dialled);
+    auto dialing = pair.client.endpoint().dial(address, identity.id(), kNever);
+    auto dialed = co_await dialing;
+    REQUIRE(dialed.has_value());
+    link = std::move(*dialed);
     auto getting = get(*link, "/get?size=10");
     CHECK((co_await getting).has_value());
     sim.network.cut(address);  // power off
@@ -53,14 +53,14 @@ runtime::Task<void> forget_and_restart(SimPair& sim, QuicPair& pair) {
   auto ending = link->ended(kNever);
   const Error error = co_await ending;
   CHECK(error.code == ErrorCode::unreachable);
-  CHECK(pair.executor.now() - start < 1s);  // not the idle timeout
+  CHECK(pair.executor.now() - start < 1s);  // well before the idle timeout
   auto stop = host.stop();
   co_await stop;
   auto join = scope.join();
   co_await join;
 }
 
-// Throws datagrams of every kind at the server and counts what comes back.
+// Sends datagrams of every kind to the server, and counts the answers.
 runtime::Task<void> throw_junk(SimPair& sim, QuicPair& pair) {
   Recorder recorder;
   const std::unique_ptr<net::DatagramSocket> socket = sim.network.bind(sim_address(9));
@@ -116,7 +116,7 @@ runtime::Task<void> unknown_version(SimPair& sim, QuicPair& pair) {
 
 }  // namespace
 
-TEST_CASE("above a number of half-open connections clients prove their address first") {
+TEST_CASE("With many half-open connections, new clients must prove their address") {
   SimPair sim;
   QuicTest test{&get_once, &test_handler};
   test.tune_server = [](net::EndpointOptions& options) { options.half_open = 0; };
@@ -129,22 +129,22 @@ TEST_CASE("above a number of half-open connections clients prove their address f
   sim.run(test);
 }
 
-TEST_CASE("a peer that restarted ends the connections it has forgotten") {
+TEST_CASE("A restarted peer ends its former connections") {
   SimPair sim;
   sim.run({[&sim](QuicPair& pair) { return forget_and_restart(sim, pair); }, &test_handler});
 }
 
-TEST_CASE("junk is dropped, without state and without amplification") {
+TEST_CASE("Junk is dropped without state and without amplification") {
   SimPair sim;
   sim.run({[&sim](QuicPair& pair) { return throw_junk(sim, pair); }, &test_handler});
 }
 
-TEST_CASE("an unknown version is told the known one") {
+TEST_CASE("A client with an unknown version gets a version negotiation") {
   SimPair sim;
   sim.run({[&sim](QuicPair& pair) { return unknown_version(sim, pair); }, &test_handler});
 }
 
-TEST_CASE("damaged datagrams count as lost") {
+TEST_CASE("Damaged datagrams count as lost") {
   for (const std::uint64_t seed : {1, 2, 3, 4, 5, 6, 7, 8}) {
     INFO("seed " << seed);
     SimPair sim(seed);

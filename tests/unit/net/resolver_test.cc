@@ -32,7 +32,7 @@ SocketAddress at(std::string_view text) { return *SocketAddress::parse(text); }
 
 }  // namespace
 
-TEST_CASE("addresses in text form need no look-up") {
+TEST_CASE("Addresses in text form need no lookup") {
   runtime::ManualExecutor executor;
   NoWorkers workers;
   const auto resolver = peer::net::system_resolver(workers);
@@ -50,7 +50,7 @@ TEST_CASE("addresses in text form need no look-up") {
   }
 }
 
-TEST_CASE("what can be no name is refused before any look-up") {
+TEST_CASE("Text that is not a host name is rejected without a lookup") {
   runtime::ManualExecutor executor;
   NoWorkers workers;
   const auto resolver = peer::net::system_resolver(workers);
@@ -63,7 +63,7 @@ TEST_CASE("what can be no name is refused before any look-up") {
   CHECK(workers.jobs.empty());
 }
 
-TEST_CASE("a place is a host with or without a port") {
+TEST_CASE("HOST[:PORT] parses to a host and a port") {
   using peer::net::HostPort;
   using peer::net::parse_host_port;
   const std::uint16_t standard = peer::net::kDefaultPort;
@@ -73,7 +73,7 @@ TEST_CASE("a place is a host with or without a port") {
   CHECK(parse_host_port("192.168.1.20:65535") == HostPort{"192.168.1.20", 65535});
   CHECK(parse_host_port("fd00::7") == HostPort{"fd00::7", standard});
   CHECK(parse_host_port("[fd00::7]:5") == HostPort{"fd00::7", 5});
-  CHECK(parse_host_port("[fe80::1%late0]:5") == HostPort{"fe80::1%late0", 5});  // the interface may come later
+  CHECK(parse_host_port("[fe80::1%late0]:5") == HostPort{"fe80::1%late0", 5});  // the interface may appear later
   for (const char* text :
        {"",        " ",       ":5",       "host:",       "host:0",  "host:99999",   "host:65536", "host:-1",
         "host:+1", "host:5x", "http://x", "http://x:5",  "a b",     "a/b",          "[::1",       "[::1]5",
@@ -83,13 +83,13 @@ TEST_CASE("a place is a host with or without a port") {
     const auto place = parse_host_port(text);
     REQUIRE_FALSE(place);
     CHECK(place.error().code == ErrorCode::invalid);
-    CHECK(place.error().message.starts_with("\"" + std::string(text) + "\" is no HOST[:PORT]: "));
+    CHECK(place.error().message.starts_with("\"" + std::string(text) + "\" is not HOST[:PORT]: "));
   }
 }
 
-TEST_CASE("names are looked up on a worker") {
+TEST_CASE("Names are looked up on a worker") {
   addrinfo* known = nullptr;
-  if (getaddrinfo("localhost", nullptr, nullptr, &known) != 0) SKIP("this machine knows no localhost");
+  if (getaddrinfo("localhost", nullptr, nullptr, &known) != 0) SKIP("this machine cannot resolve localhost");
   freeaddrinfo(known);
   runtime::ManualExecutor executor;
   runtime::ManualWorkers workers(executor, 1, 1ms);
@@ -116,7 +116,7 @@ runtime::Task<bool> cancelled(peer::net::Resolver& resolver, runtime::Cancellati
 }
 }  // namespace
 
-TEST_CASE("a look-up that hangs is abandoned when cancelled") {
+TEST_CASE("A lookup that hangs is abandoned when cancelled") {
   runtime::ManualExecutor executor;
   NoWorkers workers;
   const auto resolver = peer::net::system_resolver(workers);
@@ -126,7 +126,7 @@ TEST_CASE("a look-up that hangs is abandoned when cancelled") {
   CHECK(workers.jobs.size() == 1);
 }
 
-TEST_CASE("the table resolver takes its time and can be cancelled") {
+TEST_CASE("The table resolver waits as configured, and can be cancelled") {
   runtime::ManualExecutor executor;
   peer::test::TableResolver resolver(executor);
   resolver.set("some-host", {at("10.0.0.1:1"), at("10.0.0.2:2")});

@@ -1,4 +1,4 @@
-// The simulated network's own faults; what it has in common with real sockets stands in tests/contract/net.
+// The faults of the simulated network. tests/contract/net tests what it has in common with real sockets.
 #include "support/net/sim_network.h"
 
 #include <algorithm>
@@ -60,7 +60,7 @@ LinkConditions with(void (*change)(LinkConditions&)) {
 
 }  // namespace
 
-TEST_CASE("a simulated datagram takes the link's delay") {
+TEST_CASE("A simulated datagram arrives after the link's delay") {
   Lan lan;
   lan.network.set_conditions(with([](LinkConditions& c) { c.delay = 3ms; }));
   lan.send_many(1);
@@ -70,7 +70,7 @@ TEST_CASE("a simulated datagram takes the link's delay") {
   CHECK(lan.seen_by_b.datagrams.size() == 1);
 }
 
-TEST_CASE("jitter keeps the order, reordering does not") {
+TEST_CASE("Jitter keeps the order of datagrams, reordering does not") {
   Lan lan;
   lan.network.set_conditions(with([](LinkConditions& c) { c.jitter = 5ms; }));
   lan.send_many(200);
@@ -85,7 +85,7 @@ TEST_CASE("jitter keeps the order, reordering does not") {
   CHECK(lan.marks().size() == 200);
 }
 
-TEST_CASE("the same seed loses the same datagrams, another one others") {
+TEST_CASE("The same seed loses the same datagrams, another seed loses others") {
   const auto lossy = [](std::uint64_t seed) {
     Lan lan(seed);
     lan.network.set_conditions(with([](LinkConditions& c) {
@@ -105,7 +105,7 @@ TEST_CASE("the same seed loses the same datagrams, another one others") {
   CHECK(lossy(7) != lossy(8));
 }
 
-TEST_CASE("loss of one direction leaves the other alone") {
+TEST_CASE("Loss in one direction does not affect the other") {
   Lan lan;
   lan.network.set_conditions(lan.a, lan.b, with([](LinkConditions& c) { c.loss = 1; }));
   lan.send_many(10);
@@ -120,7 +120,7 @@ TEST_CASE("loss of one direction leaves the other alone") {
   CHECK(lan.seen_by_b.datagrams.size() == 1);
 }
 
-TEST_CASE("bandwidth spreads datagrams, and its queue is bounded") {
+TEST_CASE("Limited bandwidth delays datagrams, and its queue is bounded") {
   Lan lan;
   lan.network.set_conditions(with([](LinkConditions& c) {
     c.bandwidth = 1'000'000;
@@ -134,7 +134,7 @@ TEST_CASE("bandwidth spreads datagrams, and its queue is bounded") {
   CHECK(lan.network.stats().queue_dropped == 30);
 }
 
-TEST_CASE("the interface refuses what is too big, the path swallows it") {
+TEST_CASE("The interface rejects datagrams that are too big, the path drops them") {
   Lan lan;
   lan.network.set_conditions(with([](LinkConditions& c) { c.path_mtu = 1400; }));
   CHECK(lan.send(1473) == SendStatus::too_big);
@@ -146,7 +146,7 @@ TEST_CASE("the interface refuses what is too big, the path swallows it") {
   CHECK(lan.network.stats().mtu_dropped == 1);
 }
 
-TEST_CASE("partitions and cuts, healed") {
+TEST_CASE("Datagrams flow again after a partition or a cut") {
   Lan lan;
   lan.network.partition(lan.b, lan.a);
   lan.send_many(1);
@@ -154,7 +154,7 @@ TEST_CASE("partitions and cuts, healed") {
   CHECK(lan.seen_by_b.datagrams.empty());
   lan.network.heal(lan.a, lan.b);
   lan.send_many(1);
-  lan.network.cut(lan.b);  // takes what is under way
+  lan.network.cut(lan.b);  // also drops datagrams in flight
   lan.executor.advance(1s);
   CHECK(lan.seen_by_b.datagrams.empty());
   lan.network.restore(lan.b);
@@ -163,7 +163,7 @@ TEST_CASE("partitions and cuts, healed") {
   CHECK(lan.seen_by_b.datagrams.size() == 1);
 }
 
-TEST_CASE("a filter sees, changes and drops datagrams") {
+TEST_CASE("A filter sees, changes and drops datagrams") {
   Lan lan;
   lan.network.set_filter([](const SocketAddress&, const SocketAddress&, std::vector<std::uint8_t>& data) {
     data.back() = 99;
@@ -175,7 +175,7 @@ TEST_CASE("a filter sees, changes and drops datagrams") {
   CHECK(lan.seen_by_b.datagrams[0].data.back() == 99);
 }
 
-TEST_CASE("blocked sends resume with on_writable, once") {
+TEST_CASE("A blocked send is followed by one on_writable") {
   Lan lan;
   lan.network.block_sends(lan.a);
   CHECK(lan.send(10) == SendStatus::would_block);
@@ -183,7 +183,7 @@ TEST_CASE("blocked sends resume with on_writable, once") {
   lan.executor.advance(1s);
   CHECK(lan.seen_by_a.writable == 0);
   lan.network.allow_sends(lan.a);
-  CHECK(lan.seen_by_a.writable == 0);  // never inline
+  CHECK(lan.seen_by_a.writable == 0);  // never inside send()
   lan.executor.advance(1s);
   CHECK(lan.seen_by_a.writable == 1);
   CHECK(lan.send(10) == SendStatus::sent);
@@ -194,7 +194,7 @@ TEST_CASE("blocked sends resume with on_writable, once") {
   CHECK(lan.seen_by_b.datagrams.size() == 1);
 }
 
-TEST_CASE("congestion marks only datagrams that can carry them") {
+TEST_CASE("Congestion marks only ECN-capable datagrams") {
   Lan lan;
   lan.network.set_conditions(with([](LinkConditions& c) { c.congestion_marks = 1; }));
   lan.send(10, 0, Ecn::ect0);
@@ -205,7 +205,7 @@ TEST_CASE("congestion marks only datagrams that can carry them") {
   CHECK(lan.seen_by_b.datagrams[1].ecn == Ecn::not_ect);
 }
 
-TEST_CASE("a burst is no larger than a turn's budget, and nothing is lost over it") {
+TEST_CASE("A burst is limited to a turn's budget, and the rest arrives later") {
   Lan lan;
   lan.network.set_conditions(with([](LinkConditions& c) { c.delay = 1ms; }));
   lan.send_many(700, 20);
@@ -213,7 +213,7 @@ TEST_CASE("a burst is no larger than a turn's budget, and nothing is lost over i
   CHECK(lan.seen_by_b.bursts == std::vector<std::size_t>{256, 256, 188});
 }
 
-TEST_CASE("port 0 takes a free port") {
+TEST_CASE("Port 0 binds a free port") {
   Lan lan;
   const auto one = lan.network.bind(lan.a.with_port(0));
   const auto two = lan.network.bind(lan.a.with_port(0));

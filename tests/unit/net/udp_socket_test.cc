@@ -1,4 +1,4 @@
-// What the real socket alone can show; what it has in common with the simulated one stands in tests/contract/net.
+// Behavior of the real socket alone. tests/contract/net tests what it has in common with the simulated one.
 #include "libpeer/net/udp_socket.h"
 
 #include <fcntl.h>
@@ -44,7 +44,7 @@ std::vector<std::uint8_t> counting(std::size_t size, std::uint8_t first = 0) {
   return data;
 }
 
-/// The process's descriptor behind a socket at that port.
+/// The file descriptor of the socket bound to this port.
 int descriptor_of(std::uint16_t port) {
   for (int fd = 3; fd < 1024; ++fd) {
     sockaddr_storage name{};
@@ -64,7 +64,7 @@ int option(int fd, int level, int name) {
 
 }  // namespace
 
-TEST_CASE("a port in use is named, with what to do") {
+TEST_CASE("The error for a port in use names it and says what to do") {
   runtime::UvExecutor executor;
   const auto first = bind_or_fail(executor, kV4);
   const auto second = bind_udp(executor, first->local_address(), peer::Log());
@@ -79,7 +79,7 @@ TEST_CASE("a port in use is named, with what to do") {
 }
 
 namespace {
-/// `early` waits for its address, which the interface has by now.
+/// `early` was bound before the interface got its address, which it has now.
 runtime::Task<void> meet(runtime::UvExecutor& executor, DatagramSocket& early) {
   const SocketAddress address = early.local_address();
   const auto other = bind_or_fail(executor, address.with_port(0));
@@ -96,7 +96,7 @@ runtime::Task<void> meet(runtime::UvExecutor& executor, DatagramSocket& early) {
 }
 }  // namespace
 
-TEST_CASE("an address that comes later is bound now, and serves when an interface gets it") {
+TEST_CASE("An address that no interface has yet can be bound, and works once an interface has it") {
   PrivateNetwork network;
   if (!network.entered() || !network.run("ip -V")) SKIP("needs a network namespace and iproute2");
   struct Case {
@@ -123,7 +123,7 @@ TEST_CASE("an address that comes later is bound now, and serves when an interfac
     const auto again = bind_udp(executor, address, log);
     REQUIRE_FALSE(again);
     CHECK(again.error().system == EADDRINUSE);
-    CHECK((*early)->send({}, address.with_port(9), Ecn::not_ect, counting(10), 10) == SendStatus::sent);  // is lost
+    CHECK((*early)->send({}, address.with_port(9), Ecn::not_ect, counting(10), 10) == SendStatus::sent);  // lost
 
     REQUIRE(network.run(std::string("ip addr add ") + given + " dev lo"));
     CHECK(peer::net::owns_address(address));
@@ -132,7 +132,7 @@ TEST_CASE("an address that comes later is bound now, and serves when an interfac
   }
 }
 
-TEST_CASE("the descriptor has the options QUIC needs") {
+TEST_CASE("The descriptor has the options that QUIC needs") {
   runtime::UvExecutor executor;
   UdpOptions options;
   options.buffer = 64 << 10;
@@ -179,14 +179,14 @@ runtime::Task<void> dual_stack(runtime::UvExecutor& executor) {
 }
 }  // namespace
 
-TEST_CASE("one socket speaks both families") {
+TEST_CASE("One socket uses both address families") {
   runtime::UvExecutor executor;
   executor.run(dual_stack(executor));
 }
 
-TEST_CASE("[::] serves IPv4 where IPv6 is switched off") {
+TEST_CASE("[::] listens on IPv4 if IPv6 is disabled") {
   PrivateNetwork network;
-  if (!network.entered()) SKIP("needs the privilege to make a network namespace");
+  if (!network.entered()) SKIP("needs the privilege to create a network namespace");
   network.run("sysctl -w net.ipv6.conf.all.disable_ipv6=1");
   if (peer::test::has_ipv6()) SKIP("needs sysctl");
   runtime::UvExecutor executor;
@@ -203,19 +203,19 @@ runtime::Task<void> chosen_source(runtime::UvExecutor& executor) {
   CHECK(server->send(source, client->local_address(), Ecn::not_ect, counting(9), 9) == SendStatus::sent);
   co_await at_client.expect_datagrams(executor, 1);
   CHECK(at_client.datagrams.at(0).remote == source.with_port(server->local_address().port()));
-  // A source that is not ours is that datagram's loss, and no reason to give GSO up.
+  // A source address that this machine does not have loses the datagram, and does not disable GSO.
   const bool gso = server->stats().gso;
   const SocketAddress foreign = *SocketAddress::parse("203.0.113.9:0");
   CHECK(server->send(foreign, client->local_address(), Ecn::not_ect, counting(9), 3) == SendStatus::sent);
   CHECK(server->stats().gso == gso);
   CHECK(server->stats().datagrams_out == 1);
-  // Neither is a destination that an IPv4 socket cannot say.
+  // The same holds for a destination that an IPv4 socket cannot reach.
   CHECK(server->send({}, kV6.with_port(9), Ecn::not_ect, counting(9), 9) == SendStatus::sent);
   co_await client->close();
 }
 }  // namespace
 
-TEST_CASE("the source address can be chosen") {
+TEST_CASE("The source address can be chosen") {
   runtime::UvExecutor executor;
   executor.run(chosen_source(executor));
 }
@@ -226,13 +226,13 @@ runtime::Task<void> gso_refused(runtime::UvExecutor& executor) {
   const auto b = bind_or_fail(executor, kV4);
   Recorder at_b;
   b->start(at_b);
-  const int yes = 1;  // the kernel has no GSO for sockets without checksums: EINVAL
+  const int yes = 1;  // GSO fails with EINVAL on sockets without checksums
   CHECK(setsockopt(descriptor_of(a->local_address().port()), SOL_SOCKET, SO_NO_CHECK, &yes, sizeof yes) == 0);
   CHECK(a->max_segments() > 1);
   CHECK(a->send({}, b->local_address(), Ecn::not_ect, counting(950), 100) == SendStatus::sent);
   CHECK(a->max_segments() == 1);
   CHECK_FALSE(a->stats().gso);
-  // What the caller had prepared before is still taken.
+  // A send with several segments, prepared before GSO was disabled, still works.
   CHECK(a->send({}, b->local_address(), Ecn::not_ect, counting(250), 100) == SendStatus::sent);
   co_await at_b.expect_datagrams(executor, 13);
   CHECK(at_b.datagrams.at(9).data.size() == 50);
@@ -242,7 +242,7 @@ runtime::Task<void> gso_refused(runtime::UvExecutor& executor) {
 }
 }  // namespace
 
-TEST_CASE("where GSO fails, it is given up and the segments go one by one") {
+TEST_CASE("If GSO fails, it is disabled and segments are sent one by one") {
   runtime::UvExecutor executor;
   if (bind_or_fail(executor, kV4)->max_segments() == 1) SKIP("this kernel has no GSO for UDP");
   executor.run(gso_refused(executor));
@@ -293,17 +293,17 @@ runtime::Task<void> blocked_sender(runtime::UvExecutor& executor, UdpOptions opt
 }
 }  // namespace
 
-TEST_CASE("a segment above the interface's MTU is too big, and GSO stays") {
+TEST_CASE("A segment above the interface's MTU is too big, and GSO stays enabled") {
   PrivateNetwork network;
-  if (!network.entered()) SKIP("needs the privilege to make a network namespace");
+  if (!network.entered()) SKIP("needs the privilege to create a network namespace");
   network.set_loopback(1500);
   runtime::UvExecutor executor;
   executor.run(above_the_mtu(executor));
 }
 
-TEST_CASE("a full send buffer blocks until the socket is writable") {
+TEST_CASE("A full send buffer blocks until the socket is writable") {
   PrivateNetwork network;
-  if (!network.entered()) SKIP("needs the privilege to make a network namespace");
+  if (!network.entered()) SKIP("needs the privilege to create a network namespace");
   if (!network.run("tc qdisc add dev lo root tbf rate 20mbit burst 8kb limit 10mb")) SKIP("needs tc and its tbf queue");
   runtime::UvExecutor executor;
   UdpOptions options;

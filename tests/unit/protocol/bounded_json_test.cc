@@ -26,7 +26,7 @@ std::string message_of(const std::string& element, std::size_t count) {
 
 }  // namespace
 
-TEST_CASE("bounded JSON: the tree is the one that nlohmann's own parser builds") {
+TEST_CASE("Bounded JSON builds the same tree as nlohmann's parser") {
   for (const char* text :
        {"1", "-1", "-0", "0.5", "18446744073709551615", "18446744073709551616", "null", "true", "\"x\"", "[]", "{}",
         R"([[],[[]],{"a":[]}])", R"({"a":{"b":[1,{"c":null},[2,[3]]],"d":"e"},"f":[{"a":1},{"a":2}],"":false})",
@@ -41,23 +41,23 @@ TEST_CASE("bounded JSON: the tree is the one that nlohmann's own parser builds")
   }
 }
 
-TEST_CASE("bounded JSON: what is no JSON is refused") {
+TEST_CASE("Bounded JSON rejects text that is not JSON") {
   for (const char* text : {"", " ", "{", "[", "[1,]", "{\"a\"}", "{\"a\":}", "]", "[1}", "nul", "1e999", "01", "'x'",
                            "[1] [2]", "\"\xff\"", "\"\\ud800\"", "{1:2}", "{\"a\":1,}"}) {
     CAPTURE(text);
-    CHECK(refusal(text) == "it is not JSON");
+    CHECK(refusal(text) == "it is not valid JSON");
   }
 }
 
-TEST_CASE("bounded JSON: a field that stands twice in one object is refused, at every depth") {
-  CHECK(refusal(R"({"a":1,"a":1})") == "a field stands there twice");
-  CHECK(refusal(R"({"a":[{"b":1,"c":2,"b":3}]})") == "a field stands there twice");
-  CHECK(refusal(R"({"a":{"x":1},"b":{},"a":{}})") == "a field stands there twice");
-  CHECK(refusal(R"({"a":1,"\u0061":2})") == "a field stands there twice");
+TEST_CASE("Bounded JSON rejects an object with a duplicate field, at every depth") {
+  CHECK(refusal(R"({"a":1,"a":1})") == "an object has a field twice");
+  CHECK(refusal(R"({"a":[{"b":1,"c":2,"b":3}]})") == "an object has a field twice");
+  CHECK(refusal(R"({"a":{"x":1},"b":{},"a":{}})") == "an object has a field twice");
+  CHECK(refusal(R"({"a":1,"\u0061":2})") == "an object has a field twice");
   CHECK(refusal(R"({"a":{"a":{"a":[{"a":1},{"a":2}]}}})") == "accepted");
 }
 
-TEST_CASE("bounded JSON: each limit is exact") {
+TEST_CASE("Bounded JSON applies each limit exactly") {
   const JsonLimits limits{.bytes = 40, .values = 6, .depth = 3};
   CHECK(refusal(std::string(39, ' ') + "1", limits) == "accepted");
   CHECK(refusal(std::string(40, ' ') + "1", limits) == "it is longer than 40 bytes");
@@ -72,7 +72,7 @@ TEST_CASE("bounded JSON: each limit is exact") {
   CHECK(refusal(R"({"a":[{"b":{}}]})", limits) == "it is nested deeper than 3");
 }
 
-TEST_CASE("bounded JSON: the work grows with the values, and ends with the first one over the limit") {
+TEST_CASE("Bounded JSON does work in proportion to the values, and stops at the first value over the limit") {
   for (const std::string element : {"{}", "[]", "0", R"({"a":{}})"}) {
     CAPTURE(element);
     const JsonLimits limits{.bytes = 64 << 20, .values = 4'000'000};
@@ -86,7 +86,7 @@ TEST_CASE("bounded JSON: the work grows with the values, and ends with the first
       before = work;
     }
   }
-  // The frames that once blocked the network's thread for 21 s and for minutes.
+  // Without the limit, these frames would block the network's thread for 21 s and for minutes.
   for (const std::size_t bytes : {std::size_t{240'000}, kMaxFrameBytes}) {
     const std::string text = message_of("{}", (bytes - 20) / 3);
     std::size_t work = 0;
@@ -95,7 +95,7 @@ TEST_CASE("bounded JSON: the work grows with the values, and ends with the first
     CHECK_THAT(parsed.error().message, ContainsSubstring("more than 32768 values"));
     CHECK(work <= 2 * kMaxJsonValues + 10);
   }
-  // Nothing is built of what is too long or too deep.
+  // Nothing is built for text that is too long or too deep.
   std::size_t work = 1;
   CHECK_FALSE(parse_bounded(std::string(kMaxFrameBytes + 1, '['), {}, &work));
   CHECK(work == 0);

@@ -48,7 +48,7 @@ Manifest of_files(std::initializer_list<const char*> paths) {
   return manifest;
 }
 
-// An encoding's head, to be followed by hand-written entries.
+// The header of an encoding. Hand-written entries follow.
 Buffer head(std::uint64_t entries) {
   Buffer out = {'P', 'D', 'M', 'F', 1};
   put_varint(out, entries);
@@ -66,11 +66,11 @@ Buffer with_times(Buffer out) {
 
 }  // namespace
 
-TEST_CASE("BLAKE3 as published") {
+TEST_CASE("The hash of no bytes is that of BLAKE3-256") {
   CHECK(hash({}).hex() == "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262");
 }
 
-TEST_CASE("the canonical encoding, byte by byte") {
+TEST_CASE("The canonical encoding has the documented bytes") {
   Manifest manifest;
   manifest.files = {{"a", 3, false}, {"b/x", 200, true}};
   manifest.directories = {"c"};
@@ -88,7 +88,7 @@ TEST_CASE("the canonical encoding, byte by byte") {
   CHECK(version_of(expected) == hash(expected));
 }
 
-TEST_CASE("the example of docs/protocol.md") {
+TEST_CASE("The manifest example in docs/protocol.md is correct") {
   const std::uint8_t content[] = {'a', 'b', 'c'};
   Manifest manifest;
   manifest.files = {{"bin/run", 3, true}, {"empty", 0}};
@@ -101,7 +101,7 @@ TEST_CASE("the example of docs/protocol.md") {
   CHECK(version_of(encode(manifest)).hex() == "1ffdd5b5f725de79ff614f8b2094e639bd53cdde43bf6b2b8f82b57e52d1d24a");
 }
 
-TEST_CASE("a document comes back whole, and only under its own version") {
+TEST_CASE("A document decodes to what was encoded, and only with its own version") {
   const ManifestDocument document = document_of(small());
   const Digest version = version_of(encode(document.manifest));
   const Buffer bytes = encode(document);
@@ -119,7 +119,7 @@ TEST_CASE("a document comes back whole, and only under its own version") {
   CHECK_THAT(other.error().message, ContainsSubstring(version.brief()));
 }
 
-TEST_CASE("times are outside the version") {
+TEST_CASE("Times do not change the version") {
   ManifestDocument document = document_of(small());
   const auto first = decode_document(encode(document));
   document.times.modified = 7;
@@ -131,14 +131,14 @@ TEST_CASE("times are outside the version") {
   CHECK(second->document.times.modified == 7);
 }
 
-TEST_CASE("an empty game has a manifest") {
+TEST_CASE("An empty game has a manifest") {
   const ManifestDocument document = document_of({});
   const auto decoded = decode_document(encode(document));
   REQUIRE(decoded);
   CHECK(decoded->document.manifest.files.empty());
 }
 
-TEST_CASE("chunks have places") {
+TEST_CASE("Each chunk has a file and an offset") {
   Manifest manifest;
   manifest.files = {{"a", 0}, {"b", 2 * kChunkSize}, {"c", 0}, {"d", 0}, {"e", 5}, {"f", 0}};
   manifest.chunks.resize(3);
@@ -153,14 +153,14 @@ TEST_CASE("chunks have places") {
   CHECK(manifest.place(2).size == 5);
 }
 
-TEST_CASE("every entry has its own place") {
+TEST_CASE("No two entries share a path, and none is below a file, symlink or listed directory") {
   CHECK(refusal(of_files({"A", "a"})) == "accepted");
   CHECK(refusal(of_files({"a", "a-b", "a.b"})) == "accepted");
   CHECK_THAT(refusal(of_files({"a", "a"})), ContainsSubstring("'a' is listed twice"));
   CHECK_THAT(refusal(of_files({"b", "a"})), ContainsSubstring("'a' is out of order"));
   CHECK_THAT(refusal(of_files({"ab", "abc", "ab"})), ContainsSubstring("'ab' is listed twice"));
   CHECK_THAT(refusal(of_files({"a", "a/b"})), ContainsSubstring("'a/b' is below the file 'a'"));
-  // '-' and '.' sort before '/': what lies between must not hide the conflict.
+  // '-' and '.' sort before '/', so entries may lie between the two that conflict.
   CHECK_THAT(refusal(of_files({"a", "a-b", "a.c", "a.c.d", "a/b"})), ContainsSubstring("'a/b' is below the file 'a'"));
 
   Manifest manifest = of_files({"d/x"});
@@ -175,7 +175,7 @@ TEST_CASE("every entry has its own place") {
   CHECK_THAT(refusal(manifest), ContainsSubstring("'d/x' is below the symlink 'd'"));
 }
 
-TEST_CASE("a refusal lists the offenders, twenty of them by name") {
+TEST_CASE("A validation error names the first twenty problems") {
   Manifest manifest;
   for (int i = 0; i < 30; ++i) manifest.files.push_back({"x\\" + std::to_string(10 + i)});
   const std::string why = refusal(manifest);
@@ -185,13 +185,13 @@ TEST_CASE("a refusal lists the offenders, twenty of them by name") {
   CHECK_THAT(why, ContainsSubstring("and 10 more"));
 }
 
-TEST_CASE("limits of a manifest") {
+TEST_CASE("A manifest over a limit is rejected") {
   Manifest manifest = of_files({"a"});
   manifest.files[0].size = kMaxFileSize + 1;
   CHECK_THAT(refusal(manifest), ContainsSubstring("'a' is larger than"));
   manifest.files.clear();
   for (int i = 0; i < 5; ++i) manifest.files.push_back({"f" + std::to_string(i), kMaxFileSize});
-  CHECK_THAT(refusal(manifest), ContainsSubstring("larger together"));
+  CHECK_THAT(refusal(manifest), ContainsSubstring("in total"));
   manifest.files.resize(1);
   CHECK_THAT(refusal(manifest), ContainsSubstring("bytes, more than"));  // 2^30 hashes
   manifest.files[0].size = 5;
@@ -201,7 +201,7 @@ TEST_CASE("limits of a manifest") {
   CHECK_THAT(refusal(manifest), ContainsSubstring("entries, more than"));
 }
 
-TEST_CASE("what is no canonical encoding is refused") {
+TEST_CASE("An encoding that is not canonical is rejected") {
   const auto refused = [](const Buffer& bytes) { return !decode_document(bytes).has_value(); };
   Buffer good = head(1);
   append(good, {2, 1, 'd'});
@@ -232,7 +232,7 @@ TEST_CASE("what is no canonical encoding is refused") {
   CHECK(refused(times));
 }
 
-TEST_CASE("counts and sizes are not believed") {
+TEST_CASE("A decoder does not trust counts and sizes") {
   Buffer many = head(1'000'000);
   append(many, {2, 1, 'd'});
   CHECK_FALSE(decode_document(with_times(many)));
@@ -250,7 +250,7 @@ TEST_CASE("counts and sizes are not believed") {
   CHECK_FALSE(decode_document(Buffer(kMaxManifestBytes + 1)));
 }
 
-TEST_CASE("the JSON of a manifest is for people") {
+TEST_CASE("A manifest has a JSON form for people") {
   const ManifestDocument document = document_of(small());
   const std::string json = to_json(document, digest_of(0xcd));
   CHECK_THAT(json, ContainsSubstring("\"version\":\"cdcdcd"));
@@ -259,7 +259,7 @@ TEST_CASE("the JSON of a manifest is for people") {
   CHECK_THAT(json, ContainsSubstring("{\"path\":\"run\",\"target\":\"bin/game\"}"));
 }
 
-TEST_CASE("varints are exact and shortest") {
+TEST_CASE("A varint is exact and has the shortest form") {
   for (const std::uint64_t value :
        {std::uint64_t{0}, std::uint64_t{127}, std::uint64_t{128}, std::uint64_t{1} << 63, UINT64_MAX}) {
     Buffer bytes;

@@ -15,7 +15,7 @@ Result<std::optional<SessionMessage>> decode_text(std::string_view text) {
   return decode({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
 }
 
-// Decodes what is expected to be a legal message of a known type.
+// Decodes text that must be a legal message of a known type.
 SessionMessage read(std::string_view text) {
   auto decoded = decode_text(text);
   INFO(text << (decoded ? "" : decoded.error().message));
@@ -45,7 +45,7 @@ std::string replaced(std::string text, std::string_view from, std::string_view t
 
 }  // namespace
 
-TEST_CASE("hello goes there and back") {
+TEST_CASE("A hello decodes to what was encoded") {
   Hello hello;
   hello.id.bytes.fill(1);
   hello.name = "Büro \"PC\"";
@@ -63,7 +63,7 @@ TEST_CASE("hello goes there and back") {
   CHECK(back.digest == hello.digest);
 }
 
-TEST_CASE("library updates go there and back, 64-bit numbers exact") {
+TEST_CASE("A library update decodes to what was encoded, with exact 64-bit numbers") {
   LibraryUpdate update{.base = UINT64_MAX - 1, .revision = UINT64_MAX, .last = false};
   update.games = {game("Doom"), game("Quake \"III\"")};
   update.games[0].modified = INT64_MIN;
@@ -77,7 +77,7 @@ TEST_CASE("library updates go there and back, 64-bit numbers exact") {
   CHECK(back.removed == update.removed);
 }
 
-TEST_CASE("the small messages") {
+TEST_CASE("Requests, pings, pongs, goodbyes and refusals decode to what was encoded") {
   CHECK(std::get<LibraryRequest>(read(R"({"type":"library_request","since":18446744073709551615})")).since ==
         UINT64_MAX);
   CHECK(std::get<Ping>(read(encode(SessionMessage(Ping{5})))).nonce == 5);
@@ -86,7 +86,7 @@ TEST_CASE("the small messages") {
   CHECK(std::get<Refusal>(read(encode(SessionMessage(Refusal{""})))).reason.empty());
 }
 
-TEST_CASE("hints go there and back, within their limits") {
+TEST_CASE("Peer hints decode to what was encoded, and keep their limits") {
   PeerHints hints;
   PeerHint hint;
   hint.id.bytes.fill(7);
@@ -108,7 +108,7 @@ TEST_CASE("hints go there and back, within their limits") {
   CHECK_FALSE(decode_text(R"({"type":"peers","peers":[{"id":"00","name":"a","addresses":[]}]})"));
 }
 
-TEST_CASE("holdings go there and back, within their limits") {
+TEST_CASE("Holdings decode to what was encoded, and keep their limits") {
   Holdings holdings{"Doom", {}, kMaxGameChunks, {{0, 12}, {40, 4}, {kMaxGameChunks - 1, 1}}};
   holdings.version.bytes.fill(10);
   const std::string text = encode(SessionMessage(holdings));
@@ -142,7 +142,7 @@ TEST_CASE("holdings go there and back, within their limits") {
   CHECK_FALSE(decode_text(R"({"type":"holdings_end","game":"Doom"})"));
 }
 
-TEST_CASE("a reason from anywhere still makes a legal message") {
+TEST_CASE("A reason with illegal characters is escaped and clipped") {
   const auto reason = [](std::string text) {
     return std::get<Goodbye>(read(encode(SessionMessage(Goodbye{std::move(text)})))).reason;
   };
@@ -150,14 +150,14 @@ TEST_CASE("a reason from anywhere still makes a legal message") {
   CHECK(reason(std::string(kMaxReasonBytes - 1, 'x') + "ü") == std::string(kMaxReasonBytes - 1, 'x'));
 }
 
-TEST_CASE("later versions' types and fields are no errors") {
+TEST_CASE("Unknown types and fields are ignored") {
   const auto unknown = decode_text(R"({"type":"party_proof","mac":"00","deep":[[{}]]})");
   REQUIRE(unknown);
   CHECK_FALSE(unknown->has_value());
   CHECK(std::get<Ping>(read(R"({"type":"ping","nonce":1,"extra":{"a":[1.5]}})")).nonce == 1);
 }
 
-TEST_CASE("what is no message is refused") {
+TEST_CASE("Text that is not a legal message is rejected") {
   for (const char* text : {"",
                            "{",
                            "[]",
@@ -190,7 +190,7 @@ TEST_CASE("what is no message is refused") {
   }
 }
 
-TEST_CASE("the largest hello fits the frame that is allowed before it, however it is spelled") {
+TEST_CASE("The largest hello fits the frame limit before Hello, even with every character escaped") {
   Hello hello;
   hello.name = std::string(kMaxNameBytes, '"');
   hello.protocol = UINT32_MAX;
@@ -200,7 +200,7 @@ TEST_CASE("the largest hello fits the frame that is allowed before it, however i
   std::string text = encode(SessionMessage(hello));
   CHECK(text.size() <= kMaxFrameBytesBeforeHello);
   CHECK(std::get<Hello>(read(text)).addresses == hello.addresses);
-  std::string escaped;  // JSON's longest spelling of one byte takes six
+  std::string escaped;  // the longest form of a byte in JSON has six characters
   for (std::size_t i = 0; i < kMaxNameBytes; ++i) escaped += "\\u0022";
   std::string plain;
   for (std::size_t i = 0; i < kMaxNameBytes; ++i) plain += "\\\"";
@@ -209,9 +209,9 @@ TEST_CASE("the largest hello fits the frame that is allowed before it, however i
   CHECK(std::get<Hello>(read(text)).name == hello.name);
 }
 
-TEST_CASE("values are counted, and the fullest legal message has room") {
+TEST_CASE("A message may have as many values as the limit, and legal messages fit") {
   const std::string start = R"({"type":"ping","nonce":1,"x":[)";
-  const auto with = [&](std::size_t values) {  // beside the object, its type, its nonce and the array
+  const auto with = [&](std::size_t values) {  // four of them: the object, its type, its nonce and the array
     std::string text = start + "0";
     for (std::size_t i = 1; i < values - 4; ++i) text += ",0";
     return text + "]}";
@@ -222,7 +222,7 @@ TEST_CASE("values are counted, and the fullest legal message has room") {
   CHECK(6 * kMaxGamesPerUpdate + 9 <= kMaxJsonValues);
 }
 
-TEST_CASE("depth and length are refused before anything is built") {
+TEST_CASE("A message that is too deep or too long is rejected") {
   const std::string start = R"({"type":"ping","nonce":1,"x":)";
   const auto nested = [&](std::size_t depth) {
     return start + std::string(depth, '[') + std::string(depth, ']') + "}";
@@ -234,26 +234,26 @@ TEST_CASE("depth and length are refused before anything is built") {
   CHECK_THAT(refusal(std::string(kMaxFrameBytes + 1, ' ')), ContainsSubstring("longer than"));
 }
 
-TEST_CASE("each field of a hello is checked") {
+TEST_CASE("Every field of a hello is checked") {
   const std::string good = R"({"type":"hello","id":")" + kHex +
                            R"(","name":"n","protocol":1,"instance":"i","addresses":["1.2.3.4:5"],)" +
                            R"("revision":3,"digest":")" + kHex + R"("})";
   CHECK(refusal(good) == "accepted");
-  CHECK_THAT(refusal(replaced(good, kHex, kHex + "a")), ContainsSubstring("id is not 64 hex"));
+  CHECK_THAT(refusal(replaced(good, kHex, kHex + "a")), ContainsSubstring("id must be 64 hex"));
   CHECK_THAT(refusal(replaced(good, "\"n\"", "\"\"")), ContainsSubstring("name is empty"));
   CHECK_THAT(refusal(replaced(good, "\"n\"", "\"" + std::string(65, 'n') + "\"")), ContainsSubstring("name is longer"));
   CHECK_THAT(refusal(replaced(good, "\"protocol\":1", "\"protocol\":4294967296")),
              ContainsSubstring("protocol is too large"));
   CHECK_THAT(refusal(replaced(good, "\"i\"", "\"i i\"")), ContainsSubstring("instance"));
-  CHECK_THAT(refusal(replaced(good, "\"1.2.3.4:5\"", "5")), ContainsSubstring("addresses has one"));
-  CHECK_THAT(refusal(replaced(good, "1.2.3.4:5", "1.2.3.4 5")), ContainsSubstring("addresses has one"));
+  CHECK_THAT(refusal(replaced(good, "\"1.2.3.4:5\"", "5")), ContainsSubstring("addresses has an element"));
+  CHECK_THAT(refusal(replaced(good, "1.2.3.4:5", "1.2.3.4 5")), ContainsSubstring("addresses has an element"));
   std::string many = "\"a\"";
   for (std::size_t i = 0; i < kMaxAddressesPerPeer; ++i) many += ",\"a\"";
   CHECK_THAT(refusal(replaced(good, "\"1.2.3.4:5\"", many)), ContainsSubstring("addresses has more than 32"));
   CHECK_THAT(refusal(replaced(good, "\"digest\"", "\"diGest\"")), ContainsSubstring("digest is missing"));
 }
 
-TEST_CASE("each game of an update is checked") {
+TEST_CASE("Every game of an update is checked") {
   LibraryUpdate update{.base = 1, .revision = 2};
   update.games = {game("Doom")};
   update.removed = {"Tetris"};
@@ -272,7 +272,7 @@ TEST_CASE("each game of an update is checked") {
   CHECK_THAT(refusal(replaced(good, "\"last\":true", "\"last\":1")), ContainsSubstring("last"));
 }
 
-TEST_CASE("the largest update fits a frame") {
+TEST_CASE("The largest update fits a frame") {
   LibraryUpdate update{.base = UINT64_MAX, .revision = UINT64_MAX};
   for (std::size_t i = 0; i < kMaxGamesPerUpdate; ++i) {
     update.games.push_back(game(std::to_string(10'000 + i) + std::string(250, '"')));
@@ -286,21 +286,21 @@ TEST_CASE("the largest update fits a frame") {
   CHECK_THAT(refusal(encode(SessionMessage(update))), ContainsSubstring("removed has more than 0"));
 }
 
-TEST_CASE("library digests tell libraries apart") {
+TEST_CASE("Different libraries have different digests") {
   const std::vector<GameSummary> one = {game("a"), game("b")};
   auto other = one;
   CHECK(library_digest(one) == library_digest(other));
   other[1].modified = 0;
   CHECK(library_digest(one) != library_digest(other));
   CHECK(library_digest({}) != library_digest(one));
-  // The values that docs/protocol.md gives.
+  // The examples in docs/protocol.md.
   GameSummary doom{.id = "Doom", .size = 300, .files = 2, .modified = -1};
   doom.version.bytes.fill(0xab);
   CHECK(library_digest({doom}).hex() == "1c1554c8750f0de82c4be653482a189e64526dafb711c885bea45269a80aa63e");
   CHECK(library_digest({}).hex() == "d6c852804a92ed5a802322e17b51ab38bffd4854e8f911c7ffbe5c32c7346170");
 }
 
-TEST_CASE("documents for people") {
+TEST_CASE("The peer and library documents are JSON") {
   Hello hello;
   hello.name = "n";
   CHECK_THAT(peer_document(hello), ContainsSubstring("\"peer_id\": \"0000"));

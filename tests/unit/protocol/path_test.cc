@@ -6,7 +6,7 @@
 
 using namespace peer::protocol;
 
-TEST_CASE("legal paths") {
+TEST_CASE("Legal paths are accepted") {
   for (const char* path : {"a", "a/b", ".peerdignore", "a/.hidden/..b", "Spiele/Müll (neu)/ü.dat", "c:d",
                            "日本語/ゲーム", "a b/ c ", "...", "CON", "a\xf0\x9f\x8e\xae"}) {
     CAPTURE(path);
@@ -15,7 +15,7 @@ TEST_CASE("legal paths") {
   CHECK_FALSE(path_problem(std::string(255, 'x')));
 }
 
-TEST_CASE("illegal paths") {
+TEST_CASE("Illegal paths are rejected") {
   using namespace std::string_literals;
   for (const std::string& path : {""s,
                                   "/"s,
@@ -47,7 +47,7 @@ TEST_CASE("illegal paths") {
   }
 }
 
-TEST_CASE("paths have a greatest depth and length") {
+TEST_CASE("Paths over the depth or length limit are rejected") {
   std::string path = "d";
   for (std::size_t depth = 1; depth < kMaxPathDepth; ++depth) path += "/d";
   CHECK_FALSE(path_problem(path));
@@ -58,12 +58,12 @@ TEST_CASE("paths have a greatest depth and length") {
   CHECK(path_problem(longest + std::string(200, 'x')));
 }
 
-TEST_CASE("a game id is a component that does not start with a dot") {
+TEST_CASE("A game id is a component that does not start with a dot") {
   CHECK_FALSE(game_id_problem("Half Life"));
   for (const char* id : {"", ".", "..", ".hidden", "a/b", "a\\b", "\x1b[31m"}) CHECK(game_id_problem(id));
 }
 
-TEST_CASE("symlinks stay inside the game") {
+TEST_CASE("A symlink that leads out of the game is rejected") {
   CHECK_FALSE(symlink_problem("link", "file"));
   CHECK_FALSE(symlink_problem("lib/libx.so", "./libx.so.1"));
   CHECK_FALSE(symlink_problem("a/b/link", "../../c/d"));
@@ -82,27 +82,27 @@ TEST_CASE("symlinks stay inside the game") {
   CHECK(symlink_problem("link", std::string(kMaxPathBytes + 1, '/')));
 }
 
-TEST_CASE("'..' behind a name could pass through another symlink, and is refused") {
-  // With "d/up" -> ".." the link below would read as "d" and lead out of the game.
+TEST_CASE("A symlink target with '..' after a name is rejected") {
+  // If "d/up" is a symlink to "..", then "d/up/.." is not "d" but leads out of the game.
   CHECK_FALSE(symlink_problem("d/up", ".."));
   CHECK(symlink_problem("link", "d/up/.."));
 }
 
-TEST_CASE("printable escapes what a terminal should not see, unambiguously") {
+TEST_CASE("printable() escapes unsafe characters without ambiguity") {
   CHECK(printable("a ü") == "a ü");
   CHECK(printable("a\nb\xff") == "a\\x0ab\\xff");
   CHECK(printable("\xe2\x80\xae") == "\\xe2\\x80\\xae");
   CHECK(printable("\\x0a") == "\\x5cx0a");
 }
 
-TEST_CASE("clip does not cut a character") {
+TEST_CASE("clip() does not split a character") {
   CHECK(clip("abc", 5) == "abc");
   CHECK(clip("abc", 2) == "ab");
   CHECK(clip("aü", 2) == "a");
   CHECK(clip("aüb", 3) == "aü");
 }
 
-TEST_CASE("names of peers") {
+TEST_CASE("A peer's name must be short, printable text") {
   CHECK_FALSE(name_problem("Ada's PC"));
   CHECK(name_problem(""));
   CHECK(name_problem("a\tb"));

@@ -1,5 +1,6 @@
 #include "libpeer/protocol/routes.h"
 
+#include <array>
 #include <catch2/catch_test_macros.hpp>
 
 #include "libpeer/protocol/limits.h"
@@ -20,10 +21,10 @@ T route(std::string_view path, std::string_view method = "GET") {
   return std::get<T>(*parsed);
 }
 
-std::optional<ErrorCode> error(std::string_view method, std::string_view path) {
+std::optional<HttpStatus> refusal(std::string_view method, std::string_view path) {
   const auto parsed = parse_route(method, path);
   if (parsed) return std::nullopt;
-  return parsed.error().code;
+  return parsed.error().status;
 }
 
 // "first+length", "ignored" or "unsatisfiable".
@@ -36,7 +37,7 @@ std::string range(std::string_view header, std::uint64_t size) {
 
 }  // namespace
 
-TEST_CASE("routes are recognised") {
+TEST_CASE("Every route is parsed with its parameters") {
   route<PeerRoute>("/v1/peer");
   route<PeerRoute>("/v1/peer", "HEAD");
   route<LibraryRoute>("/v1/library?later=1");
@@ -52,7 +53,7 @@ TEST_CASE("routes are recognised") {
   CHECK(chunks.count == 4096);
 }
 
-TEST_CASE("routes come back from what they are written as") {
+TEST_CASE("A formatted route parses to the same route") {
   for (const Route& original :
        {Route(PeerRoute{}), Route(ManifestRoute{"a b%ü", std::nullopt}), Route(FileRoute{"g", "x y/+&=?#/ü"}),
         Route(ChunksRoute{"g", *Digest::from_hex(kHex), 0, 1})}) {
@@ -64,20 +65,25 @@ TEST_CASE("routes come back from what they are written as") {
   }
 }
 
-TEST_CASE("unknown paths, other methods") {
+TEST_CASE("An unknown path is not found, and a known path refuses other methods") {
   for (const char* path :
        {"", "/", "*", "/v1", "/v1/", "/v1/peer/", "/v2/peer", "/v1/games", "/v1/games/", "/v1/games/x", "/v1/games/x/",
         "/v1/games/x/manifests", "/v1/games/x/files", "//v1/peer", "/v1/%70eer"}) {
     CAPTURE(path);
-    CHECK(error("GET", path) == ErrorCode::no_such_game);
+    CHECK(refusal("GET", path) == HttpStatus::not_found);
   }
-  CHECK(error("POST", "/v1/peer") == ErrorCode::refused);
-  CHECK(error("GET", "/v1/session") == ErrorCode::refused);
-  CHECK(error("DELETE", "/v1/games/x/manifest") == ErrorCode::refused);
-  CHECK(error("get", "/v1/peer") == ErrorCode::refused);
+  CHECK(refusal("POST", "/v1/peer") == HttpStatus::method_not_allowed);
+  CHECK(refusal("GET", "/v1/session") == HttpStatus::method_not_allowed);
+  CHECK(refusal("DELETE", "/v1/games/x/manifest") == HttpStatus::method_not_allowed);
+  CHECK(refusal("get", "/v1/peer") == HttpStatus::method_not_allowed);
+  for (const auto& [method, path, allow] :
+       {std::array{"GET", "/v1/proof", "POST"}, {"GET", "/v1/session", "POST"}, {"POST", "/v1/library", "GET, HEAD"}}) {
+    CAPTURE(method, path);
+    CHECK(parse_route(method, path).error().allow == allow);
+  }
 }
 
-TEST_CASE("bad requests") {
+TEST_CASE("A path or query that breaks a rule is a bad request") {
   for (const std::string& path : {std::string("/v1/games/../manifest"),
                                   std::string("/v1/games/.x/manifest"),
                                   std::string("/v1/games/%2e%2e/manifest"),
@@ -109,11 +115,11 @@ TEST_CASE("bad requests") {
                                   "/v1/games/x/chunks?version=" + kHex + "&first=18446744073709551616&count=1",
                                   "/v1/games/x/files/" + std::string(20'000, 'a')}) {
     CAPTURE(path);
-    CHECK(error("GET", path) == ErrorCode::invalid);
+    CHECK(refusal("GET", path) == HttpStatus::bad_request);
   }
 }
 
-TEST_CASE("ranges") {
+TEST_CASE("A Range header is resolved, found unsatisfiable, or ignored") {
   CHECK(range("bytes=0-9", 100) == "0+10");
   CHECK(range("Bytes=10-", 100) == "10+90");
   CHECK(range("bytes=-30", 100) == "70+30");

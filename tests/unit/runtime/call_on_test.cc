@@ -6,10 +6,10 @@
 #include <thread>
 
 #include "libpeer/runtime/channel.h"
+#include "libpeer/runtime/loop_thread.h"
 #include "libpeer/runtime/offload_abandonable.h"
 #include "libpeer/runtime/sleep.h"
 #include "libpeer/runtime/thread_workers.h"
-#include "libpeer/runtime/uv_executor.h"
 #include "support/run_task.h"
 
 using namespace peer::runtime;
@@ -51,7 +51,7 @@ Task<void> cancel_soon(Executor& here, Scope& there) {
 
 }  // namespace
 
-TEST_CASE("a call runs on the other loop and its value comes back") {
+TEST_CASE("A call runs on the other loop and its value comes back") {
   LoopThread there("there");
   std::thread::id ran_on;
   peer::test::run_on_uv(call_and_get(there.scope(), &ran_on));
@@ -60,7 +60,7 @@ TEST_CASE("a call runs on the other loop and its value comes back") {
   there.stop();
 }
 
-TEST_CASE("what the callee throws reaches the caller and leaves the callee's scope alone") {
+TEST_CASE("The callee's exception reaches the caller and leaves the callee's scope alone") {
   LoopThread there("there");
   CHECK_THROWS_AS(peer::test::run_on_uv(call_failing(there.scope())), std::runtime_error);
   std::thread::id ran_on;
@@ -68,20 +68,20 @@ TEST_CASE("what the callee throws reaches the caller and leaves the callee's sco
   there.stop();
 }
 
-TEST_CASE("cancelling the caller cancels the callee, and the caller waits for its end") {
+TEST_CASE("Cancelling the caller cancels the callee, and the caller waits for its end") {
   LoopThread there("there");
   peer::test::run_on_uv([&there](UvExecutor& here) { return cancel_soon(here, there.scope()); });
   there.stop();
 }
 
-TEST_CASE("a call to a loop that has closed is Cancelled") {
+TEST_CASE("A call to a closed loop is Cancelled") {
   LoopThread there("there");
   there.stop();
   std::thread::id ran_on;
   CHECK_THROWS_AS(peer::test::run_on_uv(call_and_get(there.scope(), &ran_on)), Cancelled);
 }
 
-TEST_CASE("a call into a scope that has been joined is Cancelled") {
+TEST_CASE("A call into a joined scope is Cancelled") {
   ManualExecutor executor;
   Scope there(executor, "there", CancellationToken{});
   peer::test::run_task(executor, there.join());

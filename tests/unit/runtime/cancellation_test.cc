@@ -7,7 +7,7 @@
 
 using namespace peer::runtime;
 
-TEST_CASE("a default token is never requested") {
+TEST_CASE("A default token is never requested") {
   const CancellationToken token;
   CHECK_FALSE(token.requested());
   token.throw_if_requested();
@@ -18,7 +18,7 @@ TEST_CASE("a default token is never requested") {
   CHECK_FALSE(ran);
 }
 
-TEST_CASE("a request flows down and never up") {
+TEST_CASE("A request reaches the sources below and none above") {
   CancellationSource root;
   CancellationSource middle(root.token());
   CancellationSource leaf(middle.token());
@@ -31,7 +31,7 @@ TEST_CASE("a request flows down and never up") {
   CHECK(late.token().requested());
 }
 
-TEST_CASE("hooks run once, in order of hooking") {
+TEST_CASE("Hooks run once, in order of registration") {
   CancellationSource source;
   std::vector<int> order;
   const CancelHook a(source.token(), [&order] { order.push_back(1); });
@@ -42,7 +42,7 @@ TEST_CASE("hooks run once, in order of hooking") {
   CHECK(order == std::vector{1, 2, 3});
 }
 
-TEST_CASE("a destroyed hook does not run") {
+TEST_CASE("A destroyed hook does not run") {
   CancellationSource source;
   bool ran = false;
   {
@@ -52,7 +52,7 @@ TEST_CASE("a destroyed hook does not run") {
   CHECK_FALSE(ran);
 }
 
-TEST_CASE("a hook may destroy itself, its siblings and its source") {
+TEST_CASE("A hook may destroy itself, its siblings and its source") {
   auto source = std::make_unique<CancellationSource>();
   auto below = std::make_unique<CancellationSource>(source->token());
   std::optional<CancelHook> first;
@@ -71,7 +71,7 @@ TEST_CASE("a hook may destroy itself, its siblings and its source") {
   CHECK(runs == 1);
 }
 
-TEST_CASE("a token outlives its source") {
+TEST_CASE("A token outlives its source") {
   CancellationToken token;
   {
     CancellationSource source;

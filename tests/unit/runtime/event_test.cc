@@ -20,7 +20,7 @@ Task<void> wait_for(Event& event, std::vector<int>* order, int value, Cancellati
 }
 }  // namespace
 
-TEST_CASE("set wakes all that wait, in order, and stays set") {
+TEST_CASE("set wakes all waiting coroutines in order, and the event stays set") {
   ManualExecutor executor;
   auto event = std::make_unique<Event>();
   Scope scope(executor, "scope", CancellationToken{});
@@ -38,7 +38,7 @@ TEST_CASE("set wakes all that wait, in order, and stays set") {
   run_task(executor, scope.join());
 }
 
-TEST_CASE("an event may end between set() and the waiters' turn") {
+TEST_CASE("An event may be destroyed between set() and the waiters' turn") {
   ManualExecutor executor;
   auto event = std::make_unique<Event>();
   Scope scope(executor, "scope", CancellationToken{});
@@ -51,7 +51,7 @@ TEST_CASE("an event may end between set() and the waiters' turn") {
   CHECK(order == std::vector{1});
 }
 
-TEST_CASE("a cancelled waiter leaves the others waiting") {
+TEST_CASE("A cancelled waiter leaves the others waiting") {
   ManualExecutor executor;
   Event event;
   Scope scope(executor, "scope", CancellationToken{});
@@ -69,7 +69,7 @@ TEST_CASE("a cancelled waiter leaves the others waiting") {
   CHECK(order == std::vector{1, 3});
 }
 
-TEST_CASE("a request that comes after set() comes too late; one that comes before the wait wins") {
+TEST_CASE("A request after set() has no effect; one before the wait cancels it") {
   ManualExecutor executor;
   Event event;
   Scope scope(executor, "scope", CancellationToken{});
@@ -85,7 +85,7 @@ TEST_CASE("a request that comes after set() comes too late; one that comes befor
   CHECK(order == std::vector{1});
 }
 
-TEST_CASE("an event destroyed while a coroutine waits ends the program") {
+TEST_CASE("An event destroyed while a coroutine waits ends the program") {
   CHECK(peer::test::aborts([] {
     ManualExecutor executor;
     auto event = std::make_unique<Event>();

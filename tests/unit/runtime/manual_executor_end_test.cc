@@ -6,7 +6,7 @@
 using namespace peer::runtime;
 using namespace std::chrono_literals;
 
-TEST_CASE("what a manual executor drops at its end can post nothing more") {
+TEST_CASE("Functions destroyed with a manual executor can no longer post") {
   bool accepted = true;
   struct Poster {
     Executor& executor;

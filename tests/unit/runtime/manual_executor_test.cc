@@ -19,7 +19,7 @@ Task<void> note(std::vector<int>* order, int value) {
 }
 }  // namespace
 
-TEST_CASE("posts and coroutines share one order") {
+TEST_CASE("Posted functions and coroutines run in one order") {
   ManualExecutor executor;
   Scope scope(executor, "scope", CancellationToken{});
   std::vector<int> order;
@@ -51,7 +51,7 @@ TEST_CASE("advance fires timers in order of time, then of arming, each at its ow
   CHECK(executor.now() == TimePoint(2s));
 }
 
-TEST_CASE("a timer in the past does not turn the clock back") {
+TEST_CASE("A timer in the past does not move the clock back") {
   ManualExecutor executor;
   executor.advance(1s);
   executor.arm(TimePoint{}, [] {});
@@ -60,7 +60,7 @@ TEST_CASE("a timer in the past does not turn the clock back") {
   CHECK_FALSE(executor.advance_to_next_timer());
 }
 
-TEST_CASE("after close() a post is refused and dropped; what never ran is dropped with the executor") {
+TEST_CASE("After close() posts are refused; functions that never ran are destroyed with the executor") {
   auto owned = std::make_shared<int>(1);
   {
     ManualExecutor executor;
@@ -72,7 +72,7 @@ TEST_CASE("after close() a post is refused and dropped; what never ran is droppe
   CHECK(owned.use_count() == 1);
 }
 
-TEST_CASE("what a posted or timer function throws ends the program") {
+TEST_CASE("An exception from a posted or timer function ends the program") {
   CHECK(peer::test::aborts([] {
     ManualExecutor executor;
     executor.post([] { throw std::runtime_error("thrown"); });
@@ -85,7 +85,7 @@ TEST_CASE("what a posted or timer function throws ends the program") {
   }));
 }
 
-TEST_CASE("manual workers repeat their order of completion by seed") {
+TEST_CASE("Manual workers complete jobs in an order that the seed decides") {
   auto order_of = [](std::uint64_t seed) {
     ManualExecutor executor;
     ManualWorkers workers(executor, seed, 10ms);
@@ -100,7 +100,7 @@ TEST_CASE("manual workers repeat their order of completion by seed") {
   CHECK(order_of(1) != order_of(2));
 }
 
-TEST_CASE("manual workers without delay keep the order and need no clock") {
+TEST_CASE("Manual workers without delay keep the order and need no clock") {
   ManualExecutor executor;
   ManualWorkers workers(executor, 1, 0ms);
   std::vector<int> order;

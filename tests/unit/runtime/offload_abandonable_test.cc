@@ -50,7 +50,7 @@ Task<void> failing(Workers& workers) {
 
 }  // namespace
 
-TEST_CASE("a hung job is abandoned at once, and may end after the loop is gone") {
+TEST_CASE("A hung job is abandoned at once and may end after its loop") {
   auto hung = std::make_shared<Hung>();
   {
     ThreadWorkers workers("hung", 2);
@@ -62,17 +62,17 @@ TEST_CASE("a hung job is abandoned at once, and may end after the loop is gone")
   CHECK(hung.use_count() == 1);
 }
 
-TEST_CASE("the value or the failure of an abandonable job comes back") {
+TEST_CASE("An abandonable job's value or failure comes back") {
   ManualExecutor executor;
   ManualWorkers workers(executor, 1, 1ms);
   CHECK(peer::test::run_task(executor, value_of(workers)) == 7);
   CHECK_THROWS_AS(peer::test::run_task(executor, failing(workers)), std::runtime_error);
 }
 
-TEST_CASE("a job cancelled before it began is skipped") {
+TEST_CASE("A job cancelled before it started is skipped") {
   ManualExecutor executor;
   ManualWorkers workers(executor, 1, 1s);
-  auto hung = std::make_shared<Hung>();  // it would never come back
+  auto hung = std::make_shared<Hung>();  // the job would never end
   bool cancelled = false;
   Scope scope(executor, "scope", CancellationToken{});
   scope.spawn("job", wait_for_hung(workers, hung, &cancelled, scope.token()));

@@ -5,16 +5,16 @@
 #include <stdexcept>
 #include <thread>
 
-#include "libpeer/runtime/uv_executor.h"
+#include "libpeer/runtime/loop_thread.h"
 #include "support/cancel_sweep.h"
 
 using namespace peer::runtime;
 
 namespace {
 
-/// Notes the thread it dies on.
+/// Records the thread that destroys it.
 struct Witness {
-  explicit Witness(std::thread::id* died_on) : thread(died_on) {}
+  explicit Witness(std::thread::id* destroyed_on) : thread(destroyed_on) {}
   Witness(Witness&& other) noexcept : thread(std::exchange(other.thread, nullptr)) {}
   Witness& operator=(Witness&&) = delete;
   ~Witness() {
@@ -23,14 +23,14 @@ struct Witness {
   std::thread::id* thread;
 };
 
-Task<void> ask(Executor& there, std::thread::id* ran_on, std::thread::id* died_on) {
-  auto fn = [ran_on, witness = Witness(died_on)] {
+Task<void> ask(Executor& there, std::thread::id* ran_on, std::thread::id* destroyed_on) {
+  auto fn = [ran_on, witness = Witness(destroyed_on)] {
     *ran_on = std::this_thread::get_id();
     return std::make_unique<int>(42);
   };
   const std::unique_ptr<int> value = co_await run_on(there, std::move(fn));
   CHECK(*value == 42);
-  CHECK(*died_on == *ran_on);
+  CHECK(*destroyed_on == *ran_on);
 }
 
 Task<void> throw_there(Executor& there) {
@@ -49,13 +49,13 @@ Task<void> count_twice(Executor& there, int* count) {
 TEST_CASE("A function runs on the other loop, ends there, and its value comes back") {
   LoopThread there("there");
   std::thread::id ran_on;
-  std::thread::id died_on;
-  peer::test::run_on_uv(ask(there.executor(), &ran_on, &died_on));
+  std::thread::id destroyed_on;
+  peer::test::run_on_uv(ask(there.executor(), &ran_on, &destroyed_on));
   CHECK(ran_on != std::this_thread::get_id());
   there.stop();
 }
 
-TEST_CASE("What the function throws reaches the caller and leaves the other loop running") {
+TEST_CASE("A function's exception reaches the caller and leaves the other loop running") {
   LoopThread there("there");
   CHECK_THROWS_AS(peer::test::run_on_uv(throw_there(there.executor())), std::runtime_error);
   int count = 0;

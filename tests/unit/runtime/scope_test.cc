@@ -37,7 +37,7 @@ Task<void> spawn_more(Scope& scope, std::vector<int>* order) {
 
 }  // namespace
 
-TEST_CASE("join waits for every task, also for those spawned meanwhile") {
+TEST_CASE("join waits for every task, including those spawned meanwhile") {
   ManualExecutor executor;
   Scope scope(executor, "scope", CancellationToken{});
   std::vector<int> order;
@@ -49,7 +49,7 @@ TEST_CASE("join waits for every task, also for those spawned meanwhile") {
   CHECK(scope.joined());
 }
 
-TEST_CASE("a failure stops the siblings and comes out of join as it was thrown") {
+TEST_CASE("A failure stops the siblings, and join rethrows it") {
   ManualExecutor executor;
   CancellationSource root;
   Scope scope(executor, "scope", root.token());
@@ -60,7 +60,7 @@ TEST_CASE("a failure stops the siblings and comes out of join as it was thrown")
   CHECK_FALSE(root.token().requested());
 }
 
-TEST_CASE("no failure is lost") {
+TEST_CASE("join reports every failure") {
   ManualExecutor executor;
   Scope scope(executor, "scope", CancellationToken{});
   scope.spawn("a", fail_after(executor, 1s, "first"));
@@ -73,7 +73,7 @@ TEST_CASE("no failure is lost") {
   }
 }
 
-TEST_CASE("Cancelled is a normal end once the scope is cancelled, and a failure before") {
+TEST_CASE("Cancelled is a normal end if the scope was cancelled, and a failure otherwise") {
   ManualExecutor executor;
   {
     Scope scope(executor, "scope", CancellationToken{});
@@ -86,7 +86,7 @@ TEST_CASE("Cancelled is a normal end once the scope is cancelled, and a failure 
   CHECK_THROWS_AS(run_task(executor, scope.join()), std::logic_error);
 }
 
-TEST_CASE("a task spawned into a cancelled scope still runs") {
+TEST_CASE("A task spawned into a cancelled scope still runs") {
   ManualExecutor executor;
   Scope scope(executor, "scope", CancellationToken{});
   scope.request_stop();
@@ -96,7 +96,7 @@ TEST_CASE("a task spawned into a cancelled scope still runs") {
   CHECK(order == std::vector{1});
 }
 
-TEST_CASE("the scopes below are cancelled with it and show under it") {
+TEST_CASE("Scopes below are cancelled with their parent and are listed under it") {
   ManualExecutor executor;
   Scope outer(executor, "outer", CancellationToken{});
   {
@@ -117,21 +117,21 @@ TEST_CASE("the scopes below are cancelled with it and show under it") {
   CHECK(outer.size_of_tree() == 0);
 }
 
-TEST_CASE("misuse of a scope ends the program") {
-  CHECK(peer::test::aborts([] {  // spawning after the join
+TEST_CASE("Misuse of a scope ends the program") {
+  CHECK(peer::test::aborts([] {  // spawn after join
     ManualExecutor executor;
     Scope scope(executor, "scope", CancellationToken{});
     peer::test::run_sync(executor, scope.join());
     std::vector<int> order;
     scope.spawn("late", note(&order, 1));
   }));
-  CHECK(peer::test::aborts([] {  // destroying it with a task alive
+  CHECK(peer::test::aborts([] {  // destruction with a live task
     ManualExecutor executor;
     Scope scope(executor, "scope", CancellationToken{});
     scope.spawn("sleeper", sleeper(executor, 1h, scope.token()));
     executor.run_ready();
   }));
-  CHECK(peer::test::aborts([] {  // destroying it with a failure untold
+  CHECK(peer::test::aborts([] {  // destruction with an unreported failure
     ManualExecutor executor;
     Scope scope(executor, "scope", CancellationToken{});
     scope.spawn("stray", stray());

@@ -31,12 +31,11 @@ Task<void> hold(Semaphore& semaphore, Order& order, int id, std::uint64_t units,
 
 }  // namespace
 
-TEST_CASE("Units that are free are granted at once and return with their holder") {
+TEST_CASE("Free units are granted at once and return when they are destroyed") {
   ManualExecutor executor;
   Semaphore semaphore(3);
   {
     const SemaphoreUnits two = run_sync(executor, semaphore.acquire(2, kNever));
-    CHECK(two.count() == 2);
     CHECK(semaphore.used() == 2);
     CHECK_FALSE(semaphore.exhausted());
     CHECK_FALSE(semaphore.try_acquire(2).has_value());
@@ -50,12 +49,11 @@ TEST_CASE("Units that are free are granted at once and return with their holder"
   CHECK(semaphore.used() == 0);
 }
 
-TEST_CASE("Units that are assigned over return to the semaphore") {
+TEST_CASE("Units return when they are assigned to") {
   ManualExecutor executor;
   Semaphore semaphore(3);
   SemaphoreUnits held = run_sync(executor, semaphore.acquire(2, kNever));
   held = run_sync(executor, semaphore.acquire(1, kNever));
-  CHECK(held.count() == 1);
   CHECK(semaphore.used() == 1);
   held = SemaphoreUnits();
   CHECK(semaphore.used() == 0);

@@ -32,7 +32,7 @@ auto sleeping(Executor& executor, Duration time) {
 
 }  // namespace
 
-TEST_CASE("a sleep ends at its time and not before") {
+TEST_CASE("A sleep ends at its time and not before") {
   ManualExecutor executor;
   Scope scope(executor, "scope", CancellationToken{});
   scope.spawn("sleeper", sleep_void(executor, 10ms, scope.token()));
@@ -42,7 +42,7 @@ TEST_CASE("a sleep ends at its time and not before") {
   CHECK(scope.empty());
 }
 
-TEST_CASE("a sleep without end can be cancelled") {
+TEST_CASE("An endless sleep can be cancelled") {
   ManualExecutor executor;
   executor.advance(1h);
   Scope scope(executor, "scope", CancellationToken{});
@@ -54,7 +54,7 @@ TEST_CASE("a sleep without end can be cancelled") {
   run_task(executor, scope.join());
 }
 
-TEST_CASE("timer and request at the same moment wake once") {
+TEST_CASE("A timer and a request at the same moment wake the sleeper once") {
   ManualExecutor executor;
   Scope scope(executor, "scope", CancellationToken{});
   scope.spawn("sleeper", sleep_void(executor, 1s, scope.token()));
@@ -72,21 +72,21 @@ TEST_CASE("with_timeout returns the value, or nothing when the time runs out") {
   CHECK(executor.now() == TimePoint(3s));
 }
 
-TEST_CASE("with_timeout of a void task tells by a bool") {
+TEST_CASE("with_timeout of a void task returns a bool") {
   ManualExecutor executor;
   auto fn = [&executor](CancellationToken token) { return sleep_void(executor, 1s, token); };
   CHECK(run_task(executor, with_timeout(executor, 2s, fn, CancellationToken{})));
   CHECK_FALSE(run_task(executor, with_timeout(executor, 500ms, fn, CancellationToken{})));
 }
 
-TEST_CASE("with_timeout waits for a callee that does not listen, and returns what it brings") {
+TEST_CASE("with_timeout waits for a callee that ignores the cancellation, and returns its result") {
   ManualExecutor executor;
   auto fn = [&executor](CancellationToken) { return ignore_token(executor, 5s); };
   CHECK(run_task(executor, with_timeout(executor, 1s, fn, CancellationToken{})) == 5);
   CHECK(executor.now() == TimePoint(5s));
 }
 
-TEST_CASE("with_timeout passes failures and the caller's cancellation on") {
+TEST_CASE("with_timeout passes on failures and the caller's cancellation") {
   ManualExecutor executor;
   auto fail = [](CancellationToken) { return fail_at_once(); };
   CHECK_THROWS_AS(run_task(executor, with_timeout(executor, 1s, fail, CancellationToken{})), std::runtime_error);

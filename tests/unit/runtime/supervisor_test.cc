@@ -49,7 +49,7 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE("a required service's failure fails the scope") {
+TEST_CASE("A required service's failure fails the scope") {
   Fixture f;
   spawn_supervised(f.scope, "server", f.failing(1s), Required{}, f.observer());
   CHECK_THROWS_AS(run_task(f.executor, f.scope.join()), std::runtime_error);
@@ -59,7 +59,7 @@ TEST_CASE("a required service's failure fails the scope") {
   CHECK_FALSE(f.exits[0].stopping);
 }
 
-TEST_CASE("a required service that returns fails the scope too") {
+TEST_CASE("A required service that returns fails the scope") {
   Fixture f;
   auto service = [](CancellationToken) { return nothing(); };
   spawn_supervised(f.scope, "server", service, Required{}, f.observer());
@@ -68,7 +68,7 @@ TEST_CASE("a required service that returns fails the scope too") {
   CHECK(f.exits[0].error == nullptr);
 }
 
-TEST_CASE("a restarted service runs again after the delay, until the scope is cancelled") {
+TEST_CASE("A restarted service runs again after the delay, until the scope is cancelled") {
   Fixture f;
   spawn_supervised(f.scope, "discovery", f.failing(1s), Restart{4s}, f.observer());
   f.executor.advance(12s);
@@ -79,7 +79,7 @@ TEST_CASE("a restarted service runs again after the delay, until the scope is ca
   CHECK(f.exits.size() == 3);
 }
 
-TEST_CASE("Restart{0} does not spin") {
+TEST_CASE("Restart without a delay does not spin") {
   Fixture f;
   auto service = [&f](CancellationToken) {
     ++f.runs;
@@ -92,7 +92,7 @@ TEST_CASE("Restart{0} does not spin") {
   run_task(f.executor, f.scope.join());
 }
 
-TEST_CASE("a best-effort service ends alone") {
+TEST_CASE("A best-effort service ends without effect on the others") {
   Fixture f;
   spawn_supervised(f.scope, "monitor", f.failing(1s), BestEffort{}, f.observer());
   run_task(f.executor, f.scope.join());
@@ -101,7 +101,7 @@ TEST_CASE("a best-effort service ends alone") {
   CHECK_FALSE(f.scope.token().requested());
 }
 
-TEST_CASE("an error during shutdown is told as such and fails nothing") {
+TEST_CASE("An error during shutdown is reported as such and fails nothing") {
   Fixture f;
   auto service = [&f](CancellationToken token) { return fail_when_stopped(f.executor, token); };
   spawn_supervised(f.scope, "server", service, Required{}, f.observer());
@@ -112,7 +112,7 @@ TEST_CASE("an error during shutdown is told as such and fails nothing") {
   CHECK(f.exits[0].stopping);
 }
 
-TEST_CASE("a clean end during shutdown is told to nobody") {
+TEST_CASE("A clean end during shutdown is not reported") {
   Fixture f;
   spawn_supervised(f.scope, "server", f.failing(1h), Required{}, f.observer());
   f.executor.run_ready();
@@ -121,7 +121,7 @@ TEST_CASE("a clean end during shutdown is told to nobody") {
   CHECK(f.exits.empty());
 }
 
-TEST_CASE("a stray Cancelled is a failure, and so is a service that throws before its first suspension") {
+TEST_CASE("A stray Cancelled is a failure, and so is an exception before the first suspension") {
   Fixture f;
   spawn_supervised(f.scope, "stray", [](CancellationToken) { return stray(); }, BestEffort{}, f.observer());
   auto refuse = [](CancellationToken) -> Task<void> { throw std::runtime_error("not even a task"); };
@@ -132,7 +132,7 @@ TEST_CASE("a stray Cancelled is a failure, and so is a service that throws befor
   CHECK(describe(f.exits[1].error) == "not even a task");
 }
 
-TEST_CASE("an observer that throws, or cancels the scope, breaks nothing") {
+TEST_CASE("An observer may throw or cancel the scope") {
   Fixture f;
   auto throwing = [](const ServiceExit&) { throw std::runtime_error("observer"); };
   spawn_supervised(f.scope, "a", f.failing(1s), BestEffort{}, throwing);

@@ -46,19 +46,19 @@ Task<void> await_twice() {
 
 }  // namespace
 
-TEST_CASE("a million awaits that end inline use no stack") {
+TEST_CASE("A million awaits that complete inline use no stack") {
   ManualExecutor executor;
   CHECK(peer::test::run_task(executor, sum_of_ones(1'000'000)) == 1'000'000);
 }
 
-TEST_CASE("values, results and exceptions come out of a task") {
+TEST_CASE("A task returns values and results and throws exceptions") {
   ManualExecutor executor;
   CHECK(*peer::test::run_task(executor, move_only()) == 3);
   CHECK(peer::test::run_task(executor, failing_result()).error().code == peer::ErrorCode::busy);
   CHECK_THROWS_AS(peer::test::run_task(executor, rethrowing()), std::runtime_error);
 }
 
-TEST_CASE("a task that was never started may be dropped, with its arguments") {
+TEST_CASE("A task that never started may be destroyed, with its arguments") {
   auto value = std::make_shared<int>(1);
   auto keep = [](std::shared_ptr<int> kept) -> Task<void> {
     (void)kept;
@@ -70,7 +70,7 @@ TEST_CASE("a task that was never started may be dropped, with its arguments") {
   CHECK(value.use_count() == 1);
 }
 
-TEST_CASE("waking resumes nothing inline") {
+TEST_CASE("Waking resumes nothing inline") {
   ManualExecutor executor;
   Event event;
   bool resumed = false;
@@ -83,7 +83,7 @@ TEST_CASE("waking resumes nothing inline") {
   CHECK(resumed);
 }
 
-TEST_CASE("awaiting a task twice ends the program") {
+TEST_CASE("Awaiting a task twice ends the program") {
   CHECK(peer::test::aborts([] {
     ManualExecutor executor;
     peer::test::run_sync(executor, await_twice());

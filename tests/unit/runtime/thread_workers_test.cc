@@ -8,7 +8,7 @@
 
 using namespace peer::runtime;
 
-TEST_CASE("the destructor runs what is queued, also what jobs submit meanwhile") {
+TEST_CASE("The destructor runs queued jobs, including those that jobs submit meanwhile") {
   std::atomic<int> count = 0;
   {
     ThreadWorkers workers("a name longer than fifteen bytes", 3);
@@ -22,7 +22,7 @@ TEST_CASE("the destructor runs what is queued, also what jobs submit meanwhile")
   CHECK(count == 200);
 }
 
-TEST_CASE("one worker keeps the order of submission") {
+TEST_CASE("One worker keeps the order of submission") {
   std::vector<int> order;
   {
     ThreadWorkers workers("one", 1);
@@ -32,7 +32,7 @@ TEST_CASE("one worker keeps the order of submission") {
   for (int i = 0; i < 50; ++i) CHECK(order[static_cast<std::size_t>(i)] == i);
 }
 
-TEST_CASE("workers run side by side") {
+TEST_CASE("Workers run in parallel") {
   std::latch all(3);
   ThreadWorkers workers("three", 3);
   for (int i = 0; i < 3; ++i) workers.submit([&all] { all.arrive_and_wait(); });

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "libpeer/runtime/event.h"
+#include "libpeer/runtime/loop_thread.h"
 #include "libpeer/runtime/sleep.h"
 #include "support/aborts.h"
 #include "support/hop.h"
@@ -40,7 +41,7 @@ Task<void> hop_until(const bool* stop) {
 }
 
 Task<void> wake_from_libuv(UvExecutor& executor) {
-  // Woken by a handle of libuv that runs after the poll of its turn: the next poll must not wait.
+  // A libuv handle whose callback runs after the poll wakes the coroutine: the next poll must not wait.
   Event fired;
   uv_timer_t timer;
   uv_timer_init(executor.loop(), &timer);
@@ -78,7 +79,7 @@ Task<void> fail_after(Executor& executor, Duration delay) {
 
 }  // namespace
 
-TEST_CASE("hops are drained by budget: a turn serves many") {
+TEST_CASE("One turn of the loop resumes many coroutines, up to a limit") {
   int turns = 0;
   constexpr int kHops = 10'000;
   peer::test::run_on_uv([&turns](UvExecutor& executor) { return count_turns(executor, kHops, &turns); });
@@ -86,7 +87,7 @@ TEST_CASE("hops are drained by budget: a turn serves many") {
   CHECK(turns <= kHops / 4);
 }
 
-TEST_CASE("a coroutine that never stops hopping does not starve posts") {
+TEST_CASE("A coroutine that is always ready does not starve posts") {
   bool stop = false;
   UvExecutor executor;
   std::thread other([&] { executor.post([&stop] { stop = true; }); });
@@ -95,28 +96,28 @@ TEST_CASE("a coroutine that never stops hopping does not starve posts") {
   CHECK(stop);
 }
 
-TEST_CASE("a wake from a libuv callback is not slept over") {
+TEST_CASE("The loop does not wait after a wake from a libuv callback") {
   peer::test::run_on_uv([](UvExecutor& executor) { return wake_from_libuv(executor); });
 }
 
-TEST_CASE("what main throws comes out of run") { CHECK_THROWS_AS(peer::test::run_on_uv(fail()), std::runtime_error); }
+TEST_CASE("run rethrows what main throws") { CHECK_THROWS_AS(peer::test::run_on_uv(fail()), std::runtime_error); }
 
-TEST_CASE("an executor that never ran closes cleanly") { const UvExecutor executor; }
+TEST_CASE("An executor that never ran closes cleanly") { const UvExecutor executor; }
 
-TEST_CASE("what would cross libuv's frames ends the program") {
+TEST_CASE("An exception that would cross libuv's frames ends the program") {
   CHECK(
       peer::test::aborts([] { peer::test::run_on_uv([](UvExecutor& executor) { return post_throwing(executor); }); }));
   CHECK(peer::test::aborts([] { peer::test::run_on_uv([](UvExecutor& executor) { return arm_throwing(executor); }); }));
 }
 
-TEST_CASE("a handle left open ends the program") {
+TEST_CASE("A libuv handle left open ends the program") {
   CHECK(peer::test::aborts([] {
     uv_idle_t handle;
     peer::test::run_on_uv([&handle](UvExecutor& executor) { return leave_handle_open(executor, &handle); });
   }));
 }
 
-TEST_CASE("touching a loop from another thread than its own ends the program") {
+TEST_CASE("Using a loop from another thread ends the program") {
   CHECK(peer::test::aborts([] {
     UvExecutor executor;
     std::thread other([&executor] { executor.arm(executor.now(), [] {}); });
@@ -124,7 +125,7 @@ TEST_CASE("touching a loop from another thread than its own ends the program") {
   }));
 }
 
-TEST_CASE("every post that was accepted runs, however late") {
+TEST_CASE("Every accepted post runs, even at the end") {
   for (int round = 0; round < 200; ++round) {
     std::atomic<int> accepted = 0;
     int ran = 0;
@@ -138,7 +139,7 @@ TEST_CASE("every post that was accepted runs, however late") {
   }
 }
 
-TEST_CASE("a loop thread ends with tasks cancelled, and a second stop does nothing") {
+TEST_CASE("A loop thread ends with its tasks cancelled, and a second stop does nothing") {
   LoopThread thread("loop");
   thread.executor().post(
       [&thread] { thread.scope().spawn("sleeper", sleep_for(thread.executor(), 1h, thread.scope().token())); });
@@ -147,7 +148,7 @@ TEST_CASE("a loop thread ends with tasks cancelled, and a second stop does nothi
   CHECK_FALSE(thread.executor().post([] {}));
 }
 
-TEST_CASE("a task of a loop thread that fails ends the program") {
+TEST_CASE("A failed task of a loop thread ends the program") {
   CHECK(peer::test::aborts([] {
     LoopThread thread("loop");
     thread.executor().post([&thread] { thread.scope().spawn("failing", fail_after(thread.executor(), 1ms)); });

@@ -1,4 +1,4 @@
-// Tasks that are always ready do not keep the loop from its timers and its I/O.
+// Tasks that are always ready do not starve timers and I/O.
 #include <catch2/catch_test_macros.hpp>
 #include <string>
 
@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Goes on for so many resumptions of a millisecond each, or until it is told to stop; how many it took.
+/// Runs for up to `most` resumptions of a millisecond each, or until `*stop`. Counts them in `*taken`.
 Task<void> work(UvExecutor& executor, int most, const bool* stop, int* taken) {
   for (; *taken < most && !*stop; ++*taken) {
     const TimePoint end = executor.now() + 1ms;
@@ -26,7 +26,7 @@ Task<void> work(UvExecutor& executor, int most, const bool* stop, int* taken) {
 
 }  // namespace
 
-TEST_CASE("a timer that is due fires although tasks that take long are always ready") {
+TEST_CASE("A due timer fires even if slow tasks are always ready") {
   peer::test::run_on_uv([](UvExecutor& executor) -> Task<void> {
     constexpr int kMost = 300;
     bool fired = false;

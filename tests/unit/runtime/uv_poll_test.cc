@@ -73,14 +73,14 @@ Task<void> cancel_then_read(UvExecutor& executor) {
   }
   CHECK(cancelled);
   co_await poll.readable(kNever);
-  co_await poll.readable(kNever);  // nothing was read: still readable
+  co_await poll.readable(kNever);  // still readable, because nothing was read
   CHECK(pipe.get() == 'x');
   CHECK_FALSE(co_await with_timeout(executor, 1ms, wait, kNever));
 }
 
 Task<void> reuse_descriptor(UvExecutor& executor) {
   for (int i = 0; i < 3; ++i) {
-    const Pipe pipe;  // closed right after the poll, so that the next one gets the same number
+    const Pipe pipe;  // closed right after the poll: the next pipe gets the same numbers
     UvPoll poll(executor, pipe.read_end());
     pipe.put('y');
     co_await poll.readable(kNever);

@@ -3,7 +3,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "libpeer/protocol/limits.h"
-#include "libpeer/sessions/peer_table.h"
+#include "libpeer/sessions/remote_library.h"
 
 using namespace peer;
 using namespace peer::sessions;
@@ -18,7 +18,7 @@ protocol::GameSummary game(const std::string& id, std::uint8_t version) {
 }
 }  // namespace
 
-TEST_CASE("the revision counts up only when what is offered changes") {
+TEST_CASE("The revision grows only when the offered games change") {
   sessions::LibraryLog log;
   const std::uint64_t first = log.revision();
   CHECK_FALSE(log.set({}));
@@ -28,13 +28,13 @@ TEST_CASE("the revision counts up only when what is offered changes") {
   CHECK(log.revision() == first + 1);
 }
 
-TEST_CASE("a peer that applies every update holds the same library, whatever it knew before") {
+TEST_CASE("A peer that applies every update has the same library, from whichever revision it starts") {
   sessions::LibraryLog log;
-  sessions::PeerEntry behind;
-  sessions::PeerEntry current;
-  const auto catch_up = [&](sessions::PeerEntry& entry) {
+  sessions::RemoteLibrary behind;
+  sessions::RemoteLibrary current;
+  const auto catch_up = [&](sessions::RemoteLibrary& entry) {
     for (const auto& update : log.updates_since(entry.revision)) {
-      CHECK(sessions::PeerTable::apply(entry, update) != sessions::PeerTable::Applied::gap);
+      CHECK(entry.apply(update) != sessions::RemoteLibrary::Applied::gap);
     }
     CHECK(entry.digest == log.digest());
     CHECK(entry.revision == log.revision());
@@ -50,28 +50,28 @@ TEST_CASE("a peer that applies every update holds the same library, whatever it 
   CHECK(behind.games == current.games);
 }
 
-TEST_CASE("the same update applied twice changes nothing") {
+TEST_CASE("An update that is applied twice changes nothing") {
   sessions::LibraryLog log;
   log.set({game("a", 1)});
-  sessions::PeerEntry entry;
+  sessions::RemoteLibrary entry;
   const auto snapshot = log.updates_since(0);
-  CHECK(sessions::PeerTable::apply(entry, snapshot[0]) == sessions::PeerTable::Applied::changed);
+  CHECK(entry.apply(snapshot[0]) == sessions::RemoteLibrary::Applied::changed);
   log.set({game("a", 2)});
   const auto delta = log.updates_since(entry.revision);
-  CHECK(sessions::PeerTable::apply(entry, delta[0]) == sessions::PeerTable::Applied::changed);
-  CHECK(sessions::PeerTable::apply(entry, delta[0]) == sessions::PeerTable::Applied::unchanged);
+  CHECK(entry.apply(delta[0]) == sessions::RemoteLibrary::Applied::changed);
+  CHECK(entry.apply(delta[0]) == sessions::RemoteLibrary::Applied::unchanged);
 }
 
-TEST_CASE("a delta that builds on what is not known here is a gap") {
+TEST_CASE("A delta from a later revision than the known one is a gap") {
   sessions::LibraryLog log;
   log.set({game("a", 1)});
   const std::uint64_t known = log.revision();
   log.set({game("a", 2)});
-  sessions::PeerEntry entry;
-  CHECK(sessions::PeerTable::apply(entry, log.updates_since(known)[0]) == sessions::PeerTable::Applied::gap);
+  sessions::RemoteLibrary entry;
+  CHECK(entry.apply(log.updates_since(known)[0]) == sessions::RemoteLibrary::Applied::gap);
 }
 
-TEST_CASE("a large library goes out in parts, of which nothing counts before the last") {
+TEST_CASE("A large library is sent in parts, and none counts before the last one") {
   sessions::LibraryLog log;
   std::vector<protocol::GameSummary> games;
   for (std::size_t i = 0; i < protocol::kMaxGamesPerUpdate * 2 + 5; ++i)
@@ -81,43 +81,43 @@ TEST_CASE("a large library goes out in parts, of which nothing counts before the
   REQUIRE(parts.size() == 3);
   CHECK(parts[2].last);
   CHECK_FALSE(parts[1].last);
-  sessions::PeerEntry entry;
+  sessions::RemoteLibrary entry;
   entry.games["old"] = game("old", 1);
-  CHECK(sessions::PeerTable::apply(entry, parts[0]) == sessions::PeerTable::Applied::unchanged);
-  CHECK(sessions::PeerTable::apply(entry, parts[1]) == sessions::PeerTable::Applied::unchanged);
+  CHECK(entry.apply(parts[0]) == sessions::RemoteLibrary::Applied::unchanged);
+  CHECK(entry.apply(parts[1]) == sessions::RemoteLibrary::Applied::unchanged);
   CHECK(entry.games.contains("old"));
-  CHECK(sessions::PeerTable::apply(entry, parts[2]) == sessions::PeerTable::Applied::changed);
+  CHECK(entry.apply(parts[2]) == sessions::RemoteLibrary::Applied::changed);
   CHECK(entry.games.size() == games.size());
   CHECK(entry.digest == log.digest());
 }
 
-TEST_CASE("a large delta goes out in parts too, and a part that is missing makes a gap") {
+TEST_CASE("A large delta is sent in parts too, and a missing part is a gap") {
   sessions::LibraryLog log;
   log.set({game("a", 1)});
-  sessions::PeerEntry entry;
-  CHECK(sessions::PeerTable::apply(entry, log.updates_since(0)[0]) == sessions::PeerTable::Applied::changed);
+  sessions::RemoteLibrary entry;
+  CHECK(entry.apply(log.updates_since(0)[0]) == sessions::RemoteLibrary::Applied::changed);
   const std::uint64_t known = entry.revision;
   std::vector<protocol::GameSummary> games = {game("a", 2)};
   for (std::size_t i = 0; i < protocol::kMaxGamesPerUpdate + 5; ++i) games.push_back(game("b" + std::to_string(i), 1));
   log.set(games);
   const auto parts = log.updates_since(known);
   REQUIRE(parts.size() == 2);
-  CHECK(sessions::PeerTable::apply(entry, parts[1]) == sessions::PeerTable::Applied::gap);
+  CHECK(entry.apply(parts[1]) == sessions::RemoteLibrary::Applied::gap);
   CHECK(entry.games.size() == 1);
   CHECK(entry.revision == known);
-  CHECK(sessions::PeerTable::apply(entry, parts[0]) == sessions::PeerTable::Applied::unchanged);
-  CHECK(sessions::PeerTable::apply(entry, parts[1]) == sessions::PeerTable::Applied::changed);
+  CHECK(entry.apply(parts[0]) == sessions::RemoteLibrary::Applied::unchanged);
+  CHECK(entry.apply(parts[1]) == sessions::RemoteLibrary::Applied::changed);
   CHECK(entry.digest == log.digest());
 }
 
-TEST_CASE("an update whose digest does not fit is a gap, and what was known stays") {
+TEST_CASE("An update with a wrong digest is a gap, and the known library stays") {
   sessions::LibraryLog log;
   log.set({game("a", 1)});
-  sessions::PeerEntry entry;
-  sessions::PeerTable::apply(entry, log.updates_since(0)[0]);
+  sessions::RemoteLibrary entry;
+  entry.apply(log.updates_since(0)[0]);
   log.set({});
   auto update = log.updates_since(0)[0];
   update.digest.bytes[0] ^= 1;
-  CHECK(sessions::PeerTable::apply(entry, update) == sessions::PeerTable::Applied::gap);
+  CHECK(entry.apply(update) == sessions::RemoteLibrary::Applied::gap);
   CHECK(entry.games.size() == 1);
 }

@@ -33,7 +33,7 @@ sessions::PeerEntry& connected(sessions::PeerTable& table, std::uint8_t who, con
 }
 }  // namespace
 
-TEST_CASE("a peer is named by a unique id prefix or a unique name") {
+TEST_CASE("A peer is found by a unique id prefix or a unique name") {
   sessions::PeerTable table;
   connected(table, 0x11, "anna");
   connected(table, 0x12, "bert");
@@ -45,13 +45,13 @@ TEST_CASE("a peer is named by a unique id prefix or a unique name") {
   CHECK_FALSE(table.resolve("1").has_value());
 }
 
-TEST_CASE("versions of a game are listed side by side with who holds them") {
+TEST_CASE("Versions of a game are listed side by side with the peers that offer them") {
   sessions::PeerTable table;
-  connected(table, 1, "a").games["quake"] = {"quake", version(1), 10, 1, 100};
-  connected(table, 2, "b").games["quake"] = {"quake", version(1), 10, 1, 200};
-  connected(table, 3, "c").games["quake"] = {"quake", version(2), 20, 2, 300};
+  connected(table, 1, "a").library.games["quake"] = {"quake", version(1), 10, 1, 100};
+  connected(table, 2, "b").library.games["quake"] = {"quake", version(1), 10, 1, 200};
+  connected(table, 3, "c").library.games["quake"] = {"quake", version(2), 20, 2, 300};
   sessions::PeerEntry& gone = connected(table, 4, "d");
-  gone.games["quake"] = {"quake", version(3), 20, 2, 300};
+  gone.library.games["quake"] = {"quake", version(3), 20, 2, 300};
   gone.state = api::PeerState::unreachable;
   const auto versions = table.versions("quake", {});
   REQUIRE(versions.size() == 2);
@@ -62,13 +62,13 @@ TEST_CASE("versions of a game are listed side by side with who holds them") {
   CHECK(table.sources("quake", version(3)).empty());
 }
 
-TEST_CASE("who downloads a version is a source of it behind those that offer it, and no holder") {
+TEST_CASE("A peer that downloads a version is a source behind those that offer it, and is not listed as one of them") {
   sessions::PeerTable table;
   sessions::PartialHolding part{version(1), std::make_shared<std::vector<bool>>(5), 3};
   connected(table, 1, "a").holdings["quake"] = part;
-  connected(table, 2, "b").games["quake"] = {"quake", version(1), 10, 1, 200};
+  connected(table, 2, "b").library.games["quake"] = {"quake", version(1), 10, 1, 200};
   sessions::PeerEntry& both = connected(table, 3, "c");
-  both.games["quake"] = {"quake", version(1), 10, 1, 200};
+  both.library.games["quake"] = {"quake", version(1), 10, 1, 200};
   both.holdings["quake"] = part;
   connected(table, 4, "d").holdings["quake"] = {version(2), part.chunks, 4};
   const auto sources = table.sources("quake", version(1));
@@ -79,11 +79,14 @@ TEST_CASE("who downloads a version is a source of it behind those that offer it,
   CHECK(sources[2].holds == part.chunks);
   CHECK(sources[2].holds_revision == 3);
   CHECK(table.versions("quake", {}).at(0).peers.size() == 2);
-  sessions::PeerTable::forget_library(*table.find(id(1)));
+  sessions::PeerEntry& gone_now = *table.find(id(1));
+  gone_now.library.forget();
+  gone_now.holdings.clear();
   CHECK(table.sources("quake", version(1)).size() == 2);
 }
 
-TEST_CASE("the default version: newest, then most peers, then the lowest hash; times in the future do not count") {
+TEST_CASE(
+    "The default version is the newest, then the one of most peers, then the lowest hash; future times do not count") {
   constexpr std::int64_t kNow = 1000;
   CHECK(downloads::choose_version({}, kNow) == nullptr);
   const std::vector<api::RemoteVersion> newest = {offer(1, 100, 5), offer(2, 200, 1)};
@@ -96,8 +99,7 @@ TEST_CASE("the default version: newest, then most peers, then the lowest hash; t
   CHECK(downloads::choose_version(hash, kNow)->version == version(2));
 }
 
-TEST_CASE(
-    "strangers do not make the table grow without end: who is gone for longest gives way, never who is connected") {
+TEST_CASE("A full table drops the peer that was last heard longest ago, and never a connected one") {
   sessions::PeerTable table;
   connected(table, 1, "here");
   PeerId stranger = id(2);

@@ -1,4 +1,4 @@
-// Peers, told by hand what the sessions report, and what it makes of that: no network, no sessions.
+// Peers with reports that the tests make up: no network, no session streams.
 #include "libpeer/sessions/peers.h"
 
 #include <algorithm>
@@ -36,7 +36,7 @@ protocol::GameSummary game_of(const std::string& id) {
   return game;
 }
 
-/// Its dials throw: what no dial of a real endpoint does.
+/// A transport whose dials throw, as no dial of a real endpoint does.
 class ThrowingTransport final : public net::Transport {
  public:
   bool stray_cancellation = false;
@@ -53,12 +53,11 @@ class ThrowingTransport final : public net::Transport {
   runtime::Task<void> serve(net::RequestHandler, runtime::CancellationToken) override { co_return; }
 };
 
-/// The control loop's side of Peers, with sessions that exist only as far as it can tell.
+/// Peers on the control loop, with sessions that only consist of reports and an outgoing channel.
 struct Desk {
   struct Session {
     sessions::SessionId id;
     runtime::Channel<protocol::SessionMessage> sent;
-    std::shared_ptr<std::atomic<std::size_t>> backlog = std::make_shared<std::atomic<std::size_t>>(0);
     Session(sessions::SessionId i, runtime::Executor& executor) : id(i), sent(executor, 1000) {}
   };
 
@@ -108,14 +107,12 @@ struct Desk {
 
   Session& open(const PeerId& peer) {
     Session& session = *sessions.emplace_back(std::make_unique<Session>(sessions.size() + 1, executor));
-    context.reports.send_urgent(sessions::SessionOpened{session.id, peer, true,
-                                                        *net::SocketAddress::parse("10.0.0.9:24747"),
-                                                        session.sent.sender(), 0, session.backlog});
+    context.reports.send_urgent(sessions::SessionOpened{
+        session.id, peer, true, *net::SocketAddress::parse("10.0.0.9:24747"), session.sent.sender(), 0});
     executor.run_ready();
     return session;
   }
   void receive(Session& session, protocol::SessionMessage message) {
-    session.backlog->fetch_add(1);
     context.reports.send_urgent(sessions::SessionReceived{session.id, std::move(message)});
     executor.run_ready();
   }
@@ -128,12 +125,12 @@ struct Desk {
     hello.revision = revision;
     hello.digest = protocol::library_digest({});
     receive(session, hello);
-    static_cast<void>(take<protocol::Hello>(session));
+    static_cast<void>(taken<protocol::Hello>(session));
     return session;
   }
-  /// What was sent of that kind since the last time.
+  /// The messages of that type sent since the last call.
   template <class M>
-  static std::vector<M> take(Session& session) {
+  static std::vector<M> taken(Session& session) {
     std::vector<M> found;
     while (auto message = session.sent.try_receive()) {
       if (auto* wanted = std::get_if<M>(&*message)) found.push_back(std::move(*wanted));
@@ -154,9 +151,9 @@ struct Desk {
 
 }  // namespace
 
-TEST_CASE("a peer's new session begins without what it told of its holdings in the old one") {
+TEST_CASE("A peer's new session begins without the holdings that it told in the old one") {
   Desk desk;
-  desk.peers.holdings_begin("game", version_of(1), std::vector<bool>(kChunks));
+  desk.peers.holdings().holdings_begin("game", version_of(1), std::vector<bool>(kChunks));
   Desk::Session& first = desk.greet(id_of(9));
   desk.receive(first, desk.holdings(1, {{0, 3}}));
   CHECK(desk.held_by_sources(1) == 3);
@@ -167,7 +164,7 @@ TEST_CASE("a peer's new session begins without what it told of its holdings in t
   CHECK(desk.held_by_sources(1) == 1);
 }
 
-TEST_CASE("a peer's new session begins without the half of an update that the old one brought") {
+TEST_CASE("A peer's new session begins without the partial update of the old one") {
   Desk desk;
   Desk::Session& first = desk.greet(id_of(9), 3);
   protocol::LibraryUpdate update;
@@ -182,40 +179,40 @@ TEST_CASE("a peer's new session begins without the half of an update that the ol
   update.digest = protocol::library_digest(update.games);
   update.last = true;
   desk.receive(second, update);
-  CHECK(Desk::take<protocol::LibraryRequest>(second).empty());
-  const auto& games = desk.peers.table().find(id_of(9))->games;
+  CHECK(Desk::taken<protocol::LibraryRequest>(second).empty());
+  const auto& games = desk.peers.table().find(id_of(9))->library.games;
   CHECK(games.size() == 1);
   CHECK(games.contains("whole"));
 }
 
-TEST_CASE("a peer that goes over to another version is told no more of ours") {
+TEST_CASE("A peer that changes to another version is no longer told our holdings") {
   Desk desk;
-  desk.peers.holdings_begin("game", version_of(1), std::vector<bool>(kChunks));
+  desk.peers.holdings().holdings_begin("game", version_of(1), std::vector<bool>(kChunks));
   Desk::Session& session = desk.greet(id_of(9));
   desk.receive(session, desk.holdings(1, {{0, 1}}));
-  desk.peers.holdings_grow("game", 0, 1);
+  desk.peers.holdings().holdings_grow("game", 0, 1);
   desk.executor.advance(1s);
-  CHECK_FALSE(Desk::take<protocol::Holdings>(session).empty());
+  CHECK_FALSE(Desk::taken<protocol::Holdings>(session).empty());
   desk.receive(session, desk.holdings(2, {{0, 1}}));
   CHECK(desk.peers.table().sources("game", version_of(1)).empty());
-  desk.peers.holdings_grow("game", 1, 1);
+  desk.peers.holdings().holdings_grow("game", 1, 1);
   desk.executor.advance(2s);
-  CHECK(Desk::take<protocol::Holdings>(session).empty());
-  // And everything again if it comes back.
+  CHECK(Desk::taken<protocol::Holdings>(session).empty());
+  // If it changes back, it is told everything again.
   desk.receive(session, desk.holdings(1, {{0, 1}}));
-  const auto told = Desk::take<protocol::Holdings>(session);
+  const auto told = Desk::taken<protocol::Holdings>(session);
   REQUIRE(told.size() == 1);
   CHECK(told[0].runs == std::vector<protocol::HeldRun>{{0, 2}});
 }
 
-TEST_CASE("a download that begins right after another of the game ends that one for the others") {
+TEST_CASE("A download that begins right after another of the same game ends the other one for all peers") {
   Desk desk;
   Desk::Session& session = desk.greet(id_of(9));
-  desk.peers.holdings_begin("game", version_of(1), std::vector<bool>(kChunks));
+  desk.peers.holdings().holdings_begin("game", version_of(1), std::vector<bool>(kChunks));
   desk.receive(session, desk.holdings(1, {{0, 2}}));
-  desk.peers.holdings_end("game");
-  static_cast<void>(Desk::take<protocol::Holdings>(session));
-  desk.peers.holdings_begin("game", version_of(2), std::vector<bool>(kChunks + 1));
+  desk.peers.holdings().holdings_end("game");
+  static_cast<void>(Desk::taken<protocol::Holdings>(session));
+  desk.peers.holdings().holdings_begin("game", version_of(2), std::vector<bool>(kChunks + 1));
   bool ended = false;
   bool begun = false;
   while (auto message = session.sent.try_receive()) {
@@ -226,25 +223,25 @@ TEST_CASE("a download that begins right after another of the game ends that one 
   CHECK(ended);
   CHECK(begun);
   CHECK(desk.peers.table().sources("game", version_of(1)).empty());
-  desk.peers.holdings_grow("game", kChunks, 1);  // of the new one, which has so many
+  desk.peers.holdings().holdings_grow("game", kChunks, 1);  // the new version has one more chunk
   desk.executor.advance(2s);
-  CHECK(Desk::take<protocol::Holdings>(session).empty());  // it follows the old one, no longer this one
+  CHECK(Desk::taken<protocol::Holdings>(session).empty());  // the peer follows the old version, not this one
 }
 
-TEST_CASE("a dial that throws, or is cancelled by whom it does not concern, is that dial's failure, and no session's") {
+TEST_CASE("A dial that throws, or throws a stray cancellation, fails alone and ends no session") {
   for (const bool stray : {false, true}) {
     INFO(stray);
     Desk desk;
     desk.transport.stray_cancellation = stray;
     Desk::Session& session = desk.greet(id_of(9));
-    static_cast<void>(Desk::take<protocol::Pong>(session));
+    static_cast<void>(Desk::taken<protocol::Pong>(session));
     const auto connected = run_sync(desk.executor, desk.peers.connect("10.0.0.7:24747", desk.stop.token()));
     CHECK(desk.transport.dials >= 1);
     REQUIRE_FALSE(connected.has_value());
     CHECK(connected.error().message.contains(stray ? "the session failed" : "the session failed: told to fail"));
     desk.receive(session, protocol::Ping{1});
-    CHECK(Desk::take<protocol::Pong>(session).size() == 1);
-    // It is dialled again.
+    CHECK(Desk::taken<protocol::Pong>(session).size() == 1);
+    // It is dialed again.
     const std::size_t dials = desk.transport.dials;
     desk.executor.advance(5min);
     CHECK(desk.transport.dials > dials);
@@ -253,26 +250,26 @@ TEST_CASE("a dial that throws, or is cancelled by whom it does not concern, is t
 
 #if PEERD_TEST_HOOKS
 
-TEST_CASE("a message that cannot be handled ends its session, and no other peer's") {
+TEST_CASE("A message whose handling fails ends its session, and no other peer's") {
   Desk desk;
   Desk::Session& one = desk.greet(id_of(8));
   Desk::Session& two = desk.greet(id_of(9));
-  static_cast<void>(Desk::take<protocol::Pong>(two));
+  static_cast<void>(Desk::taken<protocol::Pong>(two));
   REQUIRE(fault::arm("session message"));
   desk.receive(one, protocol::Ping{1});
   CHECK(fault::armed("session message") == 0);
-  // Closed: nothing it says is answered any more, and its channel takes nothing.
-  CHECK(Desk::take<protocol::Pong>(one).empty());
+  // The session is closed: its messages get no answer, and its channel takes none.
+  CHECK(Desk::taken<protocol::Pong>(one).empty());
   desk.receive(one, protocol::Ping{2});
-  CHECK(Desk::take<protocol::Pong>(one).empty());
+  CHECK(Desk::taken<protocol::Pong>(one).empty());
   CHECK_FALSE(one.sent.sender().try_send(protocol::Ping{3}));
   desk.receive(two, protocol::Ping{4});
-  CHECK(Desk::take<protocol::Pong>(two).size() == 1);
+  CHECK(Desk::taken<protocol::Pong>(two).size() == 1);
 }
 
 #endif
 
-TEST_CASE("strangers that are turned away are listed up to a limit") {
+TEST_CASE("Peers that are turned away are listed up to a limit") {
   constexpr std::size_t kListed = 256;
   Desk desk;
   for (std::size_t i = 0; i < kListed + 10; ++i) {

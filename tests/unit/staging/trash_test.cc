@@ -33,7 +33,7 @@ TEST_CASE("trash: a game disappears by one rename, and is deleted afterwards") {
   CHECK(removals == 0);
   CHECK_FALSE(fixture.disk.exists("/r/game"));
   CHECK(fixture.disk.exists("/r/.peerd/trash/1/deep/er/file"));
-  CHECK(staging::discard_game(fixture.disk, "/r", "game").error().code == ErrorCode::no_such_game);
+  CHECK(staging::discard_game(fixture.disk, "/r", "game").error().code == ErrorCode::not_found);
   fixture.disk.write("/r/game/again", "content");
   REQUIRE(staging::discard_game(fixture.disk, "/r", "game"));
   CHECK(fixture.disk.exists("/r/.peerd/trash/2/again"));
@@ -154,7 +154,7 @@ TEST_CASE(
       fixture.disk.on_call({});
       if (!discarded) CHECK(discarded.error().system == error);
       const Result<void> again = staging::discard_game(fixture.disk, "/r", "game");
-      CHECK((again || again.error().code == ErrorCode::no_such_game));
+      CHECK((again || again.error().code == ErrorCode::not_found));
       REQUIRE(staging::empty_trash(fixture.disk, "/r", kNoStop));
       CHECK_FALSE(fixture.disk.exists("/r/game"));
       if (fixture.disk.exists("/r/.peerd/trash")) CHECK(fixture.disk.tree("/r/.peerd/trash").empty());

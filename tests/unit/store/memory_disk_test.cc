@@ -1,4 +1,4 @@
-// The failing disk itself must be trusted before the tests that use it are.
+// MemoryDisk itself is tested, because other tests rely on its faults and power cuts.
 #include "support/store/memory_disk.h"
 
 #include <catch2/catch_test_macros.hpp>
@@ -24,7 +24,7 @@ void put(Directory& directory, std::string_view name, std::string_view content, 
 
 }  // namespace
 
-TEST_CASE("memory disk: what was synced survives every power cut") {
+TEST_CASE("Memory disk: synced data survives every power cut") {
   for (std::uint64_t seed = 0; seed < 50; ++seed) {
     MemoryDisk disk;
     {
@@ -39,7 +39,7 @@ TEST_CASE("memory disk: what was synced survives every power cut") {
   }
 }
 
-TEST_CASE("memory disk: what was not synced is sometimes lost, sometimes kept, sometimes torn") {
+TEST_CASE("Memory disk: unsynced data is sometimes lost, sometimes kept, sometimes torn") {
   std::set<std::string> contents;
   std::set<std::size_t> counts;
   const std::string old(3 * 4096, 'o');
@@ -63,7 +63,7 @@ TEST_CASE("memory disk: what was not synced is sometimes lost, sometimes kept, s
   CHECK(counts == std::set<std::size_t>{1, 2, 3});
 }
 
-TEST_CASE("memory disk: a rename survives whole or not at all, and never without what it depends on") {
+TEST_CASE("Memory disk: a rename survives as a whole or not at all, and never without the operations it depends on") {
   std::set<std::vector<std::string>> outcomes;
   for (std::uint64_t seed = 0; seed < 100; ++seed) {
     MemoryDisk disk;
@@ -82,7 +82,7 @@ TEST_CASE("memory disk: a rename survives whole or not at all, and never without
                         {"old/", "old/x"}, {"new/", "new/y", "old/", "old/x"}, {"new/", "new/x", "old/", "old/y"}});
 }
 
-TEST_CASE("memory disk: syncing a directory brings along what its entries depend on") {
+TEST_CASE("Memory disk: syncing a directory includes the operations that its entries depend on") {
   for (std::uint64_t seed = 0; seed < 50; ++seed) {
     MemoryDisk disk;
     disk.make_directories("/a");
@@ -99,7 +99,7 @@ TEST_CASE("memory disk: syncing a directory brings along what its entries depend
   }
 }
 
-TEST_CASE("memory disk: handles from before a power cut are dead") {
+TEST_CASE("Memory disk: handles from before a power cut fail") {
   MemoryDisk disk;
   const auto root = *disk.open("/r", true, false);
   const auto file = *root->open_file("f", OpenMode::create);
@@ -108,7 +108,7 @@ TEST_CASE("memory disk: handles from before a power cut are dead") {
   CHECK(root->list().error().system == EIO);
 }
 
-TEST_CASE("memory disk: faults, capacity and counters") {
+TEST_CASE("Memory disk: faults, capacity and counters") {
   MemoryDisk disk;
   std::vector<std::string> seen;
   disk.on_call([&](std::string_view operation, const std::string& path, std::uint64_t call) {
@@ -138,7 +138,7 @@ TEST_CASE("memory disk: faults, capacity and counters") {
   CHECK(seen.at(2) == "write_at /r/f 2");
 }
 
-TEST_CASE("memory disk: an atomic write leaves the old or the new content at every call and power cut") {
+TEST_CASE("Memory disk: an atomic write leaves the old or the new content after a failure or power cut at any call") {
   for (std::uint64_t fatal = 0;; ++fatal) {
     bool reached = false;
     for (std::uint64_t seed = 0; seed < 20; ++seed) {

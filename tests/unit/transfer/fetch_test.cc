@@ -1,4 +1,4 @@
-// What ends a source's task, and when a download gives up a source, over links that answer as the test says.
+// When a source's task ends, and when a download gives up a source, over links with scripted answers.
 #include "libpeer/transfer/fetch.h"
 
 #include <catch2/catch_test_macros.hpp>
@@ -15,10 +15,10 @@ using test::SampleGame;
 
 namespace {
 
-/// What the links of one address do, and what was done with them.
+/// How the links to one address behave, and how they were used.
 struct Behaviour {
   enum class Answer { right, wrong, refuse, silence, throws } answer = Answer::right;
-  runtime::Duration lag{};  ///< from the end of a link, or its cancellation, until that is told
+  runtime::Duration lag{};  ///< delay between the end of a link, or its cancellation, and its report
   int dials = 0;
   int alive = 0;
   int requests = 0;
@@ -145,7 +145,7 @@ struct Fixture {
   Transport transport{executor, game};
   runtime::Scope scope{executor, "test", runtime::CancellationToken()};
   Fixture() { disk.make_directories("/lib"); }
-  /// Before what the tasks use goes.
+  /// Call it before the members that the tasks use are destroyed.
   void stop() {
     scope.request_stop();
     test::run_sync(executor, scope.join());
@@ -218,7 +218,7 @@ struct Getting : Fixture {
 
 }  // namespace
 
-TEST_CASE("fetch: a source ends when its spans do, although the connection would go on", "[fetch]") {
+TEST_CASE("fetch: a source ends when its channel of spans closes, although the connection is alive", "[fetch]") {
   Source source;
   source.start();
   CHECK_FALSE(source.ended);
@@ -229,7 +229,7 @@ TEST_CASE("fetch: a source ends when its spans do, although the connection would
   CHECK(source.at(1).alive == 0);
 }
 
-TEST_CASE("fetch: a source ends when its connection does, although it waits for spans alone", "[fetch]") {
+TEST_CASE("fetch: a source ends when its connection does, even while it waits for a span", "[fetch]") {
   Source source;
   source.start();
   source.at(1).ended.set();
@@ -238,7 +238,7 @@ TEST_CASE("fetch: a source ends when its connection does, although it waits for 
   CHECK(source.ended->error.message == "pulled out");
 }
 
-TEST_CASE("fetch: what a lane throws is told after all that the connection is used by has ended", "[fetch]") {
+TEST_CASE("fetch: an exception of a lane is passed on after every user of the connection has ended", "[fetch]") {
   Source source;
   source.at(1).answer = Behaviour::Answer::throws;
   source.at(1).lag = 10ms;
@@ -250,7 +250,7 @@ TEST_CASE("fetch: what a lane throws is told after all that the connection is us
   CHECK(source.at(1).alive == 0);
 }
 
-TEST_CASE("download: a source that is no longer listed is given up at once, however silent it is", "[fetch]") {
+TEST_CASE("download: a source that is no longer listed is dropped at once, even if it does not answer", "[fetch]") {
   Getting getting;
   getting.at(1).answer = Behaviour::Answer::silence;
   getting.listed.peers = {source_peer(1)};
@@ -264,10 +264,10 @@ TEST_CASE("download: a source that is no longer listed is given up at once, howe
   CHECK(getting.outcome->kind == transfer::DownloadOutcome::Kind::peers_gone);
 }
 
-TEST_CASE("download: one that sends wrong bytes is not left with what else it was asked for", "[fetch]") {
+TEST_CASE("download: all spans of a source that sends wrong bytes are taken back", "[fetch]") {
   Getting getting;
   getting.at(1).answer = Behaviour::Answer::wrong;
-  getting.at(2).answer = Behaviour::Answer::silence;  // so that the download goes on
+  getting.at(2).answer = Behaviour::Answer::silence;  // keeps the download running
   getting.listed.peers = {source_peer(1), source_peer(2)};
   getting.start();
   getting.executor.advance(1s);
@@ -276,8 +276,7 @@ TEST_CASE("download: one that sends wrong bytes is not left with what else it wa
   CHECK_FALSE(getting.outcome);
 }
 
-TEST_CASE("download: the connection to one that refuses three spans in a row is given up, and tried again later",
-          "[fetch]") {
+TEST_CASE("download: a source that refuses three spans in a row is disconnected and tried again later", "[fetch]") {
   Getting getting;
   getting.at(1).answer = Behaviour::Answer::refuse;
   getting.listed.peers = {source_peer(1)};

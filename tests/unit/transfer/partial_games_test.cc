@@ -102,7 +102,7 @@ TEST_CASE("A download that has ended is no longer served", "[partial]") {
   f.seeder.partial().remove("game");
   f.seeder.partial().remove("game");
   CHECK(f.get(0, 1) == 404);
-  CHECK(reader.fill(at, buffer).error().code == ErrorCode::no_such_game);
+  CHECK(reader.fill(at, buffer).error().code == ErrorCode::not_found);
 }
 
 TEST_CASE("A request for a staged file that has vanished fails", "[partial]") {

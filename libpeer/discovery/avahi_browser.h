@@ -1,0 +1,40 @@
+// AvahiBrowser: learns from avahi-daemon which service instances exist, and keeps the RecordTable up to date.
+//
+// Loop: the Avahi thread's. The functions that say so block on D-Bus.
+#pragma once
+
+#include <avahi-client/lookup.h>
+
+#include <optional>
+#include <set>
+
+#include "libpeer/discovery/avahi_connection.h"
+
+namespace peer::discovery {
+
+class AvahiBrowser {
+ public:
+  explicit AvahiBrowser(AvahiConnection& avahi) : avahi_(avahi) {}
+  AvahiBrowser(const AvahiBrowser&) = delete;
+
+  bool started() const noexcept { return browser_ != nullptr; }
+  /// Blocks.
+  void start();
+  /// Browses again if the table had to forget instances, at most every 30 s. Blocks.
+  void browse_again_if_due();
+  /// When browse_again_if_due() has something to do.
+  std::optional<runtime::TimePoint> next_browse() const;
+
+ private:
+  static void on_service(AvahiServiceBrowser* browser, AvahiIfIndex interface, AvahiProtocol family,
+                         AvahiBrowserEvent event, const char* name, const char* type, const char* domain,
+                         AvahiLookupResultFlags flags, void* self) noexcept;
+
+  AvahiConnection& avahi_;
+  AvahiServiceBrowser* browser_ = nullptr;
+  runtime::TimePoint started_{};
+  bool incomplete_ = false;                 // the table forgot some instances
+  std::optional<std::set<Instance>> seen_;  // since browsing began again, until all were listed
+};
+
+}  // namespace peer::discovery

@@ -1,0 +1,37 @@
+// Creates the ngtcp2_conn of a connection: settings and transport parameters.
+#pragma once
+
+#include <ngtcp2/ngtcp2.h>
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "libpeer/net/endpoint.h"
+#include "libpeer/net/stateless_replies.h"
+
+namespace peer::net {
+
+/// A new ngtcp2_conn. Owns: nothing; the caller deletes `quic`.
+struct QuicSetup {
+  ngtcp2_conn* quic = nullptr;
+  std::vector<ngtcp2_cid> ids;  ///< the connection ids that lead to it
+};
+
+/// What a new connection is made from. `user` is passed to the callbacks.
+struct QuicOrigin {
+  const ngtcp2_callbacks& callbacks;
+  const EndpointOptions& options;
+  const StatelessReplies& replies;
+  ngtcp2_path path;
+  ngtcp2_tstamp now;
+  void* user;
+};
+
+/// Fails: throws std::bad_alloc.
+QuicSetup make_quic_client(const QuicOrigin& origin);
+/// `original` is the connection id that the client chose first, if it answers a Retry. Fails: throws std::bad_alloc.
+QuicSetup make_quic_server(const QuicOrigin& origin, const ngtcp2_pkt_hd& header,
+                           const std::optional<ngtcp2_cid>& original);
+
+}  // namespace peer::net

@@ -1,0 +1,72 @@
+// HoldingsExchange: peers that download the same version tell each other which chunks they have, so that they fetch
+// from each other and not all from one seeder.
+//
+// A peer that begins a download says so in every session. Peers that download the same version then tell each other
+// all that they have, and later what is added, at most twice a second. No other peer is told.
+// Loop: control. Limits: a session's messages beyond 64 at once and 8 per second are ignored.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "libpeer/runtime/token_bucket.h"
+#include "libpeer/sessions/session_links.h"
+#include "libpeer/sessions/sessions.h"
+
+namespace peer::sessions {
+
+class HoldingsExchange final : public transfer::HoldingsSink {
+ public:
+  /// Calls `on_sources_changed` when the chunks that other peers have of an own download have changed.
+  HoldingsExchange(runtime::Executor& executor, const Sessions& sessions, SessionLinks& links, PeerTable& table,
+                   std::function<void()> on_sources_changed);
+
+  void holdings_begin(const std::string& game, const Digest& version, const std::vector<bool>& have) override;
+  void holdings_grow(const std::string& game, std::uint64_t first, std::uint64_t count) override;
+  void holdings_end(const std::string& game) override;
+  /// The games that this peer offers are announced. Peers forget by themselves that it was downloading them.
+  void on_offered(const std::vector<protocol::GameSummary>& games);
+
+  /// Tells what has been added, until cancelled.
+  runtime::Task<void> run(runtime::CancellationToken token);
+
+  /// A new session: tells its peer what is being downloaded here.
+  void on_ready(SessionId id);
+  void on_holdings(SessionId id, const Session& session, const protocol::Holdings& holdings);
+  void on_holdings_end(SessionId id, const Session& session, const protocol::HoldingsEnd& end);
+  /// The peer's library has changed. What it offers as a whole is no partial holding.
+  void on_library(SessionId id, const Session& session);
+  void on_closed(SessionId id);
+
+ private:
+  /// What this peer has of a version that it is downloading.
+  struct OwnHolding {
+    Digest version;
+    std::vector<bool> have;
+    std::vector<protocol::HeldRun> news;      ///< not told yet
+    std::optional<runtime::TimePoint> ended;  ///< when the download ended
+    std::set<SessionId> followers;            ///< sessions whose peers download the same version
+  };
+
+  void send_runs(SessionId id, const std::string& game, const OwnHolding& own,
+                 const std::vector<protocol::HeldRun>& runs);
+  void send_news();
+  void end_own(const std::string& game, bool tell);
+  void unfollow(SessionId id, const std::string& game);
+
+  runtime::Executor& executor_;
+  const Sessions& sessions_;
+  SessionLinks& links_;
+  PeerTable& table_;
+  std::function<void()> on_sources_changed_;
+  std::map<std::string, OwnHolding> own_;  ///< by game
+  std::map<SessionId, runtime::TokenBucket> budgets_;
+  std::uint64_t revision_ = 0;
+  runtime::Event changed_;
+};
+
+}  // namespace peer::sessions

@@ -1,0 +1,37 @@
+// LibrarySync: keeps a peer's library known here, and this peer's library known to the others, with as few messages as
+// possible. Pure: a part of Sessions.
+// Loop: control.
+#pragma once
+
+#include <vector>
+
+#include "libpeer/sessions/library_log.h"
+#include "libpeer/sessions/session_registry.h"
+
+namespace peer::sessions {
+
+class LibrarySync {
+ public:
+  LibrarySync(SessionRegistry& registry, Log log) : registry_(registry), log_(std::move(log)) {}
+
+  const LibraryLog& own() const noexcept { return own_; }
+  /// What this peer offers now. Tells every greeted session what has changed. False if nothing has.
+  bool set_own(const std::vector<protocol::GameSummary>& games);
+
+  /// Both sides have said Hello: asks for the peer's library unless it is known, and sends the changes of the own one
+  /// since our Hello.
+  void begin(SessionId id, Session& session, PeerEntry& entry, const protocol::Hello& hello, bool restarted,
+             runtime::TimePoint now);
+  void on_request(SessionId id, Session& session, const protocol::LibraryRequest& request, runtime::TimePoint now);
+  void on_update(SessionId id, Session& session, PeerEntry& entry, const protocol::LibraryUpdate& update,
+                 runtime::TimePoint now);
+
+ private:
+  void send_updates(SessionId id, Session& session, std::uint64_t since);
+
+  SessionRegistry& registry_;
+  Log log_;
+  LibraryLog own_;
+};
+
+}  // namespace peer::sessions

@@ -1,0 +1,69 @@
+// PeerExchange: connected peers tell each other which other peers they are connected with, so that one static peer
+// bridges a routed subnet.
+//
+// What another peer tells is a hint: dialed once, and believed only after the handshake.
+// Loop: control. Limits: protocol::kMaxHintsPerSession per session and direction; kMaxHints waiting or being dialed.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "libpeer/sessions/dialer.h"
+#include "libpeer/sessions/session_links.h"
+#include "libpeer/sessions/sessions.h"
+
+namespace peer::sessions {
+
+inline constexpr std::size_t kMaxHints = 1024;
+
+class PeerExchange {
+ public:
+  PeerExchange(runtime::Executor& executor, const Sessions& sessions, SessionLinks& links, const PeerTable& table,
+               const AccessLists& access, Dialer& dialer, Log log);
+
+  /// Tells every peer of the others, a moment after each change, until cancelled.
+  runtime::Task<void> run_sharing(runtime::CancellationToken token);
+  /// Dials the hints, with a task in `scope` for each, until cancelled.
+  runtime::Task<void> run_hints(runtime::Scope& scope);
+
+  void on_connected() { peers_changed_.set(); }
+  void on_hints(SessionId id, const Session& session, const protocol::PeerHints& hints);
+  void on_closed(SessionId id) { exchanged_.erase(id); }
+  /// Dials a peer once, at the addresses that it named when it was last connected.
+  void dial_once(const PeerEntry& entry);
+
+ private:
+  struct PeerHintToDial {
+    PeerId id;
+    std::vector<net::SocketAddress> addresses;
+    bool asked = false;  ///< by the user here: the other side does not dial by itself
+  };
+  /// The peers that one session has named.
+  struct NamedPeers {
+    std::set<PeerId> sent;
+    std::set<PeerId> received;
+  };
+
+  void share();
+  void share_with(SessionId id, const Session& session, const PeerEntry& to);
+  bool is_settled(const PeerId& peer) const;
+  runtime::Task<void> dial_hint(PeerHintToDial hint, runtime::CancellationToken token);
+
+  runtime::Executor& executor_;
+  const Sessions& sessions_;
+  SessionLinks& links_;
+  const PeerTable& table_;
+  const AccessLists& access_;
+  Dialer& dialer_;
+  Log log_;
+  std::map<SessionId, NamedPeers> exchanged_;
+  runtime::Event peers_changed_;
+  std::deque<PeerHintToDial> hints_;
+  std::set<PeerId> hinted_;  ///< peers whose hints wait or are being dialed
+  runtime::Event hints_changed_;
+};
+
+}  // namespace peer::sessions
