@@ -8,7 +8,7 @@
 namespace peer::daemon {
 namespace {
 
-using Verdict = api::Finding::Verdict;
+using Verdict = api::FindingVerdict;
 
 api::Finding configuration_finding(const DaemonOptions& options) {
   const auto config = effective_config(options.config_file, options.arguments);

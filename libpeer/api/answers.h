@@ -128,7 +128,8 @@ struct Pairing {
 enum class DownloadState { queued, downloading, verifying, paused, finished, failed, cancelled, peers_gone };
 std::string_view to_string(DownloadState state) noexcept;
 
-struct DownloadSource {
+/// What a download has received from one peer.
+struct SourceBytes {
   PeerId id;
   std::uint64_t bytes = 0;
 };
@@ -154,7 +155,7 @@ struct DownloadInfo {
   std::optional<double> eta_s;
   double elapsed_s = 0;           ///< time spent active since the download first began
   std::uint64_t bytes_timed = 0;  ///< received during elapsed_s; excludes bytes that version 0.1.0 received
-  std::vector<DownloadSource> sources;
+  std::vector<SourceBytes> sources;
   std::vector<PeerId> from;               ///< the only peers to fetch from; empty: any peer that has the game
   std::optional<std::string> bottleneck;  ///< network, sender, disk, cpu or limit
   std::optional<Error> error;
@@ -167,13 +168,15 @@ struct Limits {
   std::uint64_t down = 0;
 };
 
+enum class FindingVerdict { good, warning, bad };
+
 /// One result of a diagnosis.
 struct Finding {
-  enum class Verdict { good, warning, bad } verdict = Verdict::good;
+  FindingVerdict verdict = FindingVerdict::good;
   std::string subject;  ///< configuration, disk, mDNS, ...
   std::string text;     ///< what was found
   std::string fix;      ///< what to do; empty: nothing
 };
-std::string_view to_string(Finding::Verdict verdict) noexcept;
+std::string_view to_string(FindingVerdict verdict) noexcept;
 
 }  // namespace peer::api

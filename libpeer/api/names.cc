@@ -27,11 +27,11 @@ std::string_view to_string(DownloadState state) noexcept {
   return "failed";
 }
 
-std::string_view to_string(Finding::Verdict verdict) noexcept {
+std::string_view to_string(FindingVerdict verdict) noexcept {
   switch (verdict) {
-    case Finding::Verdict::good: return "good";
-    case Finding::Verdict::warning: return "warning";
-    case Finding::Verdict::bad: return "bad";
+    case FindingVerdict::good: return "good";
+    case FindingVerdict::warning: return "warning";
+    case FindingVerdict::bad: return "bad";
   }
   return "bad";
 }

@@ -1,4 +1,4 @@
-// Network: what a peer's requests go over: an endpoint on a socket, or, in simulations of hundreds, memory.
+// Network: what carries a peer's requests: a QUIC endpoint on a socket, or memory in large simulations.
 #pragma once
 
 #include "libpeer/net/datagram_socket.h"
@@ -11,9 +11,9 @@ class Network {
  public:
   virtual ~Network() = default;
   virtual net::Transport& transport() = 0;
-  /// The outermost task: ends when cancelled, after everything is closed. Fails: throws when the network breaks.
+  /// The outermost task. Cancel: closes all links, then ends. Fails: throws when the network breaks.
   virtual runtime::Task<void> run(runtime::CancellationToken token) = 0;
-  /// All zero where there is no socket.
+  /// All zero without a socket.
   virtual net::SocketStats socket_stats() const { return {}; }
 };
 

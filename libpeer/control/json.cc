@@ -51,7 +51,7 @@ void add_missing_roots(Json& json, const std::vector<library::Problem>& roots) {
 
 Json download_json(const api::DownloadInfo& download) {
   Json sources = Json::array();
-  for (const api::DownloadSource& source : download.sources) {
+  for (const api::SourceBytes& source : download.sources) {
     sources.push_back({{"peer_id", source.id.hex()}, {"bytes", source.bytes}});
   }
   Json json{{"game", download.game},

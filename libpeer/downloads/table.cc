@@ -105,7 +105,7 @@ void DownloadTable::inherit_figures(DownloadEntry& entry) const {
   figures.timed_before = ended->bytes_timed;
   figures.elapsed_before =
       std::chrono::duration_cast<runtime::Duration>(std::chrono::duration<double>(ended->elapsed_s));
-  for (const api::DownloadSource& source : ended->sources) figures.sources_before[source.id] = source.bytes;
+  for (const api::SourceBytes& source : ended->sources) figures.sources_before[source.id] = source.bytes;
 }
 
 void DownloadTable::add_past(PastDownload past) {

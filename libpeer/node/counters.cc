@@ -11,7 +11,7 @@ void Counters::count(const api::Event& event) {
   if (download == nullptr) return;
   if (download->kind == api::DownloadEvent::Kind::begin || download->kind == api::DownloadEvent::Kind::progress) return;
   ++downloads[std::string(to_string(download->download.state))];
-  for (const api::DownloadSource& source : download->download.sources) received[source.id] += source.bytes;
+  for (const api::SourceBytes& source : download->download.sources) received[source.id] += source.bytes;
 }
 
 }  // namespace peer::node

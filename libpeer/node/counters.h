@@ -1,4 +1,4 @@
-// Counters: what has happened since the start, for the metrics. Loop: control.
+// Counters: totals since the start, for the metrics. Loop: control.
 #pragma once
 
 #include <cstdint>
@@ -10,16 +10,16 @@
 namespace peer::node {
 
 struct Counters {
-  /// Every event passes here; progress is not counted.
+  /// Counts an event. EventEmitter calls it for every event.
   void count(const api::Event& event);
 
-  std::map<std::string, std::uint64_t> downloads;  ///< that ended, by outcome
-  std::map<PeerId, std::uint64_t> received;        ///< chunk payload by source, of downloads that ended
-  std::map<PeerId, std::uint64_t> wrong_chunks;    ///< by source
+  std::map<std::string, std::uint64_t> downloads;  ///< ended downloads by outcome
+  std::map<PeerId, std::uint64_t> received;        ///< chunk payload by source, of ended downloads
+  std::map<PeerId, std::uint64_t> wrong_chunks;    ///< received, by source
   std::uint64_t verified = 0;                      ///< bytes read by verify
   std::uint64_t damaged = 0;                       ///< files that verify found damaged
   std::uint64_t banned = 0;
-  std::uint64_t lost = 0;  ///< peers that fell silent
+  std::uint64_t lost = 0;  ///< peers that timed out
 };
 
 }  // namespace peer::node

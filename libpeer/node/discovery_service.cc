@@ -1,15 +1,15 @@
-// The service Discovery: dials the peers that were named, looks for others by mDNS, and notices when this machine's own
-// addresses change.
+#include "libpeer/node/discovery_service.h"
+
 #include <algorithm>
 #include <utility>
-
-#include "libpeer/node/runtime_state.h"
 
 namespace peer::node {
 
 namespace {
 
-/// "eth0 has 192.168.1.4; eth1 no longer has 10.0.0.7": empty if it is the same addresses, in whatever order.
+constexpr const char* kName = "Discovery";
+
+/// "eth0 has 192.168.1.4; eth1 no longer has 10.0.0.7". Empty for the same addresses in any order.
 std::string changes(const std::vector<net::InterfaceAddress>& before, const std::vector<net::InterfaceAddress>& now) {
   std::string text;
   const auto list = [&text](const auto& these, const auto& others, const char* verb) {
@@ -27,87 +27,94 @@ std::string changes(const std::vector<net::InterfaceAddress>& before, const std:
 
 }  // namespace
 
-runtime::Task<void> PeerMain::run_discovery(runtime::CancellationToken token) {
-  runtime::Scope scope(*root_, "Discovery", token);
-  scope.spawn("peers", peers_->run_static(scope.token()));
-  if (environment_.discovery != nullptr) scope.spawn("mDNS", run_mdns(scope.token()));
-  if (environment_.network_monitor != nullptr) scope.spawn("interfaces", watch_network(scope.token()));
+DiscoveryService::DiscoveryService(const api::PeerOptions& options, runtime::Scope& root, Listener& listener,
+                                   sessions::Peers& peers, Services& services)
+    : options_(options),
+      root_(root),
+      listener_(listener),
+      peers_(peers),
+      services_(services),
+      log_(options.log.named("discovery")) {}
+
+runtime::Task<void> DiscoveryService::run(runtime::CancellationToken token) {
+  runtime::Scope scope(root_, kName, token);
+  scope.spawn("peers", peers_.run_static(scope.token()));
+  if (options_.environment.discovery != nullptr) scope.spawn("mDNS", run_mdns(scope.token()));
+  if (options_.environment.network_monitor != nullptr) scope.spawn("interfaces", watch_network(scope.token()));
   co_await scope.join();
 }
 
-runtime::Task<void> PeerMain::run_mdns(runtime::CancellationToken token) {
-  // Everybody hears it: of a peer that is not open no more than what it is found by.
+runtime::Task<void> DiscoveryService::run_mdns(runtime::CancellationToken token) {
+  // Anyone on the network can read a record. Unless access is open, it holds only what is needed to find this peer.
   const bool open = options_.settings.access.mode == access::AccessMode::open;
-  discovery::Record self{options_.identity.id(), open ? options_.settings.name : options_.identity.id().brief(),
-                         protocol::kProtocolVersion, open ? peers_->revision() : 0};
-  const auto listen = net::SocketAddress::parse(listen_);
+  const PeerId& id = options_.identity.id();
+  discovery::Record self{id, open ? options_.settings.name : id.brief(), protocol::kProtocolVersion,
+                         open ? peers_.revision() : 0};
+  const auto listen = net::SocketAddress::parse(listener_.address());
   PEER_CHECK(listen.has_value());
-  auto tell = [this](discovery::Event event) { on_found(std::move(event)); };
-  co_await environment_.discovery->run(std::move(self), listen->port(), std::move(tell), std::move(token));
+  auto tell = [this](discovery::Event event) { on_mdns(std::move(event)); };
+  co_await options_.environment.discovery->run(std::move(self), listen->port(), std::move(tell), std::move(token));
 }
 
-void PeerMain::on_found(discovery::Event event) {
-  const Log log = options_.log.named("discovery");
+void DiscoveryService::on_mdns(discovery::Event event) {
   if (auto* found = std::get_if<discovery::Found>(&event)) {
-    peers_->set_found(found->record.id, found->record.name, std::move(found->addresses));
+    peers_.set_found(found->record.id, found->record.name, std::move(found->addresses));
   } else if (const auto* lost = std::get_if<discovery::Lost>(&event)) {
-    peers_->set_found(lost->id, {}, {});
+    peers_.set_found(lost->id, {}, {});
   } else if (const auto* unavailable = std::get_if<discovery::Unavailable>(&event)) {
-    services_["Discovery"].problem = "no mDNS: " + unavailable->reason;
-    log.warn("peers are not looked for by mDNS for now: " + unavailable->reason +
-             "; peers named by --peer and those they know are not concerned");
+    services_.set_problem(kName, "no mDNS: " + unavailable->reason);
+    log_.warn("mDNS is unavailable: " + unavailable->reason +
+              "; static peers and peers named by other peers are still found");
   } else {
-    services_["Discovery"].problem.clear();
-    log.info("peers are looked for by mDNS");
+    services_.set_problem(kName, {});
+    log_.info("mDNS is available: searching for peers");
   }
 }
 
-/// Who was proven by a handshake goes first should the records be too many.
-void PeerMain::note_met(const api::Event& event) {
+void DiscoveryService::on_event(const api::Event& event) {
+  discovery::Discovery* const discovery = options_.environment.discovery;
   const auto* peer = std::get_if<api::PeerEvent>(&event);
-  if (peer == nullptr || peer->kind != api::PeerEvent::Kind::connected || environment_.discovery == nullptr) return;
-  environment_.discovery->prefer(peer->id);
+  if (peer == nullptr || peer->kind != api::PeerEvent::Kind::connected || discovery == nullptr) return;
+  discovery->prefer(peer->id);
 }
 
-/// Of the interfaces that are used and up.
-std::vector<net::InterfaceAddress> PeerMain::used_addresses() const {
+/// The addresses of the interfaces that are up and used.
+std::vector<net::InterfaceAddress> DiscoveryService::used_addresses() const {
   std::vector<net::InterfaceAddress> used;
-  if (!options_.network.list_interfaces) return used;
-  for (api::LocalInterface& each : options_.network.list_interfaces()) {
+  for (api::LocalInterface& each : listener_.interfaces()) {
     if (each.used) used.push_back(std::move(each.address));
   }
   return used;
 }
 
-void PeerMain::on_network_changed() {
-  const Log log = options_.log.named("discovery");
-  if (const bool listening = is_listening(); listening != listening_) {
+void DiscoveryService::on_network_changed() {
+  if (const bool listening = listener_.is_present(); listening != listening_) {
     listening_ = listening;
     if (listening) {
-      log.info("this machine has the address " + listen_ + " now: peers can connect");
+      log_.info("this machine now has the address " + listener_.address() + ": peers can connect");
     } else {
-      log.warn(missing_address());
+      log_.warn(listener_.missing_text());
     }
   }
   auto used = used_addresses();
   const std::string difference = changes(used_addresses_, used);
   used_addresses_ = std::move(used);
-  if (options_.network.find_addresses) options_.network.addresses = options_.network.find_addresses();
-  // Whoever can be reached may have changed in any case: an interface that is not used may lead to a router.
-  peers_->network_changed(options_.network.addresses);
-  if (environment_.discovery != nullptr) environment_.discovery->network_changed();
+  listener_.refresh_advertised();
+  // Also if no used interface has changed: another interface may lead to a router.
+  peers_.network_changed(listener_.advertised());
+  if (options_.environment.discovery != nullptr) options_.environment.discovery->network_changed();
   if (difference.empty()) {
-    log.debug("interfaces that are not used have changed");
+    log_.debug("unused network interfaces changed");
   } else {
-    log.info("the network's interfaces have changed: " + difference);
+    log_.info("the network interfaces changed: " + difference);
   }
 }
 
-runtime::Task<void> PeerMain::watch_network(runtime::CancellationToken token) {
+runtime::Task<void> DiscoveryService::watch_network(runtime::CancellationToken token) {
   used_addresses_ = used_addresses();
-  listening_ = is_listening();
+  listening_ = listener_.is_present();
   auto changed = [this] { on_network_changed(); };
-  co_await environment_.network_monitor->run(std::move(changed), std::move(token));
+  co_await options_.environment.network_monitor->run(std::move(changed), std::move(token));
 }
 
 }  // namespace peer::node

@@ -1,21 +1,21 @@
-// The handle and the senders: what start_peer() returns, over the running PeerMain.
+// start_peer(), and the handle and senders that reach the running NodeRuntime.
 #include <utility>
 
 #include "libpeer/api/peer.h"
-#include "libpeer/node/runtime_state.h"
+#include "libpeer/node/node_runtime.h"
 
 namespace peer::api {
 
 struct PeerRuntimeHandle::State {
   State(PeerOptions options, runtime::Executor& control_loop)
-      : control(control_loop), commands(control_loop, node::kMaxWaitingCommands), main(std::move(options), commands) {}
+      : control(control_loop), commands(control_loop, node::kMaxWaitingCommands), node(std::move(options), commands) {}
   runtime::Executor& control;
   runtime::Channel<Command> commands;
-  node::PeerMain main;
+  node::NodeRuntime node;
   runtime::Event stopped;
 };
 
-/// Held by every handle and sender: with the last of them the command channel closes.
+/// Held by every handle and sender; the last one closes the command channel.
 struct CommandSender::Lease {
   explicit Lease(runtime::Channel<Command>::Sender c) : channel(std::move(c)) {}
   Lease(const Lease&) = delete;
@@ -25,23 +25,23 @@ struct CommandSender::Lease {
 };
 
 namespace {
-/// Keeps the state alive while its task runs.
+/// Keeps the state alive while the node runs.
 runtime::Task<void> run_to_end(std::shared_ptr<PeerRuntimeHandle::State> state) {
   try {
-    co_await state->main.run();
+    co_await state->node.run();
     state->stopped.set();
   } catch (const std::exception& e) {
-    state->main.crashed(e.what());
+    state->node.on_crash(e.what());
   }
 }
 
 runtime::Task<RuntimeExit> wait_for_end(std::shared_ptr<PeerRuntimeHandle::State> state,
                                         runtime::CancellationToken token) {
-  co_await state->main.stopping().wait(token);
-  const bool in_time = co_await state->stopped.wait_for(state->control, state->main.shutdown_timeout(), token);
+  co_await state->node.stopping().wait(token);
+  const bool in_time = co_await state->stopped.wait_for(state->control, state->node.shutdown_timeout(), token);
   RuntimeExit exit;
-  exit.failed = state->main.failed();
-  if (!in_time) exit.overran = co_await state->main.alive();
+  exit.failed = state->node.failed();
+  if (!in_time) exit.overran = co_await state->node.overrunning();
   co_return exit;
 }
 }  // namespace
@@ -52,7 +52,7 @@ PeerRuntimeHandle::PeerRuntimeHandle(std::shared_ptr<State> state)
 runtime::Channel<Command>::Sender PeerRuntimeHandle::channel() const { return state_->commands.sender(); }
 
 void PeerRuntimeHandle::shutdown() const {
-  state_->control.post([state = state_] { state->main.request_shutdown(); });
+  state_->control.post([state = state_] { state->node.request_shutdown(); });
 }
 
 runtime::Task<RuntimeExit> PeerRuntimeHandle::wait_stopped(runtime::CancellationToken token) const {

@@ -2,7 +2,7 @@
 
 namespace peer::node {
 
-api::LocalLibraryChanged LibraryNews::take(const library::Snapshot& snapshot) {
+api::LocalLibraryChanged LibraryNews::update(const library::Snapshot& snapshot) {
   api::LocalLibraryChanged news;
   std::erase_if(known_, [&](const auto& each) {
     const auto& [id, was_offered] = each;

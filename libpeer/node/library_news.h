@@ -1,4 +1,4 @@
-// LibraryNews: which offered games came and went, from one snapshot of the library to the next. Pure.
+// LibraryNews: which offered games came and went, from one snapshot of the library to the next. Does no I/O.
 #pragma once
 
 #include <map>
@@ -11,12 +11,13 @@ namespace peer::node {
 
 class LibraryNews {
  public:
-  /// What was there at the start is no news, however late it is hashed.
-  api::LocalLibraryChanged take(const library::Snapshot& snapshot);
+  /// The changes since the previous call. A game that existed at the start is never reported as added, even if its
+  /// hashing ends later.
+  api::LocalLibraryChanged update(const library::Snapshot& snapshot);
 
  private:
-  bool started_ = false;  // the first listing was seen
-  /// There at the start, or told as added; whether it has been offered since.
+  bool started_ = false;  ///< a complete listing has been seen
+  /// Games that existed at the start or were reported as added, with the flag "has been offered since".
   std::map<std::string, bool> known_;
 };
 

@@ -1,8 +1,8 @@
-// What a running peer tells Prometheus, in its text format.
-#include <charconv>
-#include <utility>
+#include "libpeer/node/metrics.h"
 
-#include "libpeer/node/runtime_state.h"
+#include <charconv>
+#include <map>
+#include <utility>
 
 namespace peer::node {
 
@@ -14,7 +14,7 @@ std::string number(double value) {
   return {text, end.ptr};
 }
 
-/// As a label's value is written between quotes.
+/// A label value as it is written between quotes.
 std::string escaped(std::string_view text) {
   std::string result;
   for (const char c : text) {
@@ -28,7 +28,7 @@ std::string escaped(std::string_view text) {
   return result;
 }
 
-/// One family after the other; a family's samples stand together.
+/// Writes one family after the other, each with its samples.
 class Exposition {
  public:
   void family(const char* name, const char* type, const char* help) {
@@ -47,7 +47,7 @@ class Exposition {
     family(name, "counter", help);
     sample(static_cast<double>(value));
   }
-  std::string take() { return std::move(text_); }
+  std::string text() && { return std::move(text_); }
 
  private:
   std::string name_;
@@ -70,75 +70,83 @@ void put_socket(Exposition& out, const net::SocketStats& socket) {
               socket.dropped_by_kernel);
 }
 
-}  // namespace
-
-runtime::Task<NetStats> PeerMain::net_stats(runtime::CancellationToken token) {
-  auto ask = [this](runtime::CancellationToken) {
-    return [](NetSide& net) -> runtime::Task<NetStats> { co_return net.stats(); }(*net_side_);
-  };
-  co_return co_await runtime::call_on(*environment_.net, "statistics", std::move(ask), std::move(token));
-}
-
-/// Loop delays are measured while this is answered: what a posted message waits for.
-runtime::Task<Result<std::string>> PeerMain::measure(api::GetMetrics, runtime::CancellationToken token) {
-  const runtime::TimePoint asked = root_->executor().now();
-  const NetStats network = co_await net_stats(token);
-  const std::chrono::duration<double> hop = root_->executor().now() - asked;
-
-  const api::Status now = status();
-  const std::vector<api::DownloadInfo> list = downloads_->list();
-  Exposition out;
-  out.family("info", "gauge", "This peer: its name and id.");
-  out.sample("peer_id", now.peer_id.hex(), 1);
-  out.gauge("uptime_seconds", "Since the start.", now.uptime_s);
-  out.gauge("peers_connected", "Peers with a session.", static_cast<double>(now.peers));
-  out.gauge("games_offered", "Games that others can download here.", static_cast<double>(now.games));
-  put_services(out, now.services);
-
-  out.family("downloads", "gauge", "Downloads that are not over, by state.");
+void put_downloads(Exposition& out, const std::vector<api::DownloadInfo>& downloads, const Counters& counters) {
+  out.family("downloads", "gauge", "Downloads that have not ended, by state.");
   std::map<std::string_view, std::size_t> states{{"queued", 0}, {"downloading", 0}, {"verifying", 0}, {"paused", 0}};
-  std::map<PeerId, std::uint64_t> received = counters_.received;
+  std::map<PeerId, std::uint64_t> received = counters.received;
   double rate = 0;
-  for (const api::DownloadInfo& download : list) {
+  for (const api::DownloadInfo& download : downloads) {
     const auto state = states.find(to_string(download.state));
     if (state == states.end()) continue;
     ++state->second;
     rate += download.rate;
-    for (const api::DownloadSource& source : download.sources) received[source.id] += source.bytes;
+    for (const api::SourceBytes& source : download.sources) received[source.id] += source.bytes;
   }
   for (const auto& [state, count] : states) out.sample("state", state, static_cast<double>(count));
   out.family("downloads_ended_total", "counter", "Downloads that ended, by outcome.");
   for (const char* outcome : {"finished", "failed", "cancelled", "peers_gone"}) {
-    const auto found = counters_.downloads.find(outcome);
-    out.sample("outcome", outcome, found == counters_.downloads.end() ? 0 : static_cast<double>(found->second));
+    const auto found = counters.downloads.find(outcome);
+    out.sample("outcome", outcome, found == counters.downloads.end() ? 0 : static_cast<double>(found->second));
   }
-  out.gauge("download_bytes_per_second", "Chunk payload coming in, over the last seconds.", rate);
+  out.gauge("download_bytes_per_second", "Chunk payload received per second, over the last seconds.", rate);
   out.family("received_bytes_total", "counter", "Chunk payload received, by peer; waste included.");
   for (const auto& [peer, bytes] : received) out.sample("peer_id", peer.hex(), static_cast<double>(bytes));
-  out.family("sent_bytes_total", "counter",
-             "Chunk and file payload sent, by peer; without an id: to clients of HTTP/3.");
-  std::uint64_t others = network.seeder.bytes_sent;
-  for (const auto& [peer, bytes] : network.seeder.sent_to) {
+}
+
+void put_seeder(Exposition& out, const transfer::SeederStats& seeder) {
+  out.family("sent_bytes_total", "counter", "Chunk and file payload sent, by peer; without an id: to HTTP/3 clients.");
+  std::uint64_t others = seeder.bytes_sent;
+  for (const auto& [peer, bytes] : seeder.sent_to) {
     out.sample("peer_id", peer.hex(), static_cast<double>(bytes));
     others -= bytes;
   }
   out.sample("peer_id", "", static_cast<double>(others));
-  out.family("wrong_chunks_total", "counter", "Chunks received that were not what their hash says, by peer.");
-  for (const auto& [peer, count] : counters_.wrong_chunks)
-    out.sample("peer_id", peer.hex(), static_cast<double>(count));
-  out.counter("requests_served_total", "Requests answered for content.", network.seeder.requests);
+}
 
-  out.counter("hashed_bytes_total", "File content read for hashing.", library_->bytes_read());
-  out.counter("verify_bytes_total", "File content read by verify.", counters_.verified);
-  out.counter("verify_damaged_files_total", "Files that verify found damaged.", counters_.damaged);
-  out.counter("peers_banned_total", "Peers banned.", counters_.banned);
-  out.counter("peers_lost_total", "Connected peers that fell silent.", counters_.lost);
+}  // namespace
+
+std::string metrics_text(const MetricsSample& sample) {
+  const api::Status& status = sample.status;
+  const Counters& counters = sample.counters;
+  Exposition out;
+  out.family("info", "gauge", "This peer: its name and id.");
+  out.sample("peer_id", status.peer_id.hex(), 1);
+  out.gauge("uptime_seconds", "Time since the start.", status.uptime_s);
+  out.gauge("peers_connected", "Peers with a session.", static_cast<double>(status.peers));
+  out.gauge("games_offered", "Games offered to peers.", static_cast<double>(status.games));
+  put_services(out, status.services);
+  put_downloads(out, sample.downloads, counters);
+  put_seeder(out, sample.network.seeder);
+  out.family("wrong_chunks_total", "counter", "Chunks received with a wrong hash, by peer.");
+  for (const auto& [peer, count] : counters.wrong_chunks) {
+    out.sample("peer_id", peer.hex(), static_cast<double>(count));
+  }
+  out.counter("requests_served_total", "Requests answered for content.", sample.network.seeder.requests);
+
+  out.counter("hashed_bytes_total", "File content read for hashing.", sample.hashed_bytes);
+  out.counter("verify_bytes_total", "File content read by verify.", counters.verified);
+  out.counter("verify_damaged_files_total", "Files that verify found damaged.", counters.damaged);
+  out.counter("peers_banned_total", "Peers banned.", counters.banned);
+  out.counter("peers_lost_total", "Connected peers that timed out.", counters.lost);
   out.family("limit_bytes_per_second", "gauge", "The limits on chunk payload; 0: none.");
-  out.sample("direction", "up", static_cast<double>(limits_.up));
-  out.sample("direction", "down", static_cast<double>(limits_.down));
-  put_socket(out, network.socket);
-  out.gauge("loop_delay_seconds", "What a message to the net loop and back took just now.", hop.count());
-  co_return out.take();
+  out.sample("direction", "up", static_cast<double>(sample.limits.up));
+  out.sample("direction", "down", static_cast<double>(sample.limits.down));
+  put_socket(out, sample.network.socket);
+  out.gauge("loop_delay_seconds", "Time that a message to the net loop and back took just now.", sample.loop_delay_s);
+  return std::move(out).text();
+}
+
+runtime::Task<Result<std::string>> Metrics::measure() const {
+  const runtime::TimePoint asked = executor_.now();
+  MetricsSample sample;
+  sample.network = co_await net_.stats();
+  sample.loop_delay_s = std::chrono::duration<double>(executor_.now() - asked).count();
+  sample.status = status_.get();
+  sample.downloads = downloads_.list();
+  sample.counters = events_.counters();
+  sample.limits = net_.limits();
+  sample.hashed_bytes = library_.bytes_read();
+  co_return metrics_text(sample);
 }
 
 }  // namespace peer::node

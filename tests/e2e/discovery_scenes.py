@@ -120,7 +120,7 @@ def before_avahi(lab):
     net = MdnsLan(lab, 2, mdns=False)
     early, late = (net.daemon(name, host, config=CONFIG) for name, host in zip(("early", "late"), net.hosts))
     early.start()
-    complaint = "not looked for by mDNS"
+    complaint = "mDNS is unavailable"
     wait_for("the missing service is logged", lambda: complaint in open(early.log).read())
     time.sleep(3)
     assert open(early.log).read().count(complaint) == 1, "the missing service is logged repeatedly"
@@ -191,7 +191,7 @@ def restarts(lab, rounds=3, rate=40, both=True):
     rates = Rates(receiver)
     back, sizes, objects = [], [], None
     for turn in range(rounds):
-        receivers_log = open(receiver.log).read().count("peers are looked for by mDNS")
+        receivers_log = open(receiver.log).read().count("mDNS is available")
         avahi.kill_avahi()
         if both:
             avahi.kill_dbus()
@@ -199,7 +199,7 @@ def restarts(lab, rounds=3, rate=40, both=True):
         avahi.start_avahi()
         begin = time.monotonic()
         # After the restart, a daemon that has just started and the receiver find each other.
-        wait_for("mDNS works again", lambda: open(receiver.log).read().count("peers are looked for by mDNS") > receivers_log)
+        wait_for("mDNS works again", lambda: open(receiver.log).read().count("mDNS is available") > receivers_log)
         witness.start()
         found = lambda d, other: any(p["name"] == other.name and "mdns" in p["found_by"] and p["state"] == "connected"  # noqa: E731
                                      for p in d.call("peers.list")["peers"])

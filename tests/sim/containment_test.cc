@@ -202,7 +202,7 @@ TEST_CASE("what throws in a listener of events is told in the log; the runtime g
   REQUIRE(fault::arm("event"));
   REQUIRE(trio.leech.ask(download_of("game")).has_value());
   REQUIRE(trio.world.run_until([&] { return fault::armed("event") == 0; }, 30s));
-  CHECK(trio.leech.logged(LogLevel::error, "a listener failed over the event ") == 1);
+  CHECK(trio.leech.logged(LogLevel::error, "the event listener failed on ") == 1);
   REQUIRE(trio.world.run_until([&] { return terminal_events(trio.leech) == 1; }, 1min));
   CHECK(trio.leech.count("DownloadGameFilesFinished") == 1);
   trio.check_sessions_untouched();
@@ -211,7 +211,7 @@ TEST_CASE("what throws in a listener of events is told in the log; the runtime g
   trio.beside.request_shutdown();
   REQUIRE(trio.world.run_until([&] { return trio.beside.stopped(); }, 3s));
   CHECK(fault::armed("event") == 0);
-  CHECK(trio.beside.logged(LogLevel::error, "a listener failed over the event ShuttingDown") == 1);
+  CHECK(trio.beside.logged(LogLevel::error, "the event listener failed on ShuttingDown") == 1);
   CHECK(trio.beside.exit().overran.empty());
   CHECK_FALSE(trio.beside.exit().failed);
 }

@@ -19,7 +19,7 @@ TEST_CASE("doctor: a disk that takes bytes but cannot sync them is bad") {
   const auto findings = peer.ask(api::Diagnose{}).value();
   const auto disk = std::ranges::find(findings, "disk", &api::Finding::subject);
   REQUIRE(disk != findings.end());
-  CHECK(disk->verdict == api::Finding::Verdict::bad);
+  CHECK(disk->verdict == api::FindingVerdict::bad);
   CHECK_FALSE(peer.disk.exists("/library/.peerd/doctor"));
   peer.disk.on_call({});
 }

@@ -11,7 +11,7 @@
 using namespace peer;
 using namespace peer::test;
 using namespace std::chrono_literals;
-using Judgement = api::Finding::Verdict;
+using Judgement = api::FindingVerdict;
 
 namespace {
 

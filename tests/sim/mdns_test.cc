@@ -170,14 +170,14 @@ TEST_CASE("a change of the network is told when an interface that is used has ch
   std::ranges::reverse(interfaces);
   monitor.change();
   CHECK(peer.logged(LogLevel::info, "interfaces") == 0);
-  CHECK(peer.logged(LogLevel::debug, "interfaces that are not used have changed") == 3);
+  CHECK(peer.logged(LogLevel::debug, "unused network interfaces changed") == 3);
 
   add("wlan0", "10.1.0.7", true);
   monitor.change();
-  CHECK(peer.logged(LogLevel::info, "the network's interfaces have changed: wlan0 has 10.1.0.7") == 1);
+  CHECK(peer.logged(LogLevel::info, "the network interfaces changed: wlan0 has 10.1.0.7") == 1);
   std::erase_if(interfaces, [](const auto& each) { return each.address.name == "wlan0"; });
   monitor.change();
-  CHECK(peer.logged(LogLevel::info, "the network's interfaces have changed: wlan0 no longer has 10.1.0.7") == 1);
+  CHECK(peer.logged(LogLevel::info, "the network interfaces changed: wlan0 no longer has 10.1.0.7") == 1);
 
   // The address that it listens on goes and comes back.
   CHECK(peer.ask(api::GetStatus{})->listen == std::vector<std::string>{"10.0.0.1:24747"});
@@ -192,7 +192,7 @@ TEST_CASE("a change of the network is told when an interface that is used has ch
   has_address = true;
   monitor.change();
   monitor.change();
-  CHECK(peer.logged(LogLevel::info, "this machine has the address 10.0.0.1:24747 now") == 1);
+  CHECK(peer.logged(LogLevel::info, "this machine now has the address 10.0.0.1:24747") == 1);
   CHECK(peer.ask(api::GetStatus{})->services.at(0).problem.empty());
 }
 

@@ -1,4 +1,4 @@
-// RawPeer: a peer that only has an endpoint and a session, and says in it what the test wants, sense or not.
+// RawPeer: a peer with an endpoint and one session, in which the test sends any message, valid or not.
 #pragma once
 
 #include <memory>
@@ -14,16 +14,16 @@ namespace peer::test {
 
 class RawPeer {
  public:
-  /// Dials `target` from `ip` and opens a session. `who`: the same word, the same identity; by default its address is.
+  /// Dials `target` from `ip` and opens a session. The identity follows from `who`, or from `ip` if `who` is empty.
   RawPeer(SimWorld& world, const std::string& ip, const std::string& target, const std::string& who = "");
   ~RawPeer();
 
   /// Waits until the session is open.
   bool open();
   void send(protocol::SessionMessage message) { out_->send_urgent(std::move(message)); }
-  /// One that will be accepted; change it at will.
+  /// A Hello that peers accept; the test may change it.
   protocol::Hello hello() const;
-  /// Messages of that type so far.
+  /// Number of received messages of that type so far.
   template <class M>
   std::size_t count() const {
     std::size_t found = 0;

@@ -1,4 +1,4 @@
-// Identities from a seed, so that ids, and with them who keeps which session, repeat.
+// Identities from a seed: peer ids repeat, and so does every decision that depends on them.
 #pragma once
 
 #include <cstdint>

@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 namespace {
 constexpr std::int64_t kFirstDay = 1'800'000'000'000'000'000;  // in 2027
 
-/// One seed for each use, so that no two streams of randomness are the same.
+/// Derives one seed for each use, so that no two random streams are equal.
 std::uint64_t mix(std::uint64_t seed, std::string_view use) {
   return seed * 0x9e3779b97f4a7c15ULL ^ std::hash<std::string_view>{}(use);
 }
@@ -90,7 +90,7 @@ void SimPeer::stop() {
     world_.run_until([this] { return stopped_; }, 10s);
   }
   if (!scope_) return;
-  // Whatever overran its shutdown still ends before the test does.
+  // Tasks that overran the shutdown must end before the test does.
   end_of_hang_.set();
   world_.run_until([this] { return scope_->empty(); }, 1min);
   run_sync(world_.executor, scope_->join());

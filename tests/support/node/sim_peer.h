@@ -1,5 +1,5 @@
-// SimWorld and SimPeer: whole peers in one thread under virtual time: simulated network, disks in memory, seeded
-// workers. The same seed gives the same trace of events.
+// SimWorld and SimPeer: whole peers in one thread under virtual time, with a simulated network, disks in memory and
+// seeded workers. The same seed gives the same trace of events.
 #pragma once
 
 #include <functional>
@@ -27,12 +27,12 @@ class SimWorld {
   runtime::ManualExecutor executor;
   SimNetwork network;
   std::uint64_t seed;
-  /// What every peer told, in order: "<virtual ms> <peer> <event> <details>".
+  /// The events of all peers in order: "<virtual ms> <peer> <event> <details>".
   std::vector<std::string> trace;
 
-  /// ns since 1970: a fixed day plus the virtual time.
+  /// Units: ns since 1970; a fixed day plus the virtual time.
   std::int64_t wall_clock() const;
-  /// Advances in small steps until `done`, at most `limit` of virtual time; whether it came true.
+  /// Advances in steps of 1 ms until `done` returns true. Returns false if `limit` of virtual time has passed first.
   bool run_until(const std::function<bool()>& done, runtime::Duration limit);
 };
 
@@ -49,31 +49,31 @@ class SimPeer {
     discovery::NetworkMonitor* network = nullptr;
     std::function<std::vector<api::LocalInterface>()> list_interfaces;
     std::function<bool()> can_listen;
-    std::function<void(std::span<std::uint8_t>)> tamper;  ///< spoils what it sends
+    std::function<void(std::span<std::uint8_t>)> tamper;  ///< changes the bytes it sends
     std::vector<std::string> roots = {"/library"};
     std::vector<std::string> automatic;
     access::Access access;
-    store::Disk* disk = nullptr;  ///< in front of its own; must outlive the run
-    /// Instead of an endpoint on the simulated network.
+    store::Disk* disk = nullptr;  ///< wraps its own disk; must outlive the run
+    /// Makes the network to use instead of an endpoint on the simulated network.
     std::function<std::unique_ptr<api::Network>(runtime::Scope& net)> make_network;
     Options() = default;
   };
 
   /// Listens on `ip`:24747.
   SimPeer(SimWorld& world, std::string name, const std::string& ip);
-  /// Stops it, if it runs.
+  /// Stops it if it is running.
   ~SimPeer();
 
-  /// Also again, after it has stopped: disk, store and identity stay.
+  /// May be called again after a stop; disk, store and identity are kept.
   void start(Options options);
-  /// Ends it as a power cut would, for its disk and for the others; events are counted anew.
+  /// Ends it like a power cut: the disk loses unsynced writes, other peers hear nothing. Resets the event counts.
   void crash(std::uint64_t seed);
-  /// Shuts down if need be and waits until every task has ended.
+  /// Shuts down, if necessary, and waits until every task has ended.
   void stop();
   void request_shutdown() { handle_->shutdown(); }
   bool stopped() const noexcept { return stopped_; }
   const api::RuntimeExit& exit() const noexcept { return exit_; }
-  /// Asks, and advances the world until the answer is there.
+  /// Sends a command and advances the world until the answer arrives.
   template <class C>
   Result<typename C::Reply> ask(C command) {
     std::optional<Result<typename C::Reply>> answer;
@@ -82,25 +82,25 @@ class SimPeer {
     if (!answer) return fail(ErrorCode::internal, "no answer");
     return std::move(*answer);
   }
-  /// Events of that name so far.
+  /// Number of events of that name so far.
   std::size_t count(std::string_view event) const;
-  /// Lines of its log so far that contain `text`, of that level.
+  /// Number of log lines of that level so far that contain `text`.
   std::size_t logged(LogLevel level, std::string_view text) const;
 
   MemoryDisk disk;
-  TableResolver resolver;  ///< knows no name
-  /// From now on nothing can be written to its store, or again.
+  TableResolver resolver;  ///< resolves no name
+  /// Makes every write to the store fail, or succeed again.
   void fail_store(bool failing) { failing_store_->failing = failing; }
   const std::string name;
   const std::string address;
 
   const PeerId& id() const noexcept { return identity_.id(); }
   api::PeerRuntimeHandle& handle() { return *handle_; }
-  /// Lets go of the handle and of all it could be asked with.
+  /// Drops the last handle, so that no command can arrive any more.
   void drop_handle() { handle_.reset(); }
-  /// Tasks that live, of both loops.
+  /// Number of running tasks on both loops.
   std::size_t tasks() const { return scope_ ? scope_->size() : 0; }
-  /// Those of that name.
+  /// Number of running tasks of that name.
   std::size_t tasks(std::string_view task_name) const;
   bool workers_idle() const { return workers_->outstanding() == 0 && store_thread_->outstanding() == 0; }
 

@@ -1,5 +1,5 @@
-// Stranger: an endpoint that dials peers and asks them for whatever the test wants, with or without a certificate; and
-// that answers others in the test's own way.
+// Stranger: an endpoint without a peer. It sends any request to peers, with or without a certificate, and answers their
+// requests as the test says.
 #pragma once
 
 #include <map>
@@ -16,7 +16,7 @@ namespace peer::test {
 class Stranger {
  public:
   struct Answer {
-    int status = 0;  ///< 0: none came
+    int status = 0;  ///< 0: no answer
     std::vector<net::Field> fields;
     std::string body;
     std::string field(std::string_view name) const {
@@ -47,7 +47,7 @@ class Stranger {
 
   const PeerId& id() const noexcept { return identity_.id(); }
 
-  /// The link stays open until the end, or until it is closed by the other side.
+  /// The link stays open until the stranger is destroyed or the other side closes it.
   net::Link& dial(const std::string& target) {
     auto link = run_sync(world_.executor, endpoint_.dial(*net::SocketAddress::parse(target), std::nullopt,
                                                          runtime::CancellationToken()));
@@ -60,7 +60,7 @@ class Stranger {
     return run_sync(world_.executor, ask_and_read(link, net::RequestHead{method, path, std::move(fields)}));
   }
 
-  /// From now on others' requests are answered by `answer`.
+  /// Answers every request from now on with what `answer` returns.
   void serve(std::function<net::ResponseHead(const net::ServerStream&)> answer) {
     answer_ = std::move(answer);
     serving_ = true;

@@ -25,35 +25,35 @@ library::Snapshot snapshot(std::initializer_list<std::pair<const char*, bool>> g
 
 }  // namespace
 
-TEST_CASE("What was there at the start is no news, also when it is hashed later") {
+TEST_CASE("A game that exists at the start is never reported as added, even if it is hashed later") {
   LibraryNews news;
-  CHECK(news.take(snapshot({{"a", false}}, false)).added.empty());
-  CHECK(news.take(snapshot({{"a", true}, {"b", false}})).added.empty());
-  CHECK(news.take(snapshot({{"a", true}, {"b", true}})).added.empty());
+  CHECK(news.update(snapshot({{"a", false}}, false)).added.empty());
+  CHECK(news.update(snapshot({{"a", true}, {"b", false}})).added.empty());
+  CHECK(news.update(snapshot({{"a", true}, {"b", true}})).added.empty());
 }
 
-TEST_CASE("A game is told once, when it is offered, and its end once") {
+TEST_CASE("A game is reported as added once, when it is offered, and as removed once") {
   LibraryNews news;
-  news.take(snapshot({{"a", true}}));
-  CHECK(news.take(snapshot({{"a", true}, {"new", false}})).added.empty());
-  CHECK(news.take(snapshot({{"a", true}, {"new", true}})).added == Names{"new"});
-  CHECK(news.take(snapshot({{"a", true}, {"new", true}})).added.empty());
-  const api::LocalLibraryChanged after = news.take(snapshot({{"new", true}}));
+  news.update(snapshot({{"a", true}}));
+  CHECK(news.update(snapshot({{"a", true}, {"new", false}})).added.empty());
+  CHECK(news.update(snapshot({{"a", true}, {"new", true}})).added == Names{"new"});
+  CHECK(news.update(snapshot({{"a", true}, {"new", true}})).added.empty());
+  const api::LocalLibraryChanged after = news.update(snapshot({{"new", true}}));
   CHECK(after.added.empty());
   CHECK(after.removed == Names{"a"});
-  CHECK(news.take(snapshot({{"a", true}, {"new", true}})).added == Names{"a"});
+  CHECK(news.update(snapshot({{"a", true}, {"new", true}})).added == Names{"a"});
 }
 
-TEST_CASE("A game that was there at the start and goes before it was offered is no news either") {
+TEST_CASE("A game that exists at the start and disappears before it is offered is not reported as removed") {
   LibraryNews news;
-  news.take(snapshot({{"half", false}, {"whole", false}}));
-  news.take(snapshot({{"half", false}, {"whole", true}}));
-  CHECK(news.take(snapshot({})).removed == Names{"whole"});
+  news.update(snapshot({{"half", false}, {"whole", false}}));
+  news.update(snapshot({{"half", false}, {"whole", true}}));
+  CHECK(news.update(snapshot({})).removed == Names{"whole"});
 }
 
-TEST_CASE("A game that goes before it was offered was never told") {
+TEST_CASE("A new game that disappears before it is offered is not reported") {
   LibraryNews news;
-  news.take(snapshot({}));
-  news.take(snapshot({{"half", false}}));
-  CHECK(news.take(snapshot({})).removed.empty());
+  news.update(snapshot({}));
+  news.update(snapshot({{"half", false}}));
+  CHECK(news.update(snapshot({})).removed.empty());
 }

@@ -1,7 +1,7 @@
-// NetSide: what a peer has on its net loop: the endpoint, the seeder, and the routing of requests between seeder and
-// sessions.
+// NetLoopState: what a node has on its net loop: the network, the seeder, the rate limits, and the routing of requests
+// to seeder and sessions.
 //
-// Made, used and destroyed on the net loop; the control loop reaches it through runtime::call_on().
+// Created, used and destroyed on the net loop; the control loop reaches it through NetLoop. Loop: net.
 #pragma once
 
 #include <memory>
@@ -11,51 +11,46 @@
 #include "libpeer/access/gate.h"
 #include "libpeer/api/network.h"
 #include "libpeer/base/log.h"
-#include "libpeer/net/endpoint.h"
 #include "libpeer/runtime/token_bucket.h"
 #include "libpeer/sessions/session_stream.h"
 #include "libpeer/transfer/seeder.h"
 
 namespace peer::node {
 
-std::unique_ptr<api::Network> endpoint_network(runtime::Scope& net, std::unique_ptr<net::DatagramSocket> socket,
-                                               net::EndpointOptions options);
-
 struct NetStats {
   net::SocketStats socket;
   transfer::SeederStats seeder;
 };
 
-class NetSide {
+class NetLoopState {
  public:
-  NetSide(runtime::Executor& executor, std::unique_ptr<api::Network> network, access::Access access, const PeerId& self,
-          store::Disk& disk, runtime::Workers& workers, Log log);
+  /// Owns: the network. `disk` and `workers` must outlive it.
+  NetLoopState(runtime::Executor& executor, std::unique_ptr<api::Network> network, access::Access access,
+               const PeerId& self, store::Disk& disk, runtime::Workers& workers, Log log);
 
-  /// The endpoint's outermost task. Fails: throws when the socket breaks.
+  /// The network's outermost task. Fails: throws when the socket breaks.
   runtime::Task<void> run(runtime::CancellationToken token) { return network_->run(std::move(token)); }
-  /// Serves until cancelled: what is under way goes on whether new requests are accepted or not. Where sessions report
-  /// to is given here.
+  /// Serves requests until cancelled. Requests in progress continue when new ones are no longer accepted.
   runtime::Task<void> serve(sessions::SessionContext sessions, runtime::CancellationToken token);
-  /// While not accepting, new requests are answered 503.
+  /// While not accepting, answers new requests with 503.
   void set_accepting(bool accepting) noexcept { accepting_ = accepting; }
 
-  /// For sessions, which pass the gate themselves: they tell who did not.
+  /// For sessions, which pass the gate themselves in order to report peers that the gate rejects.
   net::Transport& endpoint() noexcept { return network_->transport(); }
   access::Gate& gate() noexcept { return gate_; }
-  /// For everything else; its links have passed the gate.
+  /// For everything else: its links have passed the gate.
   net::Transport& transport() noexcept { return transport_; }
   NetStats stats() const { return {network_->socket_stats(), seeder_.stats()}; }
   transfer::Seeder& seeder() noexcept { return seeder_; }
   transfer::RateLimit& up() noexcept { return up_; }
   transfer::RateLimit& down() noexcept { return down_; }
-  /// They get nothing that is asked for outside a session, and no session by their Hello.
+  /// Requests of these peers outside of sessions are refused; sessions refuse them by their Hello.
   void set_banned(std::set<PeerId> peers) { banned_ = std::move(peers); }
 
  private:
   bool is_banned(const net::ServerStream& stream) const { return stream.peer() && banned_.contains(*stream.peer()); }
   runtime::Task<void> handle(sessions::SessionContext sessions, net::ServerStream& stream,
                              runtime::CancellationToken token);
-
   runtime::Task<void> turn_away(const sessions::SessionContext& sessions, net::ServerStream& stream,
                                 runtime::CancellationToken token);
 

@@ -1,4 +1,4 @@
-#include "libpeer/node/net_side.h"
+#include "libpeer/node/net_loop_state.h"
 
 #include <utility>
 
@@ -8,30 +8,13 @@
 namespace peer::node {
 
 namespace {
-/// Refused sessions and proofs that the control loop hears of: at once, and a second.
+/// Rejected sessions and proofs that are reported to the control loop: in a burst, and per second.
 constexpr double kDenials = 16;
-constexpr double kDenialsASecond = 4;
-
-class EndpointNetwork final : public api::Network {
- public:
-  EndpointNetwork(runtime::Scope& net, std::unique_ptr<net::DatagramSocket> socket, net::EndpointOptions options)
-      : endpoint_(net, std::move(socket), std::move(options)) {}
-  net::Transport& transport() override { return endpoint_; }
-  runtime::Task<void> run(runtime::CancellationToken token) override { return endpoint_.run(std::move(token)); }
-  net::SocketStats socket_stats() const override { return endpoint_.stats().socket; }
-
- private:
-  net::Endpoint endpoint_;
-};
+constexpr double kDenialsPerSecond = 4;
 }  // namespace
 
-std::unique_ptr<api::Network> endpoint_network(runtime::Scope& net, std::unique_ptr<net::DatagramSocket> socket,
-                                               net::EndpointOptions options) {
-  return std::make_unique<EndpointNetwork>(net, std::move(socket), std::move(options));
-}
-
-NetSide::NetSide(runtime::Executor& executor, std::unique_ptr<api::Network> network, access::Access access,
-                 const PeerId& self, store::Disk& disk, runtime::Workers& workers, Log log)
+NetLoopState::NetLoopState(runtime::Executor& executor, std::unique_ptr<api::Network> network, access::Access access,
+                           const PeerId& self, store::Disk& disk, runtime::Workers& workers, Log log)
     : executor_(executor),
       network_(std::move(network)),
       gate_(executor, std::move(access), self),
@@ -44,15 +27,15 @@ NetSide::NetSide(runtime::Executor& executor, std::unique_ptr<api::Network> netw
       [this](const net::ServerStream& stream) { return gate_.admits(stream) && !is_banned(stream); });
 }
 
-runtime::Task<void> NetSide::serve(sessions::SessionContext sessions, runtime::CancellationToken token) {
+runtime::Task<void> NetLoopState::serve(sessions::SessionContext sessions, runtime::CancellationToken token) {
   net::RequestHandler handler = [this, sessions](net::ServerStream& stream, runtime::CancellationToken t) {
     return handle(sessions, stream, std::move(t));
   };
   co_await network_->transport().serve(std::move(handler), token);
 }
 
-runtime::Task<void> NetSide::handle(sessions::SessionContext sessions, net::ServerStream& stream,
-                                    runtime::CancellationToken token) {
+runtime::Task<void> NetLoopState::handle(sessions::SessionContext sessions, net::ServerStream& stream,
+                                         runtime::CancellationToken token) {
   if (!accepting_) {
     net::ResponseHead busy;
     busy.status = to_int(protocol::HttpStatus::unavailable);
@@ -69,7 +52,7 @@ runtime::Task<void> NetSide::handle(sessions::SessionContext sessions, net::Serv
     co_await seeder_.refuse(stream, route.error(), token);
   } else if (std::holds_alternative<protocol::ProofRoute>(*route)) {
     if (gate_.serve_proof(stream)) co_return;
-    Error error(ErrorCode::refused, "this peer is of no party", 0);
+    Error error(ErrorCode::refused, "this peer is not in party mode", 0);
     co_await seeder_.forbid(stream, std::move(error), token);
   } else if (std::holds_alternative<protocol::SessionRoute>(*route)) {
     co_await accept_session(sessions, stream, token);
@@ -82,9 +65,9 @@ runtime::Task<void> NetSide::handle(sessions::SessionContext sessions, net::Serv
   }
 }
 
-/// One answer to everything but the right proof, and nothing is looked up for it.
-runtime::Task<void> NetSide::turn_away(const sessions::SessionContext& sessions, net::ServerStream& stream,
-                                       runtime::CancellationToken token) {
+/// Gives the same answer to everything except a correct proof, without looking anything up.
+runtime::Task<void> NetLoopState::turn_away(const sessions::SessionContext& sessions, net::ServerStream& stream,
+                                            runtime::CancellationToken token) {
   const net::RequestHead& head = stream.request();
   const auto is = [&head](const protocol::Route& route) {
     return head.method == "POST" && head.path == protocol::format_route(route);
@@ -92,11 +75,11 @@ runtime::Task<void> NetSide::turn_away(const sessions::SessionContext& sessions,
   const bool proof = is(protocol::ProofRoute{});
   if (proof && gate_.serve_proof(stream)) co_return;
   if (stream.peer() && (proof || is(protocol::SessionRoute{}))) {
-    // When the control loop is behind, or they are many, it can do without.
-    if (denials_.try_consume(executor_.now(), kDenials, kDenialsASecond))
+    // The report may be dropped: under load the control loop does not need every one.
+    if (denials_.try_consume(executor_.now(), kDenials, kDenialsPerSecond))
       static_cast<void>(sessions.reports.try_send(sessions::SessionDenied{0, *stream.peer(), stream.remote_address()}));
   }
-  Error error(ErrorCode::refused, "this peer deals only with those it knows", 0);
+  Error error(ErrorCode::refused, "this peer accepts only peers that it knows", 0);
   co_await seeder_.forbid(stream, std::move(error), token);
 }
 
