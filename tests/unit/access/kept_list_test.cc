@@ -6,6 +6,7 @@
 
 #include "libpeer/base/log.h"
 #include "libpeer/runtime/manual_executor.h"
+#include "libpeer/runtime/scope.h"
 #include "libpeer/store/store.h"
 #include "support/run_task.h"
 

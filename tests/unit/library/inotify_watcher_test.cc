@@ -7,6 +7,7 @@
 #include <fstream>
 #include <set>
 
+#include "libpeer/runtime/scope.h"
 #include "real_files.h"
 #include "support/run_task.h"
 #include "support/store/temp_directory.h"
