@@ -70,7 +70,7 @@ TEST_CASE(
   CHECK(game.symlinks.size() == 1);
   CHECK(game.problems.size() == 3);
   CHECK(has_problem(game, "absolute", "absolute"));
-  CHECK(has_problem(game, "d/out", "out of the game"));
+  CHECK(has_problem(game, "d/out", "outside the game"));
   CHECK(has_problem(game, "pipe", "left out"));
   CHECK_FALSE(game.unshareable);
 }
