@@ -28,7 +28,7 @@ bool holds(const Ancestry& ancestry, const store::DirectoryId& id) {
 }
 
 std::unexpected<Error> refuse(const std::string& why) {
-  return fail(ErrorCode::refused, why + ", so it is not shared: move the game elsewhere, or remove the link");
+  return fail(ErrorCode::refused, why + ": move the game elsewhere, or remove the link");
 }
 
 }  // namespace
