@@ -34,7 +34,7 @@ std::string variable(const char* name) {
 
 constexpr int kTries = 3;
 
-/// Whether repeating this failed call is safe: the daemon did not take it, or the method changes nothing.
+/// Whether repeating this failed call is safe: the daemon did not accept it, or the method changes nothing.
 bool may_repeat(std::string_view method, const CallFailure& failure) {
   return failure.not_taken || (failure.kind == CallFailure::Kind::no_daemon && control::is_repeatable(method));
 }

@@ -1,4 +1,4 @@
-// What the configuration says about the peer: who may use it, and its settings.
+// The part of the configuration that concerns the peer: who may connect, and its settings.
 #pragma once
 
 #include <memory>

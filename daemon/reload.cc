@@ -79,7 +79,7 @@ void Reloader::apply(const Done& done) {
   if (config) {
     if (auto good = check_config(*config); !good) config = std::unexpected(good.error());
   }
-  if (!config) return refuse("the configuration is bad, nothing changes: " + config.error().message);
+  if (!config) return refuse("the configuration is invalid, so nothing was changed: " + config.error().message);
   auto [command, applied] = changes_to_apply(current_, *config);
   const std::string restart = keys_for_restart(options_.config, *config);
   if (applied.empty()) {

@@ -91,7 +91,7 @@ class CommandDefinitions {
     verify->add_flag("--repair", arguments_.verify.repair, "fetch damaged files from the peers");
     option(verify, "--rate", typed_.rate, "RATE", "read at most this many bytes per second: 50M");
     CLI::App* rescan = subject(command("rescan", "scan the library, or one game, again"), "GAME", kGame, false);
-    rescan->add_flag("--publish", arguments_.publish, "offer the game in its present state, as a version of its own");
+    rescan->add_flag("--publish", arguments_.publish, "offer the game's current files as a new version");
   }
 
   void add_network() {

@@ -12,7 +12,7 @@ constexpr std::size_t kMinIdPrefix = 4;
 
 std::string quoted(const std::string& text) { return "\"" + protocol::printable(text) + "\""; }
 
-/// The peers of these names. A peer that has left is still known to the download that was limited to it.
+/// The peers with these names. Also finds a peer that is no longer known, if the download is limited to it.
 Result<std::set<PeerId>> resolve(const DownloadRequest& request, const std::vector<std::string>& names,
                                  const sessions::PeerTable& table) {
   std::set<PeerId> peers;

@@ -1,5 +1,5 @@
-// DiskTrouble: a full, failing, read-only or unreachable disk pauses the one download that met it. It is tried again
-// with growing pauses until it makes progress. Pure: no clock.
+// DiskTrouble: a full, failing, read-only or unreachable disk pauses only the download that ran into it. It is tried
+// again with growing pauses until it makes progress. Pure: no clock.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@ namespace peer::downloads {
 struct DiskTrouble {
   std::optional<Error> error;    ///< nothing: there is no trouble
   unsigned tries = 0;            ///< since the trouble began
-  runtime::TimePoint at{};       ///< when it was last met
-  std::uint64_t bytes_done = 0;  ///< of the download when the trouble was met; progress beyond that ends it
+  runtime::TimePoint at{};       ///< when it last occurred
+  std::uint64_t bytes_done = 0;  ///< of the download when the trouble occurred; progress beyond that ends it
   bool retry_now = false;        ///< a command asks for an attempt at once
   bool staged = false;           ///< the download has staged something before
 

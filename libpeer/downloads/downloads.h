@@ -1,11 +1,11 @@
-// Downloads: the queue of downloads that users steer: start, pause, resume, move, cancel.
+// Downloads: the queue of downloads, which users control: start, pause, resume, move, cancel.
 //
 // 1. There is one download per game at a time. A second command for the game attaches to it.
 // 2. A download that began ends in exactly one of Finished, Failed, Cancelled, AllPeersGone; in none of them if the
 //    runtime stops first.
 // 3. A paused download gives up its turn and closes its staging, but keeps its position. It continues where it was.
-// 4. Disk trouble pauses the one download that met it, which is tried again from time to time until the trouble is
-//    over.
+// 4. Disk trouble pauses only the download that ran into it, which is tried again from time to time until the trouble
+//    is over.
 // Loop: control.
 // Owns: the tasks of all downloads.
 #pragma once
@@ -46,7 +46,7 @@ class Downloads {
 
   /// Restores the installed version completely; returns when that is done.
   runtime::Task<Result<bool>> repair(std::string game, Digest version, runtime::CancellationToken token);
-  /// Deletes what an earlier download of a game has left. False if there is nothing.
+  /// Deletes the data that an earlier download of a game has left. False if there is nothing.
   runtime::Task<Result<bool>> discard(std::string game, runtime::CancellationToken token);
   /// Tells that a game has been removed: its past download is no longer listed, and the trash is emptied.
   void removed(const std::string& game);
@@ -64,7 +64,7 @@ class Downloads {
   /// Tells that the peers' offers or the library have changed.
   void sources_changed();
 
-  /// Emits no more events. stop() must follow.
+  /// Emits no further events. stop() must follow.
   void mute_events() noexcept { stopping_ = true; }
   /// Stops all downloads without an event of their end, so that the next start continues them. Returns when every task
   /// has ended.

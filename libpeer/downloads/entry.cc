@@ -85,7 +85,7 @@ api::DownloadInfo DownloadEntry::info(runtime::TimePoint now) const {
     for (const auto& [id, bytes] : current.sources) sources[id] += bytes;
   }
   for (const auto& [id, bytes] : sources) info.sources.push_back({id, bytes});
-  // A download that a command paused does not go on when the trouble is over.
+  // A download that a command paused does not continue when the trouble is over.
   info.error = trouble.error && !paused ? trouble.error : status.error;
   info.from.assign(request.from.begin(), request.from.end());
   return info;

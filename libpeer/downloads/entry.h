@@ -40,7 +40,7 @@ struct DownloadFigures {
   runtime::TimePoint began{};                        ///< start of the attempt under way
 };
 
-/// What the store last heard about a download.
+/// The state of a download as last saved in the store.
 struct SavedFigures {
   std::uint64_t received = 0;
   std::uint64_t reused = 0;
@@ -65,7 +65,7 @@ struct QueuePlace {
 
 struct DownloadEntry {
   DownloadRequest request;
-  PeerWait wait;         ///< how long it outlasts the loss of all peers
+  PeerWait wait;         ///< how long it continues without any peer
   bool patient = false;  ///< waits for its next peer indefinitely
   QueuePlace place;
   DownloadStatus status;
@@ -89,7 +89,8 @@ struct DownloadEntry {
   /// Ends the attempt under way, and adds its figures to those of earlier attempts.
   void end_attempt(runtime::TimePoint now);
 
-  /// Payload received since the download first began. Bytes that a crash kept from the store are found in the staging.
+  /// Payload received since the download first began. Bytes that a crash prevented from being saved are counted from
+  /// the staging.
   std::uint64_t received() const;
   /// Bytes reused from this disk since the download first began.
   std::uint64_t reused() const;

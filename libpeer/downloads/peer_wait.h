@@ -1,6 +1,6 @@
-// PeerWait: how long a download outlasts the loss of all its peers. Pure: the caller gives the time.
+// PeerWait: how long a download continues after it has lost all its peers. Pure: the caller gives the time.
 //
-// Each command for the download may bring a wait, which counts from that moment; the longest one holds. A pause of the
+// Each command for the download may set a wait, which starts at that moment; the longest one applies. A pause of the
 // download stops the clock.
 #pragma once
 
@@ -29,7 +29,7 @@ class PeerWait {
  private:
   bool brought_ = false;
   runtime::TimePoint until_ = runtime::TimePoint::min();
-  std::optional<runtime::Duration> held_;  ///< what was left when the clock was stopped
+  std::optional<runtime::Duration> held_;  ///< the time left when the clock was stopped
 };
 
 }  // namespace peer::downloads

@@ -2,7 +2,7 @@
 //
 // Loop: control; the store runs on its own thread.
 // Owns: nothing; everything given must outlive it.
-// Fails: a store that cannot be written is logged, and the downloads go on.
+// Fails: a store that cannot be written is logged, and the downloads continue.
 #pragma once
 
 #include <memory>

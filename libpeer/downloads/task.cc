@@ -92,7 +92,7 @@ runtime::Task<void> DownloadTask::cancel() {
   const runtime::CancellationToken never;
   const Result<bool> discarded = co_await services_.cleaner.discard(game(), never);
   if (discarded) {
-    log().info("download of " + game() + " is cancelled, and what it received is deleted");
+    log().info("download of " + game() + " is cancelled, and its received data is deleted");
   } else {
     log().warn("cannot delete what the cancelled download of " + game() + " received: " + discarded.error().message);
   }

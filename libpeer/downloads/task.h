@@ -32,7 +32,7 @@ struct DownloadServices {
   StagingCleaner& cleaner;
   DownloadTurns& turns;
   runtime::Event& offers_changed;  ///< set when the offers or the library have changed
-  const bool& stopping;            ///< no events are emitted any more
+  const bool& stopping;            ///< no further events are emitted
   std::function<void(DownloadEntry&, api::DownloadEvent::Kind)> emit;
 };
 

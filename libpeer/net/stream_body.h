@@ -1,7 +1,7 @@
 // IncomingBody and OutgoingBody: the two directions of a stream's body, as buffers between its user and HTTP/3.
 //
 // Loop: the connection's. The functions for HTTP/3 may be called inside its callbacks: they copy and set events, and
-// call nothing back.
+// make no calls back.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ class IncomingBody {
  public:
   /// See BodyReader::read().
   runtime::Task<Result<std::size_t>> read(std::span<std::uint8_t> into, runtime::CancellationToken token);
-  /// The user no longer needs `bytes` of what it read.
+  /// The user has processed `bytes` bytes that it read.
   void release(std::size_t bytes);
 
   // For HTTP/3.

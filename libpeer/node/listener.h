@@ -22,7 +22,7 @@ class Listener {
   const std::string& address() const noexcept { return address_; }
   /// This machine has the address now.
   bool is_present() const { return !network_.can_listen || network_.can_listen(); }
-  /// The message for the case that it does not.
+  /// The message if this machine does not have the address.
   std::string missing_text() const {
     return "no interface of this machine has the address " + address_ + ": peers can connect when one gets it";
   }

@@ -33,7 +33,7 @@ struct Progress {
   Phase phase = Phase::waiting;
   std::uint64_t bytes_total = 0;  ///< 0: the staging is not open yet, and the other counts are not known
   std::uint64_t bytes_done = 0;
-  std::uint64_t bytes_reused = 0;    ///< by this run, and by earlier runs as far as it is still staged
+  std::uint64_t bytes_reused = 0;    ///< by this run, plus bytes of earlier runs that are still staged
   std::uint64_t bytes_received = 0;  ///< by this run, and by earlier runs as far as it is still staged
   double rate = 0;                   ///< bytes per second
   std::optional<double> eta_s;

@@ -16,7 +16,7 @@ constexpr runtime::Duration kRetryDelay = 1s;
 constexpr unsigned kMaxFailures = 3;
 /// Time in which one of several partial holders may obtain chunks that all of them lack.
 constexpr runtime::Duration kPatience = 10s;
-/// Chunks that a source which offers the version may turn out to lack before it is excluded.
+/// Number of chunks that a source of the whole version may lack before it is excluded.
 constexpr unsigned kMaxHoles = 4096;
 }  // namespace
 

@@ -25,7 +25,7 @@ struct FetchTarget {
   std::shared_ptr<staging::Staging> staging;
 };
 
-/// Why a download cannot go on with the sources that it has.
+/// The reason why a download cannot continue with its sources.
 struct PoolVerdict {
   std::optional<Error> error;  ///< nothing: all peers with the game have gone
 };

@@ -1,4 +1,4 @@
-// SpanDispatcher: hands out spans to the sources of a download.
+// SpanDispatcher: assigns spans to the sources of a download.
 //
 // 1. Received data that is not durable yet, plus outstanding spans, never exceeds kMaxUnlogged bytes.
 // 2. The least loaded source is served first, so that equal sources bring equal shares.
@@ -26,7 +26,7 @@ class SpanDispatcher {
   SpanDispatcher(Planner& planner, const staging::Staging& staging, std::map<PeerId, SourceState>& sources)
       : planner_(planner), staging_(staging), sources_(sources) {}
 
-  /// Hands out spans until every source is saturated or kMaxUnlogged is reached.
+  /// Assigns spans until every source is saturated or kMaxUnlogged is reached.
   void dispatch(runtime::TimePoint now);
   /// Ends an assignment. Does nothing if the source does not hold the span.
   void release(SourceState& source, const Span& span);
