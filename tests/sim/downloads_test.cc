@@ -85,7 +85,7 @@ TEST_CASE("a lone seed whose disk has changed withdraws its offer: all peers are
   CHECK(leech.count("PeerBanned") == 0);
   const auto info = only_download(leech);
   REQUIRE(info.error.has_value());
-  CHECK(info.error->message.find("no longer asked") == std::string::npos);
+  CHECK(info.error->message.find("no longer used") == std::string::npos);
 }
 
 TEST_CASE("AllPeersGone is reported once, and no other end, after a goodbye and after a death without one") {

@@ -129,7 +129,7 @@ TEST_CASE("a pairing that cannot be saved is in effect, and the error says that 
   const auto unsaved = peer.ask(pair);
   REQUIRE_FALSE(unsaved.has_value());
   CHECK(unsaved.error().code == ErrorCode::disk_error);
-  CHECK(unsaved.error().message.contains("the store is told to fail"));
+  CHECK(unsaved.error().message.contains("the store fails on request"));
   CHECK(peer.ask(api::ListPeers{})->at(0).paired);
   api::UnpairPeer unpair;
   unpair.peer = other.id().hex();
