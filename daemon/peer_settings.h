@@ -1,4 +1,4 @@
-// The part of the configuration that concerns the peer: who may connect, and its settings.
+// Derives the peer's access and settings from the configuration.
 #pragma once
 
 #include <memory>

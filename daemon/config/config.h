@@ -85,8 +85,8 @@ struct Typed {
 
 /// All flags with their help. Parsing stores them in `unchecked`, which must outlive the parser.
 std::unique_ptr<CLI::App> make_app(Typed& unchecked);
-/// How a shell completes a flag's value: "file", "directory", or the possible words separated by '|'; empty: it does
-/// not.
+/// How a shell completes a flag's value: "file", "directory", or the possible words separated by '|'. Empty: no
+/// completion.
 std::string_view completed_by(std::string_view argument);
 
 /// Fails: invalid, with a message of one line.

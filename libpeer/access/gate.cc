@@ -49,7 +49,7 @@ runtime::Task<Result<void>> Gate::enter(net::Link& link, runtime::CancellationTo
   co_return fail(ErrorCode::refused, "it is not paired here: 'peerctl pair " + link.peer()->brief() + "' admits it");
 }
 
-/// The side that dialled proves first, so that a stranger does not receive a proof.
+/// The side that dialed proves first, so that a stranger does not receive a proof.
 runtime::Task<Result<void>> Gate::prove(net::Link& link, runtime::CancellationToken token) {
   const PeerId server = *link.peer();
   net::RequestHead head;

@@ -32,7 +32,7 @@ Result<std::set<PeerId>> resolve(const DownloadRequest& request, const std::vect
   return peers;
 }
 
-/// Why the download under way may bring another version than `asked`.
+/// Why the download under way may fetch another version than `asked`.
 std::optional<std::string> version_conflict(const DownloadRequest& request, const std::optional<std::string>& asked) {
   if (!asked) return std::nullopt;
   if (request.version_known) {

@@ -1,12 +1,12 @@
 // Download: fetches one version of a game from every peer that offers it. Chunks are verified and staged one by one,
 // and the game is published whole.
 //
-// Payload never passes through the control loop: sources run on the net loop and write through workers. This side
-// plans.
+// Payload never passes through the control loop: sources run on the net loop and write through workers. The control
+// loop plans.
 // Loop: control.
 // Owns: its tasks; everything in the context must outlive it.
-// Cancel: at chunk and peer-attempt boundaries. What was received stays in the staging, logged, for the next download
-// of that version.
+// Cancel: between chunks and between connection attempts. Received data stays in the staging, logged, for the next
+// download of that version.
 #pragma once
 
 #include <functional>
@@ -59,11 +59,11 @@ class Download {
 
   /// Runs the download; call it once. Cancel: throws Cancelled after everything received is logged.
   runtime::Task<DownloadOutcome> run(runtime::CancellationToken token);
-  /// Makes the end of run() not wait until received data is durable. The caller also cancels run().
+  /// Lets run() end without waiting until the received data is durable. The caller also cancels run().
   void discard() { discard_.request(); }
   /// If set, the publication fails rather than replace a game that no download installed.
   void keep_own_game(bool keep) noexcept { terms_.keep_own_game = keep; }
-  /// Tells that the source list has changed.
+  /// Call it when the source list has changed.
   void sources_changed();
   Progress progress() const;
   /// Fetches only from these peers; from any peer if empty.

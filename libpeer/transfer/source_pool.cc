@@ -121,7 +121,7 @@ void SourcePool::start(SourcePeer peer, SourceState& source, runtime::Scope& sco
 runtime::Task<void> SourcePool::run_source_task(PeerId id, SourceJob job, runtime::CancellationToken token) {
   const ReportSender reports = job.reports;
   auto start = [job](runtime::CancellationToken t) { return run_source(job, t); };
-  SourceEnded ended{id, Blame::network, Error{ErrorCode::unreachable, id.brief() + " is no longer asked", 0}};
+  SourceEnded ended{id, Blame::network, Error{ErrorCode::unreachable, id.brief() + " is no longer used", 0}};
   try {
     ended = co_await runtime::call_on(*context_.net, "source " + id.brief(), std::move(start), token);
   } catch (const runtime::Cancelled&) {
@@ -160,7 +160,7 @@ void SourcePool::handle_end(const SourceEnded& ended) {
   source.not_before = control_.now() + kRetryDelay;
   dispatcher_.release_all(source);
   source.failures = 0;
-  if (!source.excluded) last_error_ = ended.error;  // otherwise the reason for its exclusion says more
+  if (!source.excluded) last_error_ = ended.error;  // otherwise keep the reason for its exclusion
   context_.log.game(terms_.game).debug(terms_.game + ": " + ended.error.message);
 }
 
@@ -213,7 +213,7 @@ void SourcePool::exclude(const PeerId& id, SourceState& source, const Error& err
   source.task.stop->request();
   context_.log.game(terms_.game)
       .peer(id.hex())
-      .warn(terms_.game + ": no longer asking " + id.brief() + ": " + error.message);
+      .warn(terms_.game + ": no longer using " + id.brief() + ": " + error.message);
 }
 
 /// A partial holder may still obtain what is missing, for kPatience after the last news.

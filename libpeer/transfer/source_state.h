@@ -1,4 +1,4 @@
-// SourceState: what a download keeps about one peer that it fetches from.
+// SourceState: the state that a download keeps for one peer that it fetches from.
 // Loop: control.
 #pragma once
 
