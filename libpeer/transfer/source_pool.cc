@@ -164,8 +164,8 @@ void SourcePool::handle_end(const SourceEnded& ended) {
   context_.log.game(terms_.game).debug(terms_.game + ": " + ended.error.message);
 }
 
-/// Records that a source lacks some chunk of a span; the rest of what it offers stays usable. False if it lacks too
-/// much.
+/// Records that a source lacks some chunk of a span; its other chunks stay usable. Returns false if it lacks too many
+/// chunks.
 bool SourcePool::note_hole(SourceState& source, const SpanFailed& failure) {
   if (source.partial() || source.excluded) return false;
   SourceHoles& holes = source.holes;

@@ -44,7 +44,7 @@ bool connected(SimPeer& peer, const PeerId& other) {
   return false;
 }
 
-/// Checks that a text contains none of what a stranger must not learn: names, ids, games, addresses.
+/// Checks that a text contains nothing that a stranger must not learn: no names, ids, games or addresses.
 void check_silent(const std::string& text, const SimPeer& peer, const SimPeer& friendly) {
   for (const std::string& secret : {peer.name, friendly.name, friendly.id().hex(), friendly.id().brief(),
                                     peer.id().hex(), std::string("treasure"), std::string("10.0.0.")}) {
