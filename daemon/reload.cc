@@ -85,10 +85,10 @@ void Reloader::apply(const Done& done) {
   if (applied.empty()) {
     done("Running");
   } else if (!sender_.send(std::move(command), [done](const Result<bool>&) { done("Running"); })) {
-    return refuse("the daemon accepts no commands now, nothing changes: send SIGHUP again");
+    return refuse("the daemon accepts no commands now, so nothing was changed: send SIGHUP again");
   }
   current_ = std::move(*config);
-  std::string text = applied.empty() ? "no key changed that takes effect at once" : "applied " + applied;
+  std::string text = applied.empty() ? "no changed key takes effect without a restart" : "applied " + applied;
   if (!restart.empty()) text += "; restart the daemon to apply " + restart;
   options_.log.info("SIGHUP: the configuration is good: " + text);
 }

@@ -139,7 +139,7 @@ struct StartDownload {
   std::optional<std::string> version;
   std::vector<std::string> from;          ///< peers, as in DisconnectPeer
   std::optional<runtime::Duration> wait;  ///< how long to wait for a peer that has the game
-  bool dry_run = false;                   ///< begin nothing; answer with what the download would take
+  bool dry_run = false;                   ///< start nothing; answer with an estimate of the download
 };
 
 struct ListDownloads {

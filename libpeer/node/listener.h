@@ -14,7 +14,7 @@ class Listener {
  public:
   explicit Listener(api::MachineNetwork network) : network_(std::move(network)) {}
 
-  /// The address of the open endpoint. It is advertised if the machine names no others and it is specific.
+  /// The address of the open endpoint. It is advertised if it is specific and the machine reports no others.
   void set_address(const net::SocketAddress& local) {
     address_ = local.to_string();
     if (network_.addresses.empty() && !local.is_unspecified()) network_.addresses.push_back(address_);

@@ -16,7 +16,7 @@ struct SendMessage {
   protocol::SessionMessage message;
   bool urgent = false;  ///< sent even if too many messages are already waiting
 };
-/// Messages sent before are still sent.
+/// Messages that were queued before are still sent.
 struct CloseSession {
   SessionId session;
 };

@@ -23,7 +23,7 @@ class SessionLinks {
   void send(SessionId id, protocol::SessionMessage message);
   /// Sends even if too many messages are already waiting.
   void send_urgent(SessionId id, protocol::SessionMessage message);
-  /// Messages sent before are still sent.
+  /// Messages that were queued before are still sent.
   void close(SessionId id);
   /// Waits until every session has ended.
   runtime::Task<void> wait_empty(runtime::CancellationToken token);

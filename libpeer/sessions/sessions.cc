@@ -75,7 +75,8 @@ void Sessions::on_stalled(SessionId id) {
 void Sessions::on_message(SessionId id, protocol::SessionMessage message, runtime::TimePoint now) {
   Session* const session = registry_.find(id);
   if (session == nullptr) return;
-  // A Goodbye counts even in a closed session: an answer to an earlier message may have found the channel closed.
+  // Accept a Goodbye even in a closed session: it may be closed only because the answer to an earlier message found the
+  // channel closed.
   if (session->closed && !std::holds_alternative<protocol::Goodbye>(message)) return;
   if (const auto* hello = std::get_if<protocol::Hello>(&message)) {
     if (!session->greeted) on_hello(id, *session, *hello, now);

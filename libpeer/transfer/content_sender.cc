@@ -8,7 +8,7 @@
 namespace peer::transfer {
 
 namespace {
-/// Minimum reading time in the latest spans that says something about the disk.
+/// Minimum reading time in the latest spans from which the disk's speed can be judged.
 constexpr runtime::Duration kMeasurable = std::chrono::milliseconds(500);
 }  // namespace
 

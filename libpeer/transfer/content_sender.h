@@ -79,7 +79,7 @@ class ContentSender {
   std::function<void(const std::string&)> on_changed_;
   std::function<void(std::span<std::uint8_t>)> tamper_;
   SentPayload sent_;
-  // Where the time of the latest spans went: reading the disk, or waiting for the network.
+  // How the time of the latest spans was spent: reading the disk, or waiting for the network.
   runtime::Duration reading_{};
   runtime::Duration waiting_{};
   runtime::TimePoint last_sent_ = runtime::TimePoint{} - std::chrono::hours(1);

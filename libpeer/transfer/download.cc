@@ -18,7 +18,7 @@ constexpr std::uint64_t kReuseBytes = 8 << 20;  // copied by one job
 constexpr runtime::Duration kReportInterval = 250ms;
 /// Shorter than the report interval: at wire speed the limit of unlogged bytes is reached within a few ticks.
 constexpr runtime::Duration kTick = kReportInterval / 10;
-constexpr runtime::Duration kRetryDelay = 1s;  // after no peer sent the manifest
+constexpr runtime::Duration kRetryDelay = 1s;  // after an attempt in which no peer sent the manifest
 }  // namespace
 
 Download::Download(runtime::Scope& parent, DownloadContext context, std::string game, Digest version,

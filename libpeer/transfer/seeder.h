@@ -41,7 +41,7 @@ class Seeder {
   void set_snapshot(std::shared_ptr<const library::Snapshot> snapshot);
   /// The JSON of GET /v1/peer.
   void set_peer_document(std::string json);
-  /// Limits what is sent. It must outlive the seeder.
+  /// Limits the rate of sending. It must outlive the seeder.
   void set_limit(RateLimit* limit) noexcept { sender_.set_limit(limit); }
   /// `ask` is called before each part of a body and returns whether the stream's peer may still receive. If not, the
   /// stream is reset.

@@ -34,7 +34,7 @@ class SourcePool {
  public:
   using ReportSender = runtime::Channel<SourceReport>::Sender;
 
-  /// `last_error`: the last error of a source before, if there was one. Reports of the sources go to `reports`.
+  /// `last_error`: the last error of an earlier source, if any. Reports of the sources go to `reports`.
   SourcePool(const DownloadContext& context, const DownloadTerms& terms, runtime::Executor& control, Planner& planner,
              const FetchTarget& target, ReportSender reports, std::optional<Error> last_error);
 

@@ -52,7 +52,7 @@ void SpanDispatcher::dispatch(runtime::TimePoint now) {
   for (auto& [id, source] : sources_) source.busy = !source.outstanding.empty();
 }
 
-/// The source with the smallest share of its window in use, among those that may hold another span.
+/// The source with the smallest share of its window in use, among those to which another span may be assigned.
 std::optional<PeerId> SpanDispatcher::least_loaded(const std::set<PeerId>& saturated) const {
   std::optional<PeerId> found;
   double least = 1;
@@ -68,7 +68,7 @@ std::optional<PeerId> SpanDispatcher::least_loaded(const std::set<PeerId>& satur
   return found;
 }
 
-/// The end of a span that the slowest source holds, if this source would deliver it much sooner.
+/// The end of a span that is assigned to the slowest source, if this source would deliver it much sooner.
 std::optional<Span> SpanDispatcher::take_over(const PeerId& id, const SourceState& source) {
   const std::uint64_t most = source.pace.span();
   const double here = seconds_for(source.outstanding_bytes + most, source);

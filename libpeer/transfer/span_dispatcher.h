@@ -28,7 +28,7 @@ class SpanDispatcher {
 
   /// Assigns spans until every source is saturated or kMaxUnlogged is reached.
   void dispatch(runtime::TimePoint now);
-  /// Ends an assignment. Does nothing if the source does not hold the span.
+  /// Ends an assignment. Does nothing if the span is not assigned to the source.
   void release(SourceState& source, const Span& span);
   void release_all(SourceState& source);
   /// Marks the assignments that other sources have completed.
