@@ -28,7 +28,7 @@ struct Config {
   std::string listen = "[::]:24747";
   std::vector<std::string> peers;
   std::vector<std::string> interfaces;          ///< to use; empty: all but virtual ones
-  std::vector<std::string> ignored_interfaces;  ///< never to use
+  std::vector<std::string> ignored_interfaces;  ///< interfaces that are never used
   bool mdns = true;
   std::string access = "open";  ///< or "party" or "paired"
   std::string party_key_file;

@@ -58,8 +58,8 @@ class OutgoingBody {
   bool finish() noexcept;
   bool finished() const noexcept { return finished_; }
 
-  // For HTTP/3.
-  /// Fills up to `count` vectors with bytes that were not handed out yet. They stay until acknowledged or clear().
+  // For HTTP/3. Fills up to `count` vectors with bytes that no earlier call returned. They stay until acknowledged or
+  // clear().
   template <class Vector>
   std::size_t hand_out(Vector* vectors, std::size_t count);
   bool all_handed_out() const noexcept { return handed_out_ == queued_.size(); }
