@@ -29,7 +29,7 @@ class Watcher;
 struct LibraryOptions {
   std::vector<std::string> roots;  ///< absolute paths; the first root receives downloads
   std::vector<std::string>
-      protected_trees;  ///< directories that no game may be, contain or lie in: the state directory
+      protected_trees;  ///< directories that no game may be, contain or be inside: the state directory
   std::vector<std::string> protected_files;  ///< files that no game may contain: keys, the configuration
   runtime::Duration settle = std::chrono::seconds(5);
   runtime::Duration scan_interval = std::chrono::minutes(5);

@@ -279,7 +279,7 @@ TEST_CASE(
     "connect: a peer that accepts no connections yet, for example while it starts, is unreachable and dialed again "
     "soon") {
   SimWorld world(700);
-  const Stranger silent(world, "10.0.0.9");  // its endpoint is there, and nobody serves
+  const Stranger silent(world, "10.0.0.9");  // it has an endpoint but does not serve
   SimPeer peer(world, "peer", "10.0.0.1");
   peer.start(knowing("10.0.0.9:24747"));
   const auto state = [&] { return peer.ask(api::ListPeers{})->at(0).state; };
