@@ -1,11 +1,11 @@
-# Every library from the system when it is new enough; what Debian 12 and 13 lack comes from PEERD_DEPS, a private prefix
-# that scripts/bootstrap fills from the distribution's own newer packages. Nothing is vendored.
+# Uses the system's libraries where they are new enough. Libraries that Debian 12 and 13 lack are in PEERD_DEPS, a private
+# prefix that scripts/bootstrap fills from the distribution's newer packages. Nothing is vendored.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 set(PEERD_DEPS ${CMAKE_SOURCE_DIR}/build/deps/root CACHE PATH "Private prefix that scripts/bootstrap fills")
 set(deps_lib ${PEERD_DEPS}/usr/lib/${CMAKE_LIBRARY_ARCHITECTURE})
 set(missing "")
-# What a program that links libpeer needs: pkg-config modules of the system, and archives of the prefix.
+# The dependencies of a program that links libpeer: pkg-config modules of the system, and archives of the prefix.
 set(PEERD_SYSTEM_MODULES libuv sqlite3 avahi-client)
 set(PEERD_PRIVATE_ARCHIVES "")
 
@@ -33,8 +33,8 @@ if(NOT fmt_FOUND)
   string(APPEND missing "\n  fmt>=9: apt-get install libfmt-dev")
 endif()
 
-# ngtcp2 with its OpenSSL helper, nghttp3 and OpenSSL. From the prefix come static archives; with them OpenSSL is still the
-# system's where that is new enough.
+# ngtcp2 with its OpenSSL helper, nghttp3 and OpenSSL. The prefix has static archives; even with them, the system's OpenSSL is
+# used if it is new enough.
 pkg_check_modules(quic_pc QUIET IMPORTED_TARGET GLOBAL "libngtcp2>=1.22.1" "libngtcp2_crypto_ossl>=1.22.1" "libnghttp3>=1.12" "openssl>=3.5.1")
 pkg_check_modules(openssl_pc QUIET IMPORTED_TARGET GLOBAL "openssl>=3.5.1")
 if(quic_pc_FOUND)
@@ -56,7 +56,7 @@ else()
   string(APPEND missing "\n  ngtcp2>=1.22.1 with its OpenSSL helper, nghttp3>=1.12, openssl>=3.5.1: run scripts/bootstrap")
 endif()
 
-# BLAKE3's official C library: the system's, else the C sources that the package librust-blake3-dev carries.
+# BLAKE3's official C library: the system's, otherwise the C sources in the package librust-blake3-dev.
 pkg_check_modules(blake3_pc QUIET IMPORTED_TARGET GLOBAL "libblake3>=1.3")
 file(GLOB blake3_dir LIST_DIRECTORIES true ${PEERD_DEPS}/usr/share/cargo/registry/blake3-*/c)
 if(blake3_pc_FOUND)

@@ -21,7 +21,7 @@ foreach(target IN LISTS archive_targets)
   list(APPEND archives $<TARGET_FILE:${target}>)
 endforeach()
 
-# ar's MRI script merges archives without unpacking them, so members of the same name do no harm.
+# ar's MRI script merges archives without unpacking them, so members with the same name do not collide.
 set(archive ${CMAKE_BINARY_DIR}/embedding/libpeerd.a)
 file(GENERATE OUTPUT ${CMAKE_BINARY_DIR}/embedding/merge.mri CONTENT
 "create ${archive}

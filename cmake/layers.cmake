@@ -7,7 +7,7 @@ function(peer_layer name)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/libpeer/${name}/*.cc)
   file(GLOB headers CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/libpeer/${name}/*.h)
   if(name STREQUAL "control")
-    # peerctl links the client side alone.
+    # peerctl links only the client side.
     file(GLOB client CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/libpeer/control/client*.cc)
     list(REMOVE_ITEM sources ${client})
     peer_library(control_client SOURCES ${client} LINK peer::runtime deps::json)
@@ -16,8 +16,8 @@ function(peer_layer name)
   peer_library(${name} SOURCES ${sources} HEADERS ${headers} LINK ${arg_LINK})
 endfunction()
 
-# The standard headers nearly every file reads, parsed once: a fifth of a clean build's time. Not with ccache, which would then
-# cache nothing; what compiles only thanks to them is found by those builds and by the header sets.
+# Precompiles the standard headers that nearly every file includes, which saves a fifth of a clean build's time. Not with
+# ccache, which would then cache nothing. Builds with ccache and the header sets find files that lack an include.
 function(peer_precompile target)
   if(CCACHE)
     return()

@@ -1,4 +1,4 @@
-# OpenSSL's static archives of the prefix, with what they need. They were built for a newer Debian: libcrypto.a asks for one
+# OpenSSL's static archives in the prefix, with their dependencies. They were built for a newer Debian: libcrypto.a needs one
 # symbol of glibc 2.38, which is forwarded where glibc is older.
 pkg_check_modules(zlib_pc QUIET IMPORTED_TARGET GLOBAL zlib)
 pkg_check_modules(zstd_pc QUIET IMPORTED_TARGET GLOBAL libzstd)

@@ -1,5 +1,5 @@
-# What is installed, and the Debian package: `cpack` in the build directory, or scripts/package. The units name /usr/bin, so that
-# is where things go unless told otherwise.
+# The installed files and the Debian package: `cpack` in the build directory, or scripts/package. The default prefix is /usr,
+# because the units name /usr/bin.
 if(CMAKE_INSTALL_PREFIX_INITIALIZED_TO_DEFAULT)
   set(CMAKE_INSTALL_PREFIX /usr CACHE PATH "Where to install" FORCE)
 endif()
@@ -22,7 +22,7 @@ install(DIRECTORY ${CMAKE_SOURCE_DIR}/docs DESTINATION ${doc} USE_SOURCE_PERMISS
 install(FILES ${CMAKE_SOURCE_DIR}/LICENSE DESTINATION ${doc} RENAME copyright)
 install(FILES ${units}/container/Containerfile DESTINATION ${doc})
 
-# The service's configuration: every key as the reference has it, and the one that it cannot do without.
+# The service's configuration: every key as in the reference, and the library, which the service requires.
 set(service_config ${CMAKE_BINARY_DIR}/packaging/peerd.toml)
 add_custom_command(OUTPUT ${service_config}
   COMMAND ${CMAKE_COMMAND} -D FROM=${CMAKE_BINARY_DIR}/reference/peerd.toml -D TO=${service_config}

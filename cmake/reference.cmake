@@ -1,5 +1,5 @@
-# Manual pages, completions and the example configuration, all made from the definitions that the programs run by:
-# ctl/arguments, daemon/config. They lie in the build directory's reference/ and are installed from there.
+# Generates manual pages, completions and the example configuration from the definitions that the programs use
+# (ctl/arguments, daemon/config), into the build directory's reference/, from which they are installed.
 include(GNUInstallDirs)
 
 add_executable(peerd-reference ${CMAKE_SOURCE_DIR}/ctl/reference/generate/main.cc)

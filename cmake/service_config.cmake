@@ -1,4 +1,4 @@
-# The example configuration FROM, with the library that the service may write, as TO.
+# Writes the example configuration FROM, with the library that the service may write to, to TO.
 file(READ ${FROM} text)
 set(default "#roots = []")
 string(FIND "${text}" "\n${default}\n" found)

@@ -14,7 +14,7 @@ namespace {
 
 constexpr unsigned kTimeoutS = 2;
 
-/// Leaves out names that are not printable as they are: the shell would complete something else.
+/// Omits names with unprintable characters: the shell would complete something else.
 std::string lines(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& name : names) {
@@ -43,7 +43,7 @@ std::vector<std::string> downloads(Invocation& invocation) {
   return names;
 }
 
-/// Names that are unique. Peers that share a name, or have none, are given by the beginning of their id.
+/// Unique names. Peers that share a name, or have none, are listed by the beginning of their id.
 std::vector<std::string> peers(Invocation& invocation) {
   std::map<std::string, std::vector<std::string>> ids;
   const auto list = invocation.call("peers.list");

@@ -1,4 +1,4 @@
-// download: starts or attaches to a download and follows it; --dry-run only shows what it would take.
+// download: starts or attaches to a download and follows it; --dry-run only shows an estimate.
 #include <cstdio>
 
 #include "ctl/follow_download.h"
@@ -17,7 +17,7 @@ Json start_params(const Arguments& arguments) {
   return params;
 }
 
-/// Notes how a download that was already running differs from what this command asked for.
+/// Prints how a download that was already running differs from this command's options.
 void note_differences(const Invocation& invocation, const Json& entry) {
   const std::string game = shell_word(invocation.arguments.subject);
   if (is_paused_by_user(entry)) invocation.note("the download is paused; to continue it: peerctl resume " + game);
@@ -29,8 +29,8 @@ void note_differences(const Invocation& invocation, const Json& entry) {
   }
 }
 
-/// Prints what the download would receive and need. Returns the exit code that the download would be refused with, or
-/// 0.
+/// Prints what the download would receive and need. Returns the exit code of the error that would refuse the
+/// download, or 0.
 int show_plan(Invocation& invocation) {
   Json params = start_params(invocation.arguments);
   params["dry_run"] = true;

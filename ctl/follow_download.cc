@@ -15,7 +15,7 @@ using SteadyClock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 /// Shows the state of a download: with --json one line per change; on a terminal one line that is redrawn; in a file or
-/// pipe a line now and then.
+/// pipe a line from time to time.
 class DownloadDisplay {
  public:
   explicit DownloadDisplay(Invocation& invocation) : invocation_(invocation), terminal_(isatty(STDERR_FILENO) != 0) {}

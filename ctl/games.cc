@@ -65,8 +65,8 @@ class VerifyDisplay {
   bool drawn_ = false;
 };
 
-/// Reports Ctrl-C. The daemon stops comparing when the connection closes; a repair that has begun is a download and
-/// continues.
+/// Reports Ctrl-C. The daemon stops the verification when the connection closes; a repair that has begun is a
+/// download and continues.
 int verify_interrupted(const Invocation& invocation, const VerifyState& shown) {
   const std::string game = shell_word(invocation.arguments.subject);
   if (shown.repairing) {

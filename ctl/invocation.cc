@@ -34,7 +34,7 @@ std::string variable(const char* name) {
 
 constexpr int kTries = 3;
 
-/// Whether repeating this failed call is safe: the daemon did not take it, or the method changes nothing.
+/// Whether repeating this failed call is safe: the daemon did not receive it, or the method changes nothing.
 bool may_repeat(std::string_view method, const CallFailure& failure) {
   return failure.not_taken || (failure.kind == CallFailure::Kind::no_daemon && control::is_repeatable(method));
 }
@@ -85,7 +85,7 @@ std::string Invocation::socket_path() const {
   if (runtime.empty()) return system;
   std::string user = runtime + "/peerd/peerd.sock";
   if (!must_not_connect(user) && control::Client::connect(user)) return user;
-  // Neither answers: name the system's socket in the error if it exists, else the user's.
+  // Neither answers: name the system's socket in the error if it exists, otherwise the user's.
   return access(system.c_str(), F_OK) == 0 ? system : user;
 }
 

@@ -40,14 +40,14 @@ class Invocation {
 
   /// Makes SIGINT (with `all` also SIGTERM and SIGHUP) end waits instead of the process.
   void catch_interrupts(bool all = false);
-  /// Acts as SIGINT does.
+  /// Has the same effect as SIGINT.
   static void interrupt();
   /// A descriptor that becomes readable with the first interrupt; -1 before catch_interrupts().
   int interrupt_descriptor() const { return interrupt_; }
-  /// Sleeps until the time is over or an interrupt comes. Returns true after an interrupt.
+  /// Sleeps for that time or until an interrupt. Returns true after an interrupt.
   bool sleep(std::chrono::milliseconds time) const;
 
-  /// Treats a daemon that is stopped, and that systemd would start for a connection, as one that does not answer.
+  /// Treats a stopped daemon as one that does not answer, even if systemd would start it for a connection.
   void never_start_daemon() { may_start_daemon_ = false; }
 
   std::expected<void, CallFailure> connect();
@@ -69,8 +69,8 @@ class Invocation {
   /// Prints a message on stderr, unless --quiet was given.
   void note(const std::string& text) const;
 
-  /// Calls a method and prints its result: with --json as it is, else as the text that `to_text` makes of it. Returns
-  /// the exit code.
+  /// Calls a method and prints its result: unchanged with --json, otherwise as the text that `to_text` makes of it.
+  /// Returns the exit code.
   template <class F>
   int call_and_print(std::string_view method, const Json& params, F to_text) {
     auto result = call(method, params);

@@ -25,7 +25,7 @@
 namespace peer::daemon {
 namespace {
 
-/// The most that a clean end needs beyond the runtime's shutdown time.
+/// The maximum time that a clean stop needs beyond the runtime's shutdown time.
 constexpr std::chrono::milliseconds kGrace(500);
 
 /// Logs the address and the identity of the peer, and notable settings.

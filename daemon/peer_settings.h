@@ -1,4 +1,4 @@
-// What the configuration says about the peer: who may use it, and its settings.
+// Derives the peer's access and settings from the configuration.
 #pragma once
 
 #include <memory>

@@ -79,16 +79,16 @@ void Reloader::apply(const Done& done) {
   if (config) {
     if (auto good = check_config(*config); !good) config = std::unexpected(good.error());
   }
-  if (!config) return refuse("the configuration is bad, nothing changes: " + config.error().message);
+  if (!config) return refuse("the configuration is invalid, so nothing was changed: " + config.error().message);
   auto [command, applied] = changes_to_apply(current_, *config);
   const std::string restart = keys_for_restart(options_.config, *config);
   if (applied.empty()) {
     done("Running");
   } else if (!sender_.send(std::move(command), [done](const Result<bool>&) { done("Running"); })) {
-    return refuse("the daemon accepts no commands now, nothing changes: send SIGHUP again");
+    return refuse("the daemon accepts no commands now, so nothing was changed: send SIGHUP again");
   }
   current_ = std::move(*config);
-  std::string text = applied.empty() ? "no key changed that takes effect at once" : "applied " + applied;
+  std::string text = applied.empty() ? "no changed key takes effect without a restart" : "applied " + applied;
   if (!restart.empty()) text += "; restart the daemon to apply " + restart;
   options_.log.info("SIGHUP: the configuration is good: " + text);
 }

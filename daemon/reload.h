@@ -24,7 +24,7 @@ class Reloader {
   /// `options` must outlive it. `apply_hooks` is called on the thread of reload().
   Reloader(const DaemonOptions& options, api::CommandSender sender, ApplyHooks apply_hooks);
 
-  /// Applies the changed keys, and logs which ones it applied and which ones need a restart. A bad configuration
+  /// Applies the changed keys, and logs which ones it applied and which ones need a restart. An invalid configuration
   /// changes nothing. Does nothing after close(). Blocks.
   void reload(const Done& done);
   /// Waits for a reload that is running.

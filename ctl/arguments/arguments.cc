@@ -50,11 +50,11 @@ std::expected<Arguments, int> checked(TypedArguments& typed) {
     const auto duration = parse_duration(typed.wait);
     if (!duration)
       return std::unexpected(
-          usage(arguments.json, "--wait takes a time like 30s, 5m or 2h, not \"" + typed.wait + "\""));
+          usage(arguments.json, "--wait must be a time like 30s, 5m or 2h, not \"" + typed.wait + "\""));
     arguments.download.wait_s = std::chrono::duration<double>(*duration).count();
   }
   if (arguments.version && !version_prefix(*arguments.version)) {
-    return std::unexpected(usage(arguments.json, "--version takes 8 to 64 hex digits, as in 'peerctl games', not \"" +
+    return std::unexpected(usage(arguments.json, "--version must be 8 to 64 hex digits, as in 'peerctl games', not \"" +
                                                      *arguments.version + "\""));
   }
   for (const auto& [text, into] :

@@ -68,7 +68,8 @@ class CommandDefinitions {
         download, "--wait", typed_.wait, "DURATION",
         "wait this long for a peer with the game, and for peers to come back: 30s, 5m, 2h; the longest --wait counts");
     download->add_flag("--detach", arguments_.download.detach, "start the download and return");
-    download->add_flag("--dry-run", arguments_.download.dry_run, "print what it would take, and start nothing");
+    download->add_flag("--dry-run", arguments_.download.dry_run,
+                       "print the bytes, space and time it would need, and start nothing");
     command("downloads", "list the downloads");
     subject(command("pause", "pause a download until it is resumed"), "GAME", kDownload);
     subject(command("resume", "continue a paused download, or restart one that failed or lost its peers"), "GAME",
@@ -91,7 +92,7 @@ class CommandDefinitions {
     verify->add_flag("--repair", arguments_.verify.repair, "fetch damaged files from the peers");
     option(verify, "--rate", typed_.rate, "RATE", "read at most this many bytes per second: 50M");
     CLI::App* rescan = subject(command("rescan", "scan the library, or one game, again"), "GAME", kGame, false);
-    rescan->add_flag("--publish", arguments_.publish, "offer the game in its present state, as a version of its own");
+    rescan->add_flag("--publish", arguments_.publish, "offer the game's current files as a new version");
   }
 
   void add_network() {

@@ -33,7 +33,7 @@ struct CommandReference {
   std::string help;
   std::vector<ArgumentReference> arguments;
   std::vector<OptionReference> options;
-  std::string examples;  ///< shown as they are
+  std::string examples;  ///< shown unchanged
 };
 
 struct ProgramReference {
@@ -44,7 +44,7 @@ struct ProgramReference {
 
 using CompletedBy = std::function<std::string_view(std::string_view command, std::string_view argument)>;
 
-/// Leaves out hidden commands, which are those without a group.
+/// Omits hidden commands, which are those without a group.
 ProgramReference read_program(const CLI::App& app, const CompletedBy& completed_by);
 
 // Parts of manual pages, in man(7).

@@ -50,7 +50,7 @@ std::string zsh_completion(const ProgramReference& program) {
                     " in zsh; generated from the definition of its command line.\n\n";
   if (program.commands.empty()) return out + "_arguments -s" + specs(name, program.options) + "\n";
 
-  out += "# Prints names from the running daemon, one per line; nothing if none answers.\n_" + name +
+  out += "# Prints names from the running daemon, one per line; nothing if no daemon answers.\n_" + name +
          "_names() {\n  local -a names\n"
          "  names=(\"${(@f)$($program $socket complete $1 2>/dev/null)}\")\n"
          "  names=(${names:#})\n  shift\n  compadd \"$@\" -a names\n}\n\n";

@@ -1,4 +1,4 @@
-// Measures and shortens UTF-8 text for a terminal. Wide characters take two columns, combining characters none.
+// Measures and shortens UTF-8 text for a terminal. Wide characters occupy two columns, combining characters none.
 //
 // Source: Unicode 14, categories Mn, Me, Cf and East Asian Width
 #pragma once

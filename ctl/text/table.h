@@ -24,7 +24,7 @@ struct Column {
   std::string heading;
   bool right = false;    ///< aligned to the right, for numbers
   bool shrinks = false;  ///< long cells are shortened in their middle
-  int drop = 0;          ///< order of removal on a narrow terminal: highest first; 0: never. Empty columns always go
+  int drop = 0;  ///< order of removal on a narrow terminal: highest first; 0: never. Empty columns are always removed
 };
 
 struct Cell {

@@ -102,7 +102,7 @@ Result<Config> merge(Config config, const Arguments& arguments) {
       config.roots.push_back(absolute.string());
     }
   }
-  // One spelling for each directory, because the hash cache identifies it by its path.
+  // Gives each directory one spelling, because the hash cache identifies directories by their paths.
   for (std::string& root : config.roots) {
     root = std::filesystem::path(root).lexically_normal().string();
     while (root.size() > 1 && root.ends_with('/')) root.pop_back();

@@ -28,7 +28,7 @@ struct Config {
   std::string listen = "[::]:24747";
   std::vector<std::string> peers;
   std::vector<std::string> interfaces;          ///< to use; empty: all but virtual ones
-  std::vector<std::string> ignored_interfaces;  ///< never to use
+  std::vector<std::string> ignored_interfaces;  ///< interfaces that are never used
   bool mdns = true;
   std::string access = "open";  ///< or "party" or "paired"
   std::string party_key_file;
@@ -85,8 +85,8 @@ struct Typed {
 
 /// All flags with their help. Parsing stores them in `unchecked`, which must outlive the parser.
 std::unique_ptr<CLI::App> make_app(Typed& unchecked);
-/// How a shell completes a flag's value: "file", "directory", or the possible words separated by '|'; empty: it does
-/// not.
+/// How a shell completes a flag's value: "file", "directory", or the possible words separated by '|'. Empty: no
+/// completion.
 std::string_view completed_by(std::string_view argument);
 
 /// Fails: invalid, with a message of one line.

@@ -1,4 +1,4 @@
-// The heartbeat for systemd's watchdog: the control loop runs, and the disk workers make progress.
+// The heartbeat for systemd's watchdog. It shows that the control loop runs and that the disk workers make progress.
 //
 // The control loop sends it, so it stops when the loop hangs. It also stops when no worker has completed a job for
 // kWorkerPatience times the limit, although a probe was queued. One worker that is busy, or that hangs in a dead

@@ -46,10 +46,10 @@ runtime::Task<Result<void>> Gate::enter(net::Link& link, runtime::CancellationTo
   if (!link.peer()) co_return fail(ErrorCode::refused, link.remote_address().to_string() + " presents no certificate");
   if (access_.mode == AccessMode::party) co_return co_await prove(link, token);
   if (paired_.contains(*link.peer())) co_return Result<void>();
-  co_return fail(ErrorCode::refused, "it is not paired here: 'peerctl pair " + link.peer()->brief() + "' lets it in");
+  co_return fail(ErrorCode::refused, "it is not paired here: 'peerctl pair " + link.peer()->brief() + "' admits it");
 }
 
-/// The side that dialled proves first, so that a stranger does not receive a proof.
+/// The side that dialed proves first, so that a stranger does not receive a proof.
 runtime::Task<Result<void>> Gate::prove(net::Link& link, runtime::CancellationToken token) {
   const PeerId server = *link.peer();
   net::RequestHead head;

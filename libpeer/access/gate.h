@@ -1,6 +1,6 @@
 // Gate: checks every connection against the access mode.
 //
-// Both sides check a connection once: the side that dialled it calls enter() before its first request, the other side
+// Both sides check a connection once: the side that dialed it calls enter() before its first request, the other side
 // calls admits() at every request. A peer that is not admitted gets the same answer to every request. The peer itself
 // is always admitted; its sessions refuse a connection to itself with a better message. Loop: net.
 #pragma once
@@ -31,11 +31,11 @@ class Gate {
   /// The peers that paired mode admits.
   void set_paired(std::set<PeerId> peers) { paired_ = std::move(peers); }
 
-  /// For the side that dialled: checks the other peer, and in party mode proves that this peer knows the key. Fails:
+  /// For the side that dialed: checks the other peer, and in party mode proves that this peer knows the key. Fails:
   /// refused; unreachable if the other peer does not answer.
   runtime::Task<Result<void>> enter(net::Link& link, runtime::CancellationToken token);
 
-  /// For the side that was dialled.
+  /// For the side that accepted the connection.
   bool admits(const net::ServerStream& stream) const;
   /// Serves POST /v1/proof. If the proof is correct, answers with this peer's proof and admits the connection.
   /// Otherwise returns false without answering.
@@ -50,7 +50,7 @@ class Gate {
   std::set<PeerId> paired_;
 };
 
-/// A transport that passes each dialled link through the gate.
+/// A transport that passes each dialed link through the gate.
 class GatedTransport final : public net::Transport {
  public:
   /// Both must outlive it.

@@ -15,7 +15,7 @@ namespace peer::access {
 
 using PartyProof = Digest;  ///< an HMAC-SHA256
 
-/// The client is the side that dialled.
+/// The client is the side that dialed.
 enum class Role { client, server };
 
 /// Immutable and cheap to copy. Loop: any thread. Owns: the key that is derived from the secret, never the secret

@@ -54,7 +54,7 @@ struct ShowGame {
 };
 
 /// Deletes an installed game of the first library root, or the bytes that a download of it has received. Cancels a
-/// download of the game. Answers when the game is out of the library; deleting its files may take longer.
+/// download of the game. Answers when the library no longer lists the game; deleting its files may take longer.
 struct RemoveGame {
   using Reply = bool;
   static constexpr std::string_view kMethod = "games.remove";
@@ -126,8 +126,9 @@ struct UnpairPeer {
 /// Begins the download of a game, or attaches to the one that is active. The answer's state is `finished` if that
 /// version is installed already.
 ///
-/// A command that attaches brings its own wait, and the longest wait applies. It is refused if the active download may
-/// fetch another version than `version`, or must not fetch from a peer in `from`; otherwise it changes neither.
+/// A command that attaches has its own wait, and the longest wait applies. It changes neither the version nor the
+/// sources of the active download. It is refused if that download may fetch another version than `version`, or must not
+/// fetch from a peer in `from`.
 struct StartDownload {
   using Reply = DownloadInfo;
   static constexpr std::string_view kMethod = "downloads.start";
@@ -138,7 +139,7 @@ struct StartDownload {
   std::optional<std::string> version;
   std::vector<std::string> from;          ///< peers, as in DisconnectPeer
   std::optional<runtime::Duration> wait;  ///< how long to wait for a peer that has the game
-  bool dry_run = false;                   ///< begin nothing; answer with what the download would take
+  bool dry_run = false;                   ///< start nothing; answer with an estimate of the download
 };
 
 struct ListDownloads {
@@ -149,7 +150,7 @@ struct ListDownloads {
 };
 
 /// Pauses a download, also after a restart. It keeps its place in the queue and the bytes it has received, and the next
-/// download starts. Answers when the download has come to rest.
+/// download starts. Answers when the download has stopped.
 struct PauseDownload {
   using Reply = DownloadInfo;
   static constexpr std::string_view kMethod = "downloads.pause";
@@ -215,7 +216,7 @@ struct Rescan {
   static constexpr bool kRepeatable = false;
   static constexpr std::string_view kTask = "rescan";
   std::optional<std::string> game;
-  bool publish = false;  ///< make the game's present files a version of their own, even if it was downloaded
+  bool publish = false;  ///< offer the game's present files as a new version, even if it was downloaded
 };
 
 struct GetLimits {

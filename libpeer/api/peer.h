@@ -1,5 +1,5 @@
-// The public face of a peer: start_peer() wires it below the scopes it is given and returns a handle; commands go in
-// through the handle, events come out through PeerOptions::on_event.
+// The public interface of a peer. start_peer() creates the peer in the given scopes and returns a handle. Commands are
+// sent through the handle; events are passed to PeerOptions::on_event.
 //
 //   api::PeerRuntimeHandle peer = builder.start();  // see peer_builder.h
 //   peer.sender().send(api::ListGames{}, [](Result<api::GameList> games) { ... });
@@ -29,8 +29,8 @@ struct RuntimeExit {
       overran;  ///< "scope/task" of tasks still running at the shutdown timeout; empty: a clean end
 };
 
-/// Sends commands. Copyable. When the last sender and the last handle are gone, no command can arrive any more: unless
-/// the peer is stopping, it fails. Loop: any thread.
+/// Sends commands. Copyable. After the last sender and the last handle are destroyed, no command can arrive, and the
+/// peer fails unless it is stopping. Loop: any thread.
 class CommandSender {
  public:
   /// Calls `reply` once, on the control loop. Fails: false, without a reply, if the peer has stopped or too many

@@ -5,8 +5,8 @@
 //   builder.clock(wall_clock).resolver(*resolver).listen(std::move(socket));
 //   api::PeerRuntimeHandle peer = builder.start();
 //
-// Each call sets one part; start() stops the program if a required part is missing. Required are the calls above, with
-// network() in place of listen() if the peer does not use a socket.
+// Each call sets one part; start() stops the program if a required part is missing. The calls above are required; a
+// peer without a socket needs network() instead of listen().
 // Owns: the identity, the settings and the socket; everything passed by reference must outlive the peer.
 // Loop: the control loop's.
 #pragma once
@@ -24,11 +24,11 @@ class PeerBuilder {
  public:
   PeerBuilder(net::Identity identity, PeerSettings settings);
 
-  /// The root scopes of the two loops, which may be one.
+  /// The root scopes of the two loops, which may be the same loop.
   PeerBuilder& loops(runtime::Scope& control, runtime::Scope& net);
   PeerBuilder& threads(runtime::Workers& workers, runtime::Workers& store_thread);
   PeerBuilder& storage(store::Disk& disk, store::Store& store);
-  /// The same object twice only if it is thread-safe, or if both loops are one.
+  /// Pass the same object twice only if it is thread-safe, or if both loops are the same.
   PeerBuilder& random(Random& control, Random& net);
   /// Units: ns since 1970.
   PeerBuilder& clock(std::function<std::int64_t()> wall_clock);

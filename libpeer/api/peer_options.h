@@ -1,7 +1,7 @@
-// PeerOptions: what a peer is made of: its identity, its settings, and the seams to the machine that it runs on.
+// PeerOptions: the parts of a peer: its identity, its settings, and its interfaces to the machine that it runs on.
 //
-// Everything external comes in through PeerEnvironment, so that several whole peers run in one process under virtual
-// time. PeerBuilder fills these structs and checks that nothing is missing.
+// Everything external is passed in through PeerEnvironment, so that several whole peers run in one process under
+// virtual time. PeerBuilder fills these structs and checks that nothing is missing.
 #pragma once
 
 #include <chrono>
@@ -34,7 +34,7 @@ namespace peer::api {
 
 class TestHooks;
 
-/// The seams to the machine. Owns: nothing; all of it must outlive the peer.
+/// The peer's interfaces to the machine. Owns: nothing; all of it must outlive the peer.
 struct PeerEnvironment {
   runtime::Scope* control = nullptr;    ///< root scope of the control loop
   runtime::Scope* net = nullptr;        ///< root scope of the net loop; may be the same loop
@@ -44,7 +44,7 @@ struct PeerEnvironment {
   store::Store* store = nullptr;
   Random* random = nullptr;  ///< used on the control loop
   Random* net_random =
-      nullptr;  ///< used on the net loop; the same object only if it is thread-safe or the loops are one
+      nullptr;  ///< used on the net loop; the same object only if it is thread-safe or the loops are the same
   net::Resolver* resolver = nullptr;
   std::function<std::int64_t()> wall_clock;              ///< ns since 1970
   discovery::Discovery* discovery = nullptr;             ///< null: no mDNS
@@ -58,7 +58,7 @@ struct LocalInterface {
   bool used = false;  ///< not excluded by the configuration or by its name
 };
 
-/// What the machine says about its network. Every member may be empty. Loop: control, except admit. None may block.
+/// What the machine knows about its network. Every member may be empty. Loop: control, except admit. None may block.
 struct MachineNetwork {
   std::vector<std::string> addresses;  ///< "ip:port" that peers can dial; empty: the socket's address if it is specific
   std::function<std::vector<std::string>()> find_addresses;  ///< the same after a change; empty: they do not change

@@ -18,12 +18,12 @@ namespace peer::api {
 class TestHooks {
  public:
   virtual ~TestHooks() = default;
-  /// Runs `service`, and ends it as fail_service() says. Loop: control.
+  /// Runs `service`, and ends it as fail_service() requests. Loop: control.
   virtual runtime::Task<void> run_service(std::string name, runtime::Service service,
                                           runtime::CancellationToken token) = 0;
   /// Makes a service fail. Loop: control. Fails: invalid; busy if the service is not running.
   virtual Result<bool> fail_service(const FailService& command) = 0;
-  /// Changes bytes that are about to be sent, after all checks: what a lying peer does. Loop: net.
+  /// Changes bytes that are about to be sent, after all checks: as a lying peer would. Loop: net.
   virtual void tamper(std::span<std::uint8_t> bytes) = 0;
 };
 

@@ -1,4 +1,4 @@
-// nearest(): the name that a person probably meant by a mistyped one.
+// nearest(): the name that a user probably meant when mistyping it.
 #pragma once
 
 #include <optional>

@@ -12,7 +12,7 @@ namespace peer {
 enum class ErrorCode {
   not_found,    ///< the named thing does not exist here
   unavailable,  ///< nothing that could supply it is reachable
-  source_lost,  ///< everything that supplied it went away before the end
+  source_lost,  ///< everything that supplied it became unreachable before the end
   cancelled,
   refused,
   no_space,

@@ -1,4 +1,4 @@
-// The prefix of a version that a person may type instead of the whole version.
+// The prefix of a version that a user may type instead of the whole version.
 #pragma once
 
 #include <optional>

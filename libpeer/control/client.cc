@@ -48,7 +48,7 @@ struct Client::State {
   std::uint64_t next_id = 1;
   std::deque<Json> events;
   std::function<void(const Json&)> receive;
-  std::string reason;       ///< why the daemon stopped, if an event said so
+  std::string reason;       ///< why the daemon stopped, if an event reported it
   bool called = false;      ///< a call was made on this connection
   bool subscribed = false;  ///< by the caller, who then receives the events
 
@@ -116,7 +116,7 @@ struct Client::State {
     return request.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
   }
 
-  /// Remembers the reason if the message reports that the daemon fails.
+  /// Stores the reason if the message reports that the daemon fails.
   void note_failure(const Json& message) {
     const auto params = message.find("params");
     if (params == message.end() || !params->is_object()) return;
@@ -159,8 +159,8 @@ std::expected<Json, CallFailure> Client::call(std::string_view method, const Jso
   std::string lines;
   state_->subscribed = state_->subscribed || method.starts_with("events.");
   if (!std::exchange(state_->called, true) && !state_->subscribed) {
-    // A daemon that fails may end before it answers; the event says why. Both requests go out in one write, so that the
-    // daemon receives either both or none.
+    // A daemon that fails may end before it answers; the event reports why. Both requests are sent in one write, so
+    // that the daemon receives either both or none.
     lines = State::request("events.subscribe", {{"only", {"RuntimeFailed"}}}, state_->next_id++);
   }
   const std::uint64_t id = state_->next_id++;

@@ -2,8 +2,8 @@
 //
 // Events that arrive during a call are kept for next_event(), or passed to the function of on_event(). Unless the
 // caller has subscribed to events, the client itself subscribes to RuntimeFailed: if the daemon fails during a call,
-// the error then says why, even if the daemon never answers. A caller that subscribes and waits should include that
-// event.
+// the error then reports the reason, even if the daemon never answers. A caller that subscribes and waits should
+// include that event.
 #pragma once
 
 #include <chrono>

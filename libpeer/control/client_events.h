@@ -1,4 +1,4 @@
-// What both ends of the control socket share: the names of all events, and the wording of a stop.
+// Shared by both ends of the control socket: the names of all events, and the messages about a stop.
 #pragma once
 
 #include <array>

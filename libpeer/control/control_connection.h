@@ -33,7 +33,7 @@ class ControlConnection final : public std::enable_shared_from_this<ControlConne
  public:
   static constexpr std::size_t kMaxOutstanding = 32;
   static constexpr std::size_t kMaxOutput = 1 << 20;
-  static constexpr std::size_t kLinesATurn = 16;  ///< lines answered before the other connections have their turn
+  static constexpr std::size_t kLinesATurn = 16;  ///< lines answered before the other connections get their turn
   static constexpr runtime::Duration kFlushTime = std::chrono::milliseconds(200);
   static constexpr runtime::Duration kLingerTime = std::chrono::seconds(1);
 
@@ -64,7 +64,7 @@ class ControlConnection final : public std::enable_shared_from_this<ControlConne
   std::size_t outstanding_ = 0;
   bool fatal_ = false;  ///< a line exceeded the limits; no further line is answered
   bool more_ = false;   ///< lines may be left for the next turn
-  bool over_ = false;   ///< answers that come now are dropped
+  bool over_ = false;   ///< answers that arrive now are dropped
   runtime::CancellationSource gone_;
 };
 

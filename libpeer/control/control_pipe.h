@@ -49,10 +49,10 @@ class ControlPipe {
   std::size_t unsent_bytes() const noexcept { return unsent_bytes_; }
   std::size_t unsent_events() const noexcept { return unsent_events_; }
 
-  /// Set whenever input has arrived or output has left, and when the pipe breaks.
+  /// Set when input has arrived, when output has been written, and when the pipe breaks.
   runtime::Event& changed() noexcept { return changed_; }
 
-  /// Waits until all output has left or the pipe is broken.
+  /// Waits until all output has been written or the pipe is broken.
   runtime::Task<void> flush(runtime::CancellationToken token);
   /// Ends the output, and ignores input until the client ends it. A client that is in the middle of a long line would
   /// otherwise fail to write it before it reads why it was refused.

@@ -85,7 +85,7 @@ MethodGroup downloads_methods() {
                                               "Download", read_start, download_json),
            command_method<api::ListDownloads>("Lists the downloads that have not ended, and the latest that have", {},
                                               "Downloads", no_params<api::ListDownloads>, write_downloads),
-           game_method<api::PauseDownload>("Pauses a download, also after a restart; answers when it has come to rest",
+           game_method<api::PauseDownload>("Pauses a download, also after a restart; answers when it has stopped",
                                            "Download", download_json),
            game_method<api::ResumeDownload>("Resumes a paused download, or restarts one that failed or lost all its "
                                             "peers, with the bytes that it has received",

@@ -17,7 +17,7 @@ constexpr const char* kEvents = R"json([
     "component": {"type": "string"}, "error": {"type": "string"}}],
   ["ServiceRestarted", "A service failed and was restarted", {
     "component": {"type": "string"}, "error": {"type": "string"}, "restarts": {"type": "integer"}}],
-  ["ShuttingDown", "The daemon is stopping; no more events of downloads follow", {}],
+  ["ShuttingDown", "The daemon is stopping; no further download events follow", {}],
   ["PeerDiscovered", "A peer was found and is not connected yet", "peer"],
   ["PeerConnected", "A peer is connected", "peer"],
   ["PeerLost", "A connected peer stopped responding", "peer"],

@@ -12,8 +12,8 @@
 namespace peer::control {
 
 /// Loop: control. Owns: nothing; the hub and the pipe must outlive it. end() must have been called before destruction.
-/// Limits: kMaxUnsentEvents; a client that reads more slowly loses its subscription, and an overflow event tells it
-/// from which number on it can subscribe again.
+/// Limits: kMaxUnsentEvents; a client that reads more slowly loses its subscription, and receives an overflow event
+/// with the number from which it can subscribe again.
 class EventSubscription final : public EventReader {
  public:
   static constexpr std::size_t kMaxUnsentEvents = 256;

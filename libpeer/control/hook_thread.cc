@@ -46,7 +46,8 @@ runtime::Task<void> HookThread::serve(HookQueue& queue, runtime::CancellationTok
   }
 }
 
-/// Runs one program to its end, holding its place until then. An exception ends only this program.
+/// Runs one program to its end, and occupies one of the kRunning places until then. An exception ends only this
+/// program.
 runtime::Task<void> HookThread::run(HookOrder order, runtime::SemaphoreUnits, runtime::CancellationToken token) {
   HookProcess process(thread_.uv());
   std::string failure;

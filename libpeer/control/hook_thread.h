@@ -19,7 +19,8 @@
 
 namespace peer::control {
 
-/// Each subject has a queue of its own, so that peers that keep joining and leaving do not displace news of a download.
+/// Each subject has a queue of its own, so that peers that keep joining and leaving do not displace the events of a
+/// download.
 enum class HookSubject { games, peers, services };
 
 struct HookOrder {

@@ -1,4 +1,4 @@
-// JSON that several methods and events share, field by field as scripts rely on it.
+// JSON objects that several methods and events share. Scripts rely on their fields.
 #pragma once
 
 #include <cstdint>

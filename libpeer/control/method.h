@@ -25,7 +25,7 @@ struct MethodContext {
   /// Both return the result of the method of that name.
   std::function<Json(std::optional<std::uint64_t> since, std::vector<std::string> only)> subscribe;
   std::function<Json()> unsubscribe;
-  /// Requested when the client disconnects, so that nobody reads the answer.
+  /// Requested when the client disconnects, because the answer is then not needed.
   runtime::CancellationToken gone;
 };
 
@@ -82,7 +82,7 @@ auto only_text(const char* name) {
   return [name](const Json& params) { return C{*text_of(params, name)}; };
 }
 
-/// The `write` of a command whose reply says no more than that it succeeded.
+/// The `write` of a command whose reply reports only success.
 inline Json write_done(bool) { return {{"ok", true}}; }
 
 /// Makes {"NAME":[...]} from a list, with `write` for each entry.

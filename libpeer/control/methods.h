@@ -1,4 +1,4 @@
-// The methods of the control socket: from a call to the peer's command and back to an answer.
+// The methods of the control socket: they turn a call into a command of the peer, and its reply into an answer.
 #pragma once
 
 #include <vector>

@@ -14,7 +14,7 @@
 
 namespace peer::control {
 
-/// Keeps the order of fields, which people read.
+/// Keeps the order of the fields, for people who read the JSON.
 using Json = nlohmann::ordered_json;
 
 inline constexpr std::size_t kMaxLineBytes = 64 << 10;  ///< without the newline

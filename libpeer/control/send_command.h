@@ -1,4 +1,4 @@
-// How control/ hands a command to the peer.
+// Sends a command from control/ to the peer.
 #pragma once
 
 #include <functional>
@@ -7,7 +7,7 @@
 
 namespace peer::control {
 
-/// Returns false if the peer accepts no more commands. The reply arrives on the control loop.
+/// Returns false if the peer accepts no further commands. The reply arrives on the control loop.
 using SendCommand = std::function<bool(api::Command)>;
 
 }  // namespace peer::control

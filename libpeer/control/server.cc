@@ -63,7 +63,7 @@ void ControlServer::Impl::on_client() {
     ++clients;
     connections.spawn("control client", serve(this, std::move(connection), connections.token()));
   } else {
-    options.log.warn("control client refused: " + std::to_string(kMaxClients) + " are connected");
+    options.log.warn("control client refused: " + std::to_string(kMaxClients) + " clients are connected");
     ++refusals;
     connections.spawn("refused client", refuse(this, std::move(connection), connections.token()));
   }
@@ -85,7 +85,8 @@ runtime::Task<void> ControlServer::Impl::refuse(Impl* self, std::shared_ptr<Cont
 
 void ControlServer::Impl::stop_accepting() {
   if (!std::exchange(accepting, false)) return;
-  presence.reset();  // before any client learns of the stop, so that none that checks the presence connects again
+  // Before any client is notified of the stop, so that no client that checks the presence connects again.
+  presence.reset();
   uv_close(reinterpret_cast<uv_handle_t*>(&listener),
            [](uv_handle_t* handle) { static_cast<Impl*>(handle->data)->closed.set(); });
 }

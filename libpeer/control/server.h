@@ -1,7 +1,7 @@
 // ControlServer: the Unix socket on which peerctl and scripts talk JSON-RPC 2.0 to the peer.
 //
 // Loop: control.
-// Limits: kMaxClients connections; another one receives an error and is closed.
+// Limits: kMaxClients connections; a further one receives an error and is closed.
 #pragma once
 
 #include <cstddef>
@@ -38,7 +38,7 @@ class ControlServer {
   ~ControlServer();
 
   /// Numbers the event and sends it to the subscribers. May be called before open(). When the peer stops, an adopted
-  /// socket accepts no more clients: new ones wait for the next daemon.
+  /// socket accepts no further clients: new ones wait for the next daemon.
   NumberedEvent publish(const api::Event& event);
   /// Creates the socket, unless it is adopted, and begins to accept clients. Fails: busy if another daemon answers at
   /// the path; invalid for an unusable path; disk_error.

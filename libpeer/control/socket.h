@@ -11,8 +11,8 @@ namespace peer::control {
 /// replaces a socket on which no program listens. Owns: the descriptor and the name.
 class ListeningSocket {
  public:
-  /// Fails: busy if another daemon answers at the path; invalid if the path is too long, empty or of another file;
-  /// disk_error.
+  /// Fails: busy if another daemon answers at the path; invalid if the path is empty, too long, or that of another
+  /// file; disk_error.
   static Result<ListeningSocket> open(const std::string& path);
   ListeningSocket(ListeningSocket&& other) noexcept;
   ListeningSocket& operator=(ListeningSocket&&) = delete;

@@ -1,6 +1,6 @@
-// AvahiBrowser: learns from avahi-daemon which service instances exist, and keeps the RecordTable up to date.
+// AvahiBrowser: gets the list of service instances from avahi-daemon, and keeps the RecordTable up to date.
 //
-// Loop: the Avahi thread's. The functions that say so block on D-Bus.
+// Loop: the Avahi thread's. Functions marked "Blocks" wait for D-Bus.
 #pragma once
 
 #include <avahi-client/lookup.h>
@@ -20,9 +20,9 @@ class AvahiBrowser {
   bool started() const noexcept { return browser_ != nullptr; }
   /// Blocks.
   void start();
-  /// Browses again if the table had to forget instances, at most every 30 s. Blocks.
+  /// Browses again if the table had to drop instances, at most every 30 s. Blocks.
   void browse_again_if_due();
-  /// When browse_again_if_due() has something to do.
+  /// The time at which browse_again_if_due() has something to do.
   std::optional<runtime::TimePoint> next_browse() const;
 
  private:
@@ -33,7 +33,7 @@ class AvahiBrowser {
   AvahiConnection& avahi_;
   AvahiServiceBrowser* browser_ = nullptr;
   runtime::TimePoint started_{};
-  bool incomplete_ = false;                 // the table forgot some instances
+  bool incomplete_ = false;                 // the table dropped some instances
   std::optional<std::set<Instance>> seen_;  // since browsing began again, until all were listed
 };
 

@@ -1,4 +1,4 @@
-// AvahiConnection: the connection to avahi-daemon that the parts of an AvahiSession share, and why it failed.
+// AvahiConnection: the connection to avahi-daemon that the parts of an AvahiSession share, and the reason if it failed.
 //
 // Loop: the Avahi thread's.
 #pragma once
@@ -26,10 +26,10 @@ struct AvahiPublication {
   std::vector<int> interfaces;                ///< empty: all, also those that appear later
   std::vector<net::InterfaceAddress> usable;  ///< peers that are found on other interfaces are ignored
   std::uint64_t placement = 1;                ///< counts the changes of service, port and interfaces
-  runtime::Event changed;                     ///< wakes run(): something here changed, or a callback has news
+  runtime::Event changed;  ///< wakes run(): something here changed, or a callback has something to report
 };
 
-/// The most calls into avahi-daemon of one kind in one step, so that a stop takes effect between steps.
+/// The most calls into avahi-daemon of one kind in one step, so that a stop request takes effect between steps.
 inline constexpr std::size_t kCallsPerTurn = 16;
 
 struct AvahiConnection {

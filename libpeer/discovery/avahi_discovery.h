@@ -2,8 +2,8 @@
 //
 // Avahi's client blocks on D-Bus, so it runs on a thread and loop of its own (AvahiThread). If avahi-daemon is missing,
 // restarts or hangs, AvahiDiscovery reports Unavailable once and retries indefinitely, with back-off.
-// Cancel: stops the thread. If the thread sits in a D-Bus call, its socket is shut down; if it still does not end, the
-// thread is abandoned: it owns everything it touches and reports nothing any more.
+// Cancel: stops the thread. If the thread hangs in a D-Bus call, its socket is shut down. If it still does not end, it
+// is abandoned: it owns everything it uses, and it no longer reports anything.
 #pragma once
 
 #include <memory>

@@ -1,6 +1,6 @@
 // AvahiPublisher: publishes this peer's service through avahi-daemon.
 //
-// Loop: the Avahi thread's. The functions that say so block on D-Bus.
+// Loop: the Avahi thread's. Functions marked "Blocks" wait for D-Bus.
 #pragma once
 
 #include <avahi-client/publish.h>
@@ -24,12 +24,12 @@ class AvahiPublisher {
   explicit AvahiPublisher(AvahiConnection& avahi) : avahi_(avahi) {}
   AvahiPublisher(const AvahiPublisher&) = delete;
 
-  /// Publishes the service, or its new place or name. Blocks.
+  /// Publishes the service, or publishes it again with its new name, port or interfaces. Blocks.
   void publish();
   bool must_publish() const noexcept { return published_ != avahi_.publication.placement || collided_; }
   /// Publishes the library's revision, if it changed. Blocks.
   void update_text();
-  /// When update_text() has something to do.
+  /// The time at which update_text() has something to do.
   std::optional<runtime::TimePoint> next_update() const;
   /// The name of this host changes: withdraws the service, which refers to it. Blocks.
   void withdraw();

@@ -51,7 +51,7 @@ std::optional<Record> read_text(AvahiStringList* list) {
 
 std::optional<runtime::TimePoint> AvahiResolver::next_turn(runtime::TimePoint now) const {
   const auto turn = avahi_.table.next_turn(now);
-  // If all resolvers are busy, one must finish first, or be given up.
+  // If all resolvers are busy, one must finish or time out first.
   if (turn && resolutions_.size() >= kMaxResolvers) return now + kCrowdedWait / 3;
   return turn;
 }

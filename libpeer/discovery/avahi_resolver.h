@@ -1,6 +1,6 @@
 // AvahiResolver: resolves service instances to records and addresses, in the order that the RecordTable gives.
 //
-// Loop: the Avahi thread's. The functions that say so block on D-Bus. Limits: kMaxResolvers at once, and half as many
+// Loop: the Avahi thread's. Functions marked "Blocks" wait for D-Bus. Limits: kMaxResolvers at once, and half as many
 // more for proven peers; avahi-daemon allows a client 1,024 objects.
 #pragma once
 
@@ -28,11 +28,11 @@ class AvahiResolver {
   AvahiResolver(AvahiConnection& avahi, OnRecord on_record) : avahi_(avahi), on_record_(std::move(on_record)) {}
   AvahiResolver(const AvahiResolver&) = delete;
 
-  /// Resolves the instances whose turn it is. Blocks.
+  /// Resolves the instances that are due. Blocks.
   void start();
-  /// Hands finished resolutions to the table. Blocks.
+  /// Passes finished resolutions to the table. Blocks.
   void finish();
-  /// When start() or finish() has something to do.
+  /// The time at which start() or finish() has something to do.
   std::optional<runtime::TimePoint> next_turn(runtime::TimePoint now) const;
 
  private:

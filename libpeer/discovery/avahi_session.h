@@ -28,7 +28,7 @@ class AvahiSession {
 
   /// Returns why it failed. Cancel: throws Cancelled, after the current call.
   runtime::Task<std::string> run(runtime::CancellationToken token);
-  /// Whether it ever was in working order.
+  /// Whether it ever worked.
   bool worked() const noexcept { return worked_; }
 
  private:

@@ -23,11 +23,11 @@ class AvahiTextWatcher {
   explicit AvahiTextWatcher(AvahiConnection& avahi) : avahi_(avahi) {}
   AvahiTextWatcher(const AvahiTextWatcher&) = delete;
 
-  /// The instance `name` was resolved to `record`: its TXT record is to be watched.
+  /// The instance `name` was resolved to `record`: watches its TXT record.
   void add(const std::string& name, const Record& record);
   /// Starts and ends watches, and reports changes to the table. Blocks on D-Bus.
   void update();
-  /// When update() has a change to report.
+  /// The time at which update() has a change to report.
   std::optional<runtime::TimePoint> next_report() const;
 
  private:

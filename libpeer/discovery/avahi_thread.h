@@ -30,11 +30,11 @@ class AvahiThread : public std::enable_shared_from_this<AvahiThread> {
 
   void start();
   void request_stop();
-  /// Disconnects the D-Bus socket under a call that hangs.
+  /// Disconnects the D-Bus socket of a call that hangs.
   void interrupt() noexcept { poll_.interrupt(); }
   /// Only after the outbox has ended.
   void join() { thread_.join(); }
-  /// Detaches the thread, which reports nothing any more and ends when its call returns.
+  /// Detaches the thread. It no longer reports anything, and ends when its call returns.
   void abandon();
 
   void set_revision(std::uint64_t revision);

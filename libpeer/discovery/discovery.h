@@ -27,7 +27,7 @@ struct Found {
 
   bool operator==(const Found&) const = default;
 };
-/// No record names this peer any more.
+/// No record names this peer now.
 struct Lost {
   PeerId id;
 };
@@ -44,7 +44,7 @@ class Discovery {
   virtual ~Discovery() = default;
 
   /// Publishes this peer and reports others to `report`, until cancelled. One run at a time. `report` must not throw.
-  /// Cancel: returns within kCancelTime, and reports nothing any more. Fails: never; problems with avahi-daemon are
+  /// Cancel: returns within kCancelTime, and reports nothing afterwards. Fails: never; problems with avahi-daemon are
   /// reported and retried.
   virtual runtime::Task<void> run(Record self, std::uint16_t port, std::function<void(Event)> report,
                                   runtime::CancellationToken token) = 0;

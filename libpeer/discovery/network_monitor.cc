@@ -65,7 +65,7 @@ runtime::Task<void> NetlinkMonitor::run(std::function<void()> changed, runtime::
     co_await poll.readable(token);
     co_await runtime::sleep_for(executor_, kQuiet, token);
     drain();
-    // Many messages, about address lifetimes or counters, change nothing that matters here.
+    // Many messages report only address lifetimes or counters, which do not matter here.
     auto now = net::interface_addresses();
     if (!now || (known && *now == *known)) continue;
     known = std::move(now);

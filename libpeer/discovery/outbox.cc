@@ -13,7 +13,7 @@ void Outbox::put(const PeerId& id, const std::optional<Found>& found) {
   const std::lock_guard lock(mutex_);
   if (reader_ == nullptr) return;
   if (!found && !reported_.contains(id)) {
-    changes_.erase(id);  // the reader never heard of it
+    changes_.erase(id);  // the reader was never notified of it
     return;
   }
   changes_[id] = found;

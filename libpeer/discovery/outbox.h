@@ -1,7 +1,7 @@
 // Outbox: passes what the Avahi thread found to the control loop, keeping only the latest state of each peer.
 //
-// Loop: put(), set_state() and end(), any thread; the rest, the reader's. Limits: the size of the record table, however
-// slow the reader is.
+// Loop: put(), set_state() and end(), any thread; the rest, the reader's. Limits: the size of the record table, even if
+// the reader is slow.
 #pragma once
 
 #include <map>
@@ -26,7 +26,7 @@ class Outbox : public std::enable_shared_from_this<Outbox> {
   void put(const PeerId& id, const std::optional<Found>& found);
   /// Why discovery does not work; nothing if it works.
   void set_state(const std::optional<std::string>& unavailable);
-  /// The thread ends. `error` is empty unless it ends because of a bug.
+  /// Reports that the thread ends. `error` is empty unless it ends because of a bug.
   void end(std::string error);
 
   /// Waits until there are events, or the thread has ended.

@@ -126,7 +126,7 @@ void PollAdapter::on_poll(uv_poll_t* poll, int status, int events) noexcept {
   const int happened = from_uv(status, events);
   descriptor.dispatching = true;
   descriptor.broken = descriptor.broken || status < 0;
-  // By index: a callback may free any watch, and add watches, which are called only next time.
+  // Iterates by index, because a callback may free any watch and add others. Added watches are called next time.
   for (std::size_t i = 0, count = descriptor.watches.size(); i < count; ++i) {
     AvahiWatch& watch = *descriptor.watches[i];
     const int concerns = happened & (watch.wanted | AVAHI_WATCH_ERR | AVAHI_WATCH_HUP);

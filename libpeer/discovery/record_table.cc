@@ -29,8 +29,8 @@ void RecordTable::enqueue(const Instance& instance, InstanceEntry& entry) {
   entry.ticket = next_number_++;
   std::deque<QueuedInstance>& queue = (proven_names_.contains(instance.name) ? first_ : others_).places;
   if (queue.size() >= 2 * kMaxInstances) {
-    std::erase_if(
-        queue, [this](const QueuedInstance& place) { return !waits(place); });  // outdated tickets, most of the queue
+    // Removes outdated tickets, which are most of the queue.
+    std::erase_if(queue, [this](const QueuedInstance& place) { return !waits(place); });
   }
   queue.push_back({instance, entry.ticket});
 }
@@ -41,7 +41,8 @@ bool RecordTable::waits(const QueuedInstance& place) const {
          found->second.ticket == place.ticket;
 }
 
-/// Forgets the oldest waiting instance of unproven peers, or else one that resolved to nothing usable.
+/// Drops the oldest waiting instance of an unproven peer, or, if none waits, one that did not resolve to a usable
+/// address.
 void RecordTable::make_room() {
   overflowed_ = true;
   while (!others_.places.empty()) {
@@ -217,7 +218,7 @@ void RecordTable::resolved(const Instance& instance, const Record& record, const
     entry.peer = record.id;
     peer.places.push_back({instance, address});
   }
-  if (peer.places.size() > kMaxFoundAddresses) {  // the oldest was reported and tried for the longest time
+  if (peer.places.size() > kMaxFoundAddresses) {  // the oldest has been reported, and tried, for the longest time
     const Instance oldest = std::exchange(peer.places.front(), {}).instance;
     peer.places.pop_front();
     instances_.erase(oldest);
@@ -227,7 +228,7 @@ void RecordTable::resolved(const Instance& instance, const Record& record, const
   report(record.id, peer);
 }
 
-/// Forgets the unproven peer that is known for the longest time.
+/// Drops the unproven peer that has been known for the longest time.
 void RecordTable::make_room_for_peer() {
   if (peers_.size() < kMaxFoundPeers) return;
   auto oldest = peers_.end();

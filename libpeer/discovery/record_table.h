@@ -1,8 +1,8 @@
 // RecordTable: the known service instances, and the peers that they describe. Pure state: no I/O.
 //
-// An instance exists once for each interface and address family. It is resolved when its turn comes, and then adds one
+// An instance exists once for each interface and address family. It is resolved when it is due, and then adds one
 // address to the peer whose id its TXT record names. Instances of peers that a handshake has proven come first.
-// Limits: the constants below. Instances beyond them are forgotten; complete() reports that.
+// Limits: the constants below. Instances beyond them are dropped; complete() reports that.
 #pragma once
 
 #include <chrono>
@@ -31,12 +31,12 @@ struct Instance {
 class RecordTable {
  public:
   static constexpr std::size_t kMaxInstances = 4096;
-  /// Turns for resolving, separately for instances of proven peers and all others: a burst, then a rate.
+  /// Resolutions allowed, separately for instances of proven peers and all others: a burst, then a rate.
   static constexpr double kTurnBurst = 256;
   static constexpr double kTurnsPerSecond = 100;
   static constexpr unsigned kMaxAttempts = 4;
 
-  /// Gets what is known about a peer now; nothing if it is lost. Called from inside the functions below.
+  /// Receives what is known about a peer now; nothing if the peer is lost. Called from inside the functions below.
   using OnChange = std::function<void(const PeerId& id, const std::optional<Found>& found)>;
 
   RecordTable(PeerId self, OnChange on_change) : self_(self), on_change_(std::move(on_change)) {}
@@ -56,10 +56,10 @@ class RecordTable {
   /// A handshake has proven this peer.
   void prefer(const PeerId& id);
 
-  /// The next instance to resolve, if the turn of one has come. With `proven_only`, one of a proven peer.
+  /// The next instance to resolve, if one is due. With `proven_only`, one of a proven peer.
   std::optional<Instance> next(runtime::TimePoint now, bool proven_only);
   void resolved(const Instance& instance, const Record& record, const net::SocketAddress& address);
-  /// The instance resolved to nothing usable. It is not resolved again until it changes or appears again.
+  /// The instance did not resolve to a usable record. It is not resolved again until it changes or appears again.
   void useless(const Instance& instance);
   /// No answer: resolves it again later, kMaxAttempts times in all.
   void unanswered(const Instance& instance, runtime::TimePoint now);
@@ -69,7 +69,7 @@ class RecordTable {
   bool is_proven(const std::string& name) const { return proven_names_.contains(name); }
   /// The earliest time at which next() may return an instance.
   std::optional<runtime::TimePoint> next_turn(runtime::TimePoint now) const;
-  /// Whether no instance was forgotten since the last call.
+  /// Whether no instance was dropped since the last call.
   bool complete() noexcept { return !std::exchange(overflowed_, false); }
   std::size_t instances() const noexcept { return instances_.size(); }
   std::size_t peers() const noexcept { return peers_.size(); }

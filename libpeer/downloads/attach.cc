@@ -12,7 +12,7 @@ constexpr std::size_t kMinIdPrefix = 4;
 
 std::string quoted(const std::string& text) { return "\"" + protocol::printable(text) + "\""; }
 
-/// The peers of these names. A peer that has left is still known to the download that was limited to it.
+/// The peers with these names. Also finds a peer that is no longer known, if the download is limited to it.
 Result<std::set<PeerId>> resolve(const DownloadRequest& request, const std::vector<std::string>& names,
                                  const sessions::PeerTable& table) {
   std::set<PeerId> peers;
@@ -32,7 +32,7 @@ Result<std::set<PeerId>> resolve(const DownloadRequest& request, const std::vect
   return peers;
 }
 
-/// Why the download under way may bring another version than `asked`.
+/// Why the download under way may fetch another version than `asked`.
 std::optional<std::string> version_conflict(const DownloadRequest& request, const std::optional<std::string>& asked) {
   if (!asked) return std::nullopt;
   if (request.version_known) {

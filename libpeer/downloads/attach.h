@@ -1,5 +1,5 @@
-// A second `download` of a game that is being downloaded attaches to the download under way and adds its own wait. It
-// is refused if the download under way cannot give what it asks for.
+// A second `download` command for a game attaches to the download under way and adds its own wait. It is refused if the
+// download under way cannot satisfy its options.
 // Loop: control.
 #pragma once
 

@@ -12,7 +12,7 @@ namespace peer::downloads {
 using namespace std::chrono_literals;
 
 namespace {
-/// Peers and games appear in bursts. The default version is chosen when the burst is over.
+/// Peers and games appear in bursts. The default version is chosen when the burst has ended.
 constexpr runtime::Duration kGather = 1s;
 /// Time before another attempt, after the first failure and after further ones.
 constexpr runtime::Duration kRetry = 1min;

@@ -3,7 +3,7 @@
 // It starts what a user could start with `download GAME`: the default version, which never replaces a newer one. A game
 // that a user cancelled or removed is left alone for the rest of the run.
 // Loop: control.
-// Owns: nothing; everything given must outlive it.
+// Owns: nothing; every argument must outlive it.
 #pragma once
 
 #include <functional>
@@ -27,9 +27,9 @@ class AutomaticDownloads {
 
   /// Starts due downloads until the token is requested; pauses while `stopping`. Cancel: throws Cancelled.
   runtime::Task<void> run(const bool& stopping, runtime::CancellationToken token);
-  /// Tells that the offers, the library or the options have changed.
+  /// Call it when the offers, the library or the options have changed.
   void changed() { due_.set(); }
-  /// Leaves a game alone, or no longer.
+  /// Excludes a game, or includes it again.
   void dismiss(const std::string& game) { dismissed_.insert(game); }
   void undismiss(const std::string& game) { dismissed_.erase(game); }
 

@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 namespace {
 constexpr runtime::Duration kFirstPause = 2s;
 constexpr runtime::Duration kLongestPause = 30s;
-/// Trouble after this time without any counts as new, and starts with the shortest pause.
+/// After this much time without trouble, the next trouble counts as new and starts with the shortest pause.
 constexpr runtime::Duration kQuiet = 60s;
 
 /// Errors that only a change of names, links or the file system resolves.

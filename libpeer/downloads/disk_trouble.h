@@ -1,5 +1,5 @@
-// DiskTrouble: a full, failing, read-only or unreachable disk pauses the one download that met it. It is tried again
-// with growing pauses until it makes progress. Pure: no clock.
+// DiskTrouble: a full, failing, read-only or unreachable disk pauses only the download that encountered it, which is
+// retried after growing pauses until it makes progress. Pure: no clock.
 #pragma once
 
 #include <cstdint>
@@ -13,18 +13,18 @@ namespace peer::downloads {
 struct DiskTrouble {
   std::optional<Error> error;    ///< nothing: there is no trouble
   unsigned tries = 0;            ///< since the trouble began
-  runtime::TimePoint at{};       ///< when it was last met
-  std::uint64_t bytes_done = 0;  ///< of the download when the trouble was met; progress beyond that ends it
-  bool retry_now = false;        ///< a command asks for an attempt at once
+  runtime::TimePoint at{};       ///< when it last occurred
+  std::uint64_t bytes_done = 0;  ///< of the download when the trouble occurred; progress beyond that ends the trouble
+  bool retry_now = false;        ///< a command requested an attempt at once
   bool staged = false;           ///< the download has staged something before
 
-  /// Whether an error may pass without anybody changing names, links or the file system.
+  /// Whether an error may disappear without a change of names, links or the file system.
   static bool may_pass(const Error& error);
-  /// Records an error that may pass. False if the same error is already known.
+  /// Records a temporary error. Returns false if the same error is already known.
   bool record(const Error& met, runtime::TimePoint now, std::uint64_t done);
   /// When to try again.
   runtime::TimePoint next_try() const;
-  /// Records how far the download is. True if that ends the trouble.
+  /// Records the download's progress. Returns true if that ends the trouble.
   bool note_progress(std::uint64_t done);
 };
 

@@ -1,11 +1,10 @@
-// Downloads: the queue of downloads that users steer: start, pause, resume, move, cancel.
+// Downloads: the queue of downloads, which users control: start, pause, resume, move, cancel.
 //
 // 1. There is one download per game at a time. A second command for the game attaches to it.
-// 2. A download that began ends in exactly one of Finished, Failed, Cancelled, AllPeersGone; in none of them if the
-//    runtime stops first.
+// 2. A download that has begun ends with exactly one of Finished, Failed, Cancelled, AllPeersGone, or with none of them
+//    if the runtime stops first.
 // 3. A paused download gives up its turn and closes its staging, but keeps its position. It continues where it was.
-// 4. Disk trouble pauses the one download that met it, which is tried again from time to time until the trouble is
-//    over.
+// 4. Disk trouble pauses only the download that encountered it, which is retried until the trouble has ended.
 // Loop: control.
 // Owns: the tasks of all downloads.
 #pragma once
@@ -32,23 +31,23 @@ class Downloads {
   runtime::Task<void> wait_while_ending(std::string game, runtime::CancellationToken token);
   /// Saves the game's download, if one is under way, so that a crash does not lose it.
   runtime::Task<void> save(std::string game, runtime::CancellationToken token);
-  /// What a download would take; starts nothing.
+  /// Estimates a download without starting it.
   runtime::Task<Result<api::DownloadInfo>> plan(api::StartDownload command, runtime::CancellationToken token);
 
   // The commands of these names. Each returns when its effect is durable.
   runtime::Task<Result<api::DownloadInfo>> pause(std::string game, runtime::CancellationToken token);
-  /// Also starts a download again that failed or lost its peers.
+  /// Also restarts a download that failed or lost its peers.
   runtime::Task<Result<api::DownloadInfo>> resume(std::string game, runtime::CancellationToken token);
   runtime::Task<Result<api::DownloadInfo>> move(std::string game, std::uint64_t position,
                                                 runtime::CancellationToken token);
-  /// Returns when the download is over and its staging deleted. Also deletes what a failed download has left.
+  /// Returns when the download has ended and its staging is deleted. Also deletes the staging of a failed download.
   runtime::Task<Result<bool>> cancel(std::string game, runtime::CancellationToken token);
 
   /// Restores the installed version completely; returns when that is done.
   runtime::Task<Result<bool>> repair(std::string game, Digest version, runtime::CancellationToken token);
-  /// Deletes what an earlier download of a game has left. False if there is nothing.
+  /// Deletes the staging of an earlier download of a game. Returns false if there is none.
   runtime::Task<Result<bool>> discard(std::string game, runtime::CancellationToken token);
-  /// Tells that a game has been removed: its past download is no longer listed, and the trash is emptied.
+  /// Call it after a game was removed: no longer lists its past download, and empties the trash.
   void removed(const std::string& game);
   std::vector<api::DownloadInfo> list() const;
   std::size_t active() const noexcept { return table_.size(); }
@@ -61,10 +60,10 @@ class Downloads {
 
   /// Continues the downloads of the last run. Each waits until a peer appears.
   runtime::Task<void> restore(runtime::CancellationToken token);
-  /// Tells that the peers' offers or the library have changed.
+  /// Call it when the peers' offers or the library have changed.
   void sources_changed();
 
-  /// Emits no more events. stop() must follow.
+  /// Emits no further events. stop() must follow.
   void mute_events() noexcept { stopping_ = true; }
   /// Stops all downloads without an event of their end, so that the next start continues them. Returns when every task
   /// has ended.

@@ -10,7 +10,7 @@
 namespace peer::downloads {
 
 namespace {
-/// Assumed before anything was measured: a gigabit network.
+/// Assumed until a rate has been measured: a gigabit network.
 constexpr double kAssumedRate = 100e6;
 /// A smaller download says nothing about the rate.
 constexpr std::uint64_t kMinMeasuredBytes = 10'000'000;

@@ -1,4 +1,4 @@
-// dry_run(): what a download would take, without starting it.
+// dry_run(): estimates a download without starting it.
 // Loop: control.
 #pragma once
 

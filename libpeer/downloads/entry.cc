@@ -59,7 +59,7 @@ runtime::Duration DownloadEntry::elapsed(runtime::TimePoint now) const {
 
 api::DownloadInfo DownloadEntry::info(runtime::TimePoint now) const {
   const transfer::Progress current = download ? download->progress() : figures.progress;
-  // Until the staging is open, the previous attempt knows more.
+  // Until the staging is open, the figures of the previous attempt are better.
   const transfer::Progress& progress = current.bytes_total != 0 ? current : figures.progress;
   api::DownloadInfo info;
   info.game = request.game;
@@ -85,7 +85,7 @@ api::DownloadInfo DownloadEntry::info(runtime::TimePoint now) const {
     for (const auto& [id, bytes] : current.sources) sources[id] += bytes;
   }
   for (const auto& [id, bytes] : sources) info.sources.push_back({id, bytes});
-  // A download that a command paused does not go on when the trouble is over.
+  // A download that a command paused does not continue when the trouble has ended.
   info.error = trouble.error && !paused ? trouble.error : status.error;
   info.from.assign(request.from.begin(), request.from.end());
   return info;

@@ -16,16 +16,16 @@
 
 namespace peer::downloads {
 
-/// What a download was asked to fetch.
+/// What a download was requested to fetch.
 struct DownloadRequest {
   std::string game;
   Digest version;
   bool version_known = false;
-  bool pinned = false;                         ///< this version and no other
-  std::optional<std::string> version_prefix;   ///< as it was asked for
+  bool pinned = false;                         ///< no other version is accepted
+  std::optional<std::string> version_prefix;   ///< as requested
   std::uint64_t size = 0;                      ///< bytes of the version
   std::set<PeerId> from;                       ///< the only peers to fetch from; empty: any
-  std::map<std::string, PeerId> from_typed{};  ///< the peers by the names that they were asked for
+  std::map<std::string, PeerId> from_typed{};  ///< the peers by the names with which they were requested
   bool automatic = false;                      ///< started by downloads.auto: never replaces an own game
   bool repair = false;                         ///< runs although the version is installed
 };
@@ -40,32 +40,32 @@ struct DownloadFigures {
   runtime::TimePoint began{};                        ///< start of the attempt under way
 };
 
-/// What the store last heard about a download.
+/// The state of a download that was last saved to the store.
 struct SavedFigures {
   std::uint64_t received = 0;
   std::uint64_t reused = 0;
   runtime::TimePoint at{};
 };
 
-/// How far a download is.
+/// The progress of a download.
 struct DownloadStatus {
   api::DownloadState state = api::DownloadState::queued;
   std::optional<Error> error;
   bool begun = false;                              ///< DownloadGameFilesBegin was emitted
-  std::optional<api::DownloadEvent::Kind> ending;  ///< how it ends, once that is decided
+  std::optional<api::DownloadEvent::Kind> ending;  ///< how it ends; set when that is decided
   bool over = false;                               ///< its task has ended
 };
 
 /// A download's place in the queue.
 struct QueuePlace {
   std::uint64_t position = 0;
-  bool in_line = false;  ///< it waits only for its turn
+  bool in_line = false;  ///< it waits for nothing but its turn
   bool running = false;  ///< it has its turn
 };
 
 struct DownloadEntry {
   DownloadRequest request;
-  PeerWait wait;         ///< how long it outlasts the loss of all peers
+  PeerWait wait;         ///< how long it waits after the loss of all peers
   bool patient = false;  ///< waits for its next peer indefinitely
   QueuePlace place;
   DownloadStatus status;
@@ -82,14 +82,15 @@ struct DownloadEntry {
   explicit DownloadEntry(const runtime::CancellationToken& parent) : stop(parent) {}
   const std::string& game() const noexcept { return request.game; }
 
-  /// After a restart or a pause peers may have come and gone. A download that has found a peer before waits for the
-  /// next one indefinitely; another one keeps to its wait, if it has one.
+  /// After a restart or a pause other peers may be present. A download that has had a peer waits for the next one
+  /// indefinitely; any other download keeps its wait, if it has one.
   void update_patience() { patient = request.version_known || !wait.brought(); }
   void decide(api::DownloadEvent::Kind kind, std::optional<Error> error);
   /// Ends the attempt under way, and adds its figures to those of earlier attempts.
   void end_attempt(runtime::TimePoint now);
 
-  /// Payload received since the download first began. Bytes that a crash kept from the store are found in the staging.
+  /// Payload received since the download first began. Bytes that a crash prevented from being saved to the store are
+  /// found in the staging.
   std::uint64_t received() const;
   /// Bytes reused from this disk since the download first began.
   std::uint64_t reused() const;

@@ -1,6 +1,6 @@
-// PeerWait: how long a download outlasts the loss of all its peers. Pure: the caller gives the time.
+// PeerWait: how long a download waits after the loss of all its peers. Pure: the caller passes the time.
 //
-// Each command for the download may bring a wait, which counts from that moment; the longest one holds. A pause of the
+// Each command for the download may add a wait, which starts at that moment; the longest one applies. A pause of the
 // download stops the clock.
 #pragma once
 
@@ -12,13 +12,13 @@ namespace peer::downloads {
 
 class PeerWait {
  public:
-  /// Adds a wait that begins now.
+  /// Adds a wait that starts now.
   void bring(runtime::Duration wait, runtime::TimePoint now);
-  /// Whether a wait was ever brought, even if it is over.
+  /// Whether a wait was ever added, even if it has expired.
   bool brought() const noexcept { return brought_; }
   /// The end of the longest wait; in the past if there is none.
   runtime::TimePoint until(runtime::TimePoint now) const;
-  /// What is left of the longest wait; 0 if it is over or there is none.
+  /// The rest of the longest wait; 0 if it has expired or there is none.
   runtime::Duration left(runtime::TimePoint now) const;
 
   /// Stops the clock.
@@ -29,7 +29,7 @@ class PeerWait {
  private:
   bool brought_ = false;
   runtime::TimePoint until_ = runtime::TimePoint::min();
-  std::optional<runtime::Duration> held_;  ///< what was left when the clock was stopped
+  std::optional<runtime::Duration> held_;  ///< the rest when the clock was stopped
 };
 
 }  // namespace peer::downloads

@@ -1,8 +1,8 @@
-// StagingCleaner: deletes what downloads have staged. Data moves to the trash by one rename, and the trash is emptied
-// in the background; what a stop leaves there, the next start deletes.
+// StagingCleaner: deletes the staging of downloads. Data moves to the trash by one rename, and the trash is emptied in
+// the background. If peerd stops first, the next start empties the trash.
 //
 // Loop: control; the deletion runs on workers.
-// Owns: nothing; everything given must outlive it.
+// Owns: nothing; every argument must outlive it.
 #pragma once
 
 #include <string>
@@ -18,9 +18,9 @@ class StagingCleaner {
   StagingCleaner(runtime::Scope& scope, const transfer::DownloadContext& context, const Log& log)
       : scope_(scope), context_(context), log_(log) {}
 
-  /// Deletes a game's staging. False if there is none.
+  /// Deletes a game's staging. Returns false if there is none.
   runtime::Task<Result<bool>> discard(std::string game, runtime::CancellationToken token);
-  /// Starts to empty the trash, unless the scope is being stopped.
+  /// Starts emptying the trash, unless the scope is being stopped.
   void empty_trash();
 
  private:

@@ -1,7 +1,7 @@
 // The options of a stored download: "version=PREFIX auto=1 from=PEER wait=SECONDS reused=BYTES". Pure.
 //
-// A word is absent if it does not apply; unknown and unreadable words are ignored. `wait` is the time that was left
-// when the row was written, not a deadline. 0.1.0 wrote no `reused`.
+// A word is absent if it does not apply; unknown and malformed words are ignored. `wait` is the remaining time when the
+// row was written, not a deadline. Version 0.1.0 did not write `reused`.
 #pragma once
 
 #include <string>

@@ -76,7 +76,7 @@ Result<DownloadTable::EntryPtr> DownloadTable::under_way(const std::string& game
 Result<DownloadTable::EntryPtr> DownloadTable::revive(const std::string& game,
                                                       const runtime::CancellationToken& parent) const {
   const PastDownload* ended = past(game);
-  if (ended == nullptr || !ended_early(*ended)) return under_way(game);  // which says why not
+  if (ended == nullptr || !ended_early(*ended)) return under_way(game);  // its error says why not
   auto entry = std::make_shared<DownloadEntry>(parent);
   DownloadRequest& request = entry->request;
   request.game = game;

@@ -11,7 +11,7 @@
 
 namespace peer::downloads {
 
-/// The outcome of a download, and what is needed to start it again.
+/// The outcome of a download, and the data with which it can be started again.
 struct PastDownload : api::DownloadInfo {
   PastDownload(api::DownloadInfo info, const DownloadRequest& request);
   std::optional<std::string> version_prefix;
@@ -36,9 +36,9 @@ class DownloadTable {
   /// Removes a download.
   void remove(const std::string& game) { active_.erase(game); }
 
-  /// Fails: not_found, with what became of the game's last download.
+  /// Fails: not_found, with the outcome of the game's last download.
   Result<EntryPtr> under_way(const std::string& game) const;
-  /// A new entry for a download that failed or lost its peers: the same version, peers and figures. Fails: as
+  /// A new entry for a download that failed or lost its peers, with the same version, peers and figures. Fails: as
   /// under_way().
   Result<EntryPtr> revive(const std::string& game, const runtime::CancellationToken& parent) const;
   /// Gives a new download the figures of an earlier one that ended early, whose staging it continues.

@@ -9,7 +9,7 @@ namespace peer::downloads {
 using namespace std::chrono_literals;
 
 namespace {
-/// How often a download that waits indefinitely checks again.
+/// How often a download with an indefinite wait checks again.
 constexpr runtime::Duration kRecheck = 1h;
 constexpr runtime::Duration kRemovePause = 1s;
 constexpr unsigned kRemoveTries = 60;
@@ -58,15 +58,15 @@ runtime::Task<void> DownloadTask::run(const DownloadServices& services, std::sha
     EntryGuard guard(task);
     co_await task.run_to_end(token);
   }
-  // After a shutdown no event is emitted, and the next start continues the download.
+  // After a shutdown request no event is emitted, and the next start continues the download.
   const DownloadEntry& ended = *task.entry_;
   if (!ended.status.ending || (services.stopping && !ended.cancelled)) co_return;
   if (ended.status.begun || *ended.status.ending == api::DownloadEvent::Kind::failed) task.emit(*ended.status.ending);
   co_await task.remove_record();
 }
 
-/// Runs the attempts and decides how the download ends. The event follows when the tables are clear, so that its
-/// receiver may start the download again.
+/// Runs the attempts and decides how the download ends. The event is emitted after the tables are cleared, so
+/// that its receiver may start the download again.
 runtime::Task<void> DownloadTask::run_to_end(runtime::CancellationToken token) {
   std::string failure;
   try {
@@ -92,7 +92,7 @@ runtime::Task<void> DownloadTask::cancel() {
   const runtime::CancellationToken never;
   const Result<bool> discarded = co_await services_.cleaner.discard(game(), never);
   if (discarded) {
-    log().info("download of " + game() + " is cancelled, and what it received is deleted");
+    log().info("download of " + game() + " is cancelled, and its received data is deleted");
   } else {
     log().warn("cannot delete what the cancelled download of " + game() + " received: " + discarded.error().message);
   }
@@ -254,7 +254,7 @@ void DownloadTask::save_progress() {
   services_.scope.spawn("save download", services_.records.save(entry_, services_.scope.token()));
 }
 
-/// Deletes the row in the store. If the disk is full, it has room again soon: the cancelled download is being deleted.
+/// Deletes the row in the store. Retries on a full disk, which soon has room: the cancelled download is being deleted.
 runtime::Task<void> DownloadTask::remove_record() {
   for (unsigned tries = 1;; ++tries) {
     const bool removed = co_await services_.records.remove(game(), tries == 1);

@@ -1,7 +1,7 @@
 // DownloadTask: runs one download, from the queue to its end.
 //
-// 1. The entry leaves the table however the task ends: completion, error, cancellation or abandonment.
-// 2. A download that emitted DownloadGameFilesBegin emits exactly one event of its end; none if the runtime stops
+// 1. The entry is removed from the table however the task ends: completion, error, cancellation or abandonment.
+// 2. A download that emitted DownloadGameFilesBegin emits exactly one event for its end, or none if the runtime stops
 //    first.
 // 3. Each attempt lasts from one pause to the next. Disk trouble ends an attempt too.
 // Loop: control.
@@ -32,7 +32,7 @@ struct DownloadServices {
   StagingCleaner& cleaner;
   DownloadTurns& turns;
   runtime::Event& offers_changed;  ///< set when the offers or the library have changed
-  const bool& stopping;            ///< no events are emitted any more
+  const bool& stopping;            ///< no further events are emitted
   std::function<void(DownloadEntry&, api::DownloadEvent::Kind)> emit;
 };
 
@@ -41,7 +41,7 @@ class DownloadTask {
   DownloadTask(const DownloadServices& services, std::shared_ptr<DownloadEntry> entry)
       : services_(services), entry_(std::move(entry)) {}
 
-  /// Runs until the download's end. Cancel: returns, with the staging kept unless the download was cancelled.
+  /// Runs until the download has ended. Cancel: returns, and keeps the staging unless the download was cancelled.
   static runtime::Task<void> run(const DownloadServices& services, std::shared_ptr<DownloadEntry> entry,
                                  runtime::CancellationToken token);
 
@@ -52,11 +52,11 @@ class DownloadTask {
   runtime::Task<void> run_attempt(runtime::CancellationToken token);
   runtime::Task<void> wait_until_resumed(runtime::CancellationToken token);
   runtime::Task<void> wait_out_trouble(runtime::CancellationToken token);
-  /// Waits until a version is offered, or the time for it is over.
+  /// Waits until a version is offered or the wait has expired.
   runtime::Task<void> wait_for_version(runtime::CancellationToken token);
   bool version_available();
-  /// Scans the game if that has not been done, so that a download does not fetch again what is here, nor replace it by
-  /// something older.
+  /// Scans the game if it has not been scanned, so that a download neither fetches data that is already here nor
+  /// replaces the game by an older version.
   runtime::Task<void> settle_version(runtime::CancellationToken token);
   runtime::Task<void> fetch(runtime::CancellationToken token);
   void start_transfer();
@@ -64,8 +64,8 @@ class DownloadTask {
   void fail_transfer(Error error);
   runtime::Task<void> cancel();
   void end_attempt();
-  /// Pauses the download if the error may pass; false otherwise. A game that does not fit before anything is staged is
-  /// an error of the command, and no trouble.
+  /// Pauses the download if the error may be temporary, and returns false otherwise. If the game does not fit and
+  /// nothing is staged yet, the command fails instead.
   bool note_trouble(const Error& error);
   void note_progress();
   void save_progress();

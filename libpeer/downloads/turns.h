@@ -16,7 +16,7 @@ class DownloadTurns {
   runtime::Task<void> wait(DownloadEntry& entry, runtime::CancellationToken token);
   /// Gives the download's turn to the next one, or its place in the line if it has no turn yet.
   void leave(DownloadEntry& entry);
-  /// Tells that the order, the limit or the table has changed.
+  /// Call it when the order, the limit or the table has changed.
   void changed() { changed_.set(); }
 
  private:

@@ -36,7 +36,7 @@ Result<std::set<PeerId>> VersionChooser::resolve(const std::vector<std::string>&
   std::set<PeerId> peers;
   for (const std::string& name : names) {
     const Result<PeerId> peer = options_.table->resolve(name);
-    // What an unknown peer has is unknown too.
+    // The games of an unknown peer are unknown too.
     if (!peer && peer.error().code == ErrorCode::unreachable) {
       return fail(ErrorCode::unavailable, peer.error().message);
     }

@@ -1,5 +1,5 @@
-// VersionChooser: which version of a game a download takes, of those that peers offer and the one that is installed
-// here.
+// VersionChooser: chooses the version that a download fetches from the versions that peers offer and the one that is
+// installed here.
 // Loop: control.
 #pragma once
 
@@ -18,7 +18,7 @@ struct VersionChoice {
   bool installed = false;
 };
 
-/// The version that a download takes by default: newest `modified` (times in the future count as unknown), then most
+/// The default version: newest `modified` (times in the future count as unknown), then most
 /// peers, then lowest hash. Null if nothing is offered. Units: `now` in ns since 1970.
 const api::RemoteVersion* choose_version(const std::vector<api::RemoteVersion>& offered, std::int64_t now);
 

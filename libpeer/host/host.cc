@@ -12,13 +12,13 @@
 namespace peer::host {
 namespace {
 
-/// What other threads use of a running peer.
+/// The part of a running peer that other threads use.
 struct RunningPeer {
   std::string address;
   api::PeerRuntimeHandle handle;
 };
 
-/// All that the thread of the control loop owns.
+/// Everything that the thread of the control loop owns.
 struct HostThread {
   StateDirectory state;
   std::unique_ptr<store::Store> store;
@@ -91,7 +91,7 @@ class Host::Impl {
     running.handle.shutdown();
     wait();
   }
-  /// A thread whose tasks did not end in time (a system call that hangs) is abandoned with all that it owns.
+  /// A thread whose tasks did not end in time (a system call that hangs) is abandoned with everything that it owns.
   api::RuntimeExit wait() {
     api::RuntimeExit exit = ended_.get();
     if (exit.overran.empty()) {

@@ -1,4 +1,4 @@
-// Host: one peer in a program of its own, with the event loops on threads that Host manages.
+// Host: runs a peer inside another program. Host manages the threads of the event loops.
 //
 //   peer::host::HostOptions options;
 //   options.state = "/var/lib/my-program";
@@ -7,7 +7,7 @@
 //   if (!host) return report(host.error().message);
 //   auto games = (*host)->call(peer::api::ListGames{});
 //
-// Commands and events are those of libpeer/api. A program that has event loops already can use api::start_peer()
+// Commands and events are those of libpeer/api. A program that already has event loops can use api::start_peer()
 // itself. Loop: any thread, except where noted. Owns: the loops' threads, the state directory's lock, the socket.
 #pragma once
 
@@ -30,11 +30,11 @@ namespace peer::host {
 struct HostOptions {
   std::string state;                  ///< directory of the identity and the database; created with mode 0700
   std::vector<std::string> roots;     ///< library roots, created if missing; downloads go into the first
-  std::string listen = "[::]:24747";  ///< ADDRESS:PORT; port 0 takes a free one
+  std::string listen = "[::]:24747";  ///< ADDRESS:PORT; port 0 selects a free port
   std::vector<std::string> peers;     ///< static peers, HOST[:PORT]
   bool mdns = true;                   ///< find peers and be found by mDNS
   std::string name;                   ///< shown to other peers; empty: the host name
-  std::chrono::nanoseconds settle = std::chrono::seconds(5);  ///< a game unchanged for so long is offered
+  std::chrono::nanoseconds settle = std::chrono::seconds(5);  ///< unchanged time after which a game is offered
   api::EventSink on_event;  ///< called on the control loop: must not block and must not throw
   Log log;                  ///< called on several threads
 };

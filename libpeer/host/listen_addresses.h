@@ -1,4 +1,4 @@
-// The addresses that peers are told to reach a listening socket at.
+// The addresses at which peers can reach a listening socket.
 #pragma once
 
 #include <string>

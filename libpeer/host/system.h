@@ -35,8 +35,8 @@ class System {
 
   /// Binds the UDP socket of the peer. Loop: control; runs on the net loop. Fails: invalid, busy.
   runtime::Task<Result<std::unique_ptr<net::DatagramSocket>>> bind(net::SocketAddress address);
-  /// Gives `peer` what depends on the machine: the environment, the socket and its addresses, and the rule that only
-  /// the local network may connect.
+  /// Passes to `peer` everything that depends on the machine: the environment, the socket and its addresses, and the
+  /// rule that only the local network may connect.
   void configure(api::PeerBuilder& peer, std::unique_ptr<net::DatagramSocket> socket,
                  discovery::InterfaceFilter interfaces, bool mdns);
   /// Stops the net loop and joins its thread. Call it after the control loop has ended. Blocks.

@@ -58,7 +58,7 @@ Result<void> Bounds::check(store::Directory& game, const std::string& root, bool
   for (const std::string& each : roots_) {
     const auto other = ancestry_of(disk_, each);
     if (!other) continue;
-    if (holds(*other, self)) return refuse("leads to a directory that holds the library root " + each);
+    if (holds(*other, self)) return refuse("leads to a directory that contains the library root " + each);
     if (each != root && holds(*ancestry, other->front())) return refuse("leads into the library root " + each);
     const auto peerd = ancestry_of(disk_, each + "/.peerd");
     if (peerd && holds(*ancestry, peerd->front())) return refuse("leads into " + each + "/.peerd");

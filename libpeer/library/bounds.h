@@ -16,8 +16,8 @@ namespace peer::library {
 
 class Bounds {
  public:
-  /// A game must not be, contain or lie in one of `trees`, and must not contain one of `files`. A symlink must also not
-  /// lead to another root, a .peerd directory, a directory above a root, or a system directory. Missing paths are
+  /// A game must not be, contain or be inside one of `trees`, and must not contain one of `files`. A symlink must also
+  /// not lead to another root, a .peerd directory, a directory above a root, or a system directory. Missing paths are
   /// skipped. `disk` must outlive it.
   Bounds(store::Disk& disk, std::vector<std::string> roots, std::vector<std::string> trees,
          std::vector<std::string> files)

@@ -30,7 +30,7 @@ class Catalogue {
   void put(std::shared_ptr<const LocalGame> game, runtime::Duration within = kGather);
   void remove(const std::string& id);
   void set_missing_roots(std::vector<Problem> roots);
-  /// Marks the snapshots from now on as complete: the first listing of the roots has ended.
+  /// Marks all later snapshots as complete: the first listing of the roots has ended.
   void set_complete();
   /// Publishes the collected changes now, if there are any.
   void publish();

@@ -29,7 +29,7 @@ struct GameEntry {
   bool cache_distrusted = false;                   ///< the cached hashes may be wrong: hash every file again
   bool mismatch_reported = false;                  ///< a reader found content that does not match what is shown
   std::shared_ptr<const InstalledRecord> record;   ///< null: the game is an own game
-  store::FileStamp ignored_record{};               ///< stamp of a record of which no chunk is left
+  store::FileStamp ignored_record{};               ///< stamp of an installed record without an intact chunk
   runtime::Semaphore turn{1};                      ///< held by a scan or an adoption: one at a time
   runtime::CancellationSource* running = nullptr;  ///< cancels the scan that holds the turn
   ScanSchedule schedule;

@@ -1,8 +1,8 @@
 // IgnoreRules: the rules of a game's .peerdignore file, in gitignore syntax.
 //
 // Comments, '!', '/' at the beginning, in the middle and at the end, '*', '?', '[...]', '**' and '\' have the same
-// meaning as in a .gitignore file in the game's directory. The last matching rule decides. Callers do not ask about
-// paths below an ignored directory. Limits: kMaxIgnoreRules rules of kMaxIgnoreRuleBytes each; matching takes
+// meaning as in a .gitignore file in the game's directory. The last matching rule decides. Callers do not check paths
+// below an ignored directory. Limits: kMaxIgnoreRules rules of kMaxIgnoreRuleBytes each; matching takes
 // polynomial time, because the file may come from another peer.
 #pragma once
 

@@ -1,4 +1,4 @@
-// Installed record: which version a download installed in a game's directory, regardless of later changes to its files.
+// Installed record: the version that a download installed in a game's directory, whatever happens to its files later.
 //
 // The record is the file ROOT/.peerd/installed/GAME: the manifest document as received. A game without a record is an
 // own game: its version is whatever the directory contains. Loop: none; workers.

@@ -29,13 +29,13 @@ class Watcher;
 struct LibraryOptions {
   std::vector<std::string> roots;  ///< absolute paths; the first root receives downloads
   std::vector<std::string>
-      protected_trees;  ///< directories that no game may be, contain or lie in: the state directory
+      protected_trees;  ///< directories that no game may be, contain or be inside: the state directory
   std::vector<std::string> protected_files;  ///< files that no game may contain: keys, the configuration
   runtime::Duration settle = std::chrono::seconds(5);
   runtime::Duration scan_interval = std::chrono::minutes(5);
   /// Reports changes between the periodic scans; must outlive the library. Null: periodic scans only.
   Watcher* watcher = nullptr;
-  runtime::Duration unwatched_interval = std::chrono::minutes(1);  ///< between scans of what cannot be watched
+  runtime::Duration unwatched_interval = std::chrono::minutes(1);  ///< between scans of unwatched directories
   runtime::Duration retry = std::chrono::seconds(5);               ///< first delay after a root could not be read
   /// The wall clock in ns since 1970, for `settle` and for timestamps in the future.
   std::function<std::int64_t()> wall_clock;
@@ -64,7 +64,7 @@ class Library {
   runtime::Task<Result<void>> adopt(std::string game, protocol::ManifestDocument document,
                                     runtime::CancellationToken token);
 
-  /// Offers the current content of an installed game as a new version, and forgets the installed one. Returns when the
+  /// Offers the current content of an installed game as a new version, and drops its installed record. Returns when the
   /// new version is offered. Fails: not_found, disk errors.
   runtime::Task<Result<void>> publish(std::string game, runtime::CancellationToken token);
 

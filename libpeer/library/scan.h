@@ -1,4 +1,4 @@
-// Scanning: what the library's roots contain, without reading any file's content.
+// Scanning: lists what the library's roots contain, without reading any file's content.
 //
 // Loop: none; workers.
 #pragma once

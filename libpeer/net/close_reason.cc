@@ -11,7 +11,7 @@
 namespace peer::net {
 namespace {
 
-// A remote's text may end up in a log or on a terminal.
+// The peer's text may end up in a log or on a terminal.
 std::string printable(std::span<const std::uint8_t> text) {
   std::string out;
   for (const std::uint8_t c : text.first(std::min(text.size(), limits::kReason))) {

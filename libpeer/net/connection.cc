@@ -94,7 +94,7 @@ int Connection::receive(const SocketAddress& local, const SocketAddress& remote,
 }
 
 void Connection::close_library(int code) {
-  if (ending_.close) return;  // a callback gave the reason
+  if (ending_.close) return;  // a callback has set the reason
   close(CloseReason::library(quic_, code, remote().to_string()));
 }
 
@@ -247,7 +247,8 @@ bool Connection::handle_expiry(ngtcp2_tstamp now) {
       finish({ErrorCode::unreachable, who + ": the connection timed out, the peer sent nothing"}, {}, false);
       return false;
     case NGTCP2_ERR_HANDSHAKE_TIMEOUT:
-      finish({ErrorCode::unreachable, who + ": no answer; is peerd running there and its UDP port open?"}, {}, false);
+      finish({ErrorCode::unreachable, who + ": no answer; is peerd running there, and is its UDP port open?"}, {},
+             false);
       return false;
     default:
       close_library(result);
@@ -278,7 +279,7 @@ void Connection::arm(bool more) {
   if (expiry != UINT64_MAX) at = now + from_quic(expiry > quic_now ? expiry - quic_now : 0);
   if (more && at > now + kSoon) at = now;
   if (core_->out().blocked()) at = std::max(at, now + kBlockedRecheck);
-  // An early timer is harmless (it checks the expiry again), and arming it anew for every packet would cost more.
+  // An early timer is harmless (it checks the expiry again), and re-arming it for every packet would cost more.
   if (timer_ && timer_->at <= at) return;
   if (timer_) core_->executor().disarm(*timer_);
   timer_.reset();

@@ -84,7 +84,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
  private:
   struct QuicCallbacks;
-  /// Who the other side must be, and who it has proven to be.
+  /// The peer id that the other side must have, and the one that it has proven.
   struct RemoteIdentity {
     std::optional<PeerId> expected, proven;
     ChannelBinding binding;

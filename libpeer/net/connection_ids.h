@@ -57,7 +57,7 @@ class ConnectionIds {
   void remove(const ngtcp2_cid& cid, const Connection& connection);
   /// Removes all ids of a connection that is over. With a `linger` above zero, the ids lead to `last` for that time.
   void retire(const Connection& connection, LastPacket last, runtime::Duration linger);
-  /// Forgets all closed connections.
+  /// Removes all closed connections.
   void clear();
 
   /// What an id leads to: a live connection, the last packet of a closed one, or neither.

@@ -1,4 +1,5 @@
-// DatagramSocket: one UDP port that sends and receives in bursts. Real over libuv, simulated in tests.
+// DatagramSocket: one UDP port that sends and receives in bursts. The daemon's socket uses libuv; tests use a simulated
+// one.
 #pragma once
 
 #include <cstddef>
@@ -22,16 +23,16 @@ enum class SendStatus {
   too_big,      ///< EMSGSIZE: larger than the path or the interface allows; counts as a lost probe
 };
 
-/// The socket's one user. Loop: the socket's. The data is valid only during the call.
+/// The only user of the socket. Loop: the socket's. The data is valid only during the call.
 class DatagramReceiver {
  public:
   virtual ~DatagramReceiver() = default;
   /// One datagram; super-packets are already split. `local` is the address that it was sent to, with the socket's port.
   virtual void on_datagram(const SocketAddress& local, const SocketAddress& remote, Ecn ecn,
                            std::span<const std::uint8_t> data) = 0;
-  /// All datagrams of this turn were delivered: time to send what they caused.
+  /// All datagrams of this turn were delivered. Send the replies now.
   virtual void on_burst_end() = 0;
-  /// The socket takes data again after would_block.
+  /// The socket accepts data again after would_block.
   virtual void on_writable() = 0;
   /// The socket has failed permanently. Errors of a single destination are not reported.
   virtual void on_socket_error(const Error& error) = 0;

@@ -31,7 +31,7 @@ struct EndpointOptions {
   /// Decides whether an address may connect; other addresses get no answer. Empty: every address may. Called on the
   /// endpoint's loop.
   std::function<bool(const SocketAddress& remote)> admit;
-  bool present_certificate = true;  ///< false: dials without a certificate, like any HTTP/3 client
+  bool present_certificate = true;  ///< false: dials without a certificate, like an ordinary HTTP/3 client
   explicit EndpointOptions(Identity i, Random* r) : identity(std::move(i)), random(r) {}
 };
 

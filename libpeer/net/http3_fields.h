@@ -39,7 +39,7 @@ std::string_view view(nghttp3_rcbuf* buffer);
 void store_field(RequestHead& head, const ReceivedField& field);
 void store_field(ResponseHead& head, const ReceivedField& field);
 
-/// What a stream's reset or stop code means, for the local user of the stream.
+/// The error that the local user of a stream gets for a reset or stop code.
 Error stream_error(std::uint64_t code);
 
 }  // namespace peer::net

@@ -17,7 +17,7 @@ int Http3Sender::next_offer() {
 
 int Http3Sender::end_burst() {
   const StreamOffer over = std::exchange(offer_, {});
-  // Do not report an offset of 0 then: nghttp3 would take it for a sent end of the stream.
+  // In this case, do not report an offset of 0: nghttp3 would conclude that the end of the stream was sent.
   if (!over.accepted) return 0;
   const int result = nghttp3_conn_add_write_offset(session_.native(), over.id, over.sent);
   return result == 0 ? 0 : session_.fail(result);

@@ -86,7 +86,7 @@ class ClientHandle final : public ClientStream {
 
 class ServerHandle final : public ServerStream {
  public:
-  /// `admitted` is the connection's, and must outlive the handle.
+  /// `admitted` belongs to the connection and must outlive the handle.
   ServerHandle(std::shared_ptr<Http3Stream> stream, std::optional<PeerId> peer, SocketAddress remote,
                const ChannelBinding& binding, bool& admitted)
       : stream_(std::move(stream)), peer_(peer), remote_(remote), binding_(binding), admitted_(admitted) {}

@@ -1,4 +1,4 @@
-// The limits on what a remote can make net/ hold, send or do.
+// The limits on what a remote can make net/ store, send or do.
 #pragma once
 
 #include <chrono>

@@ -97,7 +97,7 @@ class ServerStream {
   virtual const std::optional<PeerId>& peer() const = 0;
   virtual SocketAddress remote_address() const = 0;
   virtual const ChannelBinding& channel_binding() const = 0;
-  /// A flag of the whole connection, initially false. Layers above use it to remember that the connection passed the
+  /// A flag of the whole connection, initially false. Layers above use it to record that the connection passed the
   /// gate.
   virtual bool admitted() const = 0;
   virtual void admit() = 0;

@@ -22,7 +22,7 @@ class LinkMeter {
     if (std::exchange(packets_received_, info.pkt_recv) != info.pkt_recv) stats_.last_received = now;
   }
 
-  /// With a null `quic`, as it was at the last call.
+  /// If `quic` is null, returns the values of the last call.
   const LinkStats& read(ngtcp2_conn* quic) {
     if (quic == nullptr) return stats_;
     ngtcp2_conn_info info;

@@ -23,7 +23,7 @@ runtime::Task<void> RequestServer::serve(RequestHandler handler, runtime::Cancel
   try {
     co_await forever.wait(token);
   } catch (const runtime::Cancelled&) {
-    // The only way out of the wait.
+    // The wait ends only when it is cancelled.
   }
   run_.reset();
   const runtime::CancellationToken never;

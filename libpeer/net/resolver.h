@@ -1,4 +1,4 @@
-// Resolver: turns a host name into addresses. Also parses the hosts that people write.
+// Resolver: turns a host name into addresses. Also parses the hosts that users write.
 #pragma once
 
 #include <cstdint>
@@ -36,7 +36,7 @@ std::optional<SocketAddress> literal_address(std::string_view host, std::uint16_
 /// Fails: invalid if `host` is neither a name nor an address.
 Result<void> check_host(std::string_view host);
 
-/// A host and a port, as a person writes them.
+/// A host and a port, as users write them.
 struct HostPort {
   std::string host;  ///< a name or an address, without brackets
   std::uint16_t port = kDefaultPort;

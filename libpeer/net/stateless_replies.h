@@ -1,4 +1,4 @@
-// StatelessReplies: the answers to datagrams that belong to no connection, and the secrets behind them.
+// StatelessReplies: the answers to datagrams that belong to no connection, and the secrets that they use.
 //
 // Loop: the endpoint's. Limits: a token bucket (limits::kStatelessBurst, kStatelessPerSecond) bounds the answers that
 // strangers can cause. Source: RFC 9000, 6 (version negotiation), 8.1.2 (Retry), 10.3 (stateless reset).
@@ -25,7 +25,7 @@ class StatelessReplies {
   StatelessReplies(const runtime::Executor& executor, SendQueue& out, Random& random, const Identity& identity,
                    std::uint16_t port);
 
-  /// Takes one answer from the bucket. False: stay silent.
+  /// Takes one answer from the bucket. False: send no answer.
   bool may_answer();
 
   void negotiate_version(const ngtcp2_version_cid& ids, const SocketAddress& local, const SocketAddress& remote);

@@ -1,7 +1,7 @@
 // IncomingBody and OutgoingBody: the two directions of a stream's body, as buffers between its user and HTTP/3.
 //
 // Loop: the connection's. The functions for HTTP/3 may be called inside its callbacks: they copy and set events, and
-// call nothing back.
+// make no calls back.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ class IncomingBody {
  public:
   /// See BodyReader::read().
   runtime::Task<Result<std::size_t>> read(std::span<std::uint8_t> into, runtime::CancellationToken token);
-  /// The user no longer needs `bytes` of what it read.
+  /// The user has processed `bytes` bytes that it read.
   void release(std::size_t bytes);
 
   // For HTTP/3.
@@ -58,8 +58,8 @@ class OutgoingBody {
   bool finish() noexcept;
   bool finished() const noexcept { return finished_; }
 
-  // For HTTP/3.
-  /// Fills up to `count` vectors with bytes that were not handed out yet. They stay until acknowledged or clear().
+  // For HTTP/3. Fills up to `count` vectors with bytes that no earlier call returned. They stay until acknowledged or
+  // clear().
   template <class Vector>
   std::size_t hand_out(Vector* vectors, std::size_t count);
   bool all_handed_out() const noexcept { return handed_out_ == queued_.size(); }

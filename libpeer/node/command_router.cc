@@ -17,7 +17,7 @@ concept AwaitsLibrary = requires { C::kAwaitsLibrary; };
 template <class C>
 concept RunsAsTask = requires { C::kTask; };
 
-/// The task's name: the verb and what the command is about.
+/// The task's name: the verb and the object of the command.
 template <class C>
 std::string task_name(const C& command) {
   std::string name(C::kTask);
@@ -51,7 +51,7 @@ runtime::Task<void> CommandRouter::run(runtime::Scope& work, runtime::Cancellati
       token.throw_if_requested();
       PEER_FAULT_POINT("commands");
       std::optional<api::Command> command = co_await commands_.receive(token);
-      if (!command) break;  // every sender is gone
+      if (!command) break;  // every sender was destroyed
       route(std::move(*command), work);
     }
   } catch (...) {

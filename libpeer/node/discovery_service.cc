@@ -100,7 +100,7 @@ void DiscoveryService::on_network_changed() {
   const std::string difference = changes(used_addresses_, used);
   used_addresses_ = std::move(used);
   listener_.refresh_advertised();
-  // Also if no used interface has changed: another interface may lead to a router.
+  // Do this even if no used interface has changed: another interface may lead to a router.
   peers_.network_changed(listener_.advertised());
   if (options_.environment.discovery != nullptr) options_.environment.discovery->network_changed();
   if (difference.empty()) {

@@ -31,7 +31,7 @@ class DownloadCommands {
   }
 
  private:
-  /// Answers when a crash can no longer lose the download.
+  /// Replies when a crash can no longer lose the download.
   runtime::Task<Result<api::DownloadInfo>> start(api::StartDownload command, runtime::CancellationToken token) {
     co_await downloads_.wait_while_ending(command.game, token);
     Result<api::DownloadInfo> download = downloads_.start(command);

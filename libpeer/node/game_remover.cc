@@ -74,7 +74,8 @@ runtime::Task<Result<bool>> GameRemover::remove(std::string game, runtime::Cance
   verifier_.forget(game);
   log_.game(game).info(game + " removed");
   co_await forget_hashes(game, token);
-  // Updates the library, where a game of the same id in another root now shows. "no such game" is the expected result.
+  // Updates the library, which may now show a game with the same id in another root. "no such game" is the expected
+  // result.
   static_cast<void>(co_await library_.rescan(game, token));
   co_return true;
 }

@@ -43,15 +43,15 @@ const api::VerifyProgress* GameVerifier::comparing(const std::string& game) cons
   return found == in_progress_.end() || found->second.repairing ? nullptr : &found->second;
 }
 
-/// What to compare a game with. A damaged game is compared with the version that was installed, although its files are
-/// another version now.
+/// The version to compare a game with. For a damaged game, this is the version that was installed, although its files
+/// are now another version.
 Result<GameVerifier::Damage> GameVerifier::expected(const library::LocalGame& local) const {
   if (const auto known = damaged_.find(local.id); known != damaged_.end()) return known->second;
   if (local.offered && local.offered->document) return Damage{local.offered->version, local.offered->document, {}};
   return fail(ErrorCode::busy, local.id + " is not hashed yet: try again when 'peerctl games' shows it as ready");
 }
 
-/// Leaves out files that the library knows to be changed or deleted: a user did that, and it is no damage.
+/// Leaves out files that the library knows to be changed or deleted: the user did that, so it is not damage.
 std::vector<std::string> GameVerifier::unexplained(const library::LocalGame& local, const Damage& damage,
                                                    const std::vector<std::string>& paths) {
   const library::OfferedGame* offered = local.offered.get();

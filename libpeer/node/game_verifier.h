@@ -33,7 +33,7 @@ class GameVerifier {
   const api::VerifyProgress* comparing(const std::string& game) const;
   /// A download replaced the game, or it was removed.
   void forget(const std::string& game) { damaged_.erase(game); }
-  /// Emits no more events; the node is stopping.
+  /// Emits no further events; the node is stopping.
   void mute_events() noexcept { muted_ = true; }
 
  private:

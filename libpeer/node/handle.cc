@@ -15,7 +15,7 @@ struct PeerRuntimeHandle::State {
   runtime::Event stopped;
 };
 
-/// Held by every handle and sender; the last one closes the command channel.
+/// Every handle and sender shares it. When the last one is destroyed, the command channel closes.
 struct CommandSender::Lease {
   explicit Lease(runtime::Channel<Command>::Sender c) : channel(std::move(c)) {}
   Lease(const Lease&) = delete;

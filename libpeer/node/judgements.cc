@@ -41,8 +41,7 @@ std::string fix_for_refused(const api::PeerInfo& peer, const std::string& who, b
   }
   if (paired_mode) return "pair this peer on that machine as well";
   return "check for another version, a ban or another access mode on either machine: 'peerctl doctor' and the log "
-         "there "
-         "say more";
+         "there show details";
 }
 
 api::Finding judge_peer(const api::PeerInfo& peer, access::AccessMode mode) {

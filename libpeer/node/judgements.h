@@ -12,7 +12,7 @@
 
 namespace peer::node {
 
-/// "12 GB", "640 MB".
+/// Formats a size, as in "12 GB" or "640 MB".
 std::string format_amount(double bytes);
 
 /// Compares the speed of `what` with a gigabit network; `fix` applies if it is slower.
@@ -22,7 +22,7 @@ api::Finding judge_space(const store::Space& space, const std::string& root, std
 api::Finding judge_disk_error(const Error& error, const std::string& root);
 /// Buffers and segmentation offload.
 api::Finding judge_socket(const net::SocketStats& socket);
-/// A clock that is behind shows by versions that peers dated in the future. Units: ns since 1970.
+/// If the clock is behind, versions of other peers are dated in the future. Units: ns since 1970.
 api::Finding judge_clock(std::int64_t now, const std::vector<api::GameInfo>& games);
 /// One finding for each interface. `problem`: of the service Discovery.
 std::vector<api::Finding> judge_interfaces(const std::vector<api::LocalInterface>& interfaces,

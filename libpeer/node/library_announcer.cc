@@ -4,13 +4,13 @@
 
 namespace peer::node {
 
-// The seeder first: a peer that hears of a version may request it at once.
+// The seeder first, because a peer may request a version as soon as it is announced.
 runtime::Task<void> LibraryAnnouncer::run(runtime::CancellationToken token) {
   for (;;) {
     changed_.reset();
     const auto snapshot = library_.snapshot();
     const bool offered = std::exchange(offered_changed_, false);  // another snapshot may arrive while this waits
-    co_await tell_seeder(snapshot);  // also without a new offer: fewer or other files may hold the same versions
+    co_await tell_seeder(snapshot);  // even without a new offer: other files may contain the same versions
     if (offered) {
       peers_.set_library(snapshot->summaries());
       discovery::Discovery* const discovery = options_.environment.discovery;

@@ -1,4 +1,4 @@
-// LibraryNews: which offered games came and went, from one snapshot of the library to the next. Does no I/O.
+// LibraryNews: which offered games were added and removed between two snapshots of the library. Does no I/O.
 #pragma once
 
 #include <map>

@@ -19,7 +19,7 @@ class LibraryReadiness {
     update();
   }
   bool is_ready() const noexcept { return ready_.is_set(); }
-  /// Waits at most `limit`, in case the disk does not answer; after that it counts as ready.
+  /// Waits at most `limit`, in case the disk hangs. After that, the library counts as ready.
   runtime::Task<void> wait_for(runtime::Executor& executor, runtime::Duration limit, runtime::CancellationToken token) {
     if (!co_await ready_.wait_for(executor, limit, std::move(token))) ready_.set();
   }

@@ -14,7 +14,7 @@ class Listener {
  public:
   explicit Listener(api::MachineNetwork network) : network_(std::move(network)) {}
 
-  /// The address of the open endpoint. It is advertised if the machine names no others and it is specific.
+  /// The address of the open endpoint. It is advertised if it is specific and the machine reports no others.
   void set_address(const net::SocketAddress& local) {
     address_ = local.to_string();
     if (network_.addresses.empty() && !local.is_unspecified()) network_.addresses.push_back(address_);
@@ -22,7 +22,7 @@ class Listener {
   const std::string& address() const noexcept { return address_; }
   /// This machine has the address now.
   bool is_present() const { return !network_.can_listen || network_.can_listen(); }
-  /// The message for the case that it does not.
+  /// The message if this machine does not have the address.
   std::string missing_text() const {
     return "no interface of this machine has the address " + address_ + ": peers can connect when one gets it";
   }

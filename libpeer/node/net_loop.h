@@ -35,11 +35,11 @@ class NetLoop {
   const api::Limits& limits() const noexcept { return limits_; }
   runtime::Task<void> set_banned(std::set<PeerId> peers);
   runtime::Task<void> set_paired(std::set<PeerId> peers);
-  /// What the seeder serves from now on.
+  /// Sets what the seeder serves.
   runtime::Task<void> set_offer(std::shared_ptr<const library::Snapshot> snapshot, std::string peer_document);
   runtime::Task<NetStats> stats();
 
-  /// For wiring: to hand out pointers whose owners use them on the net loop.
+  /// Only for passing pointers to parts that use them on the net loop.
   NetLoopState& state() noexcept { return *state_; }
 
  private:

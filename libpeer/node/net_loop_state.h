@@ -1,5 +1,5 @@
-// NetLoopState: what a node has on its net loop: the network, the seeder, the rate limits, and the routing of requests
-// to seeder and sessions.
+// NetLoopState: the part of a node that lives on its net loop: the network, the seeder, the rate limits, and the
+// routing of requests to seeder and sessions.
 //
 // Created, used and destroyed on the net loop; the control loop reaches it through NetLoop. Loop: net.
 #pragma once
@@ -28,7 +28,7 @@ class NetLoopState {
   NetLoopState(runtime::Executor& executor, std::unique_ptr<api::Network> network, access::Access access,
                const PeerId& self, store::Disk& disk, runtime::Workers& workers, Log log);
 
-  /// The network's outermost task. Fails: throws when the socket breaks.
+  /// The network's outermost task. Fails: throws when the socket fails.
   runtime::Task<void> run(runtime::CancellationToken token) { return network_->run(std::move(token)); }
   /// Serves requests until cancelled. Requests in progress continue when new ones are no longer accepted.
   runtime::Task<void> serve(sessions::SessionContext sessions, runtime::CancellationToken token);

@@ -10,7 +10,7 @@ namespace {
 
 constexpr runtime::Duration kRestartDelay = 5s;
 
-/// The list that the store has, by peer.
+/// The list as saved in the store, by peer.
 template <class Value, class Stored, class Convert>
 Result<std::map<PeerId, Value>> to_list(const Result<std::vector<Stored>>& stored, Convert convert) {
   if (!stored) return std::unexpected(stored.error());

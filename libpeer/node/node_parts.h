@@ -26,7 +26,7 @@
 
 namespace peer::node {
 
-/// What NodeRuntime lends to the parts. Everything outlives them.
+/// Objects of NodeRuntime that the parts use. All of them outlive the parts.
 struct NodeBase {
   const api::PeerOptions& options;
   runtime::Scope& root;  ///< the node's scope on the control loop

@@ -54,7 +54,7 @@ void NodeRuntime::begin_stop() {
   stopping_.set();
 }
 
-/// Errors of parts that are being stopped are no failure of the node.
+/// Errors of parts that are being stopped are not failures of the node.
 void NodeRuntime::fail(const std::string& component, const std::string& error) {
   if (stopping_.is_set()) return;
   log_.service(component).error(component + " failed: " + error);
@@ -211,8 +211,8 @@ runtime::Task<void> NodeRuntime::join_logging(runtime::Scope& scope) {
   }
 }
 
-/// Says goodbye when the downloads have ended. Both waits are bounded: a disk that hangs must not delay the goodbyes
-/// for long, and a dead network must leave time to close the endpoint.
+/// Sends the goodbyes when the downloads have ended. Both waits are bounded: a disk that hangs must not delay the
+/// goodbyes for long, and a dead network must leave time to close the endpoint.
 runtime::Task<void> NodeRuntime::say_goodbye() {
   const runtime::CancellationToken never;
   runtime::Executor& executor = root_->executor();

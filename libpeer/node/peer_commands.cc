@@ -20,7 +20,7 @@ runtime::Task<Result<bool>> PeerCommands::handle(api::UnbanPeer command, runtime
   co_return true;
 }
 
-/// The pairing holds, and the peer is dialed, even if it cannot be saved.
+/// The pairing takes effect, and the peer is dialed, even if the pairing cannot be saved.
 runtime::Task<Result<api::Pairing>> PeerCommands::handle(api::PairPeer command, runtime::CancellationToken) {
   const Result<api::Pairing> pairing = peers_.pair(command.peer);
   if (!pairing) co_return pairing;

@@ -24,7 +24,7 @@ std::vector<std::string> names_below(const runtime::Scope& scope) {
   return names;
 }
 
-/// Shared by the two loops, because either may be late.
+/// Shared by the two loops, because either may finish last.
 struct NetLoopAnswer {
   std::vector<std::string> names;
   runtime::Event answered;

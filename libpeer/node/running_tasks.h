@@ -15,13 +15,13 @@ class RunningTasks {
   RunningTasks(const runtime::Scope& root, const runtime::Scope& control, runtime::Scope& net)
       : root_(root), control_(control), net_(net) {}
 
-  /// Any moment's approximation; does not wait for the net loop, which may be busy.
+  /// An approximation; does not wait for the net loop, which may be busy.
   std::size_t count() const;
   /// Waits for the net loop. The tasks that build the list are left out.
   runtime::Task<Result<std::vector<api::TaskInfo>>> list(runtime::CancellationToken token) const;
 
  private:
-  /// In simulations the loops are one, and the tree of `net` holds every task.
+  /// In simulations both loops are the same loop, and the tree of `net` holds every task.
   bool separate_loops() const noexcept { return &net_ != &control_; }
 
   const runtime::Scope& root_;

@@ -1,4 +1,4 @@
-// ServiceFaults: the test hooks of test builds: services that fail on command, and bytes that are sent wrong.
+// ServiceFaults: the test hooks of test builds: services that fail on command, and corrupted bytes.
 //
 // A release build does not link it: its implementation exists in test builds only.
 #pragma once

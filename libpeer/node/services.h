@@ -1,4 +1,4 @@
-// Services: runs the node's services under their policies, and knows the status of each. Loop: control.
+// Services: runs the node's services under their policies, and records the status of each. Loop: control.
 #pragma once
 
 #include <functional>
@@ -13,7 +13,7 @@
 
 namespace peer::node {
 
-/// Reports that a part has failed without which the node cannot go on.
+/// Reports the failure of a part that the node cannot run without.
 using NodeFailed = std::function<void(const std::string& component, const std::string& error)>;
 
 class Services {

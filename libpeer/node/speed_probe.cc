@@ -37,7 +37,7 @@ Result<std::uint64_t> write_probe(store::Directory& directory, const std::string
     const auto count = (*file)->read_at(back, offset);
     if (!count) return std::unexpected(count.error());
     if (*count != back.size() || back != piece) {
-      return fail(ErrorCode::disk_error, directory.path() + " returned other bytes than were written to it");
+      return fail(ErrorCode::disk_error, directory.path() + " returned different bytes than were written to it");
     }
   }
   return written;

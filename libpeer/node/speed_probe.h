@@ -20,7 +20,7 @@ struct DiskProbe {
 };
 
 /// Writes a file of kProbeBytes below the library root, syncs it, reads it back and deletes it. Creates no directory.
-/// Fails: disk_error, without an errno if the disk returned other bytes than were written.
+/// Fails: disk_error, without an errno if the disk returned different bytes than were written.
 Result<DiskProbe> probe_disk(store::Disk& disk, const std::string& root, std::uint64_t reserve,
                              const runtime::StopFlag& stop);
 

@@ -29,7 +29,7 @@ constexpr int to_int(HttpStatus status) noexcept { return static_cast<int>(statu
 struct HttpRefusal {
   HttpStatus status = HttpStatus::bad_request;
   std::string message;     ///< for people: the body of the response
-  std::string_view allow;  ///< the methods that the path takes, for method_not_allowed; a literal
+  std::string_view allow;  ///< the methods that the path accepts, for method_not_allowed; a literal
 };
 
 inline std::unexpected<HttpRefusal> refuse(HttpStatus status, std::string message, std::string_view allow = {}) {

@@ -1,4 +1,4 @@
-// The limits on what a remote can make this peer hold or do, above those of net/limits.h.
+// The limits on what a remote can make this peer store or do, above those of net/limits.h.
 //
 // Source: docs/protocol.md, section 8.
 #pragma once
@@ -31,7 +31,7 @@ inline constexpr std::size_t kMaxNameBytes = 64;
 inline constexpr std::size_t kMaxReasonBytes = 256;  ///< the reason of a Goodbye or a Refusal
 inline constexpr std::size_t kMaxJsonDepth = 8;      ///< nesting in a message, including unknown fields
 /// Scalars, arrays and objects in a message. The largest legal message, Holdings with 4,096 ranges, has 12,294. The
-/// rest is room for the fields of later versions.
+/// rest is reserved for the fields of later versions.
 inline constexpr std::size_t kMaxJsonValues = 32'768;
 inline constexpr std::uint64_t kMaxSpanBytes = 16 << 20;  ///< payload of one response
 inline constexpr std::size_t kMaxSpanChunks = 4096;

@@ -25,7 +25,7 @@ struct ManifestEntry {
   bool is_file() const noexcept { return kind == EntryKind::file || kind == EntryKind::executable; }
 };
 
-/// Takes O(bytes of all paths). The views must stay valid until finish().
+/// Time: O(bytes of all paths). The views must stay valid until finish().
 class ManifestChecker {
  public:
   void add(const ManifestEntry& entry);

@@ -32,7 +32,7 @@ json games_json(const std::vector<GameSummary>& games) {
   return list;
 }
 
-// A reason may be any text, such as an error of the system.
+// A reason may be any text, such as a system error.
 std::string reason_text(const std::string& reason) {
   const std::string shown = text_problem(reason) ? printable(reason) : reason;
   return std::string(clip(shown, kMaxReasonBytes));

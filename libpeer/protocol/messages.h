@@ -3,8 +3,8 @@
 //
 // Each side first sends Hello. If the digest in it differs from that of the known library, the receiver sends a
 // LibraryRequest and gets LibraryUpdates. Later, updates carry the changes since a revision. PeerHints name other
-// peers, Holdings go between peers that download the same version, Ping and Pong keep an idle session alive, and
-// Goodbye is the last message. Source: docs/protocol.md, section 5.
+// peers, peers that download the same version exchange Holdings, Ping and Pong keep an idle session alive, and Goodbye
+// is the last message. Source: docs/protocol.md, section 5.
 #pragma once
 
 #include <cstdint>
@@ -41,7 +41,7 @@ struct Hello {
   Digest digest;                       ///< of the sender's library, see library_digest()
 };
 
-/// Asks for the library: all of it, or the changes since a revision of the receiver's current instance.
+/// Requests the library: all of it, or the changes since a revision of the receiver's current instance.
 struct LibraryRequest {
   std::uint64_t since = 0;  ///< 0: everything
 };
@@ -96,7 +96,7 @@ struct Holdings {
   std::uint64_t chunks = 0;   ///< the number of chunks of the version
   std::vector<HeldRun> runs;  ///< ascending, with gaps between them
 };
-/// The sender no longer downloads the version. Its earlier Holdings are void.
+/// The sender no longer downloads the version. Its earlier Holdings no longer apply.
 struct HoldingsEnd {
   std::string game;
   Digest version;

@@ -23,7 +23,7 @@ Result<json> parse(std::string_view text) {
   return document;
 }
 
-// Reads typed fields of one object, and remembers the first problem.
+// Reads typed fields of one object, and stores the first problem.
 class JsonFields {
  public:
   explicit JsonFields(const json& object) : object_(object) {

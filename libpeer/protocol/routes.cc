@@ -62,7 +62,7 @@ std::optional<std::uint64_t> number(std::string_view text) {
   return value;
 }
 
-// The query parameters that routes use. Others are ignored, so that later versions can add some.
+// The query parameters that routes use. Others are ignored, so that later versions can add parameters.
 struct RouteQuery {
   std::optional<std::string_view> version, first, count;
 };

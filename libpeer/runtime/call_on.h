@@ -1,4 +1,4 @@
-// call_on(): awaiting, on one loop, a task that runs on another. For a plain function, see run_on().
+// call_on(): awaits, on one loop, a task that runs on another loop. For a plain function, see run_on().
 //
 // The callee runs in a scope of its own loop, which must outlive the call; nested scopes do. Its arguments are copied
 // or immutable. A cancellation of the caller is posted to the callee, and the caller always waits until the callee

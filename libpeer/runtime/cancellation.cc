@@ -49,7 +49,7 @@ CancellationSource::CancellationSource(const CancellationToken& parent)
       parent_(parent, [this] { request(); }) {}
 
 void CancellationSource::request() noexcept {
-  const std::shared_ptr<detail::CancelState> state = token_.state_;  // keeps it: a hook may destroy this source
+  const std::shared_ptr<detail::CancelState> state = token_.state_;  // valid even if a hook destroys this source
   if (std::exchange(state->requested, true)) return;
   while (state->ring.next != &state->ring) {
     auto& hook = static_cast<CancelHook&>(*state->ring.next);

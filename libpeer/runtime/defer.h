@@ -1,8 +1,8 @@
 // Defer: a cleanup that runs when its scope ends, however it ends.
 //
-// A class for each cleanup buries one line in ten, and a cleanup repeated before every return is soon missing before
-// one of them. Defer keeps the cleanup next to the line that makes it necessary. In a coroutine, too, it runs on every
-// path: return, failure and cancellation.
+// A class for each cleanup buries the one line that matters in ten, and a cleanup that is repeated before every return
+// is easily forgotten at one of them. Defer keeps the cleanup next to the line that makes it necessary. In a coroutine,
+// too, it runs on every path: return, failure and cancellation.
 #pragma once
 
 #include <utility>

@@ -28,8 +28,8 @@ class Event {
   /// Waits at most `limit`; false if the time ran out. Cancel: as wait().
   Task<bool> wait_for(Executor& executor, Duration limit, CancellationToken token);
   /// Waits until `condition()` holds: checks it now and after each set(). The caller resumes a turn after the check, so
-  /// the condition must be one that stays true; to act in the same turn, write the loop. The wait resets the event,
-  /// which must mean no more than "check again". Cancel: throws Cancelled; not if the condition already holds.
+  /// the condition must be one that stays true; to act in the same turn, write the loop. The wait resets the event, so
+  /// a set event may only mean "check again". Cancel: throws Cancelled; not if the condition already holds.
   template <class Condition>
   Task<void> wait_until(Condition condition, CancellationToken token) {
     while (!condition()) {

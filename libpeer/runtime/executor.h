@@ -1,4 +1,5 @@
-// Executor: the loop that coroutines run on. libuv's in the daemon; a manual one with virtual time in tests.
+// Executor: the loop that coroutines run on. The daemon's executor uses libuv. Tests use a manual one with virtual
+// time.
 #pragma once
 
 #include <chrono>

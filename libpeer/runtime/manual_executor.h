@@ -1,4 +1,4 @@
-// ManualExecutor: an executor with virtual time that runs only when it is stepped. One instance plays every loop and
+// ManualExecutor: an executor with virtual time that runs only when it is stepped. One instance acts as every loop and
 // every worker of a simulation, so a whole network of peers runs in one thread, and the same seed repeats the run.
 #pragma once
 
@@ -54,8 +54,9 @@ class ManualExecutor final : public Executor {
   TimerQueue timers_;
 };
 
-/// Runs jobs on the executor. With `slowest` zero, in the order of submission, with what is ready; otherwise each after
-/// a random delay up to `slowest`, so in an order that the seed decides. Loop: the executor's.
+/// Runs jobs on the executor. If `slowest` is zero, jobs run in the order of submission, like posted functions.
+/// Otherwise each job runs after a random delay of at most `slowest`, so the seed decides the order. Loop: the
+/// executor's.
 class ManualWorkers final : public Workers {
  public:
   ManualWorkers(ManualExecutor& executor, std::uint64_t seed, Duration slowest);

@@ -1,4 +1,4 @@
-// offload_abandonable(): offload() for system calls that nothing interrupts, such as a name look-up or a read from a
+// offload_abandonable(): offload() for system calls that cannot be interrupted, such as a name look-up or a read from a
 // dead NFS server.
 //
 // The waiter and the job share a reference-counted state. A job that ends after its waiter was cancelled posts nothing,

@@ -1,4 +1,4 @@
-// run_on(): calling, from one loop, a plain function on another.
+// run_on(): calls, from one loop, a plain function on another loop.
 //
 // An object of another loop may be used on that loop only. call_on() awaits a task there and needs a scope for it; for
 // a function that does not wait, a posted message and its answer are enough.

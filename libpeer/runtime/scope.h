@@ -1,6 +1,6 @@
 // Scope: the tasks of one owner, with a common cancellation and one join point.
 //
-// 1. Every spawned task runs to its end before join() returns; a scope is destroyed only joined and empty.
+// 1. Every spawned task runs to its end before join() returns; a scope must be joined and empty when it is destroyed.
 // 2. The first failure requests token(), so the siblings stop, and join() rethrows it. If more tasks fail, join()
 //    throws ScopeFailed with all their messages.
 // 3. A Cancelled that leaves a task counts as a normal end if the scope's token was requested, otherwise as a failure.

@@ -9,7 +9,7 @@ struct Semaphore::WaitingRequest {
   explicit WaitingRequest(std::uint64_t count) noexcept : units(count) {}
   std::uint64_t units;
   Event granted;
-  SemaphoreUnits held;  // once granted; they return if the wait was cancelled before the grant but has not resumed yet
+  SemaphoreUnits held;  // once granted; a wait that was cancelled before returns them when it resumes
 };
 
 SemaphoreUnits& SemaphoreUnits::operator=(SemaphoreUnits&& other) noexcept {

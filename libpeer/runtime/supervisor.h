@@ -1,8 +1,8 @@
 // spawn_supervised(): runs a long-lived service under a policy that defines what its end means.
 //
 // 1. An exception from the service does not leave the supervisor, except as 3 says.
-// 2. The observer learns of every end before the scope is cancelled: with an error, or without one if the service
-//    returned. It also learns of an error during shutdown (`stopping` is set), which causes neither restart nor
+// 2. The observer is notified of every end before the scope is cancelled: with an error, or without one if the service
+//    returned. It is also notified of an error during shutdown (`stopping` is set), which causes neither restart nor
 //    failure.
 // 3. Required: the scope fails when the service ends. Restart: the service runs again after the delay (at least
 //    kMinimumRestartDelay). BestEffort: nothing else happens.

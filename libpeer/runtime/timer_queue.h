@@ -31,7 +31,7 @@ class TimerQueue {
     return timer;
   }
   void disarm(const Timer& timer) noexcept {
-    const auto node = timers_.extract(timer);  // its function is destroyed when the map is consistent again
+    const auto node = timers_.extract(timer);  // its function is destroyed only after the map is consistent again
   }
 
   std::size_t size() const noexcept { return timers_.size(); }

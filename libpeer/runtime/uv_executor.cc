@@ -62,7 +62,7 @@ class PostedFunctions {
   std::mutex mutex_;  // guards waiting_ and closed_
   std::vector<Executor::Function> waiting_;
   bool closed_ = false;
-  std::vector<Executor::Function> running_;  // a member to reuse its capacity
+  std::vector<Executor::Function> running_;  // a member, to reuse its capacity
 };
 
 /// The timerfd that ends the poll when a timer is due.
@@ -99,7 +99,7 @@ struct UvExecutor::UvLoop {
   uv_check_t check{};
   uv_async_t async{};
   WakeTimer wake_timer;
-  unsigned handles = 0;  // of the five above: not closed yet
+  unsigned handles = 0;  // number of the five handles above that are not closed yet
   bool closing = false;
   std::thread::id thread = std::this_thread::get_id();
   ReadyQueue ready;

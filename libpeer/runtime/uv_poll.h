@@ -1,4 +1,4 @@
-// UvPoll: awaiting, on a libuv loop, that a file descriptor becomes readable.
+// UvPoll: waits, on a libuv loop, until a file descriptor becomes readable.
 //
 // libuv reports readiness to a C callback, repeatedly until the poll is stopped, and its handle must live until the
 // close callback. UvPoll turns that into one awaitable and a destructor.

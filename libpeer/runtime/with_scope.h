@@ -1,14 +1,14 @@
-// with_scope(): running a body with a scope that is stopped and joined on every path.
+// with_scope(): runs a body with a scope that is stopped and joined on every path.
 //
-// A function that spawns into a scope must join it also when it fails or is cancelled, and a coroutine cannot await
-// inside a catch block. By hand this is a try block, a saved exception, a stop, a join and a rethrow; with one of them
-// missing, a task outlives what it uses.
+// A function that spawns into a scope must also join it when it fails or is cancelled, and a coroutine cannot await
+// inside a catch block. Written by hand, this is a try block, a saved exception, a stop, a join and a rethrow; if one
+// of them is missing, a task outlives what it uses.
 //
-// 1. The scope stands below `parent` and is cancelled by `token`.
+// 1. The scope is a child of `parent` and is cancelled by `token`.
 // 2. When `body(scope)` has ended, by return or by exception, the scope is stopped, then joined. A body that lets the
 //    tasks finish awaits scope.join() itself.
 // 3. A body's failure and those of the tasks are reported together, as Scope::join() does. A Cancelled that leaves the
-//    body counts as a failure only if the scope was not requested to stop.
+//    body counts as a failure unless the scope was requested to stop.
 #pragma once
 
 #include <exception>

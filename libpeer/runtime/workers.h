@@ -15,7 +15,7 @@
 
 namespace peer::runtime {
 
-/// A pool of threads. In simulation, the manual executor plays it and completes jobs in a seeded order.
+/// A pool of threads. In a simulation, the manual executor replaces it and completes jobs in a seeded order.
 /// Loop: any thread.
 class Workers {
  public:

@@ -38,7 +38,7 @@ Result<PeerId> AccessCommands::find_to_ban(const std::string& peer) const {
   if (const auto id = PeerId::from_hex(peer)) return *id;
   if (known.error().code == ErrorCode::unreachable) {
     return fail(ErrorCode::unreachable, known.error().message +
-                                            ", and a ban goes by the id. Give the 64 digits of the id; to stop dialing "
+                                            ", and a ban needs the id. Give the 64 digits of the id; to stop dialing "
                                             "the address: peerctl disconnect " +
                                             peer);
   }
@@ -66,7 +66,7 @@ Result<void> AccessCommands::unban(const std::string& peer) {
   const bool is_target = targets_.retry(id);
   if (PeerEntry* entry = table_.find(id)) {
     entry->state = api::PeerState::unreachable;
-    // By itself, a peer that was refused comes back only after minutes.
+    // A peer that was refused waits for minutes before it dials again.
     if (!is_target) exchange_.dial_once(*entry);
   }
   log_.peer(id.hex()).info(id.brief() + " is no longer banned");
@@ -76,7 +76,7 @@ Result<void> AccessCommands::unban(const std::string& peer) {
 
 Result<PeerId> AccessCommands::find_to_pair(const std::string& peer) const {
   if (const auto id = PeerId::from_hex(peer)) return *id;
-  // Text that could be an id is never taken for a name: a peer may call itself by another peer's digits.
+  // Text that could be an id is never treated as a name: a peer may use the digits of another peer's id as its name.
   const bool digits = peer.find_first_not_of("0123456789abcdef") == std::string::npos;
   if (digits && peer.size() < kLeastIdDigits) {
     return fail(ErrorCode::invalid, "\"" + peer + "\" is too short for an id: give at least " +
@@ -95,8 +95,8 @@ Result<PeerId> AccessCommands::find_to_pair(const std::string& peer) const {
   if (matches.size() == 1) return *matches.begin();
   if (matches.empty() && named != nullptr) {
     return fail(ErrorCode::unreachable, "\"" + peer +
-                                            "\" has not answered yet: its peer id is not known, and pairing goes "
-                                            "by the id. Give the 64 digits of the id, which 'peerctl status' shows "
+                                            "\" has not answered yet: its peer id is not known, and pairing needs "
+                                            "the id. Give the 64 digits of the id, which 'peerctl status' shows "
                                             "there");
   }
   if (matches.empty()) {
@@ -123,7 +123,7 @@ Result<api::Pairing> AccessCommands::pair(const std::string& peer) {
   return api::Pairing{*id, name, pairing_note(*id)};
 }
 
-/// Why a pairing does not take effect yet.
+/// The reason why a pairing does not take effect yet.
 std::string AccessCommands::pairing_note(const PeerId& peer) const {
   if (access_.is_banned(peer)) return "it is banned here until 'peerctl unban " + peer.brief() + "'";
   if (!access_.paired_mode()) {

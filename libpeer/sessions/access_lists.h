@@ -48,7 +48,7 @@ class AccessLists {
   std::map<PeerId, std::string> pairings_;
 };
 
-/// "NAME (ID)", or the id alone for a peer whose name is not known.
+/// "NAME (ID)", or only the id for a peer whose name is not known.
 std::string describe_peer(const PeerId& peer, const std::string& name);
 
 }  // namespace peer::sessions

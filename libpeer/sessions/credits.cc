@@ -16,8 +16,8 @@ bool CreditState::try_acquire() noexcept {
 
 void CreditState::release(std::shared_ptr<CreditState> state) {
   state->free.fetch_add(1);
-  // A sender counts itself as waiting before it tries for the last time. So either that attempt finds this credit, or
-  // the sender is found here.
+  // A sender counts itself as waiting before it makes its last attempt. Either that attempt gets this credit, or this
+  // function finds the sender waiting.
   if (state->waiting.load() == 0) return;
   runtime::Executor& executor = state->executor;
   executor.post([state = std::move(state)] { state->freed.set(); });

@@ -1,4 +1,4 @@
-// CreditPool: how many items may be on their way from one loop to another.
+// CreditPool: limits how many items may be on their way from one loop to another.
 //
 // A bounded queue between two loops has to slow the sender down without a timer. The sender acquires a credit for each
 // item, and the credit travels with the item. When the receiver destroys the item, the credit returns to the pool and

@@ -1,4 +1,4 @@
-// DialTargets: the list of peers that are to be kept connected. The configuration, `peerctl connect` and mDNS name
+// DialTargets: the list of peers that this peer keeps connected. The configuration, `peerctl connect` and mDNS name
 // them; TargetDialer dials them.
 // Loop: control.
 #pragma once
@@ -22,25 +22,25 @@ struct DialTarget {
   bool configured = false;                    ///< static: named by the configuration
   std::vector<net::SocketAddress> addresses;  ///< from mDNS
   std::vector<net::SocketAddress> resolved;   ///< static: the last result of the name lookup
-  std::optional<PeerId> id;                   ///< static: of the peer that answered; mDNS: as the record claims
+  std::optional<PeerId> id;  ///< static: of the peer that answered; mDNS: the id that the record claims
   api::PeerState state = api::PeerState::connecting;
   std::string error;
   bool started = false;        ///< a task dials it
   bool gone = false;           ///< dropped, or no record names it
   bool ended = false;          ///< gone, and its task has ended
-  std::shared_ptr<Dial> dial;  ///< the one under way
-  runtime::Duration delay{};   ///< until the next dial, if this one fails
+  std::shared_ptr<Dial> dial;  ///< the dial under way
+  runtime::Duration delay{};   ///< pause before the next dial, if this one fails
   runtime::Event retry_now;    ///< ends the pause
 
   bool is_static() const { return found_by == "static"; }
 };
 
-/// What dropping a peer's targets has done.
+/// The result of dropping a peer's targets.
 struct DroppedTargets {
-  bool dropped = false;              ///< a target that connect() had added is gone
+  bool dropped = false;              ///< a target that connect() had added was removed
   bool configured = false;           ///< the configuration names the peer: that target stays
   bool on_mdns = false;              ///< mDNS finds the peer: that target stays
-  std::vector<std::uint64_t> dials;  ///< under way, to be closed
+  std::vector<std::uint64_t> dials;  ///< dials under way, which the caller must close
 };
 
 class DialTargets {
@@ -48,13 +48,13 @@ class DialTargets {
   /// Makes `table` find peers by the addresses of static targets.
   DialTargets(const PeerId& self, PeerTable& table);
 
-  /// Finds the target or adds it; also finds one that was dropped and has not ended yet.
+  /// Finds the target or adds it. Also finds a dropped target whose task has not ended yet.
   std::shared_ptr<DialTarget> add_static(const std::string& address);
   /// The addresses at which mDNS finds a peer now; none if no record names it. None of this is proven.
   void set_found(const PeerId& id, const std::string& name, std::vector<net::SocketAddress> addresses);
   /// Drops what connect() has added: the target with this address, and those that lead to the peer `id`.
   DroppedTargets drop(const std::string& address, std::optional<PeerId> id);
-  /// Stops dialing the target. The number of the dial under way, unless it has been answered.
+  /// Stops dialing the target. Returns the number of the dial under way, unless that dial has been answered.
   static std::optional<std::uint64_t> drop(DialTarget& target);
   /// Removes targets that are gone and whose tasks have ended.
   void remove_ended();

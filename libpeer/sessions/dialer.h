@@ -23,7 +23,7 @@
 
 namespace peer::sessions {
 
-/// Maximum number of simultaneous handshakes that forged records can cause.
+/// Maximum number of simultaneous handshakes caused by forged records.
 inline constexpr std::size_t kMaxContacts = 16;
 
 /// One attempt to reach a peer, and the session that results. It may outlive the task that began it.
@@ -45,7 +45,7 @@ struct Dial {
 
 struct DialerOptions {
   net::Transport* transport = nullptr;
-  /// A peer answered, and one side does not admit the other.
+  /// A peer answered, but one side does not admit the other.
   std::function<void(const PeerDenial&)> on_denied;
   Log log;
   DialerOptions() = default;
@@ -62,7 +62,7 @@ class Dialer {
   void stop() { scope_ = nullptr; }
   /// The scope that dials run in; null while the dialer is stopped.
   runtime::Scope* scope() const noexcept { return scope_; }
-  /// New dials fail at once from now on. Sessions go on.
+  /// New dials fail at once from now on. Sessions continue.
   void refuse_dials() { leaving_ = true; }
 
   /// Starts a dial. A banned or unpaired peer is refused without one. `contact`: from wait_contact(), for a peer that

@@ -12,12 +12,12 @@ using namespace std::chrono_literals;
 
 namespace {
 constexpr runtime::Duration kTellInterval = 500ms;
-/// A download that is complete is offered a moment later. Within this time its end need not be told.
+/// The library offers a completed download a moment later. During this time no message about its end is necessary.
 constexpr runtime::Duration kEndDelay = 1s;
 /// Messages that one session may send at once, and then per second.
 constexpr double kBurst = 64;
 constexpr double kPerSecond = 8;
-/// Maximum number of messages for all that is held of a game. Chunks beyond that are fetched from other peers.
+/// Maximum number of messages about all holdings of a game. Chunks beyond that are fetched from other peers.
 constexpr std::size_t kMaxWholeMessages = 16;
 
 std::vector<protocol::HeldRun> runs_of(const std::vector<bool>& have) {

@@ -1,8 +1,8 @@
 // HoldingsExchange: peers that download the same version tell each other which chunks they have, so that they fetch
 // from each other and not all from one seeder.
 //
-// A peer that begins a download says so in every session. Peers that download the same version then tell each other
-// all that they have, and later what is added, at most twice a second. No other peer is told.
+// A peer that begins a download announces it in every session. Peers that download the same version then send each
+// other all their holdings, and later the additions, at most twice a second. They send holdings to no other peer.
 // Loop: control.
 // Limits: a session's messages beyond 64 at once and 8 per second are ignored.
 #pragma once
@@ -22,7 +22,7 @@ namespace peer::sessions {
 
 class HoldingsExchange final : public transfer::HoldingsSink {
  public:
-  /// Calls `on_sources_changed` when the chunks that other peers have of a download here have changed.
+  /// Calls `on_sources_changed` when another peer's holdings of a version that is downloaded here have changed.
   HoldingsExchange(runtime::Executor& executor, const Sessions& sessions, SessionLinks& links, PeerTable& table,
                    std::function<void()> on_sources_changed);
 
@@ -32,14 +32,14 @@ class HoldingsExchange final : public transfer::HoldingsSink {
   /// Call after `games` were announced: other peers then drop the holdings of a game that is now offered.
   void on_offered(const std::vector<protocol::GameSummary>& games);
 
-  /// Tells what has been added, until cancelled.
+  /// Sends additions to the holdings until cancelled.
   runtime::Task<void> run(runtime::CancellationToken token);
 
-  /// A new session: tells its peer what is being downloaded here.
+  /// Call it for a new session: sends its peer the list of downloads here.
   void on_ready(SessionId id);
   void on_holdings(SessionId id, const Session& session, const protocol::Holdings& holdings);
   void on_holdings_end(SessionId id, const Session& session, const protocol::HoldingsEnd& end);
-  /// The peer's library has changed. What it offers as a whole is no partial holding.
+  /// The peer's library has changed. Removes the holdings of versions that it now offers completely.
   void on_library(SessionId id, const Session& session);
   void on_closed(SessionId id);
 
@@ -48,7 +48,7 @@ class HoldingsExchange final : public transfer::HoldingsSink {
   struct OwnHolding {
     Digest version;
     std::vector<bool> have;
-    std::vector<protocol::HeldRun> news;      ///< not told yet
+    std::vector<protocol::HeldRun> news;      ///< not sent yet
     std::optional<runtime::TimePoint> ended;  ///< when the download ended
     std::set<SessionId> followers;            ///< sessions whose peers download the same version
   };

@@ -69,7 +69,7 @@ std::vector<protocol::LibraryUpdate> LibraryLog::updates_since(std::uint64_t sin
     }
   }
   for (std::size_t i = 0; i < parts.size(); ++i) {
-    // Later parts build on the first one, also those of a snapshot.
+    // Later parts extend the first one, so only the first part of a snapshot starts from 0.
     parts[i].base = snapshot ? (i == 0 ? 0 : revision_) : since;
     parts[i].revision = revision_;
     parts[i].digest = digest_;

@@ -14,10 +14,11 @@ class LibrarySync {
   LibrarySync(SessionRegistry& registry, Log log) : registry_(registry), log_(std::move(log)) {}
 
   const LibraryLog& own() const noexcept { return own_; }
-  /// What this peer offers now. Tells every greeted session what has changed. False if nothing has.
+  /// Sets the games that this peer offers. Sends the changes in every session whose Hello was accepted. False if
+  /// nothing changed.
   bool set_own(const std::vector<protocol::GameSummary>& games);
 
-  /// Both sides have said Hello: requests the peer's library unless it is known, and sends what has changed in this
+  /// Both sides have sent Hello: requests the peer's library unless it is known, and sends what has changed in this
   /// peer's library since our Hello.
   void begin(SessionId id, Session& session, PeerEntry& entry, const protocol::Hello& hello, bool restarted,
              runtime::TimePoint now);

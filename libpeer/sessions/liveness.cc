@@ -10,8 +10,9 @@ runtime::Duration Liveness::interval() const {
   return std::max<runtime::Duration>(std::min(options_.ping, options_.lost) / 5, 50ms);
 }
 
-/// How long a peer may be idle before it is pinged. Both sides last heard each other at the same time, so both would
-/// ping at once. After it has measured the round trip, the peer with the higher id leaves the ping to the other one.
+/// How long a peer may be idle before it is pinged. Both sides last received a message at the same time, so both would
+/// ping at once. To avoid that, the peer with the higher id lets the other one ping, once it has measured the round
+/// trip.
 runtime::Duration Liveness::ping_after(const PeerEntry& entry) const {
   const bool leaves_it = entry.rtt_ms.has_value() && options_.self > entry.id;
   return leaves_it ? options_.ping + 2 * interval() : options_.ping;
@@ -40,7 +41,7 @@ void Liveness::check(const std::function<bool(const PeerId&)>& is_kept, runtime:
   for (auto& [id, entry] : table_.all()) {
     const bool late = now - entry.last_seen >= options_.lost;
     if (!entry.session) {
-      // Connected without a session: the session that was to take the old one's place has said nothing.
+      // Connected without a session: the peer has sent nothing in the session that should replace the old one.
       if (entry.state == api::PeerState::connected && late) silent.push_back(id);
       if (now - entry.last_seen > kForgetAfter && !is_kept(id)) forgotten.push_back(id);
       continue;

@@ -1,4 +1,4 @@
-// Liveness: pings idle peers, drops silent ones and forgets those that have been gone for long. Pure: a part of
+// Liveness: pings idle peers, drops silent ones and removes those that have been unreachable for long. Pure: a part of
 // Sessions.
 // Loop: control.
 #pragma once
@@ -26,7 +26,7 @@ class Liveness {
 
   /// How often check() should run.
   runtime::Duration interval() const;
-  /// A peer for which `is_kept` is true is never forgotten.
+  /// A peer for which `is_kept` is true is never removed.
   void check(const std::function<bool(const PeerId&)>& is_kept, runtime::TimePoint now);
   void ping(SessionId id, Session& session, runtime::TimePoint now);
   /// Pings every connected peer. Returns the peers, each with its session.

@@ -35,7 +35,7 @@ std::vector<net::SocketAddress> shareable(const std::vector<net::SocketAddress>&
   return some;
 }
 
-/// Nothing if the other side could not reach the peer at any address.
+/// Returns nothing if the other side could not reach the peer at any address.
 std::optional<protocol::PeerHint> hint_about(const PeerEntry& entry, const net::SocketAddress& other_side) {
   protocol::PeerHint hint;
   hint.id = entry.id;
@@ -58,7 +58,7 @@ PeerExchange::PeerExchange(runtime::Executor& executor, const Sessions& sessions
       log_(std::move(log)) {}
 
 void PeerExchange::share() {
-  // In paired mode, a peer that is paired here may be a stranger to the others.
+  // In paired mode, a peer that is paired here may be unknown to the others.
   if (access_.paired_mode()) return;
   for (const auto& [id, session] : sessions_.all()) {
     const PeerEntry* const to = table_.find(session.peer);
@@ -66,8 +66,8 @@ void PeerExchange::share() {
   }
 }
 
-/// Names the peers that were not named in this session, by either side. Two peers that mDNS finds here find each other
-/// through mDNS as well.
+/// Sends the peers that neither side has named in this session. Two peers that mDNS finds here find each other through
+/// mDNS as well.
 void PeerExchange::share_with(SessionId id, const Session& session, const PeerEntry& to) {
   NamedPeers& named = exchanged_[id];
   protocol::PeerHints message;

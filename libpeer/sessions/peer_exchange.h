@@ -1,7 +1,7 @@
 // PeerExchange: connected peers tell each other which other peers they are connected with, so that one static peer
 // bridges a routed subnet.
 //
-// Such a message is a hint: dialed once, and believed only after the handshake.
+// Such a message is a hint: peerd dials it once, and trusts it only after the handshake.
 // Loop: control.
 // Limits: protocol::kMaxHintsPerSession per session and direction; kMaxHints waiting or being dialed.
 #pragma once
@@ -25,7 +25,7 @@ class PeerExchange {
   PeerExchange(runtime::Executor& executor, const Sessions& sessions, SessionLinks& links, const PeerTable& table,
                const AccessLists& access, Dialer& dialer, Log log);
 
-  /// Tells every peer of the others, a moment after each change, until cancelled.
+  /// Sends every peer the addresses of the others, a moment after each change, until cancelled.
   runtime::Task<void> run_sharing(runtime::CancellationToken token);
   /// Dials the hints, with a task in `scope` for each, until cancelled.
   runtime::Task<void> run_hints(runtime::Scope& scope);

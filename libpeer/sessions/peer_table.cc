@@ -27,7 +27,7 @@ void PeerEntry::learn_addresses(const protocol::Hello& hello, const net::SocketA
     }
   }
   if (!inbound) return;
-  // The peer's packets come from this address, so it certainly leads to the peer: first.
+  // First, because the peer's packets come from this address, so it certainly reaches the peer.
   const auto seen = std::ranges::find_if(
       addresses, [&](const net::SocketAddress& address) { return address.with_port(0) == remote.with_port(0); });
   if (seen != addresses.end()) std::rotate(addresses.begin(), seen, seen + 1);

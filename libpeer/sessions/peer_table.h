@@ -1,4 +1,4 @@
-// PeerTable: the known peers, what they offer, and when each was last heard. Pure state: no I/O, no coroutines.
+// PeerTable: the known peers, what they offer, and when each last sent something. Pure state: no I/O, no coroutines.
 // Loop: control.
 #pragma once
 
@@ -22,7 +22,7 @@ namespace peer::sessions {
 
 /// How long an unreachable peer stays listed.
 inline constexpr runtime::Duration kForgetAfter = std::chrono::minutes(10);
-/// Maximum number of listed peers. Beyond it, the unconnected peer that was last heard longest ago is dropped.
+/// Maximum number of listed peers. Beyond it, the unconnected peer that has been silent for longest is dropped.
 inline constexpr std::size_t kMaxListedPeers = 4096;
 
 /// The chunks that a peer has of a version that both it and this peer are downloading.

@@ -1,8 +1,8 @@
 // Peers: the sessions with other peers, for node/ and downloads/. It owns the parts and connects them.
 //
-// Sessions decides what is said in the sessions; Peers feeds it the reports of the session streams and carries out its
-// actions. Dialer, TargetDialer, PeerExchange and Reprobe open sessions. Events report every change that others need;
-// a burst of library changes is one event.
+// Sessions decides which messages are sent; Peers feeds it the reports of the session streams and carries out its
+// actions. Dialer, TargetDialer, PeerExchange and Reprobe open sessions. Events report every change that others need; a
+// burst of library changes is one event.
 // Loop: control.
 // Cancel: cancel run_inbox() only after every session has ended; it handles the last messages.
 #pragma once
@@ -45,18 +45,18 @@ class Peers final {
   PeerTable& table() noexcept { return table_; }
   const PeerTable& table() const noexcept { return table_; }
   std::vector<api::PeerInfo> list() const;
-  /// Tells other peers what a download here has so far.
+  /// Sends other peers the holdings of a download here.
   transfer::HoldingsSink& holdings() noexcept { return holdings_; }
 
   /// Handles what the session streams report, until cancelled.
   runtime::Task<void> run_inbox(runtime::CancellationToken token);
-  /// The service Liveness: pings idle peers, drops silent ones and forgets those that have been gone for long.
+  /// The service Liveness: pings idle peers, drops silent ones and removes those that have been unreachable for long.
   runtime::Task<void> run_liveness(runtime::CancellationToken token);
-  /// The part of the service Discovery that dials: static peers, peers that mDNS finds, and once each peer that another
-  /// peer names. The sessions go on when it ends.
+  /// The part of the service Discovery that dials: static peers, peers that mDNS finds, and, once each, peers that
+  /// other peers name. The sessions continue when it ends.
   runtime::Task<void> run_static(runtime::CancellationToken token);
 
-  /// Adds a peer of the configuration: dialed as long as the daemon runs.
+  /// Adds a peer of the configuration, which is dialed as long as the daemon runs.
   void add_configured(const std::string& address) { targets_.add_static(address)->configured = true; }
   /// The addresses at which mDNS finds a peer now; none: no record names it. None of this is proven.
   void set_found(const PeerId& id, const std::string& name, std::vector<net::SocketAddress> addresses) {
@@ -64,7 +64,7 @@ class Peers final {
   }
   /// This machine's addresses have changed: probes the sessions and dials every target at once.
   void network_changed(std::vector<std::string> addresses);
-  /// What this peer offers.
+  /// Sets the games that this peer offers.
   void set_library(const std::vector<protocol::GameSummary>& games);
   /// Revision of this peer's library, as announced to peers.
   std::uint64_t revision() const noexcept { return sessions_.revision(); }

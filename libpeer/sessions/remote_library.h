@@ -20,7 +20,7 @@ struct PartialUpdate {
   GameSummaries games;
 };
 
-/// The library of a peer that is not connected. If the peer comes back with the same library, nothing is requested.
+/// The library of a peer that is not connected. If the peer reconnects with the same library, nothing is requested.
 struct RememberedLibrary {
   std::uint64_t revision = 0;
   Digest digest;
@@ -36,12 +36,12 @@ struct RemoteLibrary {
   bool offers(const std::string& game, const Digest& version) const;
 
   enum class Applied { unchanged, changed, gap };
-  /// Applies an update; one in several parts counts when its last part arrives. A gap: the update does not fit what is
-  /// known here. Then the known library stays, and the whole library must be requested.
+  /// Applies an update. An update in several parts takes effect when its last part arrives. A gap means that the update
+  /// does not continue the known library: the known library stays, and the whole library must be requested.
   Applied apply(const protocol::LibraryUpdate& update);
-  /// The peer is no longer connected. Its library is remembered in case the peer comes back.
+  /// The peer is no longer connected. Keeps its library in case the peer reconnects.
   void forget();
-  /// The peer is back with `hello`. Uses the remembered library if `hello` names the same one, or a later revision of
+  /// The peer has reconnected with `hello`. Uses the kept library if `hello` names the same one, or a later revision of
   /// it. False: the changes since `revision` must be requested.
   bool recall(const protocol::Hello& hello, bool restarted);
   /// Drops the parts of an update that an earlier session sent.

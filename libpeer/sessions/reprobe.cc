@@ -46,7 +46,7 @@ runtime::Task<void> Reprobe::probe_sessions(Probe probe, runtime::CancellationTo
   }
 }
 
-/// `session` is still the peer's session, and nothing has been heard in it since `since`.
+/// `session` is still the peer's session, and it has received nothing since `since`.
 bool Reprobe::is_silent(const PeerId& peer, SessionId session, runtime::TimePoint since) const {
   const PeerEntry* const entry = table_.find(peer);
   return entry != nullptr && entry->session == session && entry->last_seen < since;
@@ -82,7 +82,7 @@ runtime::Task<void> Reprobe::redial(PeerId peer, SessionId session, runtime::Tim
     for (const net::SocketAddress& address : addresses) {
       if (!is_silent(peer, session, since)) co_return;
       RedialAttempt& last = attempts[address];
-      // One dial at a time for each address. After another network change, the dial under way would repeat its packets
+      // One dial at a time for each address. After another network change, the dial under way would resend its packets
       // too late, so a new one is started.
       if (last.dial && !last.dial->over.is_set() && last.network == network_changes_) continue;
       const std::shared_ptr<Dial> dial = dialer_.dial(address, peer, found_by);

@@ -1,6 +1,6 @@
 // Reprobe: finds the peers whose route has changed after a change of this machine's addresses, and dials them again.
 //
-// Such a peer counts as connected up to the limit of Liveness. If a new session takes the old one's place in time, the
+// Such a peer counts as connected until Liveness times it out. If a new session replaces the old one before that, the
 // peer is not lost.
 // Loop: control.
 #pragma once

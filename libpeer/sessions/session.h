@@ -1,6 +1,6 @@
 // Session: what the control loop knows about one session with a peer.
 //
-// Pure state: time and randomness come in as arguments. Sessions decides with it; SessionLinks sends.
+// Pure state: time and randomness are arguments. Sessions uses it for its decisions; SessionLinks sends.
 // Loop: control.
 #pragma once
 
@@ -37,7 +37,7 @@ struct Session {
 
   /// The request to send now.
   protocol::LibraryRequest request_library(std::uint64_t since, runtime::TimePoint now);
-  /// The last request is so recent that its answer will contain everything.
+  /// The last request is so recent that its answer will be complete.
   bool requested_library_recently(runtime::TimePoint now) const;
   /// False if the peer requests this peer's library too often.
   bool admit_library_request(runtime::TimePoint now);

@@ -14,9 +14,9 @@ namespace peer::sessions {
 struct SendMessage {
   SessionId session;
   protocol::SessionMessage message;
-  bool urgent = false;  ///< sent even if too many messages are waiting already
+  bool urgent = false;  ///< sent even if too many messages are already waiting
 };
-/// Messages sent before still go out.
+/// Messages that were queued before are still sent.
 struct CloseSession {
   SessionId session;
 };
@@ -52,7 +52,7 @@ struct ReportPeerEvent {
 };
 /// The games that connected peers offer have changed.
 struct CatalogueChanged {};
-/// A peer came, went, or changed its state.
+/// A peer was added, was removed, or changed its state.
 struct PeerStateChanged {};
 
 using SessionAction =

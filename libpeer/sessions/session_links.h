@@ -21,9 +21,9 @@ class SessionLinks {
   void add(SessionId id, Sender out);
   void remove(SessionId id);
   void send(SessionId id, protocol::SessionMessage message);
-  /// Also sends if too many messages wait already.
+  /// Sends even if too many messages are already waiting.
   void send_urgent(SessionId id, protocol::SessionMessage message);
-  /// Messages sent before still go out.
+  /// Messages that were queued before are still sent.
   void close(SessionId id);
   /// Waits until every session has ended.
   runtime::Task<void> wait_empty(runtime::CancellationToken token);

@@ -21,7 +21,7 @@ void SessionRegistry::remove(SessionId id, const Error& reason) {
     lose(*entry, api::PeerEvent::Kind::lost);
 }
 
-/// Of two sessions dialed at once, the peer may close one before its Hello on the other has arrived. That peer is not
+/// Of two sessions dialed at once, the peer may close one before its Hello on the other has arrived. Such a peer is not
 /// lost.
 bool SessionRegistry::has_successor(const PeerId& peer) const {
   return std::ranges::any_of(sessions_, [&](const auto& each) {

@@ -1,7 +1,6 @@
-// SessionRegistry: the open sessions, and the actions that are to be carried out. The state that the parts of Sessions
-// share.
+// SessionRegistry: the open sessions and the pending actions. The parts of Sessions share it.
 //
-// Nothing is sent here: send(), close() and the like append actions, and poll() returns them in order.
+// It sends nothing itself: send(), close() and similar functions append actions, and poll() returns them in order.
 // Loop: control.
 // Owns: no resources; the table must outlive it.
 #pragma once
@@ -24,7 +23,7 @@ class SessionRegistry {
   SessionRegistry(PeerTable& table, Log log) : table_(table), log_(std::move(log)) {}
 
   Session& add(SessionId id, Session session);
-  /// The session has ended. Its peer is lost unless another session takes its place.
+  /// The session has ended. Its peer is lost unless another session replaces this one.
   void remove(SessionId id, const Error& reason);
   Session* find(SessionId id);
   const Session* find(SessionId id) const;
@@ -42,7 +41,7 @@ class SessionRegistry {
   void leave();
   bool leaving() const noexcept { return leaving_; }
 
-  /// The peer is no longer connected: drops its games and reports it. After a goodbye its entry is gone.
+  /// The peer is no longer connected: drops its games and reports it. A goodbye also removes its entry.
   void lose(PeerEntry& entry, api::PeerEvent::Kind kind);
   void report(api::PeerEvent::Kind kind, const PeerId& peer, const std::string& name, const std::string& reason = {});
   void push(SessionAction action) { actions_.push_back(std::move(action)); }

@@ -61,7 +61,7 @@ runtime::Task<Result<std::optional<std::vector<std::uint8_t>>>> read_frame(net::
   co_return std::optional(std::move(payload));
 }
 
-/// Hands a message to the control loop. Waits while too many messages are unhandled there. False: the loop is gone.
+/// Passes a message to the control loop. Waits while too many messages are unhandled there. False: that loop has ended.
 runtime::Task<bool> report_message(SessionStream& stream, protocol::SessionMessage message,
                                    runtime::CancellationToken token) {
   SessionReceived received{stream.id, std::move(message)};
@@ -192,7 +192,8 @@ runtime::Task<DialEnd> dial_session(SessionContext context, net::Transport* tran
         0}};
   }
   Error reason = co_await run_session(context, stream->reader(), stream->writer(), *link->peer(), address, dial, token);
-  // A peer that refuses says so in a Refusal. A cancelled request is only how a session on the other side may end.
+  // A peer that refuses sends a Refusal. A cancelled request is not a refusal: a session may also end in this way on
+  // the other side.
   if (reason.code == ErrorCode::refused) reason.code = ErrorCode::unreachable;
   link->close("session over");
   co_return DialEnd{std::move(reason)};

@@ -4,8 +4,8 @@
 // Either side may have dialed; both ends run the same code. A session ends when its stream ends, when its outgoing
 // channel is closed, or after a Goodbye in either direction.
 // Loop: net.
-// Limits: kMaxUnhandledFrames per session, kMaxUnhandledFramesInAll in all; beyond that a stream is not
-// read, so flow control holds the peer back.
+// Limits: kMaxUnhandledFrames per session, kMaxUnhandledFramesInAll in all; beyond that a stream is not read, so flow
+// control stops the peer from sending.
 #pragma once
 
 #include <atomic>
@@ -42,7 +42,7 @@ struct SessionClosed {
   SessionId session;
   Error reason;
 };
-/// A peer asked for a session, and the gate did not admit it.
+/// A peer requested a session, but the gate did not admit it.
 struct SessionDenied {
   SessionId session = 0;  ///< none
   PeerId peer;
@@ -58,9 +58,9 @@ struct DialEnd {
 
 /// How long the other side has to end its stream after our Goodbye.
 inline constexpr runtime::Duration kGoodbyeWait = std::chrono::milliseconds(500);
-/// Frames waiting to be sent to one peer. More mean that the peer does not read.
+/// Frames waiting to be sent to one peer. More than that means that the peer does not read.
 inline constexpr std::size_t kOutgoingFrames = 256;
-/// Time for one frame to be written. Longer means that the peer does not read.
+/// Time for one frame to be written. A longer time means that the peer does not read.
 inline constexpr runtime::Duration kWriteWait = std::chrono::seconds(10);
 /// Time for the answer to the session's request.
 inline constexpr runtime::Duration kAnswerWait = std::chrono::seconds(5);

@@ -10,8 +10,8 @@ namespace peer::sessions {
 using namespace std::chrono_literals;
 
 namespace {
-/// If two sessions were dialed at once, the first said Hello within this time. One that has been silent for longer may
-/// be dead.
+/// If two sessions were dialed at once, the first has sent Hello within this time. A session that has been silent for
+/// longer may be dead.
 constexpr runtime::Duration kJustHeard = 1s;
 /// Maximum number of listed peers that this peer does not admit.
 constexpr std::ptrdiff_t kMaxStrangers = 256;
@@ -52,7 +52,7 @@ void Sessions::on_opened(SessionId id, Session opened, bool wanted, runtime::Tim
   if (registry_.leaving()) {
     close(id);
   } else if (access_.is_banned(session.peer)) {
-    // Refused before our Hello, which would make the banned peer list this one as connected for a moment.
+    // Refuse before sending our Hello: otherwise the banned peer would list this one as connected for a moment.
     refuse_dial(session, "it is banned here");
     registry_.send(id, session, protocol::Refusal{"this peer is banned here"});
     close(id);
@@ -75,7 +75,8 @@ void Sessions::on_stalled(SessionId id) {
 void Sessions::on_message(SessionId id, protocol::SessionMessage message, runtime::TimePoint now) {
   Session* const session = registry_.find(id);
   if (session == nullptr) return;
-  // A Goodbye counts even in a closed session: an answer to an earlier message may have found the channel closed.
+  // Accept a Goodbye even in a closed session: it may be closed only because the answer to an earlier message found the
+  // channel closed.
   if (session->closed && !std::holds_alternative<protocol::Goodbye>(message)) return;
   if (const auto* hello = std::get_if<protocol::Hello>(&message)) {
     if (!session->greeted) on_hello(id, *session, *hello, now);
@@ -158,7 +159,7 @@ void Sessions::greet(SessionId id, Session& session, const protocol::Hello& hell
   const bool is_new = table_.find(session.peer) == nullptr;
   PeerEntry& entry = table_.obtain(session.peer);
   const std::optional<SessionId> replaced = entry.session;
-  if (restarted) registry_.lose(entry, api::PeerEvent::Kind::lost);  // nothing known of the earlier instance holds
+  if (restarted) registry_.lose(entry, api::PeerEvent::Kind::lost);  // drops all data of the earlier instance
   const bool was_connected = entry.state == api::PeerState::connected;
   const bool was_heard = just_heard(entry, now);
   entry.session = id;
@@ -224,7 +225,7 @@ void Sessions::on_denied(const PeerDenial& denial, runtime::TimePoint now) {
   const bool is_news = entry.state != api::PeerState::refused;
   set_refused(entry, reason.message, now);
   entry.found_by.insert(denial.found_by);
-  // The address that a caller calls from is listed if no better one is known. It is never dialed for that.
+  // If no better address is known, list the one that the peer dialed from. peerd does not dial it.
   if (!inbound || entry.addresses.empty()) entry.addresses = {denial.remote};
   if (is_news) {
     options_.log.peer(entry.id.hex())

@@ -1,8 +1,8 @@
-// Sessions: what is said in the sessions with other peers, as a state machine without I/O.
+// Sessions: the messages in the sessions with other peers, as a state machine without I/O.
 //
-// Reports, time and randomness go in; actions come out of poll(), in the order in which they are to be carried out. The
-// machine accepts or refuses peers, exchanges libraries (LibrarySync), finds peers that have gone (Liveness), and
-// keeps the peer table current.
+// The inputs are reports, time and randomness. poll() returns the resulting actions in the order in which they must be
+// carried out. The machine accepts or refuses peers, exchanges libraries (LibrarySync), detects peers that are
+// unreachable (Liveness), and keeps the peer table current.
 // Loop: control.
 // Owns: no resources; the table and the access lists must outlive it.
 #pragma once
@@ -47,7 +47,7 @@ class Sessions {
 
   // What has happened.
 
-  /// `wanted`: the dial has not been dropped since it began.
+  /// `wanted`: the dial was not dropped after it began.
   void on_opened(SessionId id, Session opened, bool wanted, runtime::TimePoint now);
   void on_message(SessionId id, protocol::SessionMessage message, runtime::TimePoint now);
   void on_closed(SessionId id, const Error& reason) { registry_.remove(id, reason); }
@@ -55,7 +55,7 @@ class Sessions {
   void on_stalled(SessionId id);
   /// A dial found that one side does not admit the other.
   void on_denied(const PeerDenial& denial, runtime::TimePoint now);
-  /// The gate did not admit a peer that called.
+  /// The gate did not admit a peer that dialed this one.
   void on_turned_away(const SessionDenied& denied, runtime::TimePoint now);
   void on_banned(const PeerId& peer, const Ban& ban);
   void on_unpaired(const PeerId& peer);

@@ -47,10 +47,10 @@ runtime::Task<Result<PeerId>> TargetDialer::connect(std::string address, runtime
   if (!resolved) {
     co_return fail(resolved.error().code, resolved.error().message + "; give another name, or the peer's address");
   }
-  const std::shared_ptr<DialTarget> target = targets_.add_static(address);  // held: it may be dropped meanwhile
+  const std::shared_ptr<DialTarget> target = targets_.add_static(address);  // shared: it may be dropped meanwhile
   bool asked = false;
   while (!connected(*target) && !target->gone && !deadline.expired()) {
-    // A session that is just ending says nothing about the next dial.
+    // The end of an old session is not the result of this dial.
     const bool ending = target->dial && (target->dial->answered || target->dial->dropped);
     if (!ending && !std::exchange(asked, true)) {
       target->state = api::PeerState::connecting;
@@ -99,7 +99,7 @@ void TargetDialer::start_targets(runtime::Scope& scope) {
 runtime::Task<void> TargetDialer::keep(DialTarget& target, runtime::CancellationToken token) {
   do {
     co_await keep_connected(target, token);
-  } while (!target.gone);  // a record may name it again by now
+  } while (!target.gone);  // a record may name it again
   target.ended = true;
   targets_.changed().set();
 }
@@ -179,7 +179,7 @@ runtime::Task<Error> TargetDialer::dial_once(DialTarget& target, runtime::Cancel
     target.dial.reset();
     last = dial->outcome();
     if (dial->answered && !dial->verdict) {
-      target.retry_now.reset();  // a retry requested during the session is not meant for its end
+      target.retry_now.reset();  // a retry that was requested during the session must not affect its end
       if (executor_.now() - dial->answered_at > kSettled) target.delay = kFirstDialDelay;
     }
     if (dial->answered) break;  // the other addresses lead to the same peer

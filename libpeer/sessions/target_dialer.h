@@ -1,8 +1,8 @@
-// TargetDialer: keeps the peers in DialTargets connected. The part of the service Discovery that dials.
+// TargetDialer: keeps the peers in DialTargets connected. It is the part of the service Discovery that dials.
 //
-// It dials a target until the peer is connected, with growing pauses, and again when the session has ended: a static
-// target as long as the daemon runs or until it is dropped, one that mDNS found as long as a record names it. Loop:
-// control.
+// It dials a target until the peer is connected, with growing pauses, and again when the session has ended. It dials a
+// static target until the target is dropped or the daemon stops, and a target that mDNS found as long as a record names
+// it. Loop: control.
 #pragma once
 
 #include <functional>
@@ -13,7 +13,7 @@
 
 namespace peer::sessions {
 
-/// Two peers that find each other at the same time: how long the one with the higher id leaves dialing to the other.
+/// If two peers find each other at the same time, the one with the higher id waits this long for the other one to dial.
 inline constexpr runtime::Duration kDialYield = std::chrono::seconds(2);
 
 struct TargetDialerOptions {

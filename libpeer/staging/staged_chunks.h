@@ -40,7 +40,7 @@ class StagedChunks {
   Result<Unlogged> extract_unlogged();
   void on_logged(std::uint64_t bytes);
 
-  /// After a failed sync nothing is logged any more. The first failure is kept; returns `error`.
+  /// After a failed sync nothing more is logged. The first failure is kept; returns `error`.
   std::unexpected<Error> record_failure(Error error);
   /// Fails: the recorded failure.
   Result<void> check_usable() const;

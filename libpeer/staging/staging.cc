@@ -77,7 +77,7 @@ Result<void> Staging::Impl::write_chunk(std::uint64_t chunk, std::span<const std
     return fail(ErrorCode::invalid, "chunk " + std::to_string(chunk - file.first_chunk) + " of " +
                                         protocol::printable(file.path) + " does not match its hash in the manifest");
   }
-  if (chunks.has(chunk)) return {};  // another source was faster
+  if (chunks.has(chunk)) return {};  // another source delivered it first
   const auto handle = tree.file_for_write(place.file);
   if (!handle) return std::unexpected(handle.error());
   if (Result<void> done = (*handle)->write_at(bytes.first(place.size), place.offset); !done) return done;

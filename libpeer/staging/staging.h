@@ -74,9 +74,9 @@ class Staging {
   /// Calls checkpoint(), then marks the log as clean, so that the next open() does not hash.
   Result<void> close_cleanly();
 
-  /// Publishes the game; every chunk must be there. Creates empty files, directories and symlinks, sets executable bits
-  /// and times, syncs, and moves tree/ to ROOT/GAME, replacing an existing game. Durable when it returns; the staging
-  /// no longer exists then. `known`, `keep_own`, and what happens to the user's files: game_publisher.h.
+  /// Publishes the game; every chunk must be present. Creates empty files, directories and symlinks, sets executable
+  /// bits and times, syncs, and moves tree/ to ROOT/GAME, replacing an existing game. Durable when it returns; the
+  /// staging no longer exists then. `known`, `keep_own`, and what happens to the user's files: game_publisher.h.
   Result<UserFiles> publish(const library::OfferedGame* known, bool keep_own = false);
 
  private:

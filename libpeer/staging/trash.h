@@ -1,8 +1,8 @@
 // Trash: deletes games by first renaming them to ROOT/.peerd/trash/N, so that they disappear at once.
 //
 // After a crash, the next start empties the trash. A game is never deleted in place: it stays unchanged if it cannot be
-// renamed, or could only be deleted in part (a directory of another user, or a mount point in it). Of a game that is a
-// symlink only the link is removed. Loop: none; workers.
+// renamed, or could only be deleted in part (a directory of another user, or a mount point in it). If a game is a
+// symlink, only the link is removed. Loop: none; workers.
 #pragma once
 
 #include <string>

@@ -23,7 +23,7 @@ class Verifier {
   Verifier(store::Disk& disk, std::string root, std::string game,
            std::shared_ptr<const protocol::ManifestDocument> document, std::shared_ptr<const library::Bounds> bounds);
 
-  /// Reads about that many more bytes. Returns how many it read. Fails: the game's directory cannot be opened.
+  /// Reads about that many bytes. Returns how many it read. Fails: the game's directory cannot be opened.
   Result<std::uint64_t> read(std::uint64_t bytes, const runtime::StopFlag& stop);
   bool done() const noexcept { return done_; }
   /// Files and symlinks that differ from the manifest, in manifest order.

@@ -1,7 +1,7 @@
 // Disk: files and directories behind an interface. The daemon uses POSIX; tests use memory, with faults and power cuts.
 //
 // A Directory is an open handle. Names passed to it are single path components, and no call follows a symlink in the
-// last component unless it says so, so nothing below a directory leads out of it.
+// last component unless its comment says so, so nothing below a directory leads out of it.
 // Loop: any worker; every call blocks.
 // Fails: with the errno in Error::system and the full path in the message.
 #pragma once
@@ -49,7 +49,7 @@ class File {
   virtual ~File() = default;
   /// Reads until `into` is full or the file ends. Returns the number of bytes.
   virtual Result<std::size_t> read_at(std::span<std::uint8_t> into, std::uint64_t offset) = 0;
-  /// Writes all of it.
+  /// Writes all bytes.
   virtual Result<void> write_at(std::span<const std::uint8_t> from, std::uint64_t offset) = 0;
   virtual Result<FileInfo> info() = 0;
   /// Reserves blocks, if the file system can, and sets the size.
@@ -87,7 +87,7 @@ class Directory {
   virtual ~Directory() = default;
   virtual const std::string& path() const = 0;  ///< for messages
   /// This directory, then each parent up to the root. It follows the open handle, not the path, so renames and links do
-  /// not mislead it.
+  /// not change the result.
   virtual Result<std::vector<DirectoryId>> ancestry() = 0;
   /// All entries except "." and "..", in no order.
   virtual Result<std::vector<DirectoryEntry>> list() = 0;
@@ -128,8 +128,8 @@ Result<std::vector<std::uint8_t>> read_file(Directory& directory, std::string_vi
 /// after a power cut. `mode` is create_new, or create_private for a secret.
 Result<void> write_file_atomically(Directory& directory, std::string_view name, std::span<const std::uint8_t> content,
                                    OpenMode mode = OpenMode::create_new);
-/// Removes the entry and everything below it, without following symlinks. A missing entry is no error. Fails: EBUSY at
-/// a mount point, so that nothing on another file system is deleted.
+/// Removes the entry and everything below it, without following symlinks. A missing entry is not an error. Fails: EBUSY
+/// at a mount point, so that nothing on another file system is deleted.
 Result<void> remove_tree(Directory& directory, std::string_view name);
 
 }  // namespace peer::store

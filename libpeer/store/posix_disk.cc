@@ -39,7 +39,7 @@ class Component {
   int error_ = 0;
 };
 
-/// FAT, FUSE and network shares invent inode numbers at each mount or look-up.
+/// FAT, FUSE and network shares assign new inode numbers at each mount or look-up.
 bool has_stable_inodes(int fd) noexcept {
   struct statfs status;
   if (::fstatfs(fd, &status) != 0) return false;
@@ -192,7 +192,8 @@ class PosixDirectory final : public Directory {
       if (::renameat2(fd_.get(), old_name.c_str(), to_fd, new_name.c_str(), flags) == 0) return {};
       const bool unsupported = errno == EINVAL || errno == ENOSYS;
       if (mode == RenameMode::exchange || !unsupported) return target->failed(errno, to);
-      // The file system lacks the flag. Checks the name first; nothing else is expected to create it meanwhile.
+      // The file system lacks the flag. Checks for the name first. No other program is expected to create it in
+      // between.
       struct stat status;
       if (::fstatat(to_fd, new_name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) return target->failed(EEXIST, to);
       if (errno != ENOENT) return target->failed(errno, to);

@@ -1,4 +1,4 @@
-// What posix_disk.cc and posix_file.cc share: file descriptors and file information.
+// Shared by posix_disk.cc and posix_file.cc: file descriptors and file information.
 #pragma once
 
 #include <sys/stat.h>

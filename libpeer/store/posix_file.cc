@@ -100,7 +100,7 @@ class PosixFile final : public File {
     struct stat status;
     if (::fstat(fd_.get(), &status) != 0) return fail_errno(errno, path_);
     mode_t mode = status.st_mode & 07777;
-    // Everyone who may read the file may run it.
+    // Every user that may read the file may also run it.
     mode = executable ? mode | ((mode & 0444) >> 2) : mode & ~static_cast<mode_t>(0111);
     if (mode == (status.st_mode & 07777)) return {};
     if (::fchmod(fd_.get(), mode) == 0) return {};

@@ -33,7 +33,7 @@ SqliteResult<Statement> Database::prepare(std::string_view sql) {
 std::unexpected<SqliteError> Database::failed(int code) const {
   const bool full = (code & 0xFF) == SQLITE_FULL;
   std::string message = path_ + ": ";
-  const bool latest = handle_ && sqlite3_extended_errcode(handle_.get()) == code;  // else the caller found the error
+  const bool latest = handle_ && sqlite3_extended_errcode(handle_.get()) == code;  // if not, the caller found the error
   message += latest ? sqlite3_errmsg(handle_.get()) : sqlite3_errstr(code);
   Error error{full ? ErrorCode::no_space : ErrorCode::disk_error, std::move(message)};
   return std::unexpected(SqliteError{std::move(error), code});

@@ -1,4 +1,4 @@
-// Owners of SQLite's handles; failed calls are values.
+// Owners of SQLite's handles. Failed calls return errors as values.
 // Loop: one thread at a time.
 #pragma once
 

@@ -155,7 +155,7 @@ class SqliteStore final : public Store {
   }
 
  private:
-  /// Runs `work(database)`. If it meets damage, replaces the database by an empty one and runs it again.
+  /// Runs `work(database)`. If it finds damage, replaces the database by an empty one and runs it again.
   template <class F>
   auto guarded(F work) -> Result<typename std::invoke_result_t<F&, StateDatabase&>::value_type> {
     auto result = work(database_);

@@ -38,9 +38,9 @@ struct CachedFile {
 struct StoredDownload {
   std::string game;
   Digest version;
-  std::string options;  ///< text of the layer above
+  std::string options;  ///< text from the layer above
   std::int64_t position = 0;
-  bool paused = false;          ///< by a person
+  bool paused = false;          ///< by a user
   std::uint64_t received = 0;   ///< bytes of chunk payload since the first start
   std::int64_t elapsed_ms = 0;  ///< time for which the download was active
   std::uint64_t timed = 0;      ///< payload of that time; less than `received` in rows that 0.1.0 wrote

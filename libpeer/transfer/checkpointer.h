@@ -16,8 +16,8 @@ namespace peer::transfer {
 
 class Checkpointer {
  public:
-  /// Reports a Wakeup or a StagingFailed after each checkpoint. `discard` is requested when the data are not wanted any
-  /// more.
+  /// Reports a Wakeup or a StagingFailed after each checkpoint. `discard` is requested when the data is no longer
+  /// needed.
   Checkpointer(runtime::Executor& executor, runtime::Workers& workers, std::shared_ptr<staging::Staging> staging,
                runtime::Channel<SourceReport>::Sender reports, runtime::CancellationToken discard);
 

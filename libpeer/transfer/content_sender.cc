@@ -8,7 +8,7 @@
 namespace peer::transfer {
 
 namespace {
-/// Minimum reading time in the latest spans that says something about the disk.
+/// Minimum reading time in the latest spans from which the disk's speed can be judged.
 constexpr runtime::Duration kMeasurable = std::chrono::milliseconds(500);
 }  // namespace
 
@@ -16,7 +16,7 @@ ContentSender::ContentSender(runtime::Workers& workers, Log log)
     : workers_(workers), log_(std::move(log)), buffers_(kSendMemory) {}
 
 bool ContentSender::holds_back() const {
-  // After a pause it is unknown what will hold the sending back. Assume the limit; the next span corrects it.
+  // After a pause it is unknown what will hold back the sending. Assume the limit; the next span corrects it.
   const bool rested = clock_now() - last_sent_ > kMeasurable;
   if (limit_ != nullptr && limit_->rate() != 0 && (rested || limit_->binding(clock_now()))) return true;
   return reading_ > 2 * waiting_ && reading_ > kMeasurable;
@@ -68,7 +68,7 @@ runtime::Task<void> ContentSender::send(net::ServerStream& stream, net::Response
     const Result<void> filled = co_await read_batch(bytes, *buffer, token);
     if (!filled) {
       const protocol::HttpStatus status = note_failure(bytes, filled.error());
-      // After the head the stream is left unfinished, which resets it.
+      // After the head, leave the stream unfinished, which resets it.
       if (!responded) co_await send_error(stream, status, filled.error(), token);
       co_return;
     }

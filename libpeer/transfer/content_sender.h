@@ -48,7 +48,8 @@ class ContentSender {
   ContentSender(runtime::Workers& workers, Log log);
 
   void set_limit(RateLimit* limit) noexcept { limit_ = limit; }
-  /// `ask` tells before each batch whether the stream's peer may still receive. If not, the stream is reset.
+  /// `ask` is called before each batch and returns whether the stream's peer may still receive. If not, the stream is
+  /// reset.
   void set_still_served(std::function<bool(const net::ServerStream&)> ask) { still_served_ = std::move(ask); }
   /// Called with a game whose file changed under its manifest.
   void on_changed(std::function<void(const std::string& game)> callback) { on_changed_ = std::move(callback); }
@@ -58,7 +59,7 @@ class ContentSender {
   /// Sends `bytes` with `head`. Errors become a status or a reset stream. Cancel: throws Cancelled.
   runtime::Task<void> send(net::ServerStream& stream, net::ResponseHead head, GameBytes bytes,
                            runtime::CancellationToken token);
-  /// Whether this side, by its limit or its disk, holds the sending back.
+  /// Whether this side's limit or disk holds back the sending.
   bool holds_back() const;
   const SentPayload& sent() const noexcept { return sent_; }
 
@@ -78,7 +79,7 @@ class ContentSender {
   std::function<void(const std::string&)> on_changed_;
   std::function<void(std::span<std::uint8_t>)> tamper_;
   SentPayload sent_;
-  // Where the time of the latest spans went: reading the disk, or waiting for the network.
+  // How the time of the latest spans was spent: reading the disk, or waiting for the network.
   runtime::Duration reading_{};
   runtime::Duration waiting_{};
   runtime::TimePoint last_sent_ = runtime::TimePoint{} - std::chrono::hours(1);

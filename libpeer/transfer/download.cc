@@ -16,9 +16,9 @@ using namespace std::chrono_literals;
 
 constexpr std::uint64_t kReuseBytes = 8 << 20;  // copied by one job
 constexpr runtime::Duration kReportInterval = 250ms;
-/// Finer than the reports: at wire speed the limit of unlogged bytes is reached within a few ticks.
+/// Shorter than the report interval: at wire speed the limit of unlogged bytes is reached within a few ticks.
 constexpr runtime::Duration kTick = kReportInterval / 10;
-constexpr runtime::Duration kRetryDelay = 1s;  // after no peer gave the manifest
+constexpr runtime::Duration kRetryDelay = 1s;  // after an attempt in which no peer sent the manifest
 }  // namespace
 
 Download::Download(runtime::Scope& parent, DownloadContext context, std::string game, Digest version,
@@ -64,7 +64,7 @@ runtime::Task<DownloadOutcome> Download::run(runtime::CancellationToken token) {
     failure = std::current_exception();
   }
   const bool finished = outcome && outcome->kind == DownloadOutcome::Kind::finished;
-  // After a finished download the share lives as long as this object, until the library offers the game.
+  // After the download has finished, the share exists as long as this object, until the library offers the game.
   if (!finished) share_.reset();
   if (target_.staging && !finished && !discard_.token().requested()) co_await close_staging();
   checkpointer_.reset();
@@ -99,7 +99,7 @@ runtime::Task<void> Download::run_tasks(runtime::Scope& scope, Early& outcome) {
   scope.request_stop();
 }
 
-/// Gets the manifest that an earlier run stored, or fetches it from the first peer that gives it.
+/// Reads the manifest that an earlier run stored, or fetches it from the first peer that sends it.
 runtime::Task<Download::Early> Download::obtain_document(std::optional<Error>& last_error,
                                                          runtime::CancellationToken token) {
   auto load = [disk = context_.disk, root = context_.root, game = terms_.game, version = terms_.version](
@@ -178,7 +178,7 @@ runtime::Task<Download::Early> Download::reuse(runtime::CancellationToken token)
     while (target_.staging->unlogged_bytes() + kReuseBytes > kMaxUnlogged) {
       co_await runtime::sleep_for(control(), kTick / 5, token);
       while (auto report = inbox_.try_receive()) pool_->handle(std::move(*report));
-      if (pool_->fatal()) co_return DownloadOutcome::failure(*pool_->fatal());  // a failed checkpoint makes no room
+      if (pool_->fatal()) co_return DownloadOutcome::failure(*pool_->fatal());  // a failed checkpoint frees no room
     }
     token.throw_if_requested();
     auto copy = [this, &copies, next](const runtime::StopFlag& stop) {

@@ -1,12 +1,12 @@
 // Download: fetches one version of a game from every peer that offers it. Chunks are verified and staged one by one,
 // and the game is published whole.
 //
-// Payload never passes through the control loop: sources run on the net loop and write through workers. This side
-// plans.
+// Payload never passes through the control loop: sources run on the net loop and write through workers. The control
+// loop plans.
 // Loop: control.
 // Owns: its tasks; everything in the context must outlive it.
-// Cancel: at chunk and peer-attempt boundaries. What was received stays in the staging, logged, for the next download
-// of that version.
+// Cancel: between chunks and between connection attempts. Received data stays in the staging, logged, for the next
+// download of that version.
 #pragma once
 
 #include <functional>
@@ -33,7 +33,7 @@ struct Progress {
   Phase phase = Phase::waiting;
   std::uint64_t bytes_total = 0;  ///< 0: the staging is not open yet, and the other counts are not known
   std::uint64_t bytes_done = 0;
-  std::uint64_t bytes_reused = 0;    ///< by this run, and by earlier runs as far as it is still staged
+  std::uint64_t bytes_reused = 0;    ///< by this run, plus bytes of earlier runs that are still staged
   std::uint64_t bytes_received = 0;  ///< by this run, and by earlier runs as far as it is still staged
   double rate = 0;                   ///< bytes per second
   std::optional<double> eta_s;
@@ -59,11 +59,11 @@ class Download {
 
   /// Runs the download; call it once. Cancel: throws Cancelled after everything received is logged.
   runtime::Task<DownloadOutcome> run(runtime::CancellationToken token);
-  /// Makes the end of run() not wait until received data is durable. The caller also cancels run().
+  /// Lets run() end without waiting until the received data is durable. The caller also cancels run().
   void discard() { discard_.request(); }
   /// If set, the publication fails rather than replace a game that no download installed.
   void keep_own_game(bool keep) noexcept { terms_.keep_own_game = keep; }
-  /// Tells that the source list has changed.
+  /// Call it when the source list has changed.
   void sources_changed();
   Progress progress() const;
   /// Fetches only from these peers; from any peer if empty.

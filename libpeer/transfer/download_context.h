@@ -63,7 +63,7 @@ struct DownloadTerms {
   Digest version;
   std::set<PeerId> only{};  ///< the only peers that may serve it; empty: any
   runtime::TimePoint wait_until =
-      runtime::TimePoint::min();  ///< until then the download outlasts the loss of all sources
+      runtime::TimePoint::min();  ///< until then the download continues even without sources
   bool keep_own_game = false;     ///< fail rather than replace a game that no download installed
 };
 

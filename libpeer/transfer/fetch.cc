@@ -11,7 +11,7 @@ namespace peer::transfer {
 namespace {
 
 /// The first part of a span to request. Under a limit it is a tenth of a second's worth, so that not much more is in
-/// flight than the limit lets through.
+/// flight than the limit admits.
 Span next_request(const SourceJob& job, const Span& span) {
   if (job.down == nullptr || job.down->rate() == 0) return span;
   const std::uint64_t most = job.down->rate() / 10;

@@ -26,7 +26,7 @@ struct SourcePeer {
   PeerId id;
   std::string name;
   std::vector<net::SocketAddress> addresses;  ///< of its listeners, best first
-  /// Grows when the route to the peer changes. Connections of an earlier generation may be dead.
+  /// Grows when the route to the peer changes. Connections from an earlier generation may be dead.
   std::uint64_t route_generation = 0;
   /// One flag per chunk, of a peer that is itself downloading the version; null: it has all chunks. Loop: control.
   std::shared_ptr<const std::vector<bool>> holds = nullptr;
@@ -36,10 +36,10 @@ struct SourcePeer {
 /// Concurrent requests on one connection: enough to hide a request's round trip and the disk behind each other.
 inline constexpr std::size_t kLanes = 4;
 
-/// A span that a source has to bring.
+/// A span that a source has to fetch.
 struct Assignment {
   Span span;
-  /// Set when other sources have brought the whole span. The source then drops the rest.
+  /// Set when other sources have delivered the whole span. The source then drops the rest.
   std::shared_ptr<std::atomic<bool>> unwanted = std::make_shared<std::atomic<bool>>(false);
 };
 
@@ -55,7 +55,7 @@ struct SpanDone {
   Span span;
 };
 enum class Blame {
-  network,  ///< lost, late or refused: the source may be asked again
+  network,  ///< lost, late or refused: the source may be used again
   content,  ///< the source sent a chunk with a wrong hash; its file may have changed on its disk
   lie,      ///< the source confirmed that it verified a chunk, and sent wrong bytes
   missing,  ///< the source does not have what it offered

@@ -7,7 +7,7 @@ namespace peer::transfer {
 using namespace std::chrono_literals;
 
 namespace {
-/// The time over which the speed is measured, and whose worth of work a source holds.
+/// The time over which the speed is measured. A source is assigned as much work as it can do in this time.
 constexpr runtime::Duration kWindow = 1s;
 /// Minimum time between two samples. A shorter time gives no usable speed.
 constexpr runtime::Duration kApart = 20ms;

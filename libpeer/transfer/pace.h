@@ -1,7 +1,7 @@
 // Pace: measures how fast a source is while it has work, and says how much work it may hold. Pure: no clock.
 //
-// A source holds about one second's worth of work: a slow source does not hold spans that faster ones could bring, and
-// a fast source is never idle.
+// A source holds about one second's worth of work: a slow source does not hold spans that faster ones could deliver,
+// and a fast source is never idle.
 #pragma once
 
 #include <chrono>

@@ -1,7 +1,7 @@
 // PartialGames: the downloads under way whose verified and written chunks are served to other peers.
 //
-// Downloads add and remove their game on the control loop, and the seeder looks it up on the net loop. A request keeps
-// its PartialGame when the download ends meanwhile. The staged files may then vanish at any time: the read fails, or
+// Downloads add and remove their game on the control loop, and the seeder finds it on the net loop. A request keeps its
+// PartialGame if the download ends meanwhile. The staged files may then vanish at any time: the read fails, or
 // the receiver finds a wrong chunk by its hash.
 // Loop: any thread.
 #pragma once

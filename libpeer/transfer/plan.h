@@ -51,15 +51,15 @@ class Planner {
   /// Whether the source holds a chunk that is missing here, assigned or not.
   bool is_useful(const PeerId& source) const;
 
-  /// Assigns the next span to a source: at most `most` bytes, but at least one chunk. Nothing if everything that it
-  /// could bring is assigned. The span stays assigned until release().
+  /// Assigns the next span to a source: at most `most` bytes, but at least one chunk. Nothing if every chunk that it
+  /// could deliver is assigned. The span stays assigned until release().
   std::optional<Span> next(const PeerId& source, std::uint64_t most);
   /// Assigns to a second source the end of a span that another source was assigned: missing chunks that this source
   /// holds and that no second source is assigned, at most `most` bytes.
   std::optional<Span> duplicate(const PeerId& source, const Span& span, std::uint64_t most);
   /// Records that a chunk is verified and written.
   void mark_have(std::uint64_t chunk);
-  /// Ends an assignment: the source has brought the span or given it up. Its missing chunks may be assigned again.
+  /// Ends an assignment: the source has delivered the span or given it up. Its missing chunks may be assigned again.
   void release(const Span& span);
 
   /// Bytes of a span that are missing here.

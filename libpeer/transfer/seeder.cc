@@ -26,7 +26,7 @@ std::shared_ptr<const library::LocalGame> Seeder::find_game(const std::string& g
   return *found;
 }
 
-/// A span that the manifest does not have gets a reader too: locate_span() refuses it with the reason.
+/// Returns a reader even for a span that the manifest does not have: locate_span() then refuses it with the reason.
 Seeder::SpanContent Seeder::find_span(const protocol::ChunksRoute& route) {
   const auto game = find_game(route.game);
   const bool offered = game && game->offered->version == route.version;

@@ -41,9 +41,10 @@ class Seeder {
   void set_snapshot(std::shared_ptr<const library::Snapshot> snapshot);
   /// The JSON of GET /v1/peer.
   void set_peer_document(std::string json);
-  /// Limits what is sent. It must outlive the seeder.
+  /// Limits the rate of sending. It must outlive the seeder.
   void set_limit(RateLimit* limit) noexcept { sender_.set_limit(limit); }
-  /// `ask` tells before each part of a body whether the stream's peer may still receive. If not, the stream is reset.
+  /// `ask` is called before each part of a body and returns whether the stream's peer may still receive. If not, the
+  /// stream is reset.
   void set_still_served(std::function<bool(const net::ServerStream&)> ask) { sender_.set_still_served(std::move(ask)); }
   /// The downloads that are served beside the library; thread-safe.
   PartialGames& partial() noexcept { return partial_; }
@@ -54,7 +55,7 @@ class Seeder {
 
   /// Serves one request whose route is not the session's. Every outcome is an HTTP status or a reset stream.
   runtime::Task<void> serve(net::ServerStream& stream, protocol::Route route, runtime::CancellationToken token);
-  /// Answers 403 to a client that may not have anything, whatever it requests.
+  /// Answers 403 to a client that is not admitted, whatever it requests.
   runtime::Task<void> forbid(net::ServerStream& stream, Error error, runtime::CancellationToken token);
   /// Answers a request whose path parse_route() refused.
   runtime::Task<void> refuse(net::ServerStream& stream, protocol::HttpRefusal refusal,
@@ -69,7 +70,7 @@ class Seeder {
   runtime::Task<void> send_chunks(net::ServerStream& stream, protocol::ChunksRoute route,
                                   runtime::CancellationToken token);
   std::shared_ptr<const library::LocalGame> find_game(const std::string& game) const;
-  /// Where a requested span can be read; null `version`: this peer does not have that version.
+  /// Where a requested span can be read. `version` is null if this peer does not have that version.
   struct SpanContent {
     std::shared_ptr<const library::OfferedGame> version;
     std::unique_ptr<library::ContentReader> reader;  ///< null: some of the span is missing

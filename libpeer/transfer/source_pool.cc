@@ -16,7 +16,7 @@ constexpr runtime::Duration kRetryDelay = 1s;
 constexpr unsigned kMaxFailures = 3;
 /// Time in which one of several partial holders may obtain chunks that all of them lack.
 constexpr runtime::Duration kPatience = 10s;
-/// Chunks that a source which offers the version may turn out to lack before it is excluded.
+/// Number of chunks that a source of the whole version may lack before it is excluded.
 constexpr unsigned kMaxHoles = 4096;
 }  // namespace
 
@@ -121,7 +121,7 @@ void SourcePool::start(SourcePeer peer, SourceState& source, runtime::Scope& sco
 runtime::Task<void> SourcePool::run_source_task(PeerId id, SourceJob job, runtime::CancellationToken token) {
   const ReportSender reports = job.reports;
   auto start = [job](runtime::CancellationToken t) { return run_source(job, t); };
-  SourceEnded ended{id, Blame::network, Error{ErrorCode::unreachable, id.brief() + " is no longer asked", 0}};
+  SourceEnded ended{id, Blame::network, Error{ErrorCode::unreachable, id.brief() + " is no longer used", 0}};
   try {
     ended = co_await runtime::call_on(*context_.net, "source " + id.brief(), std::move(start), token);
   } catch (const runtime::Cancelled&) {
@@ -160,12 +160,12 @@ void SourcePool::handle_end(const SourceEnded& ended) {
   source.not_before = control_.now() + kRetryDelay;
   dispatcher_.release_all(source);
   source.failures = 0;
-  if (!source.excluded) last_error_ = ended.error;  // otherwise the reason for its exclusion says more
+  if (!source.excluded) last_error_ = ended.error;  // otherwise keep the reason for its exclusion
   context_.log.game(terms_.game).debug(terms_.game + ": " + ended.error.message);
 }
 
-/// Records that a source lacks some chunk of a span; the rest of what it offers stays usable. False if it lacks too
-/// much.
+/// Records that a source lacks some chunk of a span; its other chunks stay usable. Returns false if it lacks too many
+/// chunks.
 bool SourcePool::note_hole(SourceState& source, const SpanFailed& failure) {
   if (source.partial() || source.excluded) return false;
   SourceHoles& holes = source.holes;
@@ -213,7 +213,7 @@ void SourcePool::exclude(const PeerId& id, SourceState& source, const Error& err
   source.task.stop->request();
   context_.log.game(terms_.game)
       .peer(id.hex())
-      .warn(terms_.game + ": no longer asking " + id.brief() + ": " + error.message);
+      .warn(terms_.game + ": no longer using " + id.brief() + ": " + error.message);
 }
 
 /// A partial holder may still obtain what is missing, for kPatience after the last news.

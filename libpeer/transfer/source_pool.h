@@ -2,7 +2,7 @@
 // hold, and decides what a failure means for a source and for the download.
 //
 // Loop: control.
-// Owns: the state of the sources. Everything given to it must outlive it.
+// Owns: the state of the sources. Every argument must outlive it.
 #pragma once
 
 #include <map>
@@ -19,13 +19,13 @@
 
 namespace peer::transfer {
 
-/// What the sources fetch, and into what.
+/// What the sources fetch, and where they write it.
 struct FetchTarget {
   std::shared_ptr<const protocol::ManifestDocument> document;
   std::shared_ptr<staging::Staging> staging;
 };
 
-/// Why a download cannot go on with the sources that it has.
+/// Why a download cannot continue with its sources.
 struct PoolVerdict {
   std::optional<Error> error;  ///< nothing: all peers with the game have gone
 };
@@ -34,7 +34,7 @@ class SourcePool {
  public:
   using ReportSender = runtime::Channel<SourceReport>::Sender;
 
-  /// `last_error`: the last error of a source before, if there was one. Reports of the sources go to `reports`.
+  /// `last_error`: the last error of an earlier source, if any. Reports of the sources go to `reports`.
   SourcePool(const DownloadContext& context, const DownloadTerms& terms, runtime::Executor& control, Planner& planner,
              const FetchTarget& target, ReportSender reports, std::optional<Error> last_error);
 
@@ -47,7 +47,7 @@ class SourcePool {
   void handle(SourceReport report);
   /// Records chunks that are verified and written, and reports them as holdings.
   void mark_have(std::uint64_t first, std::uint64_t count);
-  /// Set if the download must end: this machine's disk failed, or no source can bring what is missing.
+  /// Set if the download must end: this machine's disk failed, or no source has the missing chunks.
   std::optional<PoolVerdict> verdict() const;
   /// The failure of this machine's disk, if there was one.
   const std::optional<Error>& fatal() const noexcept { return fatal_; }

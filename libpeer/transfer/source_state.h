@@ -1,4 +1,4 @@
-// SourceState: what a download keeps about one peer that it fetches from.
+// SourceState: the state that a download keeps for one peer that it fetches from.
 // Loop: control.
 #pragma once
 
@@ -13,7 +13,7 @@
 
 namespace peer::transfer {
 
-/// Spans that a source may hold: one for each lane, and one waiting.
+/// Spans that may be assigned to a source: one for each lane, and one waiting.
 inline constexpr std::size_t kSpansPerSource = kLanes + 1;
 
 /// The task that fetches from a source, with its connection.

@@ -10,7 +10,7 @@ namespace {
 /// Minimum time saved before a chunk is fetched twice. Units: seconds.
 constexpr double kMinTimeSaved = 0.25;
 
-/// How long a source takes for so many bytes.
+/// How long a source needs for that many bytes.
 double seconds_for(std::uint64_t bytes, const SourceState& source) {
   const double rate = source.pace.rate().value_or(static_cast<double>(kFirstWindow));
   return static_cast<double>(bytes) / std::max(rate, 1.0);
@@ -52,7 +52,7 @@ void SpanDispatcher::dispatch(runtime::TimePoint now) {
   for (auto& [id, source] : sources_) source.busy = !source.outstanding.empty();
 }
 
-/// The source with the smallest share of its window in use, among those that may hold another span.
+/// The source with the smallest share of its window in use, among those to which another span may be assigned.
 std::optional<PeerId> SpanDispatcher::least_loaded(const std::set<PeerId>& saturated) const {
   std::optional<PeerId> found;
   double least = 1;
@@ -68,7 +68,7 @@ std::optional<PeerId> SpanDispatcher::least_loaded(const std::set<PeerId>& satur
   return found;
 }
 
-/// The end of a span that the slowest source holds, if this source would bring it much sooner.
+/// The end of a span that is assigned to the slowest source, if this source would deliver it much sooner.
 std::optional<Span> SpanDispatcher::take_over(const PeerId& id, const SourceState& source) {
   const std::uint64_t most = source.pace.span();
   const double here = seconds_for(source.outstanding_bytes + most, source);

@@ -1,9 +1,9 @@
-// SpanDispatcher: hands out spans to the sources of a download.
+// SpanDispatcher: assigns spans to the sources of a download.
 //
 // 1. Received data that is not durable yet, plus outstanding spans, never exceeds kMaxUnlogged bytes.
-// 2. The least loaded source is served first, so that equal sources bring equal shares.
-// 3. When everything that a source could bring is assigned to slower sources, it takes over the end of a span of the
-//    slowest one. The first to bring a chunk wins, and the other drops it.
+// 2. The least loaded source is served first, so that equal sources deliver equal shares.
+// 3. When every chunk that a source could deliver is assigned to slower sources, it takes over the end of a span of the
+//    slowest one. The first source to deliver a chunk wins, and the other drops it.
 // Loop: control.
 #pragma once
 
@@ -22,18 +22,18 @@ inline constexpr std::uint64_t kMaxUnlogged = 64 << 20;
 
 class SpanDispatcher {
  public:
-  /// Everything given must outlive the dispatcher.
+  /// Every argument must outlive the dispatcher.
   SpanDispatcher(Planner& planner, const staging::Staging& staging, std::map<PeerId, SourceState>& sources)
       : planner_(planner), staging_(staging), sources_(sources) {}
 
-  /// Hands out spans until every source is saturated or kMaxUnlogged is reached.
+  /// Assigns spans until every source is saturated or kMaxUnlogged is reached.
   void dispatch(runtime::TimePoint now);
-  /// Ends an assignment. Does nothing if the source does not hold the span.
+  /// Ends an assignment. Does nothing if the span is not assigned to the source.
   void release(SourceState& source, const Span& span);
   void release_all(SourceState& source);
   /// Marks the assignments that other sources have completed.
   void drop_unwanted();
-  /// The last dispatch() stopped at kMaxUnlogged.
+  /// Whether the last dispatch() stopped at kMaxUnlogged.
   bool blocked() const noexcept { return blocked_; }
 
  private:

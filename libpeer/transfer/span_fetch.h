@@ -12,8 +12,8 @@
 
 namespace peer::transfer {
 
-/// The size of a lane's reads: what arrives in about 50 ms, so that counters and drops of unwanted spans lag no more
-/// than that, however slow the sender is.
+/// The size of a lane's reads: the bytes that arrive in about 50 ms, so that counters and the drop of unwanted spans
+/// are at most that late, however slow the sender is.
 class ReadSize {
  public:
   std::size_t bytes() const noexcept { return bytes_; }
@@ -26,11 +26,11 @@ class ReadSize {
 
 class SpanFetch {
  public:
-  /// Everything given must outlive the fetch.
+  /// Every argument must outlive the fetch.
   SpanFetch(const SourceJob& job, net::Link& link, Span span, const std::atomic<bool>& unwanted, ReadSize& read_size)
       : job_(job), link_(link), span_(span), unwanted_(unwanted), read_size_(read_size) {}
 
-  /// Nothing if the whole span is verified and written, or has become unwanted. Cancel: throws Cancelled.
+  /// Returns nothing if the whole span is verified and written, or has become unwanted. Cancel: throws Cancelled.
   runtime::Task<std::optional<SpanFailed>> run(runtime::CancellationToken token);
 
  private:
@@ -48,8 +48,8 @@ class SpanFetch {
   /// Reads a batch into `buffer_`. Stops and sets `dropped_` if the span has become unwanted.
   runtime::Task<std::optional<SpanFailed>> read(FetchBatch batch, runtime::CancellationToken token);
   runtime::Task<std::optional<SpanFailed>> write(FetchBatch batch, runtime::CancellationToken token);
-  /// Finds out whom to blame for a wrong chunk: asks the source for this chunk again, verified. A source whose file has
-  /// changed refuses it, which is honest. A source that sends wrong bytes again lies.
+  /// Finds the cause of a wrong chunk by requesting it from the source again, verified. An honest source whose file has
+  /// changed refuses the request. A source that sends wrong bytes again lies.
   runtime::Task<Blame> recheck(std::uint64_t chunk, runtime::CancellationToken token);
 
   const SourceJob& job_;

@@ -1,4 +1,4 @@
-// StagingShare: while it lives, the staged chunks of a download are served to other peers and announced as holdings.
+// StagingShare: while it exists, the staged chunks of a download are served to other peers and announced as holdings.
 // Loop: control.
 #pragma once
 

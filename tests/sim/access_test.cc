@@ -1,4 +1,4 @@
-// Access modes: who is let in by a party's key and by pairing, and what those learn who are not.
+// Access modes: which peers the party's key and pairing admit, and what a peer that is not admitted learns.
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
@@ -67,7 +67,7 @@ std::size_t offers(SimPeer& peer) {
 
 }  // namespace
 
-TEST_CASE("access: a party with the same key shares; others with another key, without one, or open, do not") {
+TEST_CASE("access: peers with the same party key share; peers with another key, no key or in open mode are refused") {
   SimWorld world(301);
   SimPeer one(world, "one", "10.0.0.1");
   SimPeer two(world, "two", "10.0.0.2");
@@ -80,7 +80,7 @@ TEST_CASE("access: a party with the same key shares; others with another key, wi
   three.start(in_party(kKey + "\n", {two.address}));
   wrong.start(in_party(kOtherKey, {one.address}));
   open.start(knowing(one.address));
-  // The third is told of the first: in a party all know each other.
+  // The third peer receives a hint about the first: in a party all peers know each other.
   REQUIRE(world.run_until([&] { return connected(one, two) && connected(two, three) && connected(one, three); }, 30s));
   REQUIRE(world.run_until([&] { return offers(two) == 1 && offers(three) == 1; }, 10s));
   REQUIRE(two.ask(download_of("game")).has_value());
@@ -92,7 +92,7 @@ TEST_CASE("access: a party with the same key shares; others with another key, wi
     CHECK(is(*stranger, one, api::PeerState::refused));
     CHECK(is(one, *stranger, api::PeerState::refused));
     CHECK_FALSE(listed(one, stranger->id())->reason.empty());
-    CHECK_FALSE(listed(two, stranger->id()));  // nobody is told of strangers
+    CHECK_FALSE(listed(two, stranger->id()));  // there are no hints about strangers
     CHECK_FALSE(listed(*stranger, two.id()));
     CHECK(offers(*stranger) == 0);
     CHECK(stranger->count("PeerConnected") == 0);
@@ -103,7 +103,7 @@ TEST_CASE("access: a party with the same key shares; others with another key, wi
     from.from = {one.id().hex()};
     CHECK(stranger->ask(from).error().code == ErrorCode::refused);
   }
-  // It does not try again and again.
+  // It does not keep retrying.
   unsigned attempts = 0;
   for (int second = 0; second < 180; ++second) {
     world.executor.advance(1s);
@@ -111,13 +111,13 @@ TEST_CASE("access: a party with the same key shares; others with another key, wi
   }
   CHECK(attempts >= 2);
   CHECK(attempts <= 3);
-  // From this side it is the same.
+  // The same holds in the other direction.
   CHECK(connect(one, open.address).error().code == ErrorCode::refused);
   CHECK(connect(one, wrong.address).error().code == ErrorCode::refused);
   CHECK(one.ask(api::GetStatus{})->access == access::AccessMode::party);
 }
 
-TEST_CASE("access: a peer that gets the right key is let in as soon as it starts again") {
+TEST_CASE("access: a peer that is given the right key is admitted as soon as it restarts") {
   SimWorld world(302);
   SimPeer one(world, "one", "10.0.0.1");
   SimPeer two(world, "two", "10.0.0.2");
@@ -129,7 +129,7 @@ TEST_CASE("access: a peer that gets the right key is let in as soon as it starts
   REQUIRE(world.run_until([&] { return connected(one, two); }, 10s));
 }
 
-TEST_CASE("access: who is paired on both sides connects by itself, and is unpaired again") {
+TEST_CASE("access: peers that both sides have paired connect by themselves, until they are unpaired") {
   SimWorld world(303);
   SimPeer one(world, "one", "10.0.0.1");
   SimPeer two(world, "two", "10.0.0.2");
@@ -142,7 +142,7 @@ TEST_CASE("access: who is paired on both sides connects by itself, and is unpair
   CHECK(listed(two, one.id())->addresses == std::vector{one.address});
   CHECK(two.ask(api::GetStatus{})->peers == 0);
 
-  // One side is not enough; from then on the other one lists it as well.
+  // One side is not enough; after the attempt the other side lists it too.
   const auto first = command<api::PairPeer>(two, one.id().hex().substr(0, 10));
   REQUIRE(first.has_value());
   CHECK(first->note.contains("peerctl pair " + two.id().brief()));
@@ -163,7 +163,7 @@ TEST_CASE("access: who is paired on both sides connects by itself, and is unpair
       peer->start(paired_only({one.address}));
       REQUIRE(world.run_until([&] { return connected(one, two); }, 35s));
     }
-    // By the name it went by last, also when it is not there.
+    // By its last known name, even while it is not connected.
     one.stop();
     REQUIRE(world.run_until([&] { return !is(two, one, api::PeerState::connected); }, 35s));
     two.stop();
@@ -200,7 +200,8 @@ TEST_CASE("access: who is paired on both sides connects by itself, and is unpair
   }
 }
 
-TEST_CASE("access: one that was paired before it was ever seen connects at once; with nobody paired nobody does") {
+TEST_CASE(
+    "access: a peer that was paired before it was first seen connects at once; without pairings no peer connects") {
   SimWorld world(304);
   SimPeer one(world, "one", "10.0.0.1");
   SimPeer two(world, "two", "10.0.0.2");
@@ -213,7 +214,7 @@ TEST_CASE("access: one that was paired before it was ever seen connects at once;
   REQUIRE(pair(two, one).has_value());
   CHECK(listed(two, one.id())->state == api::PeerState::unreachable);
   REQUIRE(connect(two, one.address).has_value());
-  // Paired with both, the first tells neither of the other.
+  // The first peer is paired with both, and sends neither a hint about the other.
   three.start(paired_only({one.address}));
   REQUIRE(pair(three, one).has_value());
   REQUIRE(pair(one, three).has_value());
@@ -224,7 +225,7 @@ TEST_CASE("access: one that was paired before it was ever seen connects at once;
   CHECK_FALSE(listed(three, two.id()));
 }
 
-TEST_CASE("access: pairing in open mode is kept for later") {
+TEST_CASE("access: a pairing made in open mode is saved and applies later in paired mode") {
   SimWorld world(305);
   SimPeer one(world, "one", "10.0.0.1");
   SimPeer two(world, "two", "10.0.0.2");
@@ -244,7 +245,7 @@ TEST_CASE("access: pairing in open mode is kept for later") {
   REQUIRE(world.run_until([&] { return connected(one, two); }, 10s));
 }
 
-TEST_CASE("access: a download from a peer that unpairs in the middle goes on from another, or ends") {
+TEST_CASE("access: a download whose source unpairs in the middle continues from another peer, or ends") {
   const bool another = GENERATE(true, false);
   const bool by_the_seed = GENERATE(true, false);
   CAPTURE(another, by_the_seed);

@@ -1,5 +1,5 @@
-// Whoever asks for a download that is under way attaches to it, with a wait of its own; and what ended without the game
-// is begun again or given up.
+// A second command for a download under way attaches to it and adds its own wait. A download that ended without the
+// game can be resumed or given up.
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
@@ -40,7 +40,7 @@ api::StartDownload from(std::vector<std::string> peers) {
   return start;
 }
 
-/// A seed at a slow network, and a leech that sees its game.
+/// A seed on a slow network, and a leech that sees its game.
 struct Scene {
   explicit Scene(std::uint64_t number, bool offered = true) : world(number) {
     world.network.set_conditions(slow_link());
@@ -54,12 +54,12 @@ struct Scene {
   bool received(std::uint64_t bytes) {
     return world.run_until([&] { return download(leech).bytes_received >= bytes; }, 1min);
   }
-  /// The seed dies, and the leech knows.
+  /// The seed dies, and the leech has noticed.
   void lose_seed() {
     seed.crash(3);
     REQUIRE(world.run_until([&] { return leech.count("PeerLost") == 1; }, 1min));
   }
-  /// The download ends because all peers are gone, within so much time from now.
+  /// Checks that the download ends within that time because all peers are gone.
   bool is_given_up(runtime::Duration earliest, runtime::Duration latest) {
     const auto given_up = [&] { return leech.count("DownloadGameFilesAllPeersGone") == 1; };
     world.executor.advance(earliest);
@@ -78,7 +78,7 @@ bool mentions(const Error& error, std::string_view text) { return error.message.
 
 }  // namespace
 
-TEST_CASE("attach: a wait that is brought to a running download holds when the last peer goes") {
+TEST_CASE("attach: the wait of a command that attaches to a running download applies when the last peer leaves") {
   Scene scene(501);
   REQUIRE(scene.leech.ask(download_of("game")).has_value());
   REQUIRE(scene.received(2'000'000));
@@ -98,12 +98,12 @@ TEST_CASE("attach: a wait that is brought to a running download holds when the l
   }
 }
 
-TEST_CASE("attach: the longest wait holds, whoever brought it") {
+TEST_CASE("attach: the longest wait of all commands applies") {
   Scene scene(502);
   REQUIRE(scene.leech.ask(with_wait(4min)).has_value());
   REQUIRE(scene.received(2'000'000));
   scene.lose_seed();  // takes 25 s or more
-  SECTION("a shorter one shortens nothing") {
+  SECTION("a shorter wait does not shorten it") {
     REQUIRE(scene.leech.ask(with_wait(1s)).has_value());
     REQUIRE(scene.leech.ask(download_of("game")).has_value());
     CHECK(scene.is_given_up(3min, 4min));
@@ -115,7 +115,7 @@ TEST_CASE("attach: the longest wait holds, whoever brought it") {
   }
 }
 
-TEST_CASE("attach: a wait that was brought survives a restart, the time of the restart not counted") {
+TEST_CASE("attach: an added wait survives a restart, and the time while peerd is down does not count") {
   for (const bool politely : {true, false}) {
     Scene scene(503);
     REQUIRE(scene.leech.ask(download_of("game")).has_value());
@@ -134,7 +134,7 @@ TEST_CASE("attach: a wait that was brought survives a restart, the time of the r
   }
 }
 
-TEST_CASE("attach: a wait that is over by the time of a restart does not end the download") {
+TEST_CASE("attach: a wait that expired before a restart does not end the download") {
   Scene scene(504);
   REQUIRE(scene.leech.ask(with_wait(1s)).has_value());
   REQUIRE(scene.received(6'000'000));
@@ -148,7 +148,7 @@ TEST_CASE("attach: a wait that is over by the time of a restart does not end the
   REQUIRE(scene.world.run_until([&] { return scene.leech.count("DownloadGameFilesFinished") == 1; }, 2min));
 }
 
-TEST_CASE("attach: a download that waits for its first peer is followed, and takes a longer wait") {
+TEST_CASE("attach: a command can attach to a download that waits for its first peer, and extend its wait") {
   Scene scene(505, false);
   CHECK(scene.leech.ask(download_of("game")).error().code == ErrorCode::not_found);
   REQUIRE(scene.leech.ask(with_wait(1min)).has_value());
@@ -161,13 +161,13 @@ TEST_CASE("attach: a download that waits for its first peer is followed, and tak
   REQUIRE(scene.world.run_until([&] { return scene.leech.count("DownloadGameFilesFinished") == 1; }, 2min));
 }
 
-TEST_CASE("attach: a paused download uses up no wait, and stays paused") {
+TEST_CASE("attach: the wait does not elapse during a pause, and the download stays paused") {
   Scene scene(506);
   REQUIRE(scene.leech.ask(with_wait(5min)).has_value());
   REQUIRE(scene.received(2'000'000));
   REQUIRE(command<api::PauseDownload>(scene.leech).has_value());
   scene.world.executor.advance(1h);
-  SECTION("what was left counts on after the pause") {
+  SECTION("the rest of the wait applies after the pause") {
     scene.leech.stop();
     scene.world.executor.advance(1h);
     scene.leech.start(scene.options);
@@ -179,7 +179,8 @@ TEST_CASE("attach: a paused download uses up no wait, and stays paused") {
     scene.lose_seed();
     CHECK(scene.is_given_up(4min, 5min));
   }
-  SECTION("one that attaches meanwhile follows it, and its wait counts from the end of the pause") {
+  SECTION(
+      "a command that attaches during the pause follows the download, and its wait starts at the end of the pause") {
     CHECK(scene.leech.ask(with_wait(20min))->state == DownloadState::paused);
     scene.world.executor.advance(1h);
     REQUIRE(command<api::ResumeDownload>(scene.leech).has_value());
@@ -203,7 +204,7 @@ TEST_CASE("attach: a pause does not make a wait for the first peer endless") {
   CHECK(download(scene.leech).error->code == ErrorCode::unavailable);
 }
 
-TEST_CASE("attach: a queued download is followed, and keeps the wait that was brought until its turn") {
+TEST_CASE("attach: a command can attach to a queued download, which keeps the added wait until it runs") {
   Scene scene(508);
   make_dated_game(scene.seed.disk, "/library/first", 11'000'000);
   REQUIRE(scene.seed.ask(api::Rescan{"first"}).has_value());
@@ -220,7 +221,7 @@ TEST_CASE("attach: a queued download is followed, and keeps the wait that was br
   CHECK(scene.is_given_up(8min, 11min));
 }
 
-TEST_CASE("attach: a person's wait holds for a download that began by itself") {
+TEST_CASE("attach: a user's wait applies to an automatic download") {
   Scene scene(509);
   scene.leech.stop();
   scene.options.automatic = {"*"};
@@ -232,7 +233,7 @@ TEST_CASE("attach: a person's wait holds for a download that began by itself") {
   CHECK(scene.is_given_up(8min, 11min));
 }
 
-TEST_CASE("attach: a peer that the download cannot take from is refused, with the reason") {
+TEST_CASE("attach: --from with a peer that the download cannot use is refused with the reason") {
   Scene scene(510);
   scene.other.start({});
   REQUIRE(scene.world.run_until([&] { return scene.leech.ask(api::GetStatus{})->peers == 2; }, 30s));
@@ -251,7 +252,7 @@ TEST_CASE("attach: a peer that the download cannot take from is refused, with th
     CHECK(same->from == std::vector<PeerId>{scene.seed.id()});
     CHECK(scene.leech.ask(from({"nobody"})).error().code == ErrorCode::invalid);
   }
-  SECTION("it does not have the game: it may come to have it, for one that waits") {
+  SECTION("it does not have the game: accepted only with a wait, because it may obtain the game") {
     REQUIRE(scene.leech.ask(download_of("game")).has_value());
     REQUIRE(scene.received(1'000'000));
     const auto refused = scene.leech.ask(from({"other"}));
@@ -275,14 +276,14 @@ TEST_CASE("attach: a peer that the download cannot take from is refused, with th
     const auto refused = scene.leech.ask(waiting);
     REQUIRE_FALSE(refused.has_value());
     CHECK(mentions(refused.error(), "\"other\" has another version"));
-    // A refusal brings no wait.
+    // A refused command adds no wait.
     scene.other.stop();
     scene.lose_seed();
     CHECK(scene.is_given_up(0s, 1min));
   }
 }
 
-TEST_CASE("attach: a peer that has left is still one of those that the download was begun with") {
+TEST_CASE("attach: a peer that has left still counts as one that the download was started with") {
   Scene scene(511);
   REQUIRE(scene.leech.ask(from({"seed"})).has_value());
   REQUIRE(scene.received(1'000'000));
@@ -297,7 +298,7 @@ TEST_CASE("attach: a peer that has left is still one of those that the download 
   CHECK(scene.leech.ask(from({scene.seed.id().hex().substr(0, 12)})).has_value());
 }
 
-TEST_CASE("attach: another version is refused, whether the download's own is known or not") {
+TEST_CASE("attach: another version is refused, whether or not the download's version is known yet") {
   SECTION("known") {
     Scene scene(512);
     REQUIRE(scene.leech.ask(download_of("game")).has_value());
@@ -330,7 +331,7 @@ TEST_CASE("attach: another version is refused, whether the download's own is kno
   }
 }
 
-TEST_CASE("resume: a download that lost its peers goes on from what it has, in the same version") {
+TEST_CASE("resume: a download that lost its peers continues with its data and the same version") {
   const bool limited = GENERATE(true, false);
   Scene scene(521);
   REQUIRE(scene.leech.ask(limited ? from({"seed"}) : download_of("game")).has_value());
@@ -339,7 +340,7 @@ TEST_CASE("resume: a download that lost its peers goes on from what it has, in t
   scene.lose_seed();
   REQUIRE(scene.is_given_up(0s, 1min));
   const auto lost = download(scene.leech);
-  // Another version appears, newer than the one that was begun.
+  // Another version appears, newer than the one that is partly downloaded.
   make_small_game(scene.other.disk, "/library/game", 11'000'000);
   scene.other.start({});
   REQUIRE(scene.world.run_until([&] { return scene.leech.ask(api::GetStatus{})->peers == 1; }, 30s));
@@ -355,7 +356,7 @@ TEST_CASE("resume: a download that lost its peers goes on from what it has, in t
     CHECK(resumed->from.empty());
   }
   CHECK(scene.leech.ask(api::GetStatus{})->downloads == 1);
-  // It waits for a peer as long as that takes, also over a restart.
+  // It waits for a peer without a limit, also after a restart.
   scene.world.executor.advance(10min);
   CHECK(download(scene.leech).state == DownloadState::queued);
   const bool restarted = GENERATE(false, true);
@@ -375,7 +376,7 @@ TEST_CASE("resume: a download that lost its peers goes on from what it has, in t
   CHECK(scene.leech.disk.read("/library/game/big.pak") == scene.seed.disk.read("/library/game/big.pak"));
 }
 
-TEST_CASE("resume: a download that failed is begun again") {
+TEST_CASE("resume: a failed download starts again") {
   Scene scene(522, false);
   REQUIRE(scene.leech.ask(with_wait(10s)).has_value());
   REQUIRE(scene.world.run_until([&] { return scene.leech.count("DownloadGameFilesFailed") == 1; }, 1min));
@@ -387,7 +388,7 @@ TEST_CASE("resume: a download that failed is begun again") {
   REQUIRE(scene.world.run_until([&] { return scene.leech.count("DownloadGameFilesFinished") == 1; }, 2min));
 }
 
-TEST_CASE("steering what is over: each refusal says what became of it and what to type") {
+TEST_CASE("commands for a download that has ended are refused with its outcome and the command to use") {
   Scene scene(523);
   api::MoveDownload move;
   move.game = "game";
@@ -407,7 +408,7 @@ TEST_CASE("steering what is over: each refusal says what became of it and what t
   }
   REQUIRE(scene.leech.ask(download_of("game")).has_value());
   REQUIRE(scene.received(2'000'000));
-  // One that runs may be moved: it goes on.
+  // A running download may be moved: it continues.
   CHECK(scene.leech.ask(move).has_value());
 
   SECTION("cancelled") {

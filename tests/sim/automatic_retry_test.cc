@@ -1,4 +1,4 @@
-// How often a download that begins by itself, and fails for good, is tried again.
+// How often an automatic download that keeps failing is tried again.
 #include <catch2/catch_test_macros.hpp>
 #include <cerrno>
 
@@ -8,7 +8,7 @@ using namespace peer;
 using namespace peer::test;
 using namespace std::chrono_literals;
 
-TEST_CASE("automatic: one that fails again and again is tried after a minute, then every ten") {
+TEST_CASE("automatic: a download that keeps failing is retried after a minute, then every ten minutes") {
   SimWorld world(84);
   SimPeer seed(world, "seed", "10.0.0.1");
   SimPeer leech(world, "leech", "10.0.0.3");
@@ -27,7 +27,7 @@ TEST_CASE("automatic: one that fails again and again is tried after a minute, th
   leech.disk.on_call({});
 }
 
-TEST_CASE("automatic: after one that finished a newer version is fetched at once") {
+TEST_CASE("automatic: a newer version that appears after a finished download is fetched at once") {
   SimWorld world(86);
   SimPeer seed(world, "seed", "10.0.0.1");
   SimPeer leech(world, "leech", "10.0.0.3");

@@ -1,4 +1,4 @@
-// Games that are fetched and kept up to date by themselves, and what is asked for once and kept over restarts.
+// Automatic downloads and updates, and the options of queued downloads, which survive restarts.
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
@@ -45,7 +45,7 @@ struct Scene {
 
 }  // namespace
 
-TEST_CASE("automatic: what matches is fetched and updated, the rest is left alone") {
+TEST_CASE("automatic: games that match are fetched and updated, and other games are left alone") {
   Scene scene({"quake*"});
   REQUIRE(scene.has("quake1"));
   REQUIRE(scene.has("quake2"));
@@ -56,7 +56,7 @@ TEST_CASE("automatic: what matches is fetched and updated, the rest is left alon
   CHECK_FALSE(scene.leech.disk.exists("/library/doom"));
   CHECK(scene.leech.count("DownloadGameFilesFinished") == 4);
   CHECK(terminal_events(scene.leech) == 4);
-  // Its own newer version is not replaced by an older one.
+  // An older version does not replace its own newer one.
   scene.world.executor.advance(1min);
   scene.leech.disk.write("/library/quake1/data/file1", "newer");
   api::Rescan publish{"quake1"};
@@ -67,7 +67,7 @@ TEST_CASE("automatic: what matches is fetched and updated, the rest is left alon
   CHECK(terminal_events(scene.leech) == 4);
 }
 
-TEST_CASE("automatic: what a person cancelled or removed is left alone until it is asked for") {
+TEST_CASE("automatic: a game that the user cancelled or removed is left alone until the user requests it") {
   Scene scene({"*"}, {"doom"});
   REQUIRE(scene.world.run_until([&] { return !scene.leech.ask(api::ListDownloads{})->empty(); }, 30s));
   api::CancelDownload cancel;
@@ -83,13 +83,13 @@ TEST_CASE("automatic: what a person cancelled or removed is left alone until it 
   scene.update("doom");
   scene.world.executor.advance(15min);
   CHECK_FALSE(scene.leech.disk.exists("/library/doom"));
-  // The next run knows nothing of that.
+  // The next run does not remember the cancellation.
   scene.leech.stop();
   scene.leech.start(scene.options);
   REQUIRE(scene.has("doom"));
 }
 
-TEST_CASE("automatic: a changed configuration counts at once, a game that is here already is not fetched") {
+TEST_CASE("automatic: a changed configuration applies at once, and a game that is already here is not fetched") {
   Scene scene({});
   make_dated_game(scene.leech.disk, "/library/quake1", 1'000'000);
   scene.world.executor.advance(10s);
@@ -131,7 +131,7 @@ TEST_CASE("automatic: --from, --version and --wait of a queued download are kept
   REQUIRE(done.sources.size() == 1);
   CHECK(done.sources[0].id == two.id());
 
-  // Waiting for what nobody has yet: still so after the restart, and over when the time is.
+  // The download of a version that no peer has still waits after the restart, and ends when its wait expires.
   api::StartDownload later = download_of("later");
   later.wait = 10min;
   REQUIRE(leech.ask(later).has_value());
@@ -166,7 +166,7 @@ TEST_CASE("automatic: a user's own folder is never replaced") {
     }
     return false;
   };
-  // One appears while the game is downloaded, another while the daemon is down.
+  // One own folder appears while the game is downloaded, another while the daemon is down.
   REQUIRE(world.run_until([&] { return under_way("late") && under_way("stop"); }, 1min));
   leech.disk.write("/library/late/mine", "mine");
   leech.stop();
@@ -178,13 +178,13 @@ TEST_CASE("automatic: a user's own folder is never replaced") {
     CHECK(leech.disk.tree("/library/" + std::string(game)) == std::vector<std::string>{"mine"});
     CHECK_FALSE(leech.disk.exists("/library/.peerd/replaced/" + std::string(game)));
   }
-  // Nor does a resumed one replace it.
+  // A resumed automatic download does not replace it either.
   api::ResumeDownload resume;
   resume.game = "late";
   static_cast<void>(leech.ask(resume));
   world.executor.advance(5min);
   CHECK(leech.disk.tree("/library/late") == std::vector<std::string>{"mine"});
-  // A person may.
+  // A download that the user requests may replace it.
   api::StartDownload start = download_of("late");
   start.version = version_of(seed, "late").value().hex();
   REQUIRE(leech.ask(start).has_value());

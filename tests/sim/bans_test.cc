@@ -1,4 +1,4 @@
-// Bans: by a person and for lying; over restarts; lifted.
+// Bans: by the user and for wrong data, across restarts, and lifting them.
 #include <catch2/catch_test_macros.hpp>
 
 #include "scenario.h"
@@ -31,7 +31,8 @@ auto command(SimPeer& peer, const std::string& other) {
 
 }  // namespace
 
-TEST_CASE("ban: the session ends, the peer is no source and gets nothing, over restarts, until it is lifted") {
+TEST_CASE(
+    "ban: it ends the session, and until it is lifted the peer is no source and is sent nothing, also after restarts") {
   SimWorld world(81);
   SimPeer one(world, "one", "10.0.0.1");
   SimPeer two(world, "two", "10.0.0.2");
@@ -53,7 +54,7 @@ TEST_CASE("ban: the session ends, the peer is no source and gets nothing, over r
   world.executor.advance(1min);
   CHECK(offers(one) == 0);
   CHECK(state_of(one, two.id()) != api::PeerState::connected);
-  // Nor when it is the banned one that dials.
+  // The same if the banned peer dials.
   api::ConnectPeer connect;
   connect.address = two.address;
   CHECK(one.ask(connect).error().code == ErrorCode::refused);
@@ -72,10 +73,10 @@ TEST_CASE("ban: the session ends, the peer is no source and gets nothing, over r
   REQUIRE(world.run_until([&] { return offers(two) == 1; }, 10s));
 }
 
-TEST_CASE("ban: when it is lifted both are connected at once, whichever side dials by itself") {
+TEST_CASE("ban: when it is lifted both peers connect at once, whichever side dials") {
   for (const bool banned_dials : {true, false}) {
     for (const runtime::Duration while_banned : {5ms, 20ms, 1000ms, 10'000ms, 120'000ms}) {
-      INFO((banned_dials ? "the banned one dials, " : "the banning one dials, ") << while_banned / 1ms << " ms");
+      INFO((banned_dials ? "the banned peer dials, " : "the banning peer dials, ") << while_banned / 1ms << " ms");
       SimWorld world(84);
       SimPeer one(world, "one", "10.0.0.1");
       SimPeer two(world, "two", "10.0.0.2");
@@ -95,7 +96,9 @@ TEST_CASE("ban: when it is lifted both are connected at once, whichever side dia
   }
 }
 
-TEST_CASE("ban: lifted at any moment of a dial that it makes fail, it leaves nobody waiting for the next one") {
+TEST_CASE(
+    "ban: lifting it at any moment of a dial that it makes fail lets the peers connect without waiting for the next "
+    "retry") {
   SimWorld world(85);
   LinkConditions conditions;
   conditions.delay = 200ms;  // a dial takes a second and more
@@ -116,7 +119,7 @@ TEST_CASE("ban: lifted at any moment of a dial that it makes fail, it leaves nob
   }
 }
 
-TEST_CASE("ban: of one that was never met, by its whole id") {
+TEST_CASE("ban: a peer that was never seen can be banned by its whole id") {
   SimWorld world(82);
   SimPeer one(world, "one", "10.0.0.1");
   SimPeer two(world, "two", "10.0.0.2");
@@ -130,7 +133,7 @@ TEST_CASE("ban: of one that was never met, by its whole id") {
   CHECK(two.ask(api::GetStatus{})->peers == 0);
 }
 
-TEST_CASE("ban: a download from a peer that is banned in the middle goes on from another") {
+TEST_CASE("ban: a download whose source is banned in the middle continues from another peer") {
   SimWorld world(83);
   world.network.set_conditions(slow_link());
   SimPeer one(world, "one", "10.0.0.1");

@@ -1,4 +1,4 @@
-// connect and disconnect: what a person types, mistypes, and takes back.
+// connect and disconnect: correct and mistyped addresses, and undoing a connect.
 #include <catch2/catch_test_macros.hpp>
 
 #include "scenario.h"
@@ -28,7 +28,7 @@ bool both_connected(SimPeer& a, SimPeer& b) {
 
 }  // namespace
 
-TEST_CASE("a name that cannot be resolved is an error at once, and nothing is dialled from then on") {
+TEST_CASE("connect to a name that cannot be resolved fails at once, and nothing is dialed later") {
   SimWorld world(31);
   SimPeer a(world, "a", "10.0.0.1");
   a.start({});
@@ -52,7 +52,7 @@ TEST_CASE("a name that cannot be resolved is an error at once, and nothing is di
   CHECK(peers_of(a).empty());
 }
 
-TEST_CASE("addresses are never names") {
+TEST_CASE("an address is never resolved as a name") {
   SimWorld world(32);
   SimPeer a(world, "a", "10.0.0.1");
   a.resolver.set("known", {*net::SocketAddress::parse("10.0.0.9:1")});
@@ -68,7 +68,7 @@ TEST_CASE("addresses are never names") {
                                                                      {"[fd00::1]:5", {"[fd00::1]:5"}}});
 }
 
-TEST_CASE("a mistyped connect is undone by disconnect: it is not dialled again, also if somebody comes to be there") {
+TEST_CASE("disconnect undoes a mistyped connect: the address is not dialed again, even if a peer appears there") {
   SimWorld world(33);
   SimPeer a(world, "a", "10.0.0.1");
   SimPeer b(world, "b", "10.0.0.2");
@@ -97,7 +97,7 @@ TEST_CASE("a mistyped connect is undone by disconnect: it is not dialled again, 
   CHECK(a.count("PeerConnected") == 1);
 }
 
-TEST_CASE("a peer that connect reached stays away after disconnect, by its name as by its address") {
+TEST_CASE("a peer that connect reached stays disconnected after disconnect, by its name or its address") {
   for (const char* whom : {"b", "10.0.0.2", "10.0.0.2:24747"}) {
     INFO(whom);
     SimWorld world(34);
@@ -117,7 +117,7 @@ TEST_CASE("a peer that connect reached stays away after disconnect, by its name 
   }
 }
 
-TEST_CASE("a disconnect while the dial is under way: connect says so, and no session comes of it") {
+TEST_CASE("a disconnect during a dial makes connect fail with that reason, and no session opens") {
   SimWorld world(35);
   LinkConditions slow;
   slow.delay = 300ms;
@@ -146,7 +146,7 @@ TEST_CASE("a disconnect while the dial is under way: connect says so, and no ses
   }
 }
 
-TEST_CASE("a peer of the configuration stays: disconnect ends its session and says that it is dialled again") {
+TEST_CASE("disconnect of a configured peer ends its session and says that the peer is dialed again") {
   SimWorld world(36);
   SimPeer a(world, "a", "10.0.0.1");
   SimPeer b(world, "b", "10.0.0.2");
@@ -158,7 +158,7 @@ TEST_CASE("a peer of the configuration stays: disconnect ends its session and sa
   CHECK(idle.error().message.find("network.peers") != std::string::npos);
   CHECK(peers_of(a).size() == 1);
   b.start({});
-  // Naming it again by connect does not make it droppable.
+  // A connect to the same peer does not change that.
   REQUIRE(connect(a, b.address));
   const auto end = disconnect(a, "b");
   REQUIRE(end);
@@ -168,7 +168,7 @@ TEST_CASE("a peer of the configuration stays: disconnect ends its session and sa
   REQUIRE(world.run_until([&] { return a.count("PeerConnected") == 2; }, 2s));
 }
 
-TEST_CASE("a peer of the configuration is back within seconds, however often it is disconnected, on either side") {
+TEST_CASE("a configured peer reconnects within seconds, however often either side disconnects it") {
   for (const bool by_dialler : {true, false}) {
     for (const runtime::Duration between : {0s, 2s, 10s}) {
       INFO((by_dialler ? "the side that dials disconnects, " : "the other side disconnects, ")
@@ -177,7 +177,7 @@ TEST_CASE("a peer of the configuration is back within seconds, however often it 
       SimPeer a(world, "a", "10.0.0.1");
       SimPeer b(world, "b", "10.0.0.2");
       a.start(knowing(b.address));
-      world.executor.advance(5min);  // it has waited for long: the attempts are far apart
+      world.executor.advance(5min);  // after so long the retries are far apart
       b.start({});
       REQUIRE(world.run_until([&] { return both_connected(a, b); }, 1min));
       for (int i = 0; i < 5; ++i) {
@@ -186,7 +186,7 @@ TEST_CASE("a peer of the configuration is back within seconds, however often it 
         REQUIRE(end);
         world.executor.advance(100ms);
         CHECK_FALSE(both_connected(a, b));
-        // Who says goodbye at once, again and again, is dialled less often: that is no person.
+        // A peer that keeps saying goodbye at once is dialed less often: no user does that.
         const runtime::Duration limit = by_dialler || between > 5s ? 2s : 1min;
         REQUIRE(world.run_until([&] { return both_connected(a, b); }, limit));
       }
@@ -194,7 +194,7 @@ TEST_CASE("a peer of the configuration is back within seconds, however often it 
   }
 }
 
-TEST_CASE("a session that has lasted lets the back-off begin anew: its loss is not one more failure") {
+TEST_CASE("the loss of a long session resets the dial back-off instead of counting as one more failure") {
   SimWorld world(41);
   SimPeer a(world, "a", "10.0.0.1");
   SimPeer b(world, "b", "10.0.0.2");
@@ -208,7 +208,7 @@ TEST_CASE("a session that has lasted lets the back-off begin anew: its loss is n
   REQUIRE(world.run_until([&] { return both_connected(a, b); }, 3s));
 }
 
-TEST_CASE("a connect to the daemon itself leaves nothing to dial") {
+TEST_CASE("a connect to the daemon's own address leaves nothing to dial") {
   SimWorld world(37);
   SimPeer a(world, "a", "10.0.0.1");
   a.start({});
@@ -219,7 +219,7 @@ TEST_CASE("a connect to the daemon itself leaves nothing to dial") {
   CHECK(again.error().code == ErrorCode::invalid);
 }
 
-TEST_CASE("whatever goes by the id says so of a static peer whose id is not known yet") {
+TEST_CASE("a command that needs the peer id fails with that reason for a static peer that has not answered yet") {
   SimWorld world(38);
   SimPeer a(world, "a", "10.0.0.1");
   SimPeer b(world, "b", "10.0.0.2");
@@ -239,7 +239,7 @@ TEST_CASE("whatever goes by the id says so of a static peer whose id is not know
   download.from = {"den"};
   check(a.ask(download).error(), ErrorCode::unavailable);
 
-  // Once it has answered, the address stands for it.
+  // After it has answered, its address can be used instead of the id.
   b.start({});
   REQUIRE(connect(a, "den"));
   REQUIRE(sees(world, a, 1));
@@ -252,7 +252,7 @@ TEST_CASE("whatever goes by the id says so of a static peer whose id is not know
   REQUIRE(world.run_until([&] { return a.count("PeerConnected") == 2; }, 2s));
 }
 
-TEST_CASE("a game that is being downloaded shows where it will be and how many files it has, or nothing") {
+TEST_CASE("show prints where a game under download will be and how many files it has, or nothing if that is unknown") {
   SimWorld world(39);
   world.network.set_conditions(slow_link());
   SimPeer a(world, "a", "10.0.0.1");
@@ -262,7 +262,7 @@ TEST_CASE("a game that is being downloaded shows where it will be and how many f
   download.wait = 1h;
   a.start(knowing(b.address));
   REQUIRE(a.ask(download));
-  CHECK(a.ask(api::ListGames{}).value().empty());  // nobody knows anything about it yet
+  CHECK(a.ask(api::ListGames{}).value().empty());  // nothing is known about it yet
   b.start({});
   REQUIRE(world.run_until([&] { return a.count("DownloadGameFilesBegin") == 1; }, 1min));
   world.executor.advance(2s);
@@ -275,9 +275,11 @@ TEST_CASE("a game that is being downloaded shows where it will be and how many f
   CHECK(games[0].local->size == games[0].remote.at(0).size);
 }
 
-TEST_CASE("connect: a peer that takes no connections now, as one that starts, is unreachable, and dialled again soon") {
+TEST_CASE(
+    "connect: a peer that accepts no connections yet, for example while it starts, is unreachable and dialed again "
+    "soon") {
   SimWorld world(700);
-  const Stranger silent(world, "10.0.0.9");  // its endpoint is there, and nobody serves
+  const Stranger silent(world, "10.0.0.9");  // it has an endpoint but does not serve
   SimPeer peer(world, "peer", "10.0.0.1");
   peer.start(knowing("10.0.0.9:24747"));
   const auto state = [&] { return peer.ask(api::ListPeers{})->at(0).state; };

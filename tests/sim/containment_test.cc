@@ -1,5 +1,5 @@
-// What throws inside a download, a lane, a command, a session or a request ends that one thing, with the right event
-// and the tables cleared; everything else goes on untouched.
+// An exception inside a download, a lane, a command, a session or a request ends only that one, with the right event
+// and all tables cleared. Everything else continues.
 #include "libpeer/base/fault.h"
 
 #if PEERD_TEST_HOOKS
@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// A seed with two games, a leech, and a peer beside that both are connected with.
+/// A seed with two games, a leech, and a third peer that is connected to both.
 struct Trio {
   SimWorld world;
   SimPeer seeder;
@@ -45,7 +45,7 @@ struct Trio {
   }
   std::array<SimPeer*, 3> peers() { return {&seeder, &leech, &beside}; }
 
-  /// Nothing of the runtimes has failed, all serve on, and they end cleanly.
+  /// Checks that no runtime has failed, all still serve, and all end cleanly.
   void check_rest() {
     REQUIRE(world.run_until([&] { return all_connected(); }, 60s));
     for (SimPeer* peer : peers()) {
@@ -66,7 +66,7 @@ struct Trio {
       CHECK(peer->disk.open_directories() == 0);
     }
   }
-  /// Nobody lost anybody.
+  /// Checks that no peer lost another.
   void check_sessions_untouched() {
     for (SimPeer* peer : peers()) {
       CHECK(peer->count("PeerConnected") == 2);
@@ -86,7 +86,7 @@ struct Trio {
 
 }  // namespace
 
-TEST_CASE("what throws inside a download fails that download, keeps what it had, and lets the other finish") {
+TEST_CASE("an exception in a download fails that download, keeps its data, and lets the other download finish") {
   Trio trio(1);
   trio.world.network.set_conditions(slow_link());
   REQUIRE(trio.leech.ask(download_of("game")).has_value());
@@ -107,7 +107,7 @@ TEST_CASE("what throws inside a download fails that download, keeps what it had,
   REQUIRE(trio.find(all, "game") != nullptr);
   CHECK(trio.find(all, "game")->state == api::DownloadState::failed);
   CHECK(trio.leech.ask(api::GetStatus{})->downloads == 0);
-  // Closed cleanly: what was received counts for the next attempt.
+  // The staging was closed cleanly: the next attempt reuses the received data.
   const std::string log = trio.leech.disk.read("/library/.peerd/staging/game/log");
   const std::span<const std::uint8_t> bytes(reinterpret_cast<const std::uint8_t*>(log.data()), log.size());
   const Digest version = trio.find(all, "game")->version;
@@ -123,7 +123,7 @@ TEST_CASE("what throws inside a download fails that download, keeps what it had,
   trio.check_rest();
 }
 
-TEST_CASE("what throws inside a download leaves the one beside it alone") {
+TEST_CASE("an exception in a download does not affect the one that runs beside it") {
   Trio trio(2);
   trio.world.network.set_conditions(slow_link());
   REQUIRE(trio.leech.ask(download_of("other")).has_value());
@@ -136,7 +136,7 @@ TEST_CASE("what throws inside a download leaves the one beside it alone") {
   trio.check_rest();
 }
 
-TEST_CASE("what throws while a source is read is that source's trouble: the download tries it again") {
+TEST_CASE("an exception while a source is read ends only that source, which the download tries again") {
   Trio trio(3);
   REQUIRE(fault::arm("lane"));
   REQUIRE(trio.leech.ask(download_of("game")).has_value());
@@ -147,7 +147,7 @@ TEST_CASE("what throws while a source is read is that source's trouble: the down
   trio.check_rest();
 }
 
-TEST_CASE("what throws inside a command is that command's failure") {
+TEST_CASE("an exception in a command fails only that command") {
   Trio trio(4);
   REQUIRE(fault::arm("command"));
   const auto at_once = trio.leech.ask(api::GetStatus{});
@@ -164,7 +164,7 @@ TEST_CASE("what throws inside a command is that command's failure") {
   trio.check_rest();
 }
 
-TEST_CASE("what throws inside a session ends that session, which begins anew; nobody else's ends") {
+TEST_CASE("an exception in a session ends only that session, and the peers reconnect") {
   for (const std::string where : {"accepted session", "dialled session", "session message"}) {
     INFO(where);
     Trio trio(5);
@@ -174,7 +174,7 @@ TEST_CASE("what throws inside a session ends that session, which begins anew; no
       for (SimPeer* peer : trio.peers()) count += peer->count("PeerLost") + peer->count("PeerGoodbye");
       return count;
     };
-    // The next message of any session; one pair loses each other.
+    // The next message of any session fails; that pair of peers loses each other.
     REQUIRE(trio.world.run_until([&] { return fault::armed(where) == 0; }, 60s));
     REQUIRE(trio.world.run_until([&] { return lost() >= 2; }, 5s));
     REQUIRE(trio.world.run_until([&] { return trio.all_connected(); }, 1min));
@@ -186,7 +186,7 @@ TEST_CASE("what throws inside a session ends that session, which begins anew; no
   }
 }
 
-TEST_CASE("what throws inside a request handler closes its connection; the sessions and the download go on") {
+TEST_CASE("an exception in a request handler closes its connection; the sessions and the download continue") {
   Trio trio(6);
   REQUIRE(trio.leech.ask(download_of("game")).has_value());
   REQUIRE(fault::arm("request"));
@@ -197,7 +197,7 @@ TEST_CASE("what throws inside a request handler closes its connection; the sessi
   trio.check_rest();
 }
 
-TEST_CASE("what throws in a listener of events is told in the log; the runtime goes on, and its stop") {
+TEST_CASE("an exception in an event listener is logged, and interrupts neither the runtime nor its stop") {
   Trio trio(7);
   REQUIRE(fault::arm("event"));
   REQUIRE(trio.leech.ask(download_of("game")).has_value());

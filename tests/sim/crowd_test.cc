@@ -1,7 +1,7 @@
-// Crowds: every peer knows one, hears of the others from it, and ends up with the whole network's catalogue. What a
-// peer costs, in memory and messages, is printed.
+// Crowds: every peer starts with one other peer, gets hints about the rest from it, and ends up with the catalogue of
+// the whole network. The test prints the memory and the messages per peer.
 //
-// The large ones are hidden, since they take minutes: `sim "[crowd]"`, or scripts/sweep.
+// The large tests are hidden, because they take minutes: `sim "[crowd]"`, or scripts/sweep.
 #include <malloc.h>
 
 #include <algorithm>
@@ -23,7 +23,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Games are numbered, and each is held by two peers.
+/// Games are numbered, and two peers hold each game.
 std::string game_name(std::size_t number) { return "game" + std::to_string(number); }
 
 void fill_library(MemoryDisk& disk, std::size_t index, std::size_t peers) {
@@ -42,7 +42,7 @@ class MemoryPort final : public api::Network {
   std::unique_ptr<MemoryTransport> transport_;
 };
 
-/// A whole peer on the in-memory network.
+/// A complete peer on the in-memory network.
 class CrowdPeer {
  public:
   CrowdPeer(runtime::ManualExecutor& executor, MemoryNetwork& network, std::size_t index, std::size_t peers)
@@ -108,7 +108,7 @@ class CrowdPeer {
   std::optional<api::PeerRuntimeHandle> handle_;
 };
 
-/// Every game is there, with two holders, of which one may be the peer itself.
+/// Checks that every game is listed with two holders, one of which may be the peer itself.
 void check_catalogue(const std::vector<api::GameInfo>& games, std::size_t index, std::size_t peers) {
   INFO("peer " << index);
   REQUIRE(games.size() == peers);
@@ -140,7 +140,8 @@ void check_crowd_in_memory(std::size_t count) {
   const MemoryNetwork::Stats later = network.stats();
   const double n = static_cast<double>(count);
   std::printf(
-      "%zu peers in memory: all met after %.1f s and %.0f messages (%.0f KB) a peer; then %.0f messages (%.1f KB) a "
+      "%zu peers in memory: all connected after %.1f s and %.0f messages (%.0f KB) a peer; then %.0f messages (%.1f "
+      "KB) a "
       "minute and peer; %.0f KB of memory a peer\n",
       count, seconds, static_cast<double>(met.messages) / n, static_cast<double>(met.bytes) / n / 1000,
       static_cast<double>(later.messages - quiet.messages) / n,

@@ -1,6 +1,6 @@
-// A day with twenty peers that come and go: what they count at its end is what they counted at its beginning.
+// A day with twenty peers that join and leave: tasks, handles and memory are the same at its end as at its start.
 //
-// Hidden, since it takes minutes: `sim "[day]"`, or scripts/sweep. The short one runs always.
+// The long test is hidden, because it takes minutes: `sim "[day]"`, or scripts/sweep. The short one always runs.
 #include <dirent.h>
 #include <malloc.h>
 
@@ -28,8 +28,8 @@ struct Counts {
   std::size_t tasks = 0, timers = 0, descriptors = 0, files = 0, heap = 0;
 };
 
-/// `stays` runs all the time; `peers` others come and go as the seed has it, politely or not, and download what they
-/// find.
+/// `stays` runs all the time; `peers` others join and leave at random, with or without a goodbye, and download what
+/// they find.
 void live(SimWorld& world, SimPeer& stays, std::size_t peers, Random& random, runtime::Duration time) {
   std::vector<std::unique_ptr<SimPeer>> others;
   for (std::size_t i = 0; i < peers; ++i) {
@@ -95,6 +95,6 @@ void check_day(std::size_t peers, runtime::Duration before, runtime::Duration ti
 
 }  // namespace
 
-TEST_CASE("an hour with five peers that come and go leaves nothing") { check_day(5, 30min, 1h); }
+TEST_CASE("an hour with five peers that join and leave leaks nothing") { check_day(5, 30min, 1h); }
 
-TEST_CASE("a day with twenty peers that come and go leaves nothing", "[.][day]") { check_day(20, 4h, 24h); }
+TEST_CASE("a day with twenty peers that join and leave leaks nothing", "[.][day]") { check_day(20, 4h, 24h); }

@@ -1,5 +1,5 @@
-// A stop in the moment in which the network has died, while sessions and a download at full speed are up: nobody has
-// been lost yet, every Goodbye is waited for in vain, and the end is clean and in time all the same.
+// A stop right after the network has died, with open sessions and a download at full speed: no peer counts as lost yet,
+// and no Goodbye is acknowledged, but the stop is still clean and in time.
 #include <catch2/catch_test_macros.hpp>
 
 #include "scenario.h"
@@ -18,7 +18,7 @@ LinkConditions full_speed() {
   return conditions;
 }
 
-/// The host of `victim` is cut off in the middle of the download from `seeder` to `leech`, and it stops right then.
+/// Cuts off the host of `victim` in the middle of the download from `seeder` to `leech`, and stops it right then.
 void stop_when_cut(std::uint64_t seed, bool stop_sender, runtime::Duration between) {
   SimWorld world(seed);
   world.network.set_conditions(full_speed());

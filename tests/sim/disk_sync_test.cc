@@ -1,4 +1,4 @@
-// What becomes of a disk that does not sync, and of data that nobody wants any more.
+// A disk that cannot sync, and received data that is no longer needed.
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <cerrno>
@@ -9,7 +9,7 @@ using namespace peer;
 using namespace peer::test;
 using namespace std::chrono_literals;
 
-TEST_CASE("doctor: a disk that takes bytes but cannot sync them is bad") {
+TEST_CASE("doctor: a disk that accepts writes but cannot sync them is bad") {
   SimWorld world(82);
   SimPeer peer(world, "peer", "10.0.0.1");
   peer.start({});
@@ -24,7 +24,7 @@ TEST_CASE("doctor: a disk that takes bytes but cannot sync them is bad") {
   peer.disk.on_call({});
 }
 
-TEST_CASE("a cancelled download is discarded without logging what was received") {
+TEST_CASE("a cancelled download is discarded without logging its received chunks") {
   SimWorld world(83);
   world.network.set_conditions(slow_link());
   SimPeer seed(world, "seed", "10.0.0.1");

@@ -1,4 +1,4 @@
-// What the commands doctor and metrics find.
+// The results of the commands doctor and metrics.
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <cerrno>
@@ -28,7 +28,7 @@ double sample(const std::string& text, const std::string& name) {
 
 }  // namespace
 
-TEST_CASE("doctor: what is right is said so, and what is wrong comes with its remedy") {
+TEST_CASE("doctor: every finding is reported as good, or with a fix") {
   FakeDiscovery discovery;  // outlives the run
   SimWorld world(81);
   SimPeer peer(world, "peer", "10.0.0.1");
@@ -44,11 +44,11 @@ TEST_CASE("doctor: what is right is said so, and what is wrong comes with its re
   CHECK_FALSE(about(peer, "discovery"));
   CHECK_FALSE(peer.disk.exists("/library/.peerd/doctor"));
 
-  discovery.fail("avahi-daemon is not there");
+  discovery.fail("avahi-daemon is not running");
   const auto no_mdns = about(peer, "discovery");
   REQUIRE(no_mdns);
   CHECK(no_mdns->verdict == Judgement::bad);
-  CHECK(no_mdns->text.find("avahi-daemon is not there") != std::string::npos);
+  CHECK(no_mdns->text.find("avahi-daemon is not running") != std::string::npos);
   CHECK_FALSE(no_mdns->fix.empty());
 
   peer.disk.set_capacity(1'000'000);
@@ -63,7 +63,7 @@ TEST_CASE("doctor: what is right is said so, and what is wrong comes with its re
   CHECK(unreachable->fix.find("firewall") != std::string::npos);
 }
 
-TEST_CASE("doctor: a game from the future shows a clock that is wrong") {
+TEST_CASE("doctor: a game from the future means that a clock is wrong") {
   SimWorld world(84);
   SimPeer seed(world, "seed", "10.0.0.1");
   SimPeer peer(world, "peer", "10.0.0.2");
@@ -83,7 +83,7 @@ TEST_CASE("doctor: a game from the future shows a clock that is wrong") {
   CHECK(!clock->fix.empty());
 }
 
-TEST_CASE("doctor: a root that cannot be written to is told") {
+TEST_CASE("doctor: a root that is not writable is reported") {
   SimWorld world(82);
   SimPeer peer(world, "peer", "10.0.0.1");
   peer.start({});
@@ -99,7 +99,7 @@ TEST_CASE("doctor: a root that cannot be written to is told") {
   CHECK_FALSE(peer.disk.exists("/library/.peerd/doctor"));
 }
 
-TEST_CASE("doctor: a library root that is gone stays so, is told by every command, and its return is noticed") {
+TEST_CASE("doctor: a missing library root is not recreated, is reported by every command, and its return is noticed") {
   SimWorld world(85);
   SimPeer peer(world, "peer", "10.0.0.1");
   make_small_game(peer.disk, "/library/game", 1000);
@@ -129,7 +129,7 @@ TEST_CASE("doctor: a library root that is gone stays so, is told by every comman
   REQUIRE(world.run_until([&] { return games().size() == 1; }, 1s));
 }
 
-TEST_CASE("metrics: every line is one of Prometheus's, and the figures are those of what happened") {
+TEST_CASE("metrics: every line has Prometheus's format, and the values match what happened") {
   SimWorld world(83);
   SimPeer seed(world, "seed", "10.0.0.1");
   SimPeer leech(world, "leech", "10.0.0.3");

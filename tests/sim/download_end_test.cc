@@ -1,4 +1,4 @@
-// Downloads that end without a transfer, and what a cancelled download leaves to the next one.
+// Downloads that end without a transfer, and the start of the next download after a cancellation.
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
@@ -34,7 +34,7 @@ TEST_CASE("A download that waits for a game which is being hashed here ends when
   CHECK(terminal_events(peer) == 0);  // it never began
 }
 
-TEST_CASE("A download that waits for another version than the one hashed here goes on waiting") {
+TEST_CASE("A download that waits for another version than the one hashed here keeps waiting") {
   SimWorld world(82);
   SimPeer peer(world, "peer", "10.0.0.1");
   make_small_game(peer.disk, "/library/game", 100'000);

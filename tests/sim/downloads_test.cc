@@ -1,4 +1,4 @@
-// Downloads between several peers: who dies, who lies, who waits, what survives a crash.
+// Downloads between several peers: peers that die or send wrong data, waits, and crashes.
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
@@ -18,7 +18,7 @@ api::DownloadInfo only_download(SimPeer& peer) {
   return all[0];
 }
 
-/// `leech` knows every seed, and the game is offered by all of them.
+/// `leech` knows every seed, and all of them offer the game.
 bool meet(SimWorld& world, SimPeer& leech, std::initializer_list<SimPeer*> seeds) {
   SimPeer::Options options;
   for (SimPeer* seed : seeds) {
@@ -53,7 +53,7 @@ TEST_CASE("two seeds, one dies in the middle: the result is the same") {
   CHECK(only_download(leech).sources.size() == 2);
 }
 
-TEST_CASE("two seeds, one lies: it is no longer asked, and the result is the same") {
+TEST_CASE("two seeds, one sends wrong data: it is no longer used, and the result is the same") {
   SimWorld world(42);
   world.network.set_conditions(slow_link());
   SimPeer liar(world, "liar", "10.0.0.1");
@@ -66,14 +66,13 @@ TEST_CASE("two seeds, one lies: it is no longer asked, and the result is the sam
   CHECK(leech.count("DownloadGameFilesFinished") == 1);
   CHECK(leech.disk.read("/library/game/big.pak") == honest.disk.read("/library/game/big.pak"));
   const auto info = only_download(leech);
-  // At most what was under way when the first lie was found came from the liar.
+  // The liar sent at most what was in flight when the first wrong chunk was found.
   for (const auto& source : info.sources) {
     if (source.id == liar.id()) CHECK(source.bytes < 9'000'000);
   }
 }
 
-TEST_CASE(
-    "a lone seed whose disk has changed takes its offer back: all peers are gone, and nothing is in the library") {
+TEST_CASE("a lone seed whose disk has changed withdraws its offer: all peers are gone, and nothing is published") {
   SimWorld world(43);
   SimPeer liar(world, "liar", "10.0.0.1");
   SimPeer leech(world, "leech", "10.0.0.3");
@@ -86,10 +85,10 @@ TEST_CASE(
   CHECK(leech.count("PeerBanned") == 0);
   const auto info = only_download(leech);
   REQUIRE(info.error.has_value());
-  CHECK(info.error->message.find("no longer asked") == std::string::npos);
+  CHECK(info.error->message.find("no longer used") == std::string::npos);
 }
 
-TEST_CASE("all peers gone is told once and alone: after a goodbye, and after a death without one") {
+TEST_CASE("AllPeersGone is reported once, and no other end, after a goodbye and after a death without one") {
   for (const bool politely : {true, false}) {
     SimWorld world(44);
     world.network.set_conditions(slow_link());
@@ -115,7 +114,7 @@ TEST_CASE("all peers gone is told once and alone: after a goodbye, and after a d
   }
 }
 
-TEST_CASE("with a wait the loss of all peers is no end before the time is over") {
+TEST_CASE("with a wait, the loss of all peers ends the download only when the wait expires") {
   SimWorld world(45);
   world.network.set_conditions(slow_link());
   SimPeer seed(world, "seed", "10.0.0.1");
@@ -141,7 +140,7 @@ TEST_CASE("with a wait the loss of all peers is no end before the time is over")
   }
 }
 
-TEST_CASE("a download may wait for a game nobody has: in that version, from that moment") {
+TEST_CASE("a download may wait for a game that no peer has: it starts as soon as that version appears") {
   SimWorld world(46);
   SimPeer seed(world, "seed", "10.0.0.1");
   SimPeer leech(world, "leech", "10.0.0.3");
@@ -169,7 +168,7 @@ TEST_CASE("a download may wait for a game nobody has: in that version, from that
     CHECK(only_download(leech).error->code == ErrorCode::unavailable);
     CHECK(leech.count("DownloadGameFilesBegin") == 0);
   }
-  SECTION("cancelled before") {
+  SECTION("cancelled before it appears") {
     REQUIRE(leech.ask(start).has_value());
     api::CancelDownload cancel;
     cancel.game = "game";
@@ -177,11 +176,11 @@ TEST_CASE("a download may wait for a game nobody has: in that version, from that
     world.executor.advance(1s);
     CHECK(only_download(leech).state == api::DownloadState::cancelled);
     CHECK(terminal_events(leech) == 0);
-    CHECK(leech.ask(start).has_value());  // and it may be asked for again
+    CHECK(leech.ask(start).has_value());  // and it can be requested again
   }
 }
 
-TEST_CASE("one that waits for its peer does not hold up those behind it") {
+TEST_CASE("a download that waits for a peer does not hold up those behind it") {
   SimWorld world(47);
   SimPeer seed(world, "seed", "10.0.0.1");
   SimPeer leech(world, "leech", "10.0.0.3");
@@ -193,7 +192,7 @@ TEST_CASE("one that waits for its peer does not hold up those behind it") {
   REQUIRE(world.run_until([&] { return leech.count("DownloadGameFilesFinished") == 1; }, 1min));
 }
 
-TEST_CASE("downloads take turns in the order they were asked for") {
+TEST_CASE("downloads run in the order in which they were requested") {
   SimWorld world(48);
   SimPeer seed(world, "seed", "10.0.0.1");
   SimPeer leech(world, "leech", "10.0.0.3");
@@ -217,7 +216,7 @@ TEST_CASE("downloads take turns in the order they were asked for") {
   CHECK(order == "cda");
 }
 
-TEST_CASE("no more downloads run at once than are allowed, also when several places come free together") {
+TEST_CASE("no more downloads run at once than are allowed, even if several slots become free together") {
   SimWorld world(51);
   SimPeer seed(world, "seed", "10.0.0.1");
   SimPeer leech(world, "leech", "10.0.0.3");
@@ -238,7 +237,7 @@ TEST_CASE("no more downloads run at once than are allowed, also when several pla
   }
 }
 
-TEST_CASE("a download that is cancelled ends once, leaves nothing, and may begin anew") {
+TEST_CASE("a cancelled download ends once, leaves nothing, and can be started again") {
   SimWorld world(49);
   world.network.set_conditions(slow_link());
   SimPeer seed(world, "seed", "10.0.0.1");
@@ -261,7 +260,7 @@ TEST_CASE("a download that is cancelled ends once, leaves nothing, and may begin
   CHECK(leech.disk.read("/library/game/big.pak") == seed.disk.read("/library/game/big.pak"));
 }
 
-TEST_CASE("cut off by a stop or by a power cut, nothing is said of it, and the next start begins it again") {
+TEST_CASE("a download that a stop or power cut interrupts reports no end, and continues at the next start") {
   for (const bool politely : {true, false}) {
     SimWorld world(50);
     world.network.set_conditions(slow_link());
@@ -290,7 +289,7 @@ TEST_CASE("cut off by a stop or by a power cut, nothing is said of it, and the n
     CHECK(leech.count("DownloadGameFilesFinished") == 1);
     CHECK(leech.count("DownloadGameFilesBegin") == begun + 1);
     CHECK(leech.disk.read("/library/game/big.pak") == seed.disk.read("/library/game/big.pak"));
-    // And it is off the list.
+    // It is no longer listed.
     leech.stop();
     leech.start(knowing(seed.address));
     world.executor.advance(10s);
@@ -298,7 +297,7 @@ TEST_CASE("cut off by a stop or by a power cut, nothing is said of it, and the n
   }
 }
 
-TEST_CASE("only the peers that were named are asked") {
+TEST_CASE("a download with --from uses only the named peers") {
   SimWorld world(51);
   SimPeer one(world, "one", "10.0.0.1");
   SimPeer two(world, "two", "10.0.0.2");
@@ -315,7 +314,7 @@ TEST_CASE("only the peers that were named are asked") {
   CHECK(info.sources[0].id == two.id());
 }
 
-TEST_CASE("what is here but not looked at yet is not fetched again, nor replaced by something older") {
+TEST_CASE("a game that is here but not scanned yet is neither fetched again nor replaced by an older version") {
   for (const bool same : {true, false}) {
     SimWorld world(52);
     SimPeer seed(world, "seed", "10.0.0.1");
@@ -326,7 +325,7 @@ TEST_CASE("what is here but not looked at yet is not fetched again, nor replaced
     }
     seed.start({});
     SimPeer::Options options = knowing(seed.address);
-    options.settle = 20s;  // so the leech's own is not offered for a while
+    options.settle = 20s;  // so the leech's own game is not offered for a while
     leech.start(options);
     REQUIRE(world.run_until([&] { return leech.count("GamesUpdated") == 1; }, 10s));
     REQUIRE(leech.ask(download_of("game")).has_value());

@@ -1,4 +1,4 @@
-// What a download would take: download --dry-run.
+// download --dry-run: an estimate of the download, without starting it.
 #include <catch2/catch_test_macros.hpp>
 
 #include "scenario.h"
@@ -17,7 +17,7 @@ Result<api::DownloadInfo> plan(SimPeer& peer, const std::string& game) {
 
 }  // namespace
 
-TEST_CASE("dry run: size, reuse, sources, space and time are told, and nothing is touched") {
+TEST_CASE("dry run: it reports size, reuse, sources, space and time, and changes nothing") {
   SimWorld world(95);
   SimPeer seed(world, "seed", "10.0.0.1");
   SimPeer leech(world, "leech", "10.0.0.3");

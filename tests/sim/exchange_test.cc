@@ -1,4 +1,4 @@
-// Peer exchange: what peers tell each other of others.
+// Peer exchange: hints that peers send each other about other peers.
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
@@ -19,7 +19,7 @@ std::size_t connected(SimPeer& peer) {
 
 protocol::PeerHint hint_of(std::uint64_t number, const std::string& address) {
   protocol::PeerHint hint;
-  hint.id.bytes.fill(0xfe);  // above the ids here: they dial at once
+  hint.id.bytes.fill(0xfe);  // above the ids here, so that they dial at once
   hint.id.bytes[30] = static_cast<std::uint8_t>(number >> 8);
   hint.id.bytes[31] = static_cast<std::uint8_t>(number);
   hint.name = "hinted";
@@ -27,7 +27,7 @@ protocol::PeerHint hint_of(std::uint64_t number, const std::string& address) {
   return hint;
 }
 
-/// `raw` is connected with `peer` afterwards.
+/// Afterwards `raw` is connected to `peer`.
 void greet(SimWorld& world, RawPeer& raw, SimPeer& peer) {
   REQUIRE(raw.open());
   raw.send(raw.hello());
@@ -35,7 +35,7 @@ void greet(SimWorld& world, RawPeer& raw, SimPeer& peer) {
 }
 }  // namespace
 
-TEST_CASE("one static peer bridges two groups: everybody meets everybody, once, and sees all games") {
+TEST_CASE("one static peer bridges two groups: every peer connects to every other once, and sees all games") {
   for (std::uint64_t seed = 1; seed <= 4; ++seed) {
     INFO("seed " << seed);
     SimWorld world(seed);
@@ -65,10 +65,10 @@ TEST_CASE("one static peer bridges two groups: everybody meets everybody, once, 
       CHECK(peer->ask(api::ListGames{}).value().size() == 6);
       for (const api::PeerInfo& other : peers_of(*peer)) CHECK_FALSE(other.found_by.empty());
     }
-    // Whoever was met by a hint serves as anybody else.
+    // A peer that was found through a hint serves like any other.
     REQUIRE(peers[1]->ask(download_of("game5")).has_value());
     REQUIRE(world.run_until([&] { return peers[1]->count("DownloadGameFilesFinished") == 1; }, 1min));
-    // The bridge goes: the others keep each other.
+    // The bridge leaves: the others stay connected.
     peers[3]->stop();
     world.executor.advance(1min);
     CHECK(connected(*peers[1]) == 4);
@@ -77,7 +77,7 @@ TEST_CASE("one static peer bridges two groups: everybody meets everybody, once, 
   }
 }
 
-TEST_CASE("a peer is told of others once, and of newcomers as they come") {
+TEST_CASE("a peer receives each hint once, and hints about new peers as they join") {
   SimWorld world(11);
   SimPeer peer(world, "peer", "10.0.0.1");
   peer.start({});
@@ -85,7 +85,7 @@ TEST_CASE("a peer is told of others once, and of newcomers as they come") {
   RawPeer raw(world, "10.0.0.9", peer.address);
   greet(world, raw, peer);
   world.executor.advance(5s);
-  CHECK(raw.count<protocol::PeerHints>() == 0);  // nobody else is there
+  CHECK(raw.count<protocol::PeerHints>() == 0);  // there is no other peer
   std::vector<std::unique_ptr<SimPeer>> others;
   for (int i = 2; i < 5; ++i) {
     others.push_back(std::make_unique<SimPeer>(world, "other" + std::to_string(i), "10.0.0." + std::to_string(i)));
@@ -107,7 +107,7 @@ TEST_CASE("a peer is told of others once, and of newcomers as they come") {
   }
 }
 
-TEST_CASE("hints are bounded and tried once each, and only where a peer may be") {
+TEST_CASE("hints are bounded, and each is tried once, if its address can belong to a peer") {
   SimWorld world(12);
   SimPeer peer(world, "peer", "10.0.0.1");
   peer.start({});
@@ -140,19 +140,19 @@ TEST_CASE("hints are bounded and tried once each, and only where a peer may be")
     CHECK(trying() <= protocol::kMaxHintsPerSession);
     CHECK(trying() >= 200);
     for (int i = 0; i < 60 && trying() > 0; ++i) {
-      raw.send(protocol::Ping{});  // or it would be lost
+      raw.send(protocol::Ping{});  // otherwise it would be lost
       world.executor.advance(5s);
     }
     CHECK(trying() == 0);
     raw.send(protocol::PeerHints{{hint_of(1, "10.0.1.1:24747")}});
     world.executor.advance(1s);
     CHECK(trying() == 0);
-    CHECK(peers_of(peer).size() == 1);  // hints alone are nobody
+    CHECK(peers_of(peer).size() == 1);  // hints alone do not make a listed peer
     CHECK(peer.count("PeerLost") == 0);
   }
 }
 
-TEST_CASE("a hint with a wrong id leads nowhere") {
+TEST_CASE("a hint with a wrong id leads to no session") {
   SimWorld world(13);
   SimPeer peer(world, "peer", "10.0.0.1");
   SimPeer other(world, "other", "10.0.0.2");

@@ -1,4 +1,4 @@
-// Parts of a peer that fail: those without which there is no peer end it and say which, the others are only told of.
+// Failures of a peer's parts: a required part ends the peer and is named; failures of other parts are only reported.
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <cerrno>
@@ -30,7 +30,7 @@ std::size_t sessions(SimPeer& peer) {
 
 }  // namespace
 
-TEST_CASE("a peer whose endpoint cannot be made says why, and ends as one that failed") {
+TEST_CASE("a peer whose endpoint cannot be created reports why, and exits as failed") {
   SimWorld world(401);
   SimPeer peer(world, "peer", "10.0.0.1");
   SimPeer::Options options;
@@ -49,7 +49,7 @@ TEST_CASE("a peer whose endpoint cannot be made says why, and ends as one that f
 
 #if PEERD_TEST_HOOKS
 
-TEST_CASE("what throws in the inbox or in the endpoint ends the peer, and is what it says of its end") {
+TEST_CASE("an exception in the inbox or the endpoint ends the peer, which reports it as the reason") {
   for (const auto& [where, what] : {std::pair<std::string, std::string>{"inbox", "sessions: inbox: told to fail"},
                                     {"endpoint", "QuicServer: endpoint: told to fail"}}) {
     INFO(where);
@@ -75,7 +75,7 @@ TEST_CASE("what throws in the inbox or in the endpoint ends the peer, and is wha
 #endif
 
 namespace {
-/// Opens a session, begins it in a way that no peer does, and leaves its side of it open.
+/// Opens a session with a first message that no peer sends, and leaves its side open.
 runtime::Task<bool> hold_on(runtime::Executor& executor, net::Link& link) {
   const runtime::CancellationToken never;
   const net::RequestHead head{"POST", protocol::format_route(protocol::SessionRoute{}), {}};
@@ -96,7 +96,7 @@ runtime::Task<bool> hold_on(runtime::Executor& executor, net::Link& link) {
 runtime::Task<void> note(runtime::Task<bool> task, std::optional<bool>* out) { *out = co_await task; }
 }  // namespace
 
-TEST_CASE("a session that is closed here ends half a second later, though the other side leaves its own open") {
+TEST_CASE("a session that is closed here ends half a second later, even if the other side leaves its stream open") {
   SimWorld world(403);
   SimPeer peer(world, "peer", "10.0.0.1");
   peer.start({});
@@ -115,7 +115,7 @@ TEST_CASE("a session that is closed here ends half a second later, though the ot
   run_sync(world.executor, scope.join());
 }
 
-TEST_CASE("a pairing that cannot be saved holds and says that it will not outlast a restart") {
+TEST_CASE("a pairing that cannot be saved is in effect, and the error says that a restart loses it") {
   SimWorld world(404);
   SimPeer peer(world, "peer", "10.0.0.1");
   SimPeer other(world, "other", "10.0.0.2");
@@ -129,7 +129,7 @@ TEST_CASE("a pairing that cannot be saved holds and says that it will not outlas
   const auto unsaved = peer.ask(pair);
   REQUIRE_FALSE(unsaved.has_value());
   CHECK(unsaved.error().code == ErrorCode::disk_error);
-  CHECK(unsaved.error().message.contains("the store is told to fail"));
+  CHECK(unsaved.error().message.contains("the store fails on request"));
   CHECK(peer.ask(api::ListPeers{})->at(0).paired);
   api::UnpairPeer unpair;
   unpair.peer = other.id().hex();
@@ -140,7 +140,7 @@ TEST_CASE("a pairing that cannot be saved holds and says that it will not outlas
   CHECK(peer.ask(pair).has_value());
 }
 
-TEST_CASE("a game that cannot be removed stays, with its download's rest and all that is known of it") {
+TEST_CASE("a game that cannot be removed stays, with its staging and its records") {
   SimWorld world(405);
   SimPeer peer(world, "peer", "10.0.0.1");
   make_small_game(peer.disk, "/library/game", 100'000);
@@ -164,7 +164,7 @@ TEST_CASE("a game that cannot be removed stays, with its download's rest and all
   CHECK_FALSE(peer.disk.exists("/library/game"));
 }
 
-TEST_CASE("a download from one peer says why that one brings nothing: it has no such game, or it is banned") {
+TEST_CASE("a download from a single peer reports why the peer is no source: it lacks the game, or is banned") {
   SimWorld world(406);
   SimPeer peer(world, "peer", "10.0.0.1");
   SimPeer empty(world, "empty", "10.0.0.2");
@@ -183,7 +183,7 @@ TEST_CASE("a download from one peer says why that one brings nothing: it has no 
   CHECK(refused.error().message.contains("banned"));
 }
 
-TEST_CASE("doctor: a socket with large buffers is right, unless the kernel cannot send or receive many at once") {
+TEST_CASE("doctor: a socket with large buffers is good, unless the kernel cannot batch datagrams") {
   SimWorld world(407);
   SimPeer peer(world, "peer", "10.0.0.1");
   peer.start({});
@@ -201,7 +201,8 @@ TEST_CASE("doctor: a socket with large buffers is right, unless the kernel canno
   CHECK(socket().fix.contains("Linux kernel"));
 }
 
-TEST_CASE("a paused download that is resumed and cancelled in one turn is cancelled, even if the game is here by now") {
+TEST_CASE(
+    "a paused download that is resumed and cancelled in one loop turn is cancelled, even if the game is here by then") {
   SimWorld world(408);
   SimPeer seed(world, "seed", "10.0.0.1");
   SimPeer leech(world, "leech", "10.0.0.2");
@@ -230,7 +231,7 @@ TEST_CASE("a paused download that is resumed and cancelled in one turn is cancel
   CHECK(leech.disk.exists("/library/game/big.pak"));
 }
 
-TEST_CASE("what is asked in the turn in which the runtime is told to stop, or while it stops, is answered") {
+TEST_CASE("commands sent in the same loop turn as the stop, or during it, are answered") {
   SimWorld world(409);
   SimPeer peer(world, "peer", "10.0.0.1");
   SimPeer other(world, "other", "10.0.0.2");

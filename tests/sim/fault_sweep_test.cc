@@ -1,5 +1,5 @@
-// Each call to the disk of a whole download fails in turn, with each errno: never a wrong result, always a named error,
-// always resumable.
+// Fails each disk call of a whole download in turn, with each errno. The result is never wrong, the error names its
+// path, and the download can always be resumed.
 #include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <cerrno>
@@ -13,13 +13,13 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Of the faults, so many apart; 1 with PEERD_SWEEP_STRIDE=1.
+/// The distance between two tested faults; 1 with PEERD_SWEEP_STRIDE=1.
 std::uint64_t stride() {
   const char* const text = std::getenv("PEERD_SWEEP_STRIDE");
   return text != nullptr ? std::strtoull(text, nullptr, 10) : 0;
 }
 
-/// A download, or an update of what lies there already, in which one call to the receiver's disk fails.
+/// A download, or an update of an installed game, in which one call to the receiver's disk fails.
 class Scenario {
  public:
   Scenario(std::uint64_t seed, bool update) : world_(seed), update_(update) {
@@ -37,7 +37,7 @@ class Scenario {
     REQUIRE(world_.run_until([&] { return ready(); }, 30s));
   }
 
-  /// False: the call did not come to it any more.
+  /// False if the download ended before that call.
   bool run(std::uint64_t fault, int error) {
     bool happened = false;
     const std::uint64_t begin = leech_.disk.calls();
@@ -54,7 +54,7 @@ class Scenario {
       REQUIRE(failed.size() == 1);
       REQUIRE(failed[0].error.has_value());
       CHECK((failed[0].error->code == ErrorCode::disk_error || failed[0].error->code == ErrorCode::no_space));
-      CHECK(failed[0].error->message.find('/') != std::string::npos);  // it names the thing
+      CHECK(failed[0].error->message.find('/') != std::string::npos);  // it names the path
       const auto again = leech_.ask(download_of("game"));
       REQUIRE(again.has_value());
       if (again->state != api::DownloadState::finished) {
@@ -66,7 +66,7 @@ class Scenario {
     REQUIRE(leech_.disk.tree("/library/game") == seed_.disk.tree("/library/game"));
     for (const std::string file : {"big.pak", "data/file0", "data/file1", "data/file2", "data/file3", "data/file4"})
       REQUIRE(leech_.disk.read("/library/game/" + file) == seed_.disk.read("/library/game/" + file));
-    // It is offered in the end: both have the same version.
+    // In the end it is offered: both peers have the same version.
     REQUIRE(world_.run_until([&] { return offered(); }, 10min));
     return happened;
   }
@@ -92,9 +92,9 @@ class Scenario {
 }  // namespace
 
 TEST_CASE(
-    "whichever call to the disk fails in a whole download, the result is right or the error named, and it goes on") {
+    "whichever disk call of a download fails, the result is right or the error names the path, and it can be resumed") {
   constexpr std::array kErrors{ENOSPC, EIO, EROFS, EACCES, EMFILE};
-  constexpr std::uint64_t kRuns = 6;  // a scene and errno, unless all are asked for
+  constexpr std::uint64_t kRuns = 6;  // per scene and errno, unless all are requested
   for (const bool update : {false, true}) {
     for (const int error : kErrors) {
       std::uint64_t every = stride();

@@ -1,4 +1,4 @@
-// Whoever was told that a download is under way is told that it has ended, whatever else the library has to say.
+// A peer that was notified of a download is notified of its end, even if the library changes at the same time.
 #include <catch2/catch_test_macros.hpp>
 
 #include "scenario.h"
@@ -8,7 +8,7 @@ using namespace peer;
 using namespace peer::test;
 using namespace std::chrono_literals;
 
-TEST_CASE("the end of a cancelled update is told although the library, which offers the old version, changes") {
+TEST_CASE("the end of a cancelled update is announced, even if the library, which offers the old version, changes") {
   SimWorld world(92);
   SimPeer seed(world, "seed", "10.0.0.1");
   SimPeer leech(world, "leech", "10.0.0.3");

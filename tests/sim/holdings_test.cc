@@ -1,4 +1,4 @@
-// What peers tell of downloads under way: to whom, how often, and what becomes of claims that are not true.
+// Announcements of holdings: to which peers, how often, and what false announcements cause.
 #include <catch2/catch_test_macros.hpp>
 
 #include "scenario.h"
@@ -43,7 +43,7 @@ struct Scene {
   Digest version;
 };
 
-/// What it was told of that game, and how often.
+/// The holdings of that game that it received, and their number.
 std::pair<std::size_t, std::uint64_t> told(const RawPeer& raw) {
   std::pair<std::size_t, std::uint64_t> sum{};
   for (const auto& message : raw.received) {
@@ -57,7 +57,7 @@ std::pair<std::size_t, std::uint64_t> told(const RawPeer& raw) {
 
 }  // namespace
 
-TEST_CASE("a peer that downloads nothing hears that a download begins and ends, and nothing between") {
+TEST_CASE("a peer that downloads nothing receives the start and the end of a download, and nothing between") {
   Scene scene;
   RawPeer raw(scene.world, "10.0.0.9", scene.leech.address);
   scene.greet(raw);
@@ -65,11 +65,12 @@ TEST_CASE("a peer that downloads nothing hears that a download begins and ends, 
   scene.finish();
   scene.world.executor.advance(5s);
   CHECK(told(raw) == std::pair<std::size_t, std::uint64_t>(1, 0));
-  CHECK(raw.count<protocol::HoldingsEnd>() == 0);  // the library's update says it
+  CHECK(raw.count<protocol::HoldingsEnd>() == 0);  // the library update implies it
   CHECK(raw.count<protocol::LibraryUpdate>() >= 1);
 }
 
-TEST_CASE("a peer that downloads the same hears all that is had, at most twice a second, also if it comes late") {
+TEST_CASE(
+    "a peer that downloads the same version receives all holdings, at most twice a second, even if it joins late") {
   Scene scene;
   REQUIRE(scene.leech.ask(download_of("game")).has_value());
   scene.world.executor.advance(2s);
@@ -87,7 +88,7 @@ TEST_CASE("a peer that downloads the same hears all that is had, at most twice a
   CHECK(told(raw).second <= Scene::kChunks);
 }
 
-TEST_CASE("a download that is cancelled is told of at its end") {
+TEST_CASE("the end of a cancelled download is announced") {
   Scene scene;
   RawPeer raw(scene.world, "10.0.0.9", scene.leech.address);
   scene.greet(raw);
@@ -99,7 +100,7 @@ TEST_CASE("a download that is cancelled is told of at its end") {
   CHECK(scene.world.run_until([&] { return raw.count<protocol::HoldingsEnd>() == 1; }, 3s));
 }
 
-TEST_CASE("who claims what it cannot bring disturbs nothing: of all, of nothing, of another version, without end") {
+TEST_CASE("false holdings do no harm: of every chunk, of none, of another version, or repeated endlessly") {
   Scene scene;
   RawPeer raw(scene.world, "10.0.0.9", scene.leech.address);
   scene.greet(raw);
@@ -123,7 +124,7 @@ TEST_CASE("who claims what it cannot bring disturbs nothing: of all, of nothing,
   CHECK_FALSE(raw.over());
 }
 
-TEST_CASE("no download begins on the word of one who downloads it himself") {
+TEST_CASE("no download starts from a peer that is only downloading the game itself") {
   Scene scene;
   RawPeer raw(scene.world, "10.0.0.9", scene.leech.address);
   scene.greet(raw);

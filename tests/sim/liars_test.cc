@@ -1,4 +1,4 @@
-// Peers that send wrong bytes: whose disk has changed is honest, who insists on it is banned.
+// Peers that send wrong bytes: a peer whose disk has changed stops offering the game, a peer that lies is banned.
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
@@ -20,7 +20,7 @@ std::size_t banned(SimPeer& peer) {
 
 }  // namespace
 
-TEST_CASE("a seed that lies is banned, the honest one is not, and the result is right") {
+TEST_CASE("a seed that keeps sending wrong bytes is banned, the honest one is not, and the result is right") {
   SimWorld world(71);
   world.network.set_conditions(slow_link());
   SimPeer liar(world, "liar", "10.0.0.1");
@@ -45,14 +45,14 @@ TEST_CASE("a seed that lies is banned, the honest one is not, and the result is 
   CHECK(leech.disk.read("/library/game/big.pak") == honest.disk.read("/library/game/big.pak"));
   CHECK(leech.count("PeerBanned") == 1);
   CHECK(banned(leech) == 1);
-  leech.stop();  // and it stays so
+  leech.stop();  // the ban survives a restart
   leech.start(options);
   REQUIRE(world.run_until([&] { return leech.count("PeerConnected") > 0; }, 30s));
   world.executor.advance(5s);
   CHECK(banned(leech) == 1);
 }
 
-TEST_CASE("a seed whose disk has changed is not banned: it hashes again and says so") {
+TEST_CASE("a seed whose disk has changed is not banned: it hashes the game again and withdraws the old version") {
   SimWorld world(72);
   SimPeer rotten(world, "rotten", "10.0.0.1");
   SimPeer leech(world, "leech", "10.0.0.3");
@@ -70,5 +70,5 @@ TEST_CASE("a seed whose disk has changed is not banned: it hashes again and says
     const auto games = leech.ask(api::ListGames{}).value();
     return games.size() == 1 && games[0].remote.size() == 1 && games[0].remote[0].version != before;
   };
-  CHECK(world.run_until(other, 1min));  // what lies there now is another version
+  CHECK(world.run_until(other, 1min));  // the changed files are another version
 }

@@ -1,4 +1,4 @@
-// Limits on chunk payload: whole peers, measured at the receiver.
+// Limits on chunk payload between complete peers, measured at the receiver.
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
@@ -22,7 +22,7 @@ struct Scene {
     for (const auto& each : leech.ask(api::ListDownloads{}).value()) sum += each.bytes_received;
     return sum;
   }
-  /// Bytes a second, over so long.
+  /// Bytes per second, measured over that time.
   double rate(runtime::Duration time) {
     const std::uint64_t before = received();
     world.executor.advance(time);
@@ -44,7 +44,8 @@ bool within(double value, double expected) { return value > 0.95 * expected && v
 
 }  // namespace
 
-TEST_CASE("limits: up at the seed and down at the receiver hold, for all downloads together, and change at once") {
+TEST_CASE(
+    "limits: the seed's send and the receiver's receive limit apply to all downloads together, and change at once") {
   const bool up = GENERATE(true, false);
   Scene scene(20'000'000);
   SimPeer& limited = up ? scene.seed : scene.leech;
@@ -58,7 +59,7 @@ TEST_CASE("limits: up at the seed and down at the receiver hold, for all downloa
   REQUIRE(scene.leech.ask(download_of("b")).has_value());
   scene.world.executor.advance(3s);
   CHECK(within(scene.rate(10s), 200'000));
-  // Smooth, too: half a second is much like another.
+  // The rate is smooth: every half second is alike.
   for (int i = 0; i < 4; ++i) {
     const double rate = scene.rate(500ms);
     CHECK(rate > 100'000);
@@ -75,7 +76,7 @@ TEST_CASE("limits: up at the seed and down at the receiver hold, for all downloa
   REQUIRE(scene.world.run_until([&] { return scene.leech.count("DownloadGameFilesFinished") == 2; }, 20s));
 }
 
-TEST_CASE("limits: without one, on a slow network, it is the network that holds a download back") {
+TEST_CASE("limits: without a limit, on a slow network, the bottleneck is the network") {
   SimWorld world(72);
   world.network.set_conditions(slow_link());
   SimPeer seed(world, "seed", "10.0.0.1");

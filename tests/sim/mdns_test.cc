@@ -1,4 +1,4 @@
-// Peers that a discovery finds, one that the test plays.
+// Peers found by a discovery that the test plays.
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Says that the network has changed, when the test does.
+/// Reports a change of the network when the test requests it.
 class FakeMonitor final : public discovery::NetworkMonitor {
  public:
   runtime::Task<void> run(std::function<void()> changed, runtime::CancellationToken token) override {
@@ -70,7 +70,7 @@ struct Pair {
 
 }  // namespace
 
-TEST_CASE("two that find each other are connected once, and say how they were found") {
+TEST_CASE("two peers that discover each other connect once, and list how the other was found") {
   for (std::uint64_t seed = 1; seed <= 5; ++seed) {
     Pair pair(seed);
     CHECK(pair.a.discovery.record.id == pair.a.peer.id());
@@ -87,7 +87,7 @@ TEST_CASE("two that find each other are connected once, and say how they were fo
   }
 }
 
-TEST_CASE("an address that leads to another than its record says connects nobody") {
+TEST_CASE("an address at which another peer answers than its record names leads to no connection") {
   Pair pair(1);
   discovery::Record forged{pair.a.peer.id(), "forged", 1, 1};
   forged.id.bytes[0] ^= 1;
@@ -100,7 +100,7 @@ TEST_CASE("an address that leads to another than its record says connects nobody
   CHECK(pair.a.peer.ask(api::ListPeers{}).value().empty());
 }
 
-TEST_CASE("who is no longer found stays connected, and is not dialled again once lost") {
+TEST_CASE("a peer that is no longer discovered stays connected, and is not dialed again after it is lost") {
   Pair pair(1);
   pair.meet();
   pair.a.discovery.lose(pair.b.peer.id());
@@ -111,7 +111,7 @@ TEST_CASE("who is no longer found stays connected, and is not dialled again once
   CHECK(pair.a.peer.ask(api::ListPeers{}).value().empty());
 }
 
-TEST_CASE("an unanswered address is asked for anew, and dialled as soon as it is another") {
+TEST_CASE("an address that does not answer is resolved again, and a new one is dialed at once") {
   Pair pair(1);
   const discovery::Record b{pair.b.peer.id(), "b", 1, 1};
   pair.a.discovery.find(b, {*net::SocketAddress::parse("10.0.0.99:24747")});
@@ -121,7 +121,7 @@ TEST_CASE("an unanswered address is asked for anew, and dialled as soon as it is
   CHECK(pair.world.run_until([&] { return pair.a.connected(); }, 3s));
 }
 
-TEST_CASE("after a change of the network a silent peer is dialled anew and never lost") {
+TEST_CASE("after a network change a silent peer is dialed again and never lost") {
   Pair pair(2);
   pair.meet();
   const auto host = *net::SocketAddress::parse(pair.b.peer.address);
@@ -141,7 +141,7 @@ TEST_CASE("after a change of the network a silent peer is dialled anew and never
   }
 }
 
-TEST_CASE("a change of the network is told when an interface that is used has changed, else only at debug") {
+TEST_CASE("a network change is logged at info if it concerns a used interface, and at debug otherwise") {
   SimWorld world(1);
   FakeMonitor monitor;  // before the peer, which uses all of these until its end
   bool has_address = true;
@@ -179,7 +179,7 @@ TEST_CASE("a change of the network is told when an interface that is used has ch
   monitor.change();
   CHECK(peer.logged(LogLevel::info, "the network interfaces changed: wlan0 no longer has 10.1.0.7") == 1);
 
-  // The address that it listens on goes and comes back.
+  // The address that it listens on disappears and returns.
   CHECK(peer.ask(api::GetStatus{})->listen == std::vector<std::string>{"10.0.0.1:24747"});
   has_address = false;
   const api::Status waiting = peer.ask(api::GetStatus{}).value();
@@ -196,11 +196,11 @@ TEST_CASE("a change of the network is told when an interface that is used has ch
   CHECK(peer.ask(api::GetStatus{})->services.at(0).problem.empty());
 }
 
-TEST_CASE("LocalLibraryChanged is told when the offer has changed, and at no other time") {
+TEST_CASE("LocalLibraryChanged is emitted when the offered games have changed, and at no other time") {
   SimWorld world(2);
   SimPeer empty(world, "a", "10.0.0.1");
   empty.start({});
-  world.executor.advance(10min);  // scans again and again
+  world.executor.advance(10min);  // scans many times
   CHECK(empty.count("LocalLibraryChanged") == 0);
 
   SimPeer peer(world, "b", "10.0.0.2");
@@ -220,7 +220,7 @@ TEST_CASE("LocalLibraryChanged is told when the offer has changed, and at no oth
   CHECK(peer.count("LocalLibraryChanged") == 2);
 }
 
-TEST_CASE("the revision that is published is the library's") {
+TEST_CASE("discovery publishes the library's revision") {
   SimWorld world(1);
   Found a(world, "a", "10.0.0.1");
   make_small_game(a.peer.disk, "/library/game", 10'000);

@@ -1,5 +1,5 @@
-// A downloaded game that its user has changed: it stays the version that was installed, until its user publishes it;
-// and an update loses nothing of what the user did.
+// A downloaded game that its user has changed: it stays the installed version until the user publishes it, and an
+// update keeps the user's files.
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
@@ -48,7 +48,7 @@ struct Scene {
     REQUIRE(peer.ask(download_of("game")).has_value());
     REQUIRE(world.run_until([&] { return peer.count("DownloadGameFilesFinished") > before; }, 2min));
   }
-  /// One changed, one added, one deleted.
+  /// One file is changed, one added, one deleted.
   void play() {
     leech.disk.write("/library/game/settings.ini", "volume=9");
     leech.disk.write("/library/game/saves/one", "level 7");
@@ -73,14 +73,14 @@ struct Scene {
 
 }  // namespace
 
-TEST_CASE("modified: a game that was changed stays the version that was installed, also over a restart") {
+TEST_CASE("modified: a changed game stays the installed version, also after a restart") {
   Scene scene;
   scene.play();
   CHECK(state_of(scene.leech) == GameState::modified);
   CHECK(version_of(scene.leech) == scene.version);
   CHECK(game_at(scene.leech).local->problems.empty());
   CHECK(game_at(scene.seed).remote.at(0).version == scene.version);
-  // Downloading it again is nothing to do: it is that version.
+  // There is nothing to download: it is that version.
   CHECK(scene.leech.ask(download_of("game"))->state == api::DownloadState::finished);
 
   scene.world.executor.advance(10s);
@@ -99,14 +99,14 @@ TEST_CASE("modified: a game that was changed stays the version that was installe
   CHECK(version_of(scene.leech) == scene.version);
 }
 
-TEST_CASE("modified: others still get the version, from it as far as it is intact") {
+TEST_CASE("modified: other peers can still fetch the version's intact chunks from it") {
   Scene scene;
   std::string big = scene.leech.disk.read("/library/game/big.pak");
   big[2 * kMiB + 5] ^= 1;
   scene.leech.disk.write("/library/game/big.pak", big);
   scene.play();
   REQUIRE(state_of(scene.leech) == GameState::modified);
-  SECTION("together with one that has it whole") {
+  SECTION("together with a peer that has the whole version") {
     SimPeer::Options options = knowing(scene.seed.address);
     options.peers.push_back(scene.leech.address);
     scene.third.start(options);
@@ -118,7 +118,7 @@ TEST_CASE("modified: others still get the version, from it as far as it is intac
     CHECK(version_of(scene.third) == scene.version);
     CHECK(state_of(scene.leech) == GameState::modified);
   }
-  SECTION("alone: all but what is not intact, and no more is hoped for") {
+  SECTION("alone: everything except the chunks that are not intact, then the download ends") {
     scene.seed.stop();
     scene.third.start(knowing(scene.leech.address));
     REQUIRE(sees(scene.world, scene.third, 1));
@@ -132,7 +132,7 @@ TEST_CASE("modified: others still get the version, from it as far as it is intac
   }
 }
 
-TEST_CASE("modified: published it is a version of its own, and the next change is a new one") {
+TEST_CASE("modified: publishing makes it a version of its own, and the next change another version") {
   Scene scene;
   scene.play();
   api::Rescan publish{"game"};
@@ -149,7 +149,7 @@ TEST_CASE("modified: published it is a version of its own, and the next change i
   CHECK(version_of(scene.leech) != own);
 }
 
-TEST_CASE("modified: an update keeps what was changed aside and what was added in its place") {
+TEST_CASE("modified: an update moves changed files aside and keeps added files in place") {
   Scene scene;
   scene.play();
   scene.update_seed();
@@ -162,12 +162,12 @@ TEST_CASE("modified: an update keeps what was changed aside and what was added i
   CHECK(leech.disk.tree("/library/.peerd/replaced") ==
         std::vector<std::string>{"game/", "game/1/", "game/1/settings.ini"});
   CHECK(leech.disk.read("/library/.peerd/replaced/game/1/settings.ini") == "volume=9");
-  // The save is not of the version: it is modified as soon as it is looked at.
+  // The save is not part of the version: the next scan finds the game modified.
   REQUIRE(scene.world.run_until([&] { return state_of(leech) == GameState::modified; }, 10s));
   CHECK(version_of(leech) == version_of(scene.seed));
 }
 
-TEST_CASE("modified: verify tells what is not as it was installed, and repair leaves what was added alone") {
+TEST_CASE("modified: verify lists the files that differ from the installed ones, and repair leaves added files alone") {
   Scene scene;
   scene.play();
   scene.world.executor.advance(10s);
@@ -176,7 +176,7 @@ TEST_CASE("modified: verify tells what is not as it was installed, and repair le
   const auto found = scene.leech.ask(verify);
   REQUIRE(found.has_value());
   CHECK(found->damaged == std::vector<std::string>{"data/f3", "settings.ini"});
-  CHECK(state_of(scene.leech) == GameState::modified);  // that was known
+  CHECK(state_of(scene.leech) == GameState::modified);  // as before
   verify.repair = true;
   const auto repaired = scene.leech.ask(verify);
   REQUIRE(repaired.has_value());
@@ -189,7 +189,7 @@ TEST_CASE("modified: verify tells what is not as it was installed, and repair le
   CHECK(downloads.at(0).bytes_received < 20'000);
 }
 
-TEST_CASE("modified: a game removed and put there by hand is its user's own") {
+TEST_CASE("modified: a game that is removed and then copied there by hand is an own game") {
   Scene scene;
   api::RemoveGame remove;
   remove.game = "game";

@@ -1,4 +1,4 @@
-// The queue as people steer it, and what is deleted.
+// The commands of the queue, and remove.
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
@@ -27,7 +27,7 @@ api::DownloadInfo download(SimPeer& peer, const std::string& game) {
   return {};
 }
 
-/// Those under way, first to last.
+/// The downloads under way, from first to last.
 std::string order(SimPeer& peer) {
   std::string games;
   for (const auto& each : peer.ask(api::ListDownloads{}).value()) {
@@ -42,7 +42,7 @@ bool received(SimWorld& world, SimPeer& peer, const std::string& game, std::uint
   return world.run_until([&] { return download(peer, game).bytes_received >= bytes; }, 1min);
 }
 
-/// A seed with games at a slow network, and a leech that sees them.
+/// A seed with games on a slow network, and a leech that sees them.
 struct Scene {
   explicit Scene(std::uint64_t seed_number, const std::vector<std::string>& games, std::size_t parallel = 3,
                  std::size_t size = 6'000'000)
@@ -68,7 +68,7 @@ struct Scene {
 
 }  // namespace
 
-TEST_CASE("queue: a paused download keeps its data, gives its turn away and goes on where it was") {
+TEST_CASE("queue: a paused download keeps its data, gives up its turn and continues where it was") {
   Scene scene(61, {"a", "b"}, 1);
   SimPeer& leech = scene.leech;
   REQUIRE(leech.ask(download_of("a")).has_value());
@@ -94,7 +94,7 @@ TEST_CASE("queue: a paused download keeps its data, gives its turn away and goes
   REQUIRE(scene.world.run_until([&] { return leech.count("DownloadGameFilesFinished") == 2; }, 1min));
   const auto done = download(leech, "a");
   CHECK(done.bytes_done == done.bytes_total);
-  // What was in flight comes twice, no more.
+  // Only what was in flight is received twice.
   CHECK(done.bytes_received < done.bytes_total + 4'500'000);
   REQUIRE(done.sources.size() == 1);
   CHECK(done.sources[0].bytes == done.bytes_received);
@@ -105,7 +105,7 @@ TEST_CASE("queue: a paused download keeps its data, gives its turn away and goes
   CHECK_FALSE(command<api::ResumeDownload>(leech, "a").has_value());
 }
 
-TEST_CASE("queue: pauses, order and what was received survive a restart and a power cut") {
+TEST_CASE("queue: pauses, order and received bytes survive a restart and a power cut") {
   for (const bool politely : {true, false}) {
     Scene scene(62, {"a", "b", "c"}, 1);
     SimPeer& leech = scene.leech;
@@ -136,7 +136,7 @@ TEST_CASE("queue: pauses, order and what was received survive a restart and a po
   }
 }
 
-TEST_CASE("queue: what was received counts on over crashes, waste included") {
+TEST_CASE("queue: the received bytes are kept across crashes, including bytes that were received twice") {
   Scene scene(63, {"a"}, 3, 30'000'000);
   SimPeer& leech = scene.leech;
   REQUIRE(leech.ask(download_of("a")).has_value());
@@ -148,14 +148,14 @@ TEST_CASE("queue: what was received counts on over crashes, waste included") {
     leech.crash(crash);
     leech.start(scene.options);
     REQUIRE(scene.world.run_until([&] { return !leech.ask(api::ListDownloads{})->empty(); }, 10s));
-    // A second of it at most is not known any more.
+    // At most one second of it is forgotten.
     CHECK(download(leech, "a").bytes_received + 5'000'000 > before);
   }
   REQUIRE(scene.world.run_until([&] { return leech.count("DownloadGameFilesFinished") == 1; }, 1min));
   CHECK(download(leech, "a").bytes_received >= 30'000'000);
 }
 
-TEST_CASE("queue: time and bytes count from the same moment, over restarts, crashes and lost peers") {
+TEST_CASE("queue: time and bytes are counted over the same periods, across restarts, crashes and lost peers") {
   const int how = GENERATE(0, 1, 2, 3);
   CAPTURE(how);
   Scene scene(69, {"a"}, 3, 30'000'000);
@@ -193,7 +193,7 @@ TEST_CASE("queue: time and bytes count from the same moment, over restarts, cras
   const double most = std::chrono::duration<double>(scene.world.executor.now() - begin - away).count();
   CHECK(done.bytes_received >= 30'000'000);
   CHECK(done.elapsed_s <= most);
-  // A crash may lose a second of both, nothing else of either: their quotient is what the network carries.
+  // A crash may lose a second of both and nothing else, so that their quotient is the network's rate.
   CHECK(done.elapsed_s >= before.elapsed_s - 1.1);
   CHECK(done.bytes_timed + 5'000'000 >= done.bytes_received);
   const double rate_before = static_cast<double>(before.bytes_timed) / before.elapsed_s;
@@ -201,7 +201,7 @@ TEST_CASE("queue: time and bytes count from the same moment, over restarts, cras
   CHECK(rate < 1.3 * rate_before);
 }
 
-TEST_CASE("queue: the order decides whose turn is next, and nobody is interrupted") {
+TEST_CASE("queue: the order decides which download runs next, and a running one is not interrupted") {
   Scene scene(64, {"a", "b", "c", "d"}, 1);
   SimPeer& leech = scene.leech;
   for (const char* game : {"a", "b", "c", "d"}) REQUIRE(leech.ask(download_of(game)).has_value());
@@ -228,7 +228,7 @@ TEST_CASE("queue: the order decides whose turn is next, and nobody is interrupte
   CHECK(begun == "adcb");
 }
 
-TEST_CASE("queue: one that is paused is cancelled, or goes on when a peer is back") {
+TEST_CASE("queue: a paused download can be cancelled, or continues when a peer is back") {
   Scene scene(65, {"a"});
   SimPeer& leech = scene.leech;
   REQUIRE(leech.ask(download_of("a")).has_value());
@@ -245,7 +245,7 @@ TEST_CASE("queue: one that is paused is cancelled, or goes on when a peer is bac
     scene.world.executor.advance(10s);
     CHECK(leech.ask(api::ListDownloads{})->empty());
   }
-  SECTION("resumed while nobody is there") {
+  SECTION("resumed while no peer is there") {
     scene.seed.stop();
     REQUIRE(command<api::ResumeDownload>(leech, "a").has_value());
     scene.world.executor.advance(1min);
@@ -254,7 +254,7 @@ TEST_CASE("queue: one that is paused is cancelled, or goes on when a peer is bac
     scene.seed.start({});
     REQUIRE(scene.world.run_until([&] { return leech.count("DownloadGameFilesFinished") == 1; }, 2min));
   }
-  SECTION("paused and resumed in a hurry") {
+  SECTION("paused and resumed at once") {
     for (int i = 0; i < 5; ++i) {
       REQUIRE(command<api::ResumeDownload>(leech, "a").has_value());
       scene.world.executor.advance(std::chrono::milliseconds(i * 17));
@@ -266,7 +266,7 @@ TEST_CASE("queue: one that is paused is cancelled, or goes on when a peer is bac
   }
 }
 
-TEST_CASE("remove: an installed game goes at once, and everybody hears of it") {
+TEST_CASE("remove: an installed game disappears at once, and all peers are notified") {
   Scene scene(66, {"a", "b"});
   SimPeer& leech = scene.leech;
   REQUIRE(leech.ask(download_of("a")).has_value());
@@ -288,12 +288,12 @@ TEST_CASE("remove: an installed game goes at once, and everybody hears of it") {
   CHECK(command<api::RemoveGame>(leech, "a").error().code == ErrorCode::not_found);
   CHECK(command<api::RemoveGame>(leech, "../b").error().code == ErrorCode::invalid);
   CHECK(leech.disk.exists("/library/b/big.pak"));
-  // And it may come again.
+  // It can be downloaded again.
   REQUIRE(leech.ask(download_of("a")).has_value());
   REQUIRE(scene.world.run_until([&] { return leech.count("DownloadGameFilesFinished") == 3; }, 1min));
 }
 
-TEST_CASE("remove: a partial download, whether it is under way, paused or given up") {
+TEST_CASE("remove: a partial download is removed, whether it is under way, paused or given up") {
   for (const std::string how : {"under way", "paused", "given up"}) {
     Scene scene(67, {"a"});
     SimPeer& leech = scene.leech;
@@ -312,7 +312,7 @@ TEST_CASE("remove: a partial download, whether it is under way, paused or given 
   }
 }
 
-TEST_CASE("remove: a game in another root is left alone; what a crash left in the trash goes at the next start") {
+TEST_CASE("remove: a game in another root is left alone; the next start empties the trash that a crash left") {
   SimWorld world(68);
   SimPeer peer(world, "peer", "10.0.0.1");
   make_small_game(peer.disk, "/elsewhere/theirs", 1000);

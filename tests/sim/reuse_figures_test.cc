@@ -39,7 +39,7 @@ struct Update {
         30s));
     REQUIRE(leech.ask(download_of("game")).has_value());
     REQUIRE(world.run_until([&] { return download().bytes_received >= 3'000'000; }, 1min));
-    world.executor.advance(1500ms);  // what the store knows is not older than this
+    world.executor.advance(1500ms);  // the store is at most that far behind
   }
   api::DownloadInfo download() {
     const auto all = leech.ask(api::ListDownloads{}).value();
@@ -113,6 +113,6 @@ TEST_CASE("reuse: interruptions change neither the reused nor the received bytes
   CHECK(done.bytes_done == done.bytes_total);
   CHECK(done.bytes_reused == kOldBytes);
   CHECK(done.bytes_received >= kNewBytes);
-  CHECK(done.bytes_received < kNewBytes + 4'500'000);  // what was in flight comes twice, no more
+  CHECK(done.bytes_received < kNewBytes + 4'500'000);  // only what was in flight is received twice
   CHECK(update.leech.disk.tree("/library/game") == update.seed.disk.tree("/library/game"));
 }

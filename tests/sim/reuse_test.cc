@@ -1,4 +1,4 @@
-// What lies on this disk already does not travel: updates, renamed files, other games.
+// Chunks that this machine already has are not fetched: updates, renamed files, other games.
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <cerrno>
@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kMiB = 1 << 20;
 
-/// The leech hashes its own game, meets the seed and knows a version of `game` that it does not have itself.
+/// The leech hashes its own game, connects to the seed and sees a version of `game` that it does not have.
 bool know_new_version(SimWorld& world, SimPeer& leech, SimPeer& seed) {
   seed.start({});
   leech.start(knowing(seed.address));
@@ -37,7 +37,7 @@ api::DownloadInfo finish_download(SimWorld& world, SimPeer& leech) {
 
 }  // namespace
 
-TEST_CASE("an update fetches only the chunks that changed; renamed files and copies cost nothing") {
+TEST_CASE("an update fetches only the changed chunks, and nothing for renamed or copied files") {
   SimWorld world(61);
   SimPeer seed(world, "seed", "10.0.0.1");
   SimPeer leech(world, "leech", "10.0.0.2");
@@ -51,7 +51,7 @@ TEST_CASE("an update fetches only the chunks that changed; renamed files and cop
   seed.disk.write("/library/game/moved/small", small);
   seed.disk.write("/library/game/moved/again", small);
   seed.disk.write("/library/game/added", content(3, 1000));
-  world.executor.advance(1min);  // the seed's is not older
+  world.executor.advance(1min);  // so that the seed's version is not older
   seed.disk.set_mtime("/library/game/added", world.wall_clock());
   REQUIRE(know_new_version(world, leech, seed));
 
@@ -80,7 +80,7 @@ TEST_CASE("chunks of another game are reused; a file that has changed since it w
     CHECK(info.bytes_received == 0);
     CHECK(info.bytes_reused == 5 * kMiB);
   }
-  SECTION("changed where no stamp tells") {
+  SECTION("changed without a change of its stamp") {
     leech.disk.corrupt("/library/other/sound", kMiB + 9, "xyz");
     CHECK(finish_download(world, leech).bytes_received == kMiB);
   }

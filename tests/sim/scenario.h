@@ -1,4 +1,4 @@
-// Games and shorthands of the simulations.
+// Games and helpers for the simulations.
 #pragma once
 
 #include <string>
@@ -20,7 +20,7 @@ inline void make_small_game(MemoryDisk& disk, const std::string& path, std::size
   for (int i = 0; i < 5; ++i) disk.write(path + "/data/file" + std::to_string(i), content(i, 100 + i * 37));
 }
 
-/// A small game that is the same wherever it lies: with fixed times.
+/// A small game with fixed times, so that every copy has the same version.
 inline void make_dated_game(MemoryDisk& disk, const std::string& path, std::size_t size) {
   constexpr std::int64_t kTime = 1'700'000'000'000'000'000;
   make_small_game(disk, path, size);
@@ -28,7 +28,7 @@ inline void make_dated_game(MemoryDisk& disk, const std::string& path, std::size
   for (int i = 0; i < 5; ++i) disk.set_mtime(path + "/data/file" + std::to_string(i), kTime);
 }
 
-/// Waits until the only game that `leech` knows is offered, in one version, by so many seeds.
+/// Waits until that many seeds offer the only game that `leech` knows, in one version.
 inline bool sees(SimWorld& world, SimPeer& leech, std::size_t seeds) {
   return world.run_until(
       [&] {
@@ -50,7 +50,7 @@ inline api::StartDownload download_of(const std::string& game) {
   return start;
 }
 
-/// How many of the events that end a download were told.
+/// The number of emitted events that end a download.
 inline std::size_t terminal_events(const SimPeer& peer) {
   return peer.count("DownloadGameFilesFinished") + peer.count("DownloadGameFilesFailed") +
          peer.count("DownloadGameFilesCancelled") + peer.count("DownloadGameFilesAllPeersGone");

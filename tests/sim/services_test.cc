@@ -1,4 +1,4 @@
-// Services, their policies, and how a runtime ends.
+// Services, their policies, and the end of a runtime.
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
@@ -32,7 +32,7 @@ void check_clean(SimWorld& world, SimPeer& peer) {
 
 }  // namespace
 
-TEST_CASE("what is asked as soon as the daemon runs is answered when the library is listed") {
+TEST_CASE("a command sent right after the start is answered when the library has been listed") {
   SimWorld world(1);
   SimPeer peer(world, "peer", "10.0.0.1");
   make_small_game(peer.disk, "/library/game", 100'000);
@@ -46,7 +46,7 @@ TEST_CASE("what is asked as soon as the daemon runs is answered when the library
   check_clean(world, peer);
 }
 
-TEST_CASE("a daemon that stops before its library is listed answers what was asked") {
+TEST_CASE("a daemon that stops before its library is listed answers pending commands") {
   SimWorld world(1);
   SimPeer peer(world, "peer", "10.0.0.1");
   peer.start({});
@@ -59,7 +59,7 @@ TEST_CASE("a daemon that stops before its library is listed answers what was ask
   CHECK(answer == ErrorCode::cancelled);
 }
 
-TEST_CASE("shutdown is seen through wait_stopped, and leaves nothing behind") {
+TEST_CASE("wait_stopped returns after a shutdown, and nothing is left behind") {
   SimWorld world(1);
   SimPeer peer(world, "peer", "10.0.0.1");
   peer.start({});
@@ -82,7 +82,7 @@ TEST_CASE("shutdown is seen through wait_stopped, and leaves nothing behind") {
   CHECK(world.executor.timers() == 0);
 }
 
-TEST_CASE("a runtime that is told to stop before it has begun stops") {
+TEST_CASE("a runtime that is stopped before it has started stops") {
   SimWorld world(2);
   SimPeer peer(world, "peer", "10.0.0.1");
   peer.start({});
@@ -91,7 +91,7 @@ TEST_CASE("a runtime that is told to stop before it has begun stops") {
   CHECK(peer.count("RuntimeReady") == 0);
 }
 
-TEST_CASE("who asks a stopped runtime is refused or told so") {
+TEST_CASE("a command to a stopped runtime is refused or answered with an error") {
   SimWorld world(3);
   SimPeer peer(world, "peer", "10.0.0.1");
   peer.start({});
@@ -109,7 +109,7 @@ TEST_CASE("who asks a stopped runtime is refused or told so") {
   CHECK_FALSE(sender.send(api::GetStatus{}, [](Result<api::Status>) { FAIL("no answer comes"); }));
 }
 
-TEST_CASE("the end of the command channel is a failure, unless the runtime is stopping") {
+TEST_CASE("the close of the command channel is a failure, unless the runtime is stopping") {
   SimWorld world(4);
   SimPeer peer(world, "peer", "10.0.0.1");
   peer.start({});
@@ -118,7 +118,7 @@ TEST_CASE("the end of the command channel is a failure, unless the runtime is st
   SECTION("without shutdown") {
     peer.drop_handle();
     world.executor.advance(1s);
-    CHECK_FALSE(peer.stopped());  // somebody can still ask
+    CHECK_FALSE(peer.stopped());  // a sender is still open
     sender.reset();
     check_clean(world, peer);
     CHECK(peer.exit().failed);
@@ -145,7 +145,7 @@ bool fail_service(SimPeer& peer, const std::string& name, api::ServiceFault how)
 }
 }  // namespace
 
-TEST_CASE("a Required service that fails ends the runtime, goodbyes included, whoever had dialled") {
+TEST_CASE("a failed Required service ends the runtime, which says goodbye to inbound and outbound peers") {
   for (const auto how : {api::ServiceFault::throws, api::ServiceFault::ends}) {
     SimWorld world(5);
     SimPeer failing(world, "failing", "10.0.0.1");
@@ -168,7 +168,7 @@ TEST_CASE("a Required service that fails ends the runtime, goodbyes included, wh
   }
 }
 
-TEST_CASE("a Required service that hangs is named when the shutdown's time is over, and the goodbyes are out") {
+TEST_CASE("a Required service that hangs is named when the shutdown time is over, and the goodbyes are sent") {
   SimWorld world(6);
   SimPeer failing(world, "failing", "10.0.0.1");
   SimPeer other(world, "other", "10.0.0.2");
@@ -188,7 +188,7 @@ TEST_CASE("a Required service that hangs is named when the shutdown's time is ov
   CHECK(other.count("PeerGoodbye") == 1);
 }
 
-TEST_CASE("a hang beside a Required failure keeps neither the exit code nor the time from being right") {
+TEST_CASE("a hang beside a Required failure changes neither the exit code nor the time of the stop") {
   for (const std::string hanging : {"LocalMonitor", "Discovery", "Liveness"}) {
     SimWorld world(10);
     SimPeer failing(world, "failing", "10.0.0.1");
@@ -207,9 +207,9 @@ TEST_CASE("a hang beside a Required failure keeps neither the exit code nor the 
   }
 }
 
-TEST_CASE("once QuicServer is over, new requests get 503 for as long as the stop lasts") {
+TEST_CASE("after QuicServer has ended, new requests get 503 until the stop is complete") {
   for (const bool by_failure : {true, false}) {
-    INFO((by_failure ? "QuicServer fails" : "a stop is asked for"));
+    INFO((by_failure ? "QuicServer fails" : "a stop is requested"));
     SimWorld world(13);
     SimPeer peer(world, "peer", "10.0.0.1");
     SimPeer::Options options;
@@ -227,13 +227,13 @@ TEST_CASE("once QuicServer is over, new requests get 503 for as long as the stop
       peer.request_shutdown();
     }
     world.executor.advance(10s);
-    CHECK_FALSE(peer.stopped());  // it waits for what hangs
+    CHECK_FALSE(peer.stopped());  // it waits for the service that hangs
     CHECK(stranger.ask(link, "GET", "/v1/peer").status == 503);
     CHECK(stranger.ask(link, "GET", "/v1/library").status == 503);
   }
 }
 
-TEST_CASE("a stop that hangs takes no more commands") {
+TEST_CASE("no commands are accepted during a stop that hangs") {
   SimWorld world(14);
   SimPeer peer(world, "peer", "10.0.0.1");
   SimPeer::Options options;
@@ -249,7 +249,7 @@ TEST_CASE("a stop that hangs takes no more commands") {
   CHECK_FALSE(sender.send(api::GetStatus{}, [](const auto&) { FAIL("no answer comes"); }));
 }
 
-TEST_CASE("what throws where commands are taken in is a failure, and a clean end") {
+TEST_CASE("an exception in the command loop is a failure with a clean end") {
   SimWorld world(15);
   SimPeer failing(world, "failing", "10.0.0.1");
   SimPeer other(world, "other", "10.0.0.2");
@@ -265,7 +265,7 @@ TEST_CASE("what throws where commands are taken in is a failure, and a clean end
   CHECK(other.count("PeerGoodbye") == 1);
 }
 
-TEST_CASE("an endpoint that throws is QuicServer's failure, and a clean end") {
+TEST_CASE("an exception in the endpoint is QuicServer's failure, with a clean end") {
   SimWorld world(11);
   SimPeer failing(world, "failing", "10.0.0.1");
   SimPeer other(world, "other", "10.0.0.2");
@@ -286,7 +286,7 @@ TEST_CASE("an endpoint that throws is QuicServer's failure, and a clean end") {
   REQUIRE(world.run_until([&] { return other.count("PeerLost") + other.count("PeerGoodbye") == 1; }, 1s));
 }
 
-TEST_CASE("the end of the inbox is a failure, and a clean end") {
+TEST_CASE("the end of the inbox is a failure with a clean end") {
   SimWorld world(12);
   SimPeer failing(world, "failing", "10.0.0.1");
   SimPeer other(world, "other", "10.0.0.2");
@@ -302,7 +302,7 @@ TEST_CASE("the end of the inbox is a failure, and a clean end") {
   }));
 }
 
-TEST_CASE("a Restart service runs again after 5 s, until shutdown is asked for") {
+TEST_CASE("a Restart service runs again after 5 s, until shutdown is requested") {
   for (const std::string name : {"Discovery", "Liveness"}) {
     SimWorld world(7);
     SimPeer peer(world, "peer", "10.0.0.1");
@@ -323,7 +323,7 @@ TEST_CASE("a Restart service runs again after 5 s, until shutdown is asked for")
       world.executor.advance(200ms);
       CHECK(service(*peer.ask(api::GetStatus{}), name).state == "running");
     }
-    // Discovery takes up its peers again; Liveness lost none.
+    // Discovery finds its peers again; Liveness lost none.
     REQUIRE(world.run_until([&] { return peer.ask(api::GetStatus{})->peers == 1; }, 10s));
     CHECK(fail_service(peer, name, api::ServiceFault::throws));
     world.executor.advance(1s);
@@ -334,7 +334,7 @@ TEST_CASE("a Restart service runs again after 5 s, until shutdown is asked for")
   }
 }
 
-TEST_CASE("a BestEffort service ends alone") {
+TEST_CASE("a BestEffort service that fails affects nothing else") {
   SimWorld world(8);
   SimPeer peer(world, "peer", "10.0.0.1");
   SimPeer other(world, "other", "10.0.0.2");

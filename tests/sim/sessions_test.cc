@@ -1,4 +1,4 @@
-// How peers meet, know each other again, and part.
+// How peers connect, recognise each other after a restart, and disconnect.
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
@@ -15,7 +15,7 @@ net::SocketAddress host(const SimPeer& peer) { return *net::SocketAddress::parse
 std::vector<api::PeerInfo> peers_of(SimPeer& peer) { return peer.ask(api::ListPeers{}).value(); }
 }  // namespace
 
-TEST_CASE("two peers that dial each other at once end with one session, and nobody is lost on the way") {
+TEST_CASE("two peers that dial each other at the same time end up with one session, and neither is reported lost") {
   for (std::uint64_t seed = 1; seed <= 12; ++seed) {
     INFO("seed " << seed);
     SimWorld world(seed);
@@ -47,7 +47,7 @@ TEST_CASE("two peers that dial each other at once end with one session, and nobo
   }
 }
 
-TEST_CASE("a peer that restarted is recognised: lost once, connected again, with its new library") {
+TEST_CASE("a restarted peer is reported lost once, then connected with its new library") {
   SimWorld world(21);
   SimPeer seed(world, "seed", "10.0.0.1");
   SimPeer other(world, "other", "10.0.0.2");
@@ -84,12 +84,12 @@ TEST_CASE("the daemon's own address is refused and never listed") {
   CHECK(peer.count("PeerConnected") == 0);
 }
 
-TEST_CASE("connect answers when the peer is there, at once also while a long retry is waited for") {
+TEST_CASE("connect answers when the peer is connected, and does not wait for the next scheduled retry") {
   SimWorld world(23);
   SimPeer a(world, "a", "10.0.0.1");
   SimPeer b(world, "b", "10.0.0.2");
   a.start(knowing(b.address));
-  world.executor.advance(3min);  // the retries have become rare
+  world.executor.advance(3min);  // the retries are far apart by now
   b.start({});
   api::ConnectPeer connect;
   connect.address = b.address;
@@ -101,7 +101,7 @@ TEST_CASE("connect answers when the peer is there, at once also while a long ret
   CHECK(world.executor.now() - before < 1s);
 }
 
-TEST_CASE("connect right after disconnect waits for the old session's end and makes a new one") {
+TEST_CASE("connect right after disconnect waits for the end of the old session and opens a new one") {
   SimWorld world(27);
   SimPeer a(world, "a", "10.0.0.1");
   SimPeer b(world, "b", "10.0.0.2");
@@ -118,7 +118,7 @@ TEST_CASE("connect right after disconnect waits for the old session's end and ma
   }
 }
 
-TEST_CASE("a silent peer is lost after `lost`, told once, its games go at once; a static one comes back by itself") {
+TEST_CASE("a silent peer is lost once after `lost`, with its games; a static peer reconnects by itself") {
   SimWorld world(24);
   SimPeer a(world, "a", "10.0.0.1");
   SimPeer b(world, "b", "10.0.0.2");
@@ -145,7 +145,7 @@ TEST_CASE("a silent peer is lost after `lost`, told once, its games go at once; 
   REQUIRE(world.run_until([&] { return a.ask(api::ListGames{}).value().size() == 1; }, 5s));
 }
 
-TEST_CASE("a change of the library reaches the peers, also one that came while they were shaking hands") {
+TEST_CASE("a library change reaches the peers, even if it occurs during their handshake") {
   SimWorld world(25);
   SimPeer seed(world, "seed", "10.0.0.1");
   seed.start({});
@@ -161,7 +161,7 @@ TEST_CASE("a change of the library reaches the peers, also one that came while t
   REQUIRE(world.run_until([&] { return raw.count<protocol::LibraryUpdate>() == 1; }, 5s));
 }
 
-TEST_CASE("a session without a Hello, or with a wrong one, is ended") {
+TEST_CASE("a session without a Hello, or with a wrong one, is closed") {
   SimWorld world(26);
   SimPeer peer(world, "peer", "10.0.0.1");
   peer.start({});
@@ -196,7 +196,7 @@ TEST_CASE("a session without a Hello, or with a wrong one, is ended") {
   CHECK(peer.count("PeerConnected") == 0);
 }
 
-TEST_CASE("a ping goes out only to a peer that is idle, and any message counts as life") {
+TEST_CASE("only an idle peer is pinged, and any message proves that a peer is alive") {
   SimWorld world(27);
   SimPeer peer(world, "peer", "10.0.0.1");
   peer.start({});
@@ -204,7 +204,8 @@ TEST_CASE("a ping goes out only to a peer that is idle, and any message counts a
   RawPeer raw(world, "10.0.0.9", peer.address);
   REQUIRE(raw.open());
   raw.send(raw.hello());
-  REQUIRE(world.run_until([&] { return raw.count<protocol::Ping>() == 1; }, 2s));  // the first one: the round trip
+  REQUIRE(
+      world.run_until([&] { return raw.count<protocol::Ping>() == 1; }, 2s));  // the first ping measures the round trip
   for (int i = 0; i < 60; ++i) {
     raw.send(protocol::Ping{7});
     world.executor.advance(1s);
@@ -218,7 +219,7 @@ TEST_CASE("a ping goes out only to a peer that is idle, and any message counts a
   CHECK(peer.count("PeerLost") == 1);
 }
 
-TEST_CASE("a goodbye counts, though what was asked before it can no longer be answered") {
+TEST_CASE("a goodbye is handled, even if a request before it can no longer be answered") {
   for (std::uint64_t seed = 40; seed < 48; ++seed) {
     SimWorld world(seed);
     SimPeer peer(world, "peer", "10.0.0.1");
@@ -237,7 +238,7 @@ TEST_CASE("a goodbye counts, though what was asked before it can no longer be an
 }
 
 namespace {
-/// RawPeer's Hello with a library of so many games.
+/// RawPeer's Hello with a library of that many games.
 protocol::Hello hello_with(const RawPeer& raw, std::uint64_t revision,
                            const std::vector<protocol::GameSummary>& games) {
   protocol::Hello hello = raw.hello();
@@ -263,7 +264,7 @@ std::uint64_t asked_since(const RawPeer& raw) {
 }
 }  // namespace
 
-TEST_CASE("equal digests exchange nothing more; a known revision is asked to be gone on from, an unknown one from 0") {
+TEST_CASE("equal digests need no exchange; otherwise the library is requested from a known revision, or from 0") {
   SimWorld world(50);
   SimPeer peer(world, "peer", "10.0.0.1");
   peer.start({});
@@ -331,7 +332,7 @@ TEST_CASE("equal digests exchange nothing more; a known revision is asked to be 
   }
 }
 
-TEST_CASE("a burst of changes is one event") {
+TEST_CASE("a burst of changes causes one event") {
   SimWorld world(51);
   SimPeer peer(world, "peer", "10.0.0.1");
   peer.start({});
@@ -350,7 +351,7 @@ TEST_CASE("a burst of changes is one event") {
   CHECK(peer.count("GamesUpdated") == 1);
 }
 
-TEST_CASE("one that refused is remembered and not asked again soon") {
+TEST_CASE("a peer that refused is remembered and not dialed again soon") {
   SimWorld world(52);
   SimPeer peer(world, "peer", "10.0.0.1");
   peer.start({});
@@ -374,7 +375,7 @@ TEST_CASE("one that refused is remembered and not asked again soon") {
   CHECK(peers_of(peer).empty());
 }
 
-TEST_CASE("a peer that timed out stays listed for ten minutes, one that said goodbye goes at once") {
+TEST_CASE("a peer that timed out stays listed for ten minutes; one that said goodbye disappears at once") {
   SimWorld world(53);
   SimPeer peer(world, "peer", "10.0.0.1");
   SimPeer dies(world, "dies", "10.0.0.2");
@@ -395,7 +396,7 @@ TEST_CASE("a peer that timed out stays listed for ten minutes, one that said goo
   CHECK(peers_of(peer).empty());
 }
 
-TEST_CASE("who asks for the library without end, or answers with digests that never fit, does not run in circles") {
+TEST_CASE("endless library requests, or updates whose digests never match, do not cause an endless exchange") {
   SimWorld world(28);
   SimPeer peer(world, "peer", "10.0.0.1");
   peer.start({});
@@ -421,7 +422,7 @@ TEST_CASE("who asks for the library without end, or answers with digests that ne
   }
 }
 
-TEST_CASE("one who floods is held back, and others are heard") {
+TEST_CASE("a peer that floods is held back, and messages of others are still handled") {
   SimWorld world(29);
   SimPeer peer(world, "peer", "10.0.0.1");
   SimPeer other(world, "other", "10.0.0.2");

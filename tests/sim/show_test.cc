@@ -1,4 +1,4 @@
-// What `show` says of a game.
+// The answer of `show`.
 #include <catch2/catch_test_macros.hpp>
 
 #include "scenario.h"
@@ -7,7 +7,7 @@ using namespace peer;
 using namespace peer::test;
 using namespace std::chrono_literals;
 
-TEST_CASE("show: a game that is still being written is found, without files; a version that nobody has is not") {
+TEST_CASE("show: a game that is still being written is found without files; a version that no peer has is not found") {
   SimWorld world(86);
   SimPeer peer(world, "peer", "10.0.0.1");
   peer.start({});

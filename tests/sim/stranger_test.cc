@@ -1,4 +1,4 @@
-// What strangers learn of a peer that is not open, and what they cannot do with others' proofs.
+// What a stranger learns about a peer that is not in open mode, and why it cannot use the proofs of others.
 #include "support/node/stranger.h"
 
 #include <catch2/catch_test_macros.hpp>
@@ -44,7 +44,7 @@ bool connected(SimPeer& peer, const PeerId& other) {
   return false;
 }
 
-/// Everything that is on the way: names, ids, what the routes' answers are made of.
+/// Checks that a text contains nothing that a stranger must not learn: no names, ids, games or addresses.
 void check_silent(const std::string& text, const SimPeer& peer, const SimPeer& friendly) {
   for (const std::string& secret : {peer.name, friendly.name, friendly.id().hex(), friendly.id().brief(),
                                     peer.id().hex(), std::string("treasure"), std::string("10.0.0.")}) {
@@ -55,7 +55,7 @@ void check_silent(const std::string& text, const SimPeer& peer, const SimPeer& f
 
 }  // namespace
 
-TEST_CASE("stranger: whatever is asked, one answer that tells nothing") {
+TEST_CASE("stranger: every request gets the same answer, which reveals nothing") {
   const auto mode = GENERATE(access::AccessMode::party, access::AccessMode::paired);
   const bool certificate = GENERATE(true, false);
   CAPTURE(to_string(mode), certificate);
@@ -105,7 +105,7 @@ TEST_CASE("stranger: whatever is asked, one answer that tells nothing") {
   for (const auto& each : friendly.ask(api::ListPeers{}).value()) CHECK(each.id != stranger.id());
 }
 
-TEST_CASE("stranger: mDNS tells an id and a port, and nothing else") {
+TEST_CASE("stranger: mDNS reveals an id and a port, and nothing else") {
   const auto mode = GENERATE(access::AccessMode::party, access::AccessMode::paired);
   SimWorld world(312);
   FakeDiscovery discovery;
@@ -122,7 +122,7 @@ TEST_CASE("stranger: mDNS tells an id and a port, and nothing else") {
   CHECK(discovery.record.name == peer.id().brief());
   CHECK(discovery.record.revision == 0);
 
-  // A record that names another id than who answers connects nobody; whom a record claims can be paired.
+  // A record with another id than that of the peer that answers leads to no connection; the id in it can be paired.
   discovery::Record forged{other.id(), "forged", 1, 0};
   forged.id.bytes[0] ^= 1;
   discovery.find(forged, {*net::SocketAddress::parse(other.address)});
@@ -150,7 +150,7 @@ TEST_CASE("stranger: mDNS tells an id and a port, and nothing else") {
   CHECK(world.run_until([&] { return connected(peer, other.id()); }, 5s));
 }
 
-TEST_CASE("stranger: a right proof opens its own connection, and replayed no other") {
+TEST_CASE("stranger: a correct proof admits its own connection, and a replay admits no other") {
   SimWorld world(313);
   SimPeer peer(world, "peer", "10.0.0.1");
   make_small_game(peer.disk, "/library/treasure", 100'000);
@@ -160,7 +160,7 @@ TEST_CASE("stranger: a right proof opens its own connection, and replayed no oth
   net::Link& one = member.dial(peer.address);
   net::Link& two = member.dial(peer.address);
   const std::string proof = secret.prove(access::Role::client, member.id(), peer.id(), one.channel_binding()).hex();
-  // As the other side it proves nothing.
+  // The proof for the other role is not valid.
   const std::string swapped = secret.prove(access::Role::server, member.id(), peer.id(), one.channel_binding()).hex();
   CHECK(member.ask(one, "POST", "/v1/proof", {{kProof, swapped}}).status == 403);
   const auto answer = member.ask(one, "POST", "/v1/proof", {{kProof, proof}});
@@ -171,14 +171,14 @@ TEST_CASE("stranger: a right proof opens its own connection, and replayed no oth
   CHECK(member.ask(two, "POST", "/v1/proof", {{kProof, proof}}).status == 403);
   CHECK(member.ask(two, "POST", "/v1/proof", {{kProof, answer.field(kProof)}}).status == 403);
   CHECK(member.ask(two, "GET", "/v1/library").status == 403);
-  // Whoever has no certificate has no id to prove anything for.
+  // A client without a certificate has no id that a proof could be for.
   Stranger nobody(world, "10.0.0.3", false);
   net::Link& bare = nobody.dial(peer.address);
   const std::string anonymous = secret.prove(access::Role::client, PeerId{}, peer.id(), bare.channel_binding()).hex();
   CHECK(nobody.ask(bare, "POST", "/v1/proof", {{kProof, anonymous}}).status == 403);
 }
 
-TEST_CASE("stranger: who stands in the middle can neither pass a proof on nor send it back") {
+TEST_CASE("stranger: a man in the middle can neither relay a proof nor reflect it") {
   SimWorld world(314);
   SimPeer victim(world, "victim", "10.0.0.1");
   SimPeer member(world, "member", "10.0.0.2");
@@ -200,26 +200,26 @@ TEST_CASE("stranger: who stands in the middle can neither pass a proof on nor se
   });
   member.start(in_party({middle.address}));
   REQUIRE(world.run_until([&] { return !heard.empty(); }, 10s));
-  // Passed on to another peer of the party, and sent back to who made it.
+  // Relayed to another peer of the party, and reflected to its sender.
   for (const std::string& target : {victim.address, member.address}) {
     net::Link& link = middle.dial(target);
     CHECK(middle.ask(link, "POST", "/v1/proof", {{kProof, heard.front()}}).status == 403);
     CHECK(middle.ask(link, "GET", "/v1/library").status == 403);
   }
-  // As the answer to itself.
+  // As the answer to the same proof.
   reflect = true;
   api::ConnectPeer connect;
   connect.address = middle.address;
   CHECK(member.ask(connect).error().code == ErrorCode::refused);
   CHECK(heard.size() >= 2);
   CHECK(heard.front() != heard.back());
-  CHECK(others == 0);  // it was asked for nothing else, nor told anything
+  CHECK(others == 0);  // it received no other request
   CHECK(member.count("PeerConnected") == 0);
   CHECK(victim.count("PeerConnected") == 0);
 }
 
 namespace {
-/// Opens a session, sends the frames as they are, and waits; whether the session is still open then.
+/// Opens a session, sends the frames unchanged, and waits. Returns whether the session is still open.
 runtime::Task<bool> survives(runtime::Executor& executor, net::Link& link, std::vector<std::string> frames) {
   const runtime::CancellationToken never;
   const net::RequestHead head{"POST", protocol::format_route(protocol::SessionRoute{}), {}};
@@ -235,13 +235,13 @@ runtime::Task<bool> survives(runtime::Executor& executor, net::Link& link, std::
     const auto written = co_await stream->writer().write(frame, never);
     if (!written) co_return false;
   }
-  std::vector<std::uint8_t> rest(1 << 20);  // more than the peer says: read to the end
+  std::vector<std::uint8_t> rest(1 << 20);  // more than the peer sends: read to the end
   auto read = [&stream, &rest](runtime::CancellationToken t) { return stream->reader().read(rest, std::move(t)); };
   const auto ended = co_await runtime::with_timeout(executor, 2s, std::move(read), never);
   co_return !ended;
 }
 
-/// A message of a later version: ignored, whatever is in it.
+/// A message of a later protocol version, which is ignored whatever it contains.
 std::string unknown_message(std::size_t bytes, const std::string& element = "{}") {
   std::string text = R"({"type":"z","x":[)" + element;
   while (text.size() + element.size() + 3 <= bytes) text += "," + element;
@@ -250,7 +250,7 @@ std::string unknown_message(std::size_t bytes, const std::string& element = "{}"
 }  // namespace
 
 TEST_CASE(
-    "stranger: a frame of more than 4 KiB before Hello ends the session, and one of too many values at any time") {
+    "stranger: a frame above 4 KiB before Hello ends the session, and so does one with too many values at any time") {
   SimWorld world(316);
   SimPeer peer(world, "peer", "10.0.0.1");
   SimPeer friendly(world, "friend", "10.0.0.2");
@@ -283,7 +283,7 @@ TEST_CASE(
   CHECK(connected(peer, friendly.id()));
 }
 
-TEST_CASE("stranger: a stop after any step of meeting, being refused, pairing and fetching leaves nothing behind") {
+TEST_CASE("stranger: a stop after any step of connecting, being refused, pairing and fetching leaves nothing behind") {
   const auto mode = GENERATE(access::AccessMode::party, access::AccessMode::paired);
   constexpr std::uint64_t kRuns = 40;
   std::uint64_t length = 0;

@@ -1,5 +1,5 @@
-// Downloads of the same game by several peers, and from several: nobody waits for the slowest, nothing travels twice
-// without need.
+// Downloads of the same game by several peers and from several peers: none waits for the slowest peer, and little is
+// sent twice.
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <deque>
@@ -37,7 +37,7 @@ double seconds(runtime::Duration time) { return std::chrono::duration<double>(ti
 
 /// Seeds with the game, and receivers that know each other and all of them.
 struct Swarm {
-  /// `files`: of that many, equally long ones; else of one long one and a few small ones.
+  /// `files`: the game has that many files of equal size; if 0, one large file and a few small ones.
   Swarm(std::uint64_t seed_number, std::size_t seed_count, std::size_t leech_count, std::size_t bytes,
         std::size_t files = 0)
       : world(seed_number), size(bytes) {
@@ -101,7 +101,7 @@ struct Swarm {
 
 }  // namespace
 
-TEST_CASE("six receivers of one limited seed need little more than one alone, and the seed sends little more") {
+TEST_CASE("six receivers of one limited seed need little more time than one, and the seed sends little more") {
   constexpr std::size_t kSize = 24'000'000;
   Swarm swarm(81, 1, 6, kSize, 240);
   swarm.start();
@@ -115,11 +115,11 @@ TEST_CASE("six receivers of one limited seed need little more than one alone, an
   INFO("time " << time << " s, the seed sent " << games << " games");
   CHECK(time < 1.5 * kSize / 3e6);
   CHECK(games < 1.5);
-  // Nobody fetched much twice.
+  // No receiver fetched much twice.
   for (SimPeer& leech : swarm.leeches) CHECK(only_download(leech).bytes_received < kSize * 13 / 10);
 }
 
-TEST_CASE("one that begins later takes part, also from those that have not finished") {
+TEST_CASE("a receiver that starts later also fetches from those that have not finished") {
   constexpr std::size_t kSize = 16'000'000;
   Swarm swarm(82, 1, 3, kSize);
   swarm.start();
@@ -135,7 +135,7 @@ TEST_CASE("one that begins later takes part, also from those that have not finis
   CHECK(bytes_from(swarm.leeches[2], swarm.leeches[1]) > 0);
 }
 
-TEST_CASE("receivers that leave in the middle, politely or not, are missed by nobody") {
+TEST_CASE("receivers that leave in the middle, with or without a goodbye, do not hold up the others") {
   constexpr std::size_t kSize = 16'000'000;
   Swarm swarm(83, 1, 4, kSize);
   swarm.start();
@@ -150,7 +150,7 @@ TEST_CASE("receivers that leave in the middle, politely or not, are missed by no
   for (SimPeer& leech : swarm.leeches) swarm.check_whole(leech);
 }
 
-TEST_CASE("a cancel ends what is served of it, and only that") {
+TEST_CASE("a cancelled download is no longer served, and other downloads still are") {
   constexpr std::size_t kSize = 16'000'000;
   Swarm swarm(84, 1, 3, kSize);
   swarm.start();
@@ -166,7 +166,7 @@ TEST_CASE("a cancel ends what is served of it, and only that") {
   for (SimPeer& leech : swarm.leeches) swarm.check_whole(leech);
 }
 
-TEST_CASE("receivers whose only seed is gone give up when none of them has what is missing") {
+TEST_CASE("receivers whose only seed is gone give up if none of them has the missing chunks") {
   Swarm swarm(85, 1, 2, 16'000'000);
   swarm.start();
   limit_up(swarm.seeds[0], 2'000'000);
@@ -180,18 +180,18 @@ TEST_CASE("receivers whose only seed is gone give up when none of them has what 
   }
 }
 
-TEST_CASE("receivers whose only seed goes once it has sent everything once complete among themselves") {
+TEST_CASE("receivers whose only seed leaves after it has sent every chunk once complete the game among themselves") {
   constexpr std::size_t kSize = 16'000'000;
   Swarm swarm(86, 1, 2, kSize);
   swarm.start();
   limit_up(swarm.seeds[0], 2'000'000);
-  // They are slow among themselves.
+  // The links between them are slow.
   LinkConditions slow;
   slow.bandwidth = 300'000;
   swarm.world.network.set_conditions(host(swarm.leeches[0]), host(swarm.leeches[1]), slow);
   swarm.world.network.set_conditions(host(swarm.leeches[1]), host(swarm.leeches[0]), slow);
   swarm.download();
-  // What nobody has comes first: by then it has been sent.
+  // Chunks that no receiver has are requested first, so all have been sent by then.
   const auto most = [&](SimPeer& leech) { return only_download(leech).bytes_done > kSize * 85 / 100; };
   REQUIRE(swarm.world.run_until([&] { return std::ranges::all_of(swarm.leeches, most); }, 1min));
   for (SimPeer& leech : swarm.leeches) CHECK(terminal_events(leech) == 0);
@@ -200,7 +200,7 @@ TEST_CASE("receivers whose only seed goes once it has sent everything once compl
   for (SimPeer& leech : swarm.leeches) swarm.check_whole(leech);
 }
 
-TEST_CASE("two equal seeds serve half each") {
+TEST_CASE("two equal seeds serve half of the game each") {
   constexpr std::size_t kSize = 30'000'000;
   Swarm swarm(87, 2, 1, kSize);
   swarm.start();
@@ -217,7 +217,7 @@ TEST_CASE("two equal seeds serve half each") {
   }
 }
 
-TEST_CASE("a slow seed holds nothing up, and what is fetched twice for its sake is little") {
+TEST_CASE("a slow seed does not delay the download, and little is fetched twice because of it") {
   constexpr std::size_t kSize = 30'000'000;
   Swarm swarm(88, 2, 1, kSize);
   swarm.start();
@@ -231,7 +231,7 @@ TEST_CASE("a slow seed holds nothing up, and what is fetched twice for its sake 
   CHECK(only_download(swarm.leeches[0]).bytes_received < kSize + 3'000'000);
 }
 
-TEST_CASE("five seeds: two honest ones, a slow one, one that dies and one that lies") {
+TEST_CASE("five seeds: two honest, one slow, one that dies and one that sends wrong bytes") {
   constexpr std::size_t kSize = 60'000'000;
   constexpr double kFast = 3e6;
   Swarm swarm(89, 5, 1, kSize);
@@ -240,8 +240,8 @@ TEST_CASE("five seeds: two honest ones, a slow one, one that dies and one that l
     std::size_t buffers = 0;
     if (i == 4) {
       options.tamper = [buffers](std::span<std::uint8_t> bytes) mutable {
-        if (++buffers == 200) bytes[bytes.size() / 2] ^= 1;  // some MB later
-        if (buffers > 200) bytes[0] ^= 1;                    // and then whenever it is asked again
+        if (++buffers == 200) bytes[bytes.size() / 2] ^= 1;  // after some MB
+        if (buffers > 200) bytes[0] ^= 1;                    // and from then on in every buffer
       };
     }
     swarm.seeds[i].start(options);
@@ -263,15 +263,15 @@ TEST_CASE("five seeds: two honest ones, a slow one, one that dies and one that l
   for (const auto& each : leech.ask(api::ListPeers{}).value()) {
     CHECK((each.state == api::PeerState::banned) == (each.id == swarm.seeds[4].id()));
   }
-  // The honest capacity: three fast ones until one dies, then two; and the slow one.
+  // The capacity of the honest seeds: three fast ones until one dies, then two, and the slow one.
   const double honest = 2 * kFast + kFast / 30;
   const double expected = (kSize - kFast * until_death) / honest;
-  INFO("time " << time << " s, of honest capacity " << expected << " s");
+  INFO("time " << time << " s; at the honest seeds' capacity " << expected << " s");
   CHECK(time < 1.25 * expected);
   CHECK(only_download(leech).bytes_received < kSize + 8'000'000);
 }
 
-TEST_CASE("a receiver that serves wrong bytes of what it has is banned by those that it serves") {
+TEST_CASE("a receiver that serves wrong bytes is banned by the peers that it serves") {
   constexpr std::size_t kSize = 16'000'000;
   Swarm swarm(90, 1, 3, kSize);
   swarm.seeds[0].start({});

@@ -1,8 +1,8 @@
-// Shutdown asked for after every single step of a whole scenario: whatever the peers are doing, they stop in time and
-// nothing of them is left.
+// Requests a shutdown after every single step of a whole scenario: whatever the peers are doing, they stop in time and
+// leave nothing behind.
 //
-// PEERD_SWEEP_STRIDE=1 takes every step (some minutes); without it a stride keeps the run short, from another offset
-// for each seed. scripts/sweep is the complete one.
+// PEERD_SWEEP_STRIDE=1 tests every step, which takes minutes. By default a larger stride keeps the run short, with
+// another offset for each seed. scripts/sweep runs every step.
 #include <catch2/catch_test_macros.hpp>
 #include <cstdlib>
 
@@ -20,8 +20,8 @@ std::uint64_t stride() {
   return text != nullptr ? std::strtoull(text, nullptr, 10) : 0;
 }
 
-/// Start, hello, snapshot, download, update, goodbye. As a list of actions, each done once the one before has come
-/// true.
+/// Start, hello, snapshot, download, update, goodbye: a list of actions, each performed when the previous one has taken
+/// effect.
 class Scenario {
  public:
   explicit Scenario(std::uint64_t seed)
@@ -31,7 +31,7 @@ class Scenario {
     leech_.start(knowing(seeder_.address));
   }
 
-  /// One step of the executor, or of the clock when nothing is ready; false when the scenario is complete.
+  /// One step of the executor, or of the clock if nothing is ready. Returns false when the scenario is complete.
   bool step() {
     act();
     if (done_) return false;
@@ -39,7 +39,7 @@ class Scenario {
     return true;
   }
 
-  /// Asks one or both for the stop and checks what is left.
+  /// Stops one or both peers, and checks that nothing is left.
   void stop(unsigned which) {
     if (which != 1) seeder_.request_shutdown();
     if (which != 0) leech_.request_shutdown();

@@ -1,4 +1,4 @@
-// A disk in trouble pauses the one download that met it, and nothing else.
+// A disk error pauses only the download that encountered it.
 #include <catch2/catch_test_macros.hpp>
 #include <cerrno>
 
@@ -28,7 +28,7 @@ api::DownloadInfo download(SimPeer& peer, const std::string& game) {
   return {};
 }
 
-/// Many files, so that the disk can run full between two of them.
+/// Many files, so that the disk can become full between two of them.
 void make_many(MemoryDisk& disk, const std::string& path) {
   for (int i = 0; i < 12; ++i) disk.write(path + "/part" + std::to_string(i), content(i + path.size(), 500'000));
 }
@@ -65,7 +65,7 @@ struct Scene {
 
 }  // namespace
 
-TEST_CASE("trouble: whatever the disk says in the middle, the download pauses, tells it, and goes on by itself") {
+TEST_CASE("trouble: after any disk error in the middle the download pauses, reports it, and continues by itself") {
   for (const int error : {ENOSPC, EIO, EROFS, EACCES, EMFILE}) {
     INFO("error " << error);
     Scene scene(static_cast<std::uint64_t>(100 + error));
@@ -79,7 +79,7 @@ TEST_CASE("trouble: whatever the disk says in the middle, the download pauses, t
     CHECK(paused.error->message.contains("/staging/game/tree/part"));
     CHECK(paused.bytes_total == 6'000'000);
     CHECK(paused.bytes_done >= 1'000'000);
-    // As long as the cause lasts it stays so.
+    // It stays paused as long as the cause lasts.
     scene.world.executor.advance(3min);
     CHECK(download(scene.leech, "game").state == DownloadState::paused);
     CHECK(terminal_events(scene.leech) == 0);
@@ -89,14 +89,14 @@ TEST_CASE("trouble: whatever the disk says in the middle, the download pauses, t
   }
 }
 
-TEST_CASE("trouble: a disk that somebody else filled, with room again later") {
+TEST_CASE("trouble: a disk that another program has filled") {
   Scene scene(201, {"game", "other"});
   REQUIRE(scene.leech.ask(download_of("game")).has_value());
   REQUIRE(scene.received(2'000'000));
   scene.leech.disk.set_capacity(3'000'000);
   REQUIRE(scene.reaches(DownloadState::paused));
   CHECK(download(scene.leech, "game").error->code == ErrorCode::no_space);
-  SECTION("everything else goes on, and room makes it go on too") {
+  SECTION("other downloads continue, and this one does when there is room") {
     const auto refused = scene.leech.ask(download_of("other"));  // begins, and is refused before a byte
     REQUIRE(refused.has_value());
     REQUIRE(scene.world.run_until([&] { return download(scene.leech, "other").state == DownloadState::failed; }, 1min));
@@ -104,7 +104,7 @@ TEST_CASE("trouble: a disk that somebody else filled, with room again later") {
     CHECK(download(scene.leech, "other").error->message.contains("needs 6 MB more"));
     CHECK_FALSE(scene.leech.disk.exists("/library/.peerd/staging/other"));
     CHECK(scene.leech.ask(api::GetStatus{}).has_value());
-    // A little room is not enough to try.
+    // A little room is not enough for an attempt.
     scene.leech.disk.set_capacity(4'000'000);
     const std::uint64_t before = download(scene.leech, "game").bytes_received;
     scene.world.executor.advance(2min);
@@ -114,7 +114,7 @@ TEST_CASE("trouble: a disk that somebody else filled, with room again later") {
     REQUIRE(scene.world.run_until([&] { return scene.leech.count("DownloadGameFilesFinished") == 1; }, 1min));
     CHECK(scene.leech.disk.tree("/library/game") == scene.seed.disk.tree("/library/game"));
   }
-  SECTION("a person pauses and resumes it, which tries it at once") {
+  SECTION("pause and resume try it at once") {
     CHECK(command<api::PauseDownload>(scene.leech, "game")->state == DownloadState::paused);
     scene.leech.disk.set_capacity(kPlenty);
     scene.world.executor.advance(2min);
@@ -128,7 +128,7 @@ TEST_CASE("trouble: a disk that somebody else filled, with room again later") {
     REQUIRE(command<api::ResumeDownload>(scene.leech, "game").has_value());
     REQUIRE(scene.finished(5s));
   }
-  SECTION("a person cancels it") {
+  SECTION("cancel ends it") {
     REQUIRE(command<api::CancelDownload>(scene.leech, "game").has_value());
     CHECK(scene.leech.count("DownloadGameFilesCancelled") == 1);
     CHECK_FALSE(scene.leech.disk.exists("/library/.peerd/staging/game"));
@@ -144,7 +144,7 @@ TEST_CASE("trouble: a disk that somebody else filled, with room again later") {
   }
 }
 
-TEST_CASE("trouble: what no patience helps against is an end") {
+TEST_CASE("trouble: an error that waiting cannot fix ends the download") {
   Scene scene(202);
   REQUIRE(scene.leech.ask(download_of("game")).has_value());
   REQUIRE(scene.received(1'000'000));
@@ -154,7 +154,7 @@ TEST_CASE("trouble: what no patience helps against is an end") {
   CHECK(download(scene.leech, "game").error->code == ErrorCode::disk_error);
 }
 
-TEST_CASE("trouble: a library root that is gone is not made anew: the download waits for it") {
+TEST_CASE("trouble: a missing library root is not created again: the download waits for it") {
   SimWorld world(148);
   world.network.set_conditions(slow_link());
   SimPeer seed(world, "seed", "10.0.0.1");

@@ -1,4 +1,4 @@
-// The seam proven: two whole peers in one process, one thread, virtual time.
+// Two complete peers in one process and one thread, under virtual time.
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
@@ -66,7 +66,7 @@ Outcome transfer(std::uint64_t seed, const LinkConditions& conditions) {
 
 }  // namespace
 
-TEST_CASE("a game crosses a network with delay and loss, under virtual time") {
+TEST_CASE("a game is downloaded over a network with delay and loss, under virtual time") {
   LinkConditions conditions;
   conditions.delay = 2ms;
   conditions.jitter = 500us;
@@ -84,7 +84,7 @@ TEST_CASE("the same seed gives the same trace of events") {
   CHECK(transfer(11, conditions).trace == transfer(11, conditions).trace);
 }
 
-TEST_CASE("three peers that all dial each other, too, repeat their trace for the same seed") {
+TEST_CASE("three peers that all dial each other also give the same trace for the same seed") {
   const auto live = [] {
     SimWorld world(13);
     SimPeer a(world, "a", "10.0.0.1");

@@ -42,7 +42,7 @@ struct Scene {
 
 }  // namespace
 
-TEST_CASE("verify: a whole game is found whole, at the rate that was asked for") {
+TEST_CASE("verify: an intact game passes, and is read at the requested rate") {
   Scene scene;
   const auto quick = verify(scene.leech);
   REQUIRE(quick.has_value());
@@ -59,7 +59,7 @@ TEST_CASE("verify: a whole game is found whole, at the rate that was asked for")
   CHECK(scene.leech.ask(nothing).error().code == ErrorCode::not_found);
 }
 
-TEST_CASE("verify: silent damage is found, shown, and repaired with the chunks that are wrong alone") {
+TEST_CASE("verify: silent damage is found and shown, and the repair fetches only the damaged chunks") {
   Scene scene;
   SimPeer& leech = scene.leech;
   leech.disk.corrupt("/library/game/big.pak", 2'500'000, "damage");
@@ -86,7 +86,7 @@ TEST_CASE("verify: silent damage is found, shown, and repaired with the chunks t
   CHECK(downloads[0].bytes_received < 1'100'000);
 }
 
-TEST_CASE("verify: missing, shortened and grown files are damage; without a peer nothing is repaired or lost") {
+TEST_CASE("verify: missing, shortened and longer files are damage; without a peer nothing is repaired or lost") {
   Scene scene;
   SimPeer& leech = scene.leech;
   const auto size = leech.disk.read("/library/game/big.pak").size();
@@ -104,7 +104,7 @@ TEST_CASE("verify: missing, shortened and grown files are damage; without a peer
   CHECK(found->damaged == std::vector<std::string>{"big.pak", "data/file1", "data/file2"});
 }
 
-TEST_CASE("verify: how far it is shows beside the state, and is told four times a second at most") {
+TEST_CASE("verify: its progress is shown beside the state, and reported at most four times a second") {
   Scene scene;
   SimPeer& leech = scene.leech;
   const auto shown = [&] { return leech.ask(api::ListGames{}).value().at(0).verifying; };
@@ -131,12 +131,12 @@ TEST_CASE("verify: how far it is shows beside the state, and is told four times 
   const auto told = leech.count("VerifyProgress");
   CHECK(told >= 4);
   CHECK(told <= 50);
-  // The pieces that are read are many, and all within a quarter of a second.
+  // Many pieces are read, all within a quarter of a second.
   REQUIRE(verify(leech, false, 50'000'000).has_value());
   CHECK(leech.count("VerifyProgress") - told <= 2);
 }
 
-TEST_CASE("verify: it stops when nobody waits for it any more, and finds nothing") {
+TEST_CASE("verify: it stops without a result when no client waits for it any more") {
   Scene scene;
   SimPeer& leech = scene.leech;
   leech.disk.corrupt("/library/game/data/file3", 10, "damage");
@@ -157,13 +157,13 @@ TEST_CASE("verify: it stops when nobody waits for it any more, and finds nothing
   const auto again = verify(leech);
   REQUIRE(again.has_value());
   CHECK(again->damaged.size() == 1);
-  // One whose asker has gone before it began reads nothing.
+  // If its client leaves before it starts, it reads nothing.
   const auto gone = leech.ask(command);
   REQUIRE_FALSE(gone.has_value());
   CHECK(gone.error().code == ErrorCode::cancelled);
 }
 
-TEST_CASE("verify: a repair that has begun goes on when nobody waits for it any more") {
+TEST_CASE("verify: a repair that has started continues when no client waits for it any more") {
   Scene scene;
   SimPeer& leech = scene.leech;
   scene.world.network.set_conditions(slow_link());

@@ -1,4 +1,4 @@
-// A version may be given by a prefix of eight digits or more.
+// A version can be named by a prefix of at least eight digits.
 #include <catch2/catch_test_macros.hpp>
 
 #include "scenario.h"
@@ -7,7 +7,7 @@ using namespace peer;
 using namespace peer::test;
 using namespace std::chrono_literals;
 
-TEST_CASE("a download takes a version of 8 to 64 digits, and no others") {
+TEST_CASE("a download accepts a version of 8 to 64 hex digits, and no other length") {
   SimWorld world(85);
   SimPeer seed(world, "seed", "10.0.0.1");
   SimPeer leech(world, "leech", "10.0.0.3");

@@ -1,7 +1,7 @@
-// Never inside a file write: a pause, a cancel or a shutdown that comes while a worker writes is seen only when the
-// write has ended. Asked for after every step of a whole download, in which each write takes a while.
+// A file write is never interrupted: a pause, a cancel or a shutdown during a write takes effect when the write has
+// ended. The test requests each after every step of a whole download, in which each write takes a while.
 //
-// PEERD_SWEEP_STRIDE=1 takes every step; without it a stride keeps the run short.
+// PEERD_SWEEP_STRIDE=1 tests every step; by default a larger stride keeps the run short.
 #include <catch2/catch_test_macros.hpp>
 #include <cstdlib>
 #include <map>
@@ -21,7 +21,7 @@ namespace {
 constexpr std::uint64_t kChunk = 1 << 20;
 constexpr std::size_t kBig = 2'500'000;
 constexpr int kStepsOfWrite = 12;
-constexpr std::size_t kMostAtOnce = 3;  ///< writes within each other; the C++ stack holds them
+constexpr std::size_t kMostAtOnce = 3;  ///< nested writes, which the C++ stack must hold
 const std::string kStage = "/library/.peerd/staging/game/";
 const std::string kTree = kStage + "tree/";
 
@@ -48,7 +48,7 @@ class Scenario {
     REQUIRE(leech_.ask(download_of("game")).has_value());
   }
 
-  /// To the end of the download, or to what comes of the request.
+  /// Runs to the end of the download, or until the request has taken effect.
   void run() {
     while (!requested_ && terminal_events(leech_) == 0) step();
     const auto over = [this] {
@@ -102,14 +102,15 @@ class Scenario {
     return paused;
   }
 
-  /// The loops go on while a worker writes; those that asked for the writes still wait for them at the end.
+  /// Runs the loops while a worker writes. Checks that the tasks that requested the writes still wait for them.
   void during(std::size_t write) {
     const std::string path = recorder_.writes()[write].path;
     if (!path.starts_with(kStage) || under_way_.size() >= kMostAtOnce) return;
     under_way_.insert(write);
     const bool requested_before = requested_;
     for (int i = 0; i < kStepsOfWrite; ++i) step();
-    if (requested_ && !requested_before) world_.executor.advance(50ms);  // whoever sees it acts on it by now
+    if (requested_ && !requested_before)
+      world_.executor.advance(50ms);  // a task that sees the request has acted on it by now
     CHECK_FALSE(leech_.stopped());
     CHECK(terminal_events(leech_) == 0);
     CHECK(leech_.tasks("download game") == 1);
@@ -119,7 +120,7 @@ class Scenario {
     under_way_.erase(write);
   }
 
-  /// Chunks of the game, in the manifest's order, by file and place in it.
+  /// The chunks of the game in manifest order, with file and offset.
   static std::map<std::pair<std::string, std::uint64_t>, std::uint64_t> chunks() {
     std::map<std::pair<std::string, std::uint64_t>, std::uint64_t> all;
     std::uint64_t number = 0;
@@ -132,7 +133,7 @@ class Scenario {
     return std::min<std::uint64_t>(kChunk, seeder_.disk.read("/library/game/" + path).size() - at);
   }
 
-  /// What was begun has ended, and no chunk is cut in half.
+  /// Checks that every started write has ended, and that no chunk is partly written.
   void check_writes() {
     std::map<std::pair<std::string, std::uint64_t>, std::uint64_t> bytes;
     for (const RecordingDisk::Write& write : recorder_.writes()) {
@@ -148,7 +149,7 @@ class Scenario {
     }
   }
 
-  /// No write is forgotten: what was written is logged.
+  /// Checks that every written chunk is logged.
   void check_log() {
     const auto had = staging::Staging::logged_chunks(leech_.disk, "/library", "game", version_, chunks().size());
     std::set<std::uint64_t> logged;
@@ -174,7 +175,7 @@ class Scenario {
 
 }  // namespace
 
-TEST_CASE("no cancellation is seen inside a file write") {
+TEST_CASE("no cancellation interrupts a file write") {
   constexpr std::uint64_t kSeed = 21;
   constexpr std::uint64_t kRuns = 100;
   Scenario whole(kSeed, UINT64_MAX, Way::cancel);
@@ -190,5 +191,5 @@ TEST_CASE("no cancellation is seen inside a file write") {
       in_write += scenario.requested_in_write() ? 1 : 0;
     }
   }
-  CHECK(in_write > 20);  // else the writes take no time, and nothing is tested
+  CHECK(in_write > 20);  // otherwise the writes take no time, and nothing is tested
 }

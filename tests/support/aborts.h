@@ -13,7 +13,7 @@ namespace peer::test {
 /// Calls `fn` in a forked child; true if the child aborted. `fn` must start no threads.
 template <class F>
 bool aborts(F fn) {
-  std::fflush(nullptr);  // else the child prints the buffered output again
+  std::fflush(nullptr);  // otherwise the child prints the buffered output again
   const pid_t child = fork();
   if (child == 0) {
     std::signal(SIGABRT, SIG_DFL);

@@ -1,4 +1,4 @@
-// FakeDiscovery: a Discovery on a network of fakes, where it finds what the test says.
+// FakeDiscovery: a Discovery on a network of fakes, which finds the peers that the test adds.
 #pragma once
 
 #include <functional>

@@ -1,6 +1,7 @@
 // MemoryNetwork: Transports and Links without packets, for simulations of hundreds of peers.
 //
-// It obeys the contract of net/link.h (tests/contract/net/link_contract_test.cc) and loses nothing. Loop: any one loop.
+// It satisfies the contract of net/link.h (tests/contract/net/link_contract_test.cc) and loses nothing. Loop: any one
+// loop.
 #pragma once
 
 #include <cstdint>

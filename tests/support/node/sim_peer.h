@@ -1,4 +1,4 @@
-// SimWorld and SimPeer: whole peers in one thread under virtual time, with a simulated network, disks in memory and
+// SimWorld and SimPeer: complete peers in one thread under virtual time, with a simulated network, disks in memory and
 // seeded workers. The same seed gives the same trace of events.
 #pragma once
 
@@ -66,7 +66,7 @@ class SimPeer {
 
   /// May be called again after a stop; disk, store and identity are kept.
   void start(Options options);
-  /// Ends it like a power cut: the disk loses unsynced writes, other peers hear nothing. Resets the event counts.
+  /// Ends it like a power cut: the disk loses unsynced writes, other peers receive nothing. Resets the event counts.
   void crash(std::uint64_t seed);
   /// Shuts down, if necessary, and waits until every task has ended.
   void stop();

@@ -1,5 +1,5 @@
 // Stranger: an endpoint without a peer. It sends any request to peers, with or without a certificate, and answers their
-// requests as the test says.
+// requests as the test specifies.
 #pragma once
 
 #include <map>

@@ -50,7 +50,7 @@ class FailingStore final : public store::Store {
  private:
   template <class F>
   Result<void> write(F work) {
-    if (failing) return fail(ErrorCode::disk_error, "the store is told to fail");
+    if (failing) return fail(ErrorCode::disk_error, "the store fails on request");
     return work();
   }
 

@@ -1,7 +1,7 @@
 // RecordingDisk: passes calls to another disk and records the start and the end of every write to a file.
 //
 // The function given to set_during() runs between the start and the end of a write. It may run the rest of the
-// simulation, which thus continues as the loops do while a worker blocks in write(2).
+// simulation, so that the simulation continues, as real loops do while a worker blocks in write(2).
 // Loop: the simulation's.
 #pragma once
 

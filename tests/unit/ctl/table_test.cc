@@ -15,7 +15,7 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
-TEST_CASE("Wide characters take two columns, combining characters none") {
+TEST_CASE("Wide characters occupy two columns, combining characters none") {
   CHECK(columns("abc") == 3);
   CHECK(columns("\u00fc") == 1);
   CHECK(columns("u\u0308") == 1);

@@ -13,7 +13,7 @@ constexpr runtime::TimePoint kStart{1h};
 Error disk_error(int number) { return Error{ErrorCode::disk_error, "write failed", number}; }
 }  // namespace
 
-TEST_CASE("A full or failing disk may recover; a name or file system that does not fit does not") {
+TEST_CASE("Errors of a full or failing disk are temporary, and errors of a name or file system are not") {
   CHECK(DiskTrouble::may_pass(Error{ErrorCode::no_space, "full", 0}));
   CHECK(DiskTrouble::may_pass(disk_error(EIO)));
   CHECK(DiskTrouble::may_pass(disk_error(EROFS)));
@@ -35,14 +35,14 @@ TEST_CASE("The pauses between attempts double up to 30 s, and start again after 
   CHECK(trouble.next_try() == now + 2s);
 }
 
-TEST_CASE("Only a new error is news") {
+TEST_CASE("An error that is already known is not reported again") {
   DiskTrouble trouble;
   CHECK(trouble.record(disk_error(EIO), kStart, 0));
   CHECK_FALSE(trouble.record(disk_error(EIO), kStart + 2s, 0));
   CHECK(trouble.record(Error{ErrorCode::no_space, "full", 0}, kStart + 6s, 0));
 }
 
-TEST_CASE("Trouble is over when more is staged than when it was met") {
+TEST_CASE("Trouble ends when more is staged than when it occurred") {
   DiskTrouble trouble;
   CHECK_FALSE(trouble.note_progress(0));
   CHECK_FALSE(trouble.staged);

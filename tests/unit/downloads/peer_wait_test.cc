@@ -10,14 +10,14 @@ namespace {
 constexpr runtime::TimePoint kStart{1h};
 }
 
-TEST_CASE("A download without a wait does not outlast its peers") {
+TEST_CASE("A download without a wait ends with the loss of its peers") {
   const PeerWait wait;
   CHECK_FALSE(wait.brought());
   CHECK(wait.left(kStart) == 0s);
   CHECK(wait.until(kStart) <= kStart);
 }
 
-TEST_CASE("The longest wait holds, in whatever order the waits come") {
+TEST_CASE("The longest wait applies, in whatever order the waits are added") {
   PeerWait wait;
   wait.bring(10min, kStart);
   wait.bring(1min, kStart + 1min);
@@ -31,7 +31,7 @@ TEST_CASE("The longest wait holds, in whatever order the waits come") {
   CHECK(wait.left(kStart + 20min) == 1min);
 }
 
-TEST_CASE("A pause uses up no wait, and a wait brought during a pause counts from its end") {
+TEST_CASE("A pause stops the clock of a wait, and a wait that is added during a pause starts at its end") {
   PeerWait wait;
   wait.bring(10min, kStart);
   wait.hold(kStart + 4min);
@@ -46,7 +46,7 @@ TEST_CASE("A pause uses up no wait, and a wait brought during a pause counts fro
   CHECK(wait.until(kStart + 5h) == kStart + 4h + 8min);
 }
 
-TEST_CASE("A pause neither creates a wait nor revives one that is over") {
+TEST_CASE("A pause neither creates a wait nor renews an expired one") {
   PeerWait none;
   none.hold(kStart);
   none.go_on(kStart + 1h);

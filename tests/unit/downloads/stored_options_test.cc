@@ -40,7 +40,7 @@ TEST_CASE("A download without options is stored as an empty text") {
   CHECK_FALSE(entry.wait.brought());
 }
 
-TEST_CASE("Rows of 0.1.0, and words that cannot be read, load with what they have") {
+TEST_CASE("Rows of version 0.1.0 and rows with malformed words keep the options that can be read") {
   DownloadEntry entry{runtime::CancellationToken()};
   parse_options("version=0123456789ab wait=x from=nobody later=1 reused=many word ", entry, kNow);
   CHECK(entry.request.version_prefix == "0123456789ab");

@@ -22,7 +22,7 @@ using namespace std::chrono_literals;
 inline constexpr std::int64_t kSecond = 1'000'000'000;
 inline constexpr std::int64_t kToday = 1'700'000'000 * kSecond;  ///< the wall clock at virtual time 0
 
-/// What outlives a daemon: disk, database and clock.
+/// The parts that outlive a daemon: disk, database and clock.
 struct Machine {
   explicit Machine(std::uint64_t seed = 1, runtime::Duration slowest = 3ms)
       : workers(executor, seed, slowest), store_thread(executor, seed + 1, runtime::Duration::zero()) {

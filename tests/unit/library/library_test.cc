@@ -97,7 +97,7 @@ TEST_CASE("library: changes are found by the next scan and by a rescan") {
     CHECK(life.state("g") == GameState::ready);
     CHECK(life.version("g") != first);
   }
-  SECTION("a version that is no longer complete is not offered while the changed game comes to rest") {
+  SECTION("an incomplete version is not offered while the changed game has not come to rest") {
     machine.live();
     machine.disk.write("/games/g/f", "two");
     machine.executor.advance(5min);

@@ -9,7 +9,7 @@ using namespace peer::sessions;
 using namespace peer::test;
 using namespace std::chrono_literals;
 
-TEST_CASE("A library that differs is requested once, and a peer that comes back with the same one is not asked") {
+TEST_CASE("A library that differs is requested once, and not again from a peer that returns with the same one") {
   SessionMachine machine;
   protocol::Hello hello = machine.hello(9);
   hello.revision = 2;
@@ -61,7 +61,7 @@ TEST_CASE("A peer that requests the library too often is closed") {
   CHECK(machine.sent<protocol::LibraryUpdate>(id).empty());
 }
 
-TEST_CASE("A change of the own library is sent as a delta, and also one between the two Hellos") {
+TEST_CASE("A change of the own library is sent as a delta, even if it occurs between the two Hellos") {
   SessionMachine machine;
   const SessionId greeted = machine.greet(8);
   const SessionId opened = machine.open(9);

@@ -64,7 +64,7 @@ TEST_CASE("The peer with the higher id leaves the ping to the other one") {
   CHECK(machine.sent<protocol::Ping>(id).size() == 1);
 }
 
-TEST_CASE("A session without a Hello is closed when its time is over") {
+TEST_CASE("A session without a Hello is closed after a time limit") {
   SessionMachine machine;
   const SessionId id = machine.open(9);
   machine.now += 24s;
@@ -77,7 +77,7 @@ TEST_CASE("A session without a Hello is closed when its time is over") {
   CHECK(machine.closed(id));
 }
 
-TEST_CASE("A peer that has been gone for ten minutes is forgotten, unless it is to be kept") {
+TEST_CASE("A peer that has been gone for ten minutes is forgotten, unless it must be kept") {
   for (const bool kept : {false, true}) {
     SessionMachine machine;
     machine.sessions.on_closed(machine.greet(9), Error{});

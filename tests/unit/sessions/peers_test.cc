@@ -1,4 +1,4 @@
-// Peers with reports that the tests make up: no network, no session streams.
+// Peers with reports from the tests: no network, no session streams.
 #include "libpeer/sessions/peers.h"
 
 #include <algorithm>
@@ -151,7 +151,7 @@ struct Desk {
 
 }  // namespace
 
-TEST_CASE("A peer's new session begins without the holdings that it told in the old one") {
+TEST_CASE("A peer's new session begins without the holdings that it announced in the old one") {
   Desk desk;
   desk.peers.holdings().holdings_begin("game", version_of(1), std::vector<bool>(kChunks));
   Desk::Session& first = desk.greet(id_of(9));
@@ -185,7 +185,7 @@ TEST_CASE("A peer's new session begins without the partial update of the old one
   CHECK(games.contains("whole"));
 }
 
-TEST_CASE("A peer that changes to another version is no longer told our holdings") {
+TEST_CASE("A peer that changes to another version no longer receives our holdings") {
   Desk desk;
   desk.peers.holdings().holdings_begin("game", version_of(1), std::vector<bool>(kChunks));
   Desk::Session& session = desk.greet(id_of(9));
@@ -198,7 +198,7 @@ TEST_CASE("A peer that changes to another version is no longer told our holdings
   desk.peers.holdings().holdings_grow("game", 1, 1);
   desk.executor.advance(2s);
   CHECK(Desk::taken<protocol::Holdings>(session).empty());
-  // If it changes back, it is told everything again.
+  // If it changes back, it receives all holdings again.
   desk.receive(session, desk.holdings(1, {{0, 1}}));
   const auto told = Desk::taken<protocol::Holdings>(session);
   REQUIRE(told.size() == 1);
@@ -258,7 +258,7 @@ TEST_CASE("A message whose handling fails ends its session, and no other peer's"
   REQUIRE(fault::arm("session message"));
   desk.receive(one, protocol::Ping{1});
   CHECK(fault::armed("session message") == 0);
-  // The session is closed: its messages get no answer, and its channel takes none.
+  // The session is closed: its messages get no answer, and its channel accepts none.
   CHECK(Desk::taken<protocol::Pong>(one).empty());
   desk.receive(one, protocol::Ping{2});
   CHECK(Desk::taken<protocol::Pong>(one).empty());

@@ -1,4 +1,4 @@
-// The session state machine of one peer, and what a test wants to know of its actions: no executor, no channel.
+// The session state machine of one peer, with helpers that examine its actions: no executor, no channel.
 #pragma once
 
 #include <algorithm>

@@ -21,10 +21,10 @@ TEST_CASE("A session begins with our Hello, and a peer's Hello connects it") {
   CHECK(machine.events() == Kinds{Kind::discovered, Kind::connected});
   CHECK(machine.table.is_connected(id_of(9)));
   CHECK(machine.sent<protocol::Ping>(id).size() == 1);
-  CHECK(machine.sent<protocol::LibraryRequest>(id).empty());  // equal digests: there is nothing to ask
+  CHECK(machine.sent<protocol::LibraryRequest>(id).empty());  // equal digests: there is nothing to request
 }
 
-TEST_CASE("The table is told of a greeted peer before its event, and the ping is the last message") {
+TEST_CASE("A greeted peer is added to the table before its event is emitted, and the ping is the last message") {
   SessionMachine machine;
   const SessionId id = machine.greet(9, 3);
   const auto& actions = machine.poll();
@@ -42,7 +42,7 @@ TEST_CASE("The table is told of a greeted peer before its event, and the ping is
   CHECK(std::holds_alternative<protocol::Ping>(std::get<SendMessage>(actions.back()).message));
 }
 
-TEST_CASE("A peer whose first message is not Hello is closed, and nothing that it says counts") {
+TEST_CASE("A session whose first message is not Hello is closed, and its messages are ignored") {
   SessionMachine machine;
   const SessionId id = machine.open(9);
   machine.receive(id, protocol::Ping{7});
@@ -103,7 +103,7 @@ TEST_CASE("A peer that has restarted is lost and connected again, without its ol
   CHECK(machine.closed(id));
 }
 
-TEST_CASE("A peer that says goodbye is forgotten at once, also if its session is closed already") {
+TEST_CASE("A peer that says goodbye is forgotten at once, even if its session is closed already") {
   SessionMachine machine;
   const SessionId id = machine.greet(9);
   machine.sessions.on_stalled(id);
@@ -163,7 +163,7 @@ TEST_CASE("Paired mode refuses a peer that was unpaired while its session was be
   CHECK(machine.table.find(id_of(9))->state == api::PeerState::refused);
 }
 
-TEST_CASE("A dial that was dropped meanwhile leads to no session") {
+TEST_CASE("A dial that was dropped meanwhile opens no session") {
   SessionMachine machine;
   const SessionId id = machine.open(9, 1, false);
   machine.poll();

@@ -81,7 +81,7 @@ TEST_CASE("The written chunks of a download are served, across files, and no oth
   CHECK(f.seeder.partial().find("other") == nullptr);
 }
 
-TEST_CASE("A damaged staged chunk is refused on verification, and the library is not told", "[partial]") {
+TEST_CASE("A damaged staged chunk is refused on verification, and the library is not notified", "[partial]") {
   Fixture f;
   f.write(0, 7);
   f.disk.corrupt("/lib/.peerd/staging/game/tree/big", kChunkSize + 5, "rot");

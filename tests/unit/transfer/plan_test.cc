@@ -83,7 +83,7 @@ TEST_CASE("A span has at least one chunk, however small the requested size", "[p
   CHECK(planner.next(kOne, 2 * kChunkSize + 5)->count <= 2);
 }
 
-TEST_CASE("Small files share a span, and empty files take no place in it", "[plan]") {
+TEST_CASE("Small files share a span, and empty files occupy no place in it", "[plan]") {
   const auto manifest = manifest_of({100, 0, 200, 0, 0, 300});
   Planner planner(manifest, std::vector<bool>(3), 1);
   planner.offer_all(kOne);
