@@ -12,7 +12,7 @@ namespace peer::downloads {
 namespace {
 /// Assumed until a rate has been measured: a gigabit network.
 constexpr double kAssumedRate = 100e6;
-/// A smaller download says nothing about the rate.
+/// A smaller download is too short to measure a rate.
 constexpr std::uint64_t kMinMeasuredBytes = 10'000'000;
 
 runtime::Task<Result<std::shared_ptr<const protocol::ManifestDocument>>> manifest_of(const DownloadsOptions& options,

@@ -1,6 +1,6 @@
 // GameTable: the games that the library tracks, by directory name.
 //
-// Every change of a game's entry passes through GameTable to the catalogue. Loop: the library's.
+// It passes every change of a game's state on to the catalogue. Loop: the library's.
 #pragma once
 
 #include <cstdint>

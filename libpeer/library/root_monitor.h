@@ -1,4 +1,4 @@
-// RootMonitor: lists the games in the library's roots, and knows when to list them again.
+// RootMonitor: lists the games in the library's roots, and decides when to list them again.
 //
 // inotify cannot report that a missing root has returned, so missing roots are checked every 2 s.
 // Loop: the library's.

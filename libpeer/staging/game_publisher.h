@@ -43,9 +43,9 @@ class GamePublisher {
   /// Publishes the tree, which must be complete and durable. `keep_own`: an own game is not replaced; fails with
   /// refused, and the stage stays.
   Result<void> publish(bool keep_own);
-  /// Completes or rolls back what the journal in the stage says.
+  /// Completes or rolls back the publication that the journal in the stage describes.
   Result<void> recover();
-  /// What was kept of the replaced game.
+  /// The files of the replaced game that were kept.
   UserFiles& user_files() noexcept { return files_; }
 
  private:

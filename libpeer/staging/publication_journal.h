@@ -1,4 +1,5 @@
-// PublicationJournal: what a publication is about to move, so that the next start knows what a crash interrupted.
+// PublicationJournal: records what a publication is about to move, so that the next start can complete or roll back a
+// publication that a crash interrupted.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// What holds a download back, judged once a second from where its time goes. Pure: no clock.
+// The bottleneck of a download, determined once a second from where its time is spent. Pure: no clock.
 //
 //   disk     no more spans are requested until received data is durable, or lanes wait to write during a sync
 //   cpu      lanes wait longer for verifying and writing than for bytes, and no sync is under way

@@ -8,7 +8,7 @@
 namespace peer::transfer {
 
 namespace {
-/// Minimum reading time in the latest spans from which the disk's speed can be judged.
+/// With a shorter reading time in the latest spans, the speed of the disk cannot be judged.
 constexpr runtime::Duration kMeasurable = std::chrono::milliseconds(500);
 }  // namespace
 

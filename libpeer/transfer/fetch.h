@@ -21,7 +21,7 @@
 
 namespace peer::transfer {
 
-/// A peer that offers a version, as the peer table knows it.
+/// A peer that offers a version, as the peer table lists it.
 struct SourcePeer {
   PeerId id;
   std::string name;

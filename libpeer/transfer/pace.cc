@@ -7,7 +7,7 @@ namespace peer::transfer {
 using namespace std::chrono_literals;
 
 namespace {
-/// The time over which the speed is measured. A source is assigned as much work as it can do in this time.
+/// The time over which the speed is measured. A source holds the work of about this time.
 constexpr runtime::Duration kWindow = 1s;
 /// Minimum time between two samples. A shorter time gives no usable speed.
 constexpr runtime::Duration kApart = 20ms;
@@ -27,7 +27,7 @@ std::optional<double> Pace::rate() const {
   if (samples_.size() < 2) return std::nullopt;
   const runtime::Duration time = samples_.back().busy - samples_.front().busy;
   const std::uint64_t bytes = samples_.back().received - samples_.front().received;
-  // No bytes within the first second is not a speed of 0: the first byte takes time to arrive.
+  // A source without bytes in the first second is not a source of speed 0: the first byte takes time to arrive.
   if (time < kApart || (bytes == 0 && time < kWindow)) return std::nullopt;
   return static_cast<double>(bytes) / std::chrono::duration<double>(time).count();
 }

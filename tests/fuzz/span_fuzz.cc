@@ -69,7 +69,7 @@ Game make_game(std::size_t largest) {
   return game;
 }
 
-/// Use the game with several batches; it takes a hundred times as long.
+/// Use the game with several batches, which takes a hundred times as long.
 bool large = false;
 
 const Game& game() {
@@ -117,7 +117,7 @@ class Stream final : public net::ClientStream {
   Body body_;
 };
 
-/// The correct bytes, damaged as the input says.
+/// The correct bytes, damaged as the input specifies.
 std::vector<std::uint8_t> make_body(Input& input, const protocol::ChunksRoute& route) {
   std::vector<std::uint8_t> bytes;
   for (std::uint64_t i = route.first; i < route.first + route.count; ++i) {

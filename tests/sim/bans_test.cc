@@ -101,7 +101,7 @@ TEST_CASE(
     "retry") {
   SimWorld world(85);
   LinkConditions conditions;
-  conditions.delay = 200ms;  // a dial takes a second and more
+  conditions.delay = 200ms;  // a dial takes at least a second
   world.network.set_conditions(conditions);
   SimPeer one(world, "one", "10.0.0.1");
   SimPeer two(world, "two", "10.0.0.2");

@@ -88,7 +88,7 @@ TEST_CASE("doctor: a root that is not writable is reported") {
   SimPeer peer(world, "peer", "10.0.0.1");
   peer.start({});
   world.executor.advance(1s);
-  CHECK(about(peer, "peers")->verdict == Judgement::warning);  // it knows none
+  CHECK(about(peer, "peers")->verdict == Judgement::warning);  // no peer is known
   peer.disk.on_call([](std::string_view operation, const std::string& path, std::uint64_t) {
     return operation == "write_at" && path.ends_with("/doctor") ? EROFS : 0;
   });

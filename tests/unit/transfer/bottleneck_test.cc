@@ -5,7 +5,7 @@
 using peer::transfer::bottleneck;
 using peer::transfer::TimeBreakdown;
 
-TEST_CASE("The bottleneck of a download is where its time goes", "[bottleneck]") {
+TEST_CASE("The bottleneck of a download is where its time is spent", "[bottleneck]") {
   TimeBreakdown time;
   CHECK_FALSE(bottleneck(time));
   time.samples = 40;

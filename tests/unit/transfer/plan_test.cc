@@ -43,7 +43,7 @@ std::vector<bool> flags(std::size_t size, std::size_t first, std::size_t count) 
   return set;
 }
 
-/// The chunks that a source is assigned, in order. It brings each span at once.
+/// The chunks that a source is assigned, in order. It delivers each span at once.
 std::vector<std::uint64_t> drain(Planner& planner, const PeerId& source) {
   std::vector<std::uint64_t> order;
   while (const auto span = planner.next(source, kSpanBytes)) {
