@@ -7,6 +7,7 @@
 #include <csignal>
 
 #include "libpeer/base/check.h"
+#include "libpeer/runtime/sleep.h"
 
 namespace peer::control {
 namespace {
@@ -80,6 +81,30 @@ std::string HookProcess::failure() const {
 
 void HookProcess::send_signal(int number) const noexcept {
   if (process_.pid > 0) ::kill(-process_.pid, number);
+}
+
+runtime::Task<HookEnd> HookProcess::wait_or_terminate(runtime::Executor& executor, std::chrono::milliseconds timeout,
+                                                      std::chrono::milliseconds term_grace,
+                                                      runtime::CancellationToken token) {
+  HookEnd end = HookEnd::timed_out;
+  try {
+    const auto exit = [this](runtime::CancellationToken limited) { return ended(std::move(limited)); };
+    co_await runtime::with_timeout(executor, timeout, exit, token);
+  } catch (const runtime::Cancelled&) {
+    end = HookEnd::cancelled;
+  }
+  if (has_ended()) co_return HookEnd::exited;
+  co_await terminate(executor, term_grace);
+  co_return end;
+}
+
+runtime::Task<void> HookProcess::terminate(runtime::Executor& executor, std::chrono::milliseconds term_grace) {
+  const auto exit = [this](runtime::CancellationToken limited) { return ended(std::move(limited)); };
+  for (const int number : {SIGTERM, SIGKILL}) {
+    send_signal(number);
+    const bool in_time = co_await runtime::with_timeout(executor, term_grace, exit, runtime::CancellationToken{});
+    if (in_time) co_return;
+  }
 }
 
 runtime::Task<void> HookProcess::close() {

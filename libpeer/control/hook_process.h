@@ -3,6 +3,7 @@
 
 #include <uv.h>
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,8 @@ struct HookRun {
   std::string input;                     ///< for standard input
 };
 
+enum class HookEnd { exited, timed_out, cancelled };
+
 /// Loop: one. Owns: the process handle; after start(), close() must be awaited before destruction.
 class HookProcess {
  public:
@@ -32,6 +35,11 @@ class HookProcess {
   Result<void> start(const HookRun& run);
   /// Waits until the program has ended. Cancel: throws Cancelled.
   runtime::Task<void> ended(runtime::CancellationToken token) { return ended_.wait(std::move(token)); }
+  /// Waits until the program has ended. After `timeout`, or when `token` is requested, terminates it first.
+  runtime::Task<HookEnd> wait_or_terminate(runtime::Executor& executor, std::chrono::milliseconds timeout,
+                                           std::chrono::milliseconds term_grace, runtime::CancellationToken token);
+  /// Sends SIGTERM to the process group, and SIGKILL if the program still runs after `term_grace`.
+  runtime::Task<void> terminate(runtime::Executor& executor, std::chrono::milliseconds term_grace);
   bool has_ended() const noexcept { return ended_.is_set(); }
   /// "exit code 3" or "killed by signal 9"; empty after exit code 0.
   std::string failure() const;

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "libpeer/base/fault.h"
-#include "libpeer/runtime/sleep.h"
 
 namespace peer::control {
 
@@ -58,7 +57,7 @@ runtime::Task<void> HookThread::run(HookOrder order, runtime::SemaphoreUnits, ru
   }
   if (!failure.empty()) {
     log_.error("hook " + order.run.hook + " failed: " + failure);
-    if (!process.has_ended()) co_await terminate(process, order.term_grace);
+    if (!process.has_ended()) co_await process.terminate(thread_.executor(), order.term_grace);
   }
   co_await process.close();
 }
@@ -71,31 +70,15 @@ runtime::Task<void> HookThread::start_and_wait(HookProcess& process, const HookO
     co_return;
   }
   PEER_FAULT_POINT("hook");
-  bool cancelled = false;
-  try {
-    const auto ended = [&process](runtime::CancellationToken limited) { return process.ended(std::move(limited)); };
-    co_await runtime::with_timeout(thread_.executor(), order.timeout, ended, token);
-  } catch (const runtime::Cancelled&) {
-    cancelled = true;
-  }
-  if (!process.has_ended()) {
-    const std::string timeout = std::to_string(order.timeout / std::chrono::milliseconds(1)) + " ms";
-    log_.warn(what + (cancelled ? " terminated: the daemon is stopping" : " terminated: it ran for " + timeout));
-    co_await terminate(process, order.term_grace);
+  const HookEnd end = co_await process.wait_or_terminate(thread_.executor(), order.timeout, order.term_grace, token);
+  if (end == HookEnd::cancelled) {
+    log_.warn(what + " terminated: the daemon is stopping");
+  } else if (end == HookEnd::timed_out) {
+    log_.warn(what + " terminated: it ran for " + std::to_string(order.timeout / std::chrono::milliseconds(1)) + " ms");
   } else if (const std::string failure = process.failure(); !failure.empty()) {
     log_.warn(what + ": " + failure);
   }
   process.send_signal(SIGKILL);  // ends what the program left running in its process group
-}
-
-runtime::Task<void> HookThread::terminate(HookProcess& process, std::chrono::milliseconds term_grace) {
-  const auto ended = [&process](runtime::CancellationToken limited) { return process.ended(std::move(limited)); };
-  for (const int number : {SIGTERM, SIGKILL}) {
-    process.send_signal(number);
-    const bool in_time =
-        co_await runtime::with_timeout(thread_.executor(), term_grace, ended, runtime::CancellationToken{});
-    if (in_time) co_return;
-  }
 }
 
 }  // namespace peer::control

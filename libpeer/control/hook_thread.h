@@ -58,7 +58,6 @@ class HookThread {
   runtime::Task<void> serve(HookQueue& queue, runtime::CancellationToken token);
   runtime::Task<void> run(HookOrder order, runtime::SemaphoreUnits place, runtime::CancellationToken token);
   runtime::Task<void> start_and_wait(HookProcess& process, const HookOrder& order, runtime::CancellationToken token);
-  runtime::Task<void> terminate(HookProcess& process, std::chrono::milliseconds term_grace);
 
   const Log log_;
   runtime::LoopThread thread_{"hooks"};
