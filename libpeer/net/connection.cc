@@ -8,6 +8,7 @@
 
 #include "libpeer/base/check.h"
 #include "libpeer/net/burst_writer.h"
+#include "libpeer/net/limits.h"
 #include "libpeer/net/quic_callbacks.h"
 #include "libpeer/net/quic_setup.h"
 
@@ -160,13 +161,22 @@ Result<std::shared_ptr<Http3Stream>> Connection::request(const RequestHead& head
   return http3_->request(quic_, head, has_body, remote().to_string());
 }
 
-// The next four functions do nothing while the connection closes: after a failure, ngtcp2 and nghttp3 may only write
+// The next five functions do nothing while the connection closes: after a failure, ngtcp2 and nghttp3 may only write
 // the last packet, which the next flush sends.
 
 void Connection::credit(Http3Stream& stream, std::size_t bytes) {
   if (ending_.close) return;
   if (stream.open()) ngtcp2_conn_extend_max_stream_offset(quic_, stream.id(), bytes);
   ngtcp2_conn_extend_max_offset(quic_, bytes);
+  core_->schedule(*this);
+}
+
+void Connection::grow_window(Http3Stream& stream) {
+  if (ending_.close) return;
+  if (stream.open())
+    ngtcp2_conn_extend_max_stream_offset(quic_, stream.id(), limits::kSessionWindow - limits::kRequestWindow);
+  if (!std::exchange(standing.window_grown, true))
+    ngtcp2_conn_extend_max_offset(quic_, limits::kSessionConnectionWindow - limits::kRequestConnectionWindow);
   core_->schedule(*this);
 }
 

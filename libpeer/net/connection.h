@@ -29,6 +29,12 @@
 
 namespace peer::net {
 
+/// What a client's connection has been granted.
+struct ConnectionStanding {
+  bool admitted = false;      ///< see ServerStream::admit()
+  bool window_grown = false;  ///< see ServerStream::grow_window()
+};
+
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   /// A client's first packet.
@@ -67,6 +73,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // For streams, outside callbacks.
   void credit(Http3Stream& stream, std::size_t bytes);
+  void grow_window(Http3Stream& stream);
   void resume(Http3Stream& stream);
   Result<void> respond(Http3Stream& stream, const ResponseHead& head);
   void abandoned(Http3Stream& stream);
@@ -79,7 +86,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   runtime::Event settled;               ///< ready for requests, or over
   runtime::Event over;                  ///< set by finish()
   std::optional<runtime::Scope> scope;  ///< the scope of its handlers
-  bool admitted = false;                ///< see ServerStream::admit()
+  ConnectionStanding standing;          ///< of a connection from a client
   bool touched = false;                 ///< used by the core: it is on the list of connections to flush
 
  private:

@@ -50,10 +50,10 @@ ngtcp2_settings make_settings(const QuicOrigin& origin, const std::vector<std::u
 ngtcp2_transport_params make_params(const EndpointOptions& options, bool server) {
   ngtcp2_transport_params params;
   ngtcp2_transport_params_default(&params);
-  params.initial_max_stream_data_bidi_local = options.stream_window;
-  params.initial_max_stream_data_bidi_remote = options.stream_window;
+  params.initial_max_stream_data_bidi_local = server ? 0 : options.stream_window;  // of streams that this side opens
+  params.initial_max_stream_data_bidi_remote = server ? limits::kRequestWindow : 0;
   params.initial_max_stream_data_uni = kControlWindow;
-  params.initial_max_data = options.connection_window;
+  params.initial_max_data = server ? limits::kRequestConnectionWindow : options.connection_window;
   params.initial_max_streams_bidi = server ? limits::kStreams : 0;
   params.initial_max_streams_uni = kUniStreams;
   params.max_idle_timeout = quic_duration(options.idle_timeout);
