@@ -39,6 +39,7 @@ struct EndpointOptions {
 
 struct EndpointStats {
   std::size_t connections = 0;
+  std::size_t received_memory = 0;  ///< bytes that QUIC holds for received packets, in all connections
   SocketStats socket;
 };
 
