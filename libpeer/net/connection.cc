@@ -8,6 +8,7 @@
 
 #include "libpeer/base/check.h"
 #include "libpeer/net/burst_writer.h"
+#include "libpeer/net/limits.h"
 #include "libpeer/net/quic_callbacks.h"
 #include "libpeer/net/quic_setup.h"
 
@@ -44,9 +45,10 @@ void Connection::set_up(const ClientInitial* initial) {
   scope.emplace(core_->scope(), (server_ ? "connection from " : "connection to ") + remote().to_string());
   tls_.emplace(server_ ? core_->tls().server() : core_->tls().client(), server_, this, &QuicCallbacks::get);
   const ngtcp2_callbacks callbacks = QuicCallbacks::table(server_);
-  const QuicOrigin origin{callbacks, core_->options(), core_->acceptor().replies(), path_.native(), core_->now(), this};
+  const QuicOrigin origin{callbacks, core_->options(), path_.native(), core_->now(), this, standing.memory.native()};
   const QuicSetup setup =
-      initial == nullptr ? make_quic_client(origin) : make_quic_server(origin, initial->header, initial->original);
+      initial == nullptr ? make_quic_client(origin)
+                         : make_quic_server(origin, core_->acceptor().replies(), initial->header, initial->original);
   quic_ = setup.quic;
   for (const ngtcp2_cid& cid : setup.ids) core_->ids().add(cid, *this);
   ngtcp2_conn_set_tls_native_handle(quic_, tls_->native());
@@ -79,9 +81,11 @@ int Connection::receive(const SocketAddress& local, const SocketAddress& remote,
   const ngtcp2_pkt_info info{.ecn = static_cast<std::uint8_t>(ecn)};
   // A connection that was accepted in the middle of a burst began after the burst arrived. Its clock must not go back.
   const ngtcp2_tstamp at = std::max(quic_time(core_->arrival()), ngtcp2_conn_get_timestamp(quic_));
+  standing.memory.set_reading(true);
   const int result = ngtcp2_conn_read_pkt(quic_, &path.native(), &info, data.data(), data.size(), at);
+  standing.memory.set_reading(false);
   switch (result) {
-    case 0: break;
+    case 0: check_memory(); break;
     case NGTCP2_ERR_DRAINING: finish(error_of_remote_close(quic_, path_.remote().to_string()), {}, true); break;
     case NGTCP2_ERR_RETRY:
     case NGTCP2_ERR_DROP_CONN:
@@ -91,6 +95,16 @@ int Connection::receive(const SocketAddress& local, const SocketAddress& remote,
     default: close_library(result);
   }
   return result;
+}
+
+void Connection::check_memory() {
+  const std::size_t used = standing.memory.received();
+  if (used <= limits::kReceiveOverhead) return;
+  std::uint64_t window = core_->options().connection_window;
+  if (server_) window = standing.window_grown ? limits::kSessionConnectionWindow : limits::kRequestConnectionWindow;
+  if (used <= QuicMemory::limit(window, meter_.read(quic_).bytes_out)) return;
+  close(CloseReason::transport(NGTCP2_INTERNAL_ERROR,
+                               {ErrorCode::invalid, remote().to_string() + ": the peer sent too many fragments"}));
 }
 
 void Connection::close_library(int code) {
@@ -160,13 +174,22 @@ Result<std::shared_ptr<Http3Stream>> Connection::request(const RequestHead& head
   return http3_->request(quic_, head, has_body, remote().to_string());
 }
 
-// The next four functions do nothing while the connection closes: after a failure, ngtcp2 and nghttp3 may only write
+// The next five functions do nothing while the connection closes: after a failure, ngtcp2 and nghttp3 may only write
 // the last packet, which the next flush sends.
 
 void Connection::credit(Http3Stream& stream, std::size_t bytes) {
   if (ending_.close) return;
   if (stream.open()) ngtcp2_conn_extend_max_stream_offset(quic_, stream.id(), bytes);
   ngtcp2_conn_extend_max_offset(quic_, bytes);
+  core_->schedule(*this);
+}
+
+void Connection::grow_window(Http3Stream& stream) {
+  if (ending_.close) return;
+  if (stream.open())
+    ngtcp2_conn_extend_max_stream_offset(quic_, stream.id(), limits::kSessionWindow - limits::kRequestWindow);
+  if (!std::exchange(standing.window_grown, true))
+    ngtcp2_conn_extend_max_offset(quic_, limits::kSessionConnectionWindow - limits::kRequestConnectionWindow);
   core_->schedule(*this);
 }
 

@@ -23,11 +23,19 @@
 #include "libpeer/net/http3_session.h"
 #include "libpeer/net/link.h"
 #include "libpeer/net/link_meter.h"
+#include "libpeer/net/quic_memory.h"
 #include "libpeer/net/tls.h"
 #include "libpeer/runtime/event.h"
 #include "libpeer/runtime/scope.h"
 
 namespace peer::net {
+
+/// What a connection has been granted, and what it uses.
+struct ConnectionStanding {
+  bool admitted = false;      ///< see ServerStream::admit()
+  bool window_grown = false;  ///< see ServerStream::grow_window()
+  QuicMemory memory;
+};
 
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
@@ -67,6 +75,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // For streams, outside callbacks.
   void credit(Http3Stream& stream, std::size_t bytes);
+  void grow_window(Http3Stream& stream);
   void resume(Http3Stream& stream);
   Result<void> respond(Http3Stream& stream, const ResponseHead& head);
   void abandoned(Http3Stream& stream);
@@ -79,8 +88,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   runtime::Event settled;               ///< ready for requests, or over
   runtime::Event over;                  ///< set by finish()
   std::optional<runtime::Scope> scope;  ///< the scope of its handlers
-  bool admitted = false;                ///< see ServerStream::admit()
-  bool touched = false;                 ///< used by the core: it is on the list of connections to flush
+  ConnectionStanding standing;
+  bool touched = false;  ///< used by the core: it is on the list of connections to flush
 
  private:
   struct QuicCallbacks;
@@ -99,6 +108,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void handshake_completed();
   void close(CloseReason reason);
   void close_library(int code);
+  /// Closes the connection if its reassembly needs too much memory.
+  void check_memory();
   void run_deferred();
   bool handle_expiry(ngtcp2_tstamp now);
   bool write();

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "libpeer/net/connection.h"
 #include "libpeer/net/endpoint_core.h"
 
 namespace peer::net {
@@ -24,6 +25,10 @@ runtime::Task<void> Endpoint::serve(RequestHandler handler, runtime::Cancellatio
   return core_->server().serve(std::move(handler), std::move(token));
 }
 
-EndpointStats Endpoint::stats() const { return {core_->connections().size(), core_->socket().stats()}; }
+EndpointStats Endpoint::stats() const {
+  std::size_t received = 0;
+  for (const auto& [serial, connection] : core_->connections()) received += connection->standing.memory.received();
+  return {core_->connections().size(), received, core_->socket().stats()};
+}
 
 }  // namespace peer::net

@@ -24,7 +24,9 @@ struct EndpointOptions {
   Log log;
   /// QUIC's idle timeout. Layers above send pings to keep a connection alive.
   runtime::Duration idle_timeout = std::chrono::seconds(30);
-  std::uint64_t stream_window = 16 << 20;      ///< body bytes that a sender may be ahead of BodyReader::release()
+  /// Of dialed connections: body bytes that a sender may be ahead of BodyReader::release(). Connections from clients
+  /// have the windows of limits.h.
+  std::uint64_t stream_window = 16 << 20;
   std::uint64_t connection_window = 64 << 20;  ///< the same for all streams of a connection together
   std::uint16_t largest_datagram = 8952;       ///< UDP payload; path MTU discovery probes nothing larger
   std::size_t half_open = 64;                  ///< handshakes in progress above which clients must prove their address
@@ -37,6 +39,7 @@ struct EndpointOptions {
 
 struct EndpointStats {
   std::size_t connections = 0;
+  std::size_t received_memory = 0;  ///< bytes that QUIC holds for received packets, in all connections
   SocketStats socket;
 };
 

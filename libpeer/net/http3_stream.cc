@@ -48,6 +48,10 @@ Result<void> Http3Stream::respond(const ResponseHead& head, bool body) {
   return connection_->respond(*this, head);
 }
 
+void Http3Stream::grow_window() {
+  if (connection_ != nullptr && !std::exchange(window_grown, true)) connection_->grow_window(*this);
+}
+
 void Http3Stream::abandon() {
   held_ = false;
   if (connection_ == nullptr) return;

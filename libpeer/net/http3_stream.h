@@ -31,6 +31,7 @@ class Http3Stream final : public BodyReader, public BodyWriter {
   void finish() override;
   runtime::Task<Result<ResponseHead>> response(runtime::CancellationToken token);
   Result<void> respond(const ResponseHead& head, bool has_body);
+  void grow_window();
   /// The handle is destroyed: resets what is not complete.
   void abandon();
 
@@ -56,6 +57,7 @@ class Http3Stream final : public BodyReader, public BodyWriter {
   std::size_t header_bytes = 0;
   bool has_body = false;                              ///< this side sends a body
   bool answering = false;                             ///< server: respond() was called
+  bool window_grown = false;                          ///< server: grow_window() was called
   std::unique_ptr<runtime::CancellationSource> stop;  ///< server: stops the handler
 
  private:
@@ -97,6 +99,7 @@ class ServerHandle final : public ServerStream {
   const ChannelBinding& channel_binding() const override { return binding_; }
   bool admitted() const override { return admitted_; }
   void admit() override { admitted_ = true; }
+  void grow_window() override { stream_->grow_window(); }
   BodyReader& reader() override { return *stream_; }
   Result<void> respond(const ResponseHead& head, bool has_body) override { return stream_->respond(head, has_body); }
   BodyWriter& writer() override { return *stream_; }

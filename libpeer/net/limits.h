@@ -9,10 +9,20 @@
 
 namespace peer::net::limits {
 
-inline constexpr std::size_t kConnections = 1024;       ///< live connections, in both roles
-inline constexpr std::size_t kInbound = 896;            ///< connections from clients; the rest is kept for dialing
-inline constexpr std::size_t kClosed = 1024;            ///< closed connections that still repeat their last packet
-inline constexpr std::uint64_t kStreams = 64;           ///< requests in progress in a connection, from its client
+inline constexpr std::size_t kConnections = 1024;  ///< live connections, in both roles
+inline constexpr std::size_t kInbound = 896;       ///< connections from clients; the rest is kept for dialing
+inline constexpr std::size_t kClosed = 1024;       ///< closed connections that still repeat their last packet
+inline constexpr std::uint64_t kStreams = 64;      ///< requests in progress in a connection, from its client
+/// What a client may send ahead of BodyReader::release(). A request and a frame before Hello fit into it.
+inline constexpr std::uint64_t kRequestWindow = 64 * 1024;             ///< bytes of one stream
+inline constexpr std::uint64_t kRequestConnectionWindow = 256 * 1024;  ///< bytes of all streams of a connection
+/// The same after ServerStream::grow_window(): a frame of 1 MiB, and the beginning of the next one.
+inline constexpr std::uint64_t kSessionWindow = 1152 * 1024;
+inline constexpr std::uint64_t kSessionConnectionWindow = 2048 * 1024;
+/// Memory for received packets, in addition to twice the window of the connection: 1 MiB in all before a session.
+inline constexpr std::uint64_t kReceiveOverhead = 512 * 1024;
+/// The most that is added to it for acknowledgements and losses of what this side has sent.
+inline constexpr std::uint64_t kSendOverhead = 8 * 1024 * 1024;
 inline constexpr std::size_t kHeaderBytes = 16 * 1024;  ///< bytes of one header section; every field counts 32 extra
 inline constexpr std::size_t kReason = 128;             ///< bytes of a close reason, sent or displayed
 /// A token bucket for version negotiations, refusals and stateless resets: the answers that strangers can cause.

@@ -101,6 +101,9 @@ class ServerStream {
   /// gate.
   virtual bool admitted() const = 0;
   virtual void admit() = 0;
+  /// Enlarges the receive window of this stream, and of its connection, from what a request needs to what a session
+  /// needs: frames of 1 MiB. Idempotent. Until then, a read() of more than 64 KiB never ends.
+  virtual void grow_window() = 0;
   virtual BodyReader& reader() = 0;
   /// Sends the head of the response. Call it once. With `has_body` false, the response has no body. Fails: as
   /// BodyWriter::write().

@@ -50,10 +50,10 @@ ngtcp2_settings make_settings(const QuicOrigin& origin, const std::vector<std::u
 ngtcp2_transport_params make_params(const EndpointOptions& options, bool server) {
   ngtcp2_transport_params params;
   ngtcp2_transport_params_default(&params);
-  params.initial_max_stream_data_bidi_local = options.stream_window;
-  params.initial_max_stream_data_bidi_remote = options.stream_window;
+  params.initial_max_stream_data_bidi_local = server ? 0 : options.stream_window;  // of streams that this side opens
+  params.initial_max_stream_data_bidi_remote = server ? limits::kRequestWindow : 0;
   params.initial_max_stream_data_uni = kControlWindow;
-  params.initial_max_data = options.connection_window;
+  params.initial_max_data = server ? limits::kRequestConnectionWindow : options.connection_window;
   params.initial_max_streams_bidi = server ? limits::kStreams : 0;
   params.initial_max_streams_uni = kUniStreams;
   params.max_idle_timeout = quic_duration(options.idle_timeout);
@@ -79,14 +79,14 @@ QuicSetup make_quic_client(const QuicOrigin& origin) {
   const ngtcp2_cid dcid = random_cid(random, NGTCP2_MIN_INITIAL_DCIDLEN + kCidLength);
   QuicSetup setup;
   if (ngtcp2_conn_client_new(&setup.quic, &dcid, &scid, &origin.path, NGTCP2_PROTO_VER_V1, &origin.callbacks, &settings,
-                             &params, nullptr, origin.user) != 0) {
+                             &params, origin.memory, origin.user) != 0) {
     throw std::bad_alloc();
   }
   setup.ids = {scid};
   return setup;
 }
 
-QuicSetup make_quic_server(const QuicOrigin& origin, const ngtcp2_pkt_hd& header,
+QuicSetup make_quic_server(const QuicOrigin& origin, const StatelessReplies& replies, const ngtcp2_pkt_hd& header,
                            const std::optional<ngtcp2_cid>& original) {
   const std::vector<std::uint16_t> probes = probes_up_to(origin.options.largest_datagram);
   ngtcp2_settings settings = make_settings(origin, probes);
@@ -102,10 +102,10 @@ QuicSetup make_quic_server(const QuicOrigin& origin, const ngtcp2_pkt_hd& header
     settings.token_type = NGTCP2_TOKEN_TYPE_RETRY;
   }
   params.stateless_reset_token_present = 1;
-  PEER_CHECK(origin.replies.reset_token(scid, params.stateless_reset_token));
+  PEER_CHECK(replies.reset_token(scid, params.stateless_reset_token));
   QuicSetup setup;
   if (ngtcp2_conn_server_new(&setup.quic, &header.scid, &scid, &origin.path, header.version, &origin.callbacks,
-                             &settings, &params, nullptr, origin.user) != 0) {
+                             &settings, &params, origin.memory, origin.user) != 0) {
     throw std::bad_alloc();
   }
   setup.ids = {header.dcid, scid};

@@ -22,16 +22,16 @@ struct QuicSetup {
 struct QuicOrigin {
   const ngtcp2_callbacks& callbacks;
   const EndpointOptions& options;
-  const StatelessReplies& replies;
   ngtcp2_path path;
   ngtcp2_tstamp now;
   void* user;
+  const ngtcp2_mem* memory = nullptr;  ///< null: malloc()
 };
 
 /// Fails: throws std::bad_alloc.
 QuicSetup make_quic_client(const QuicOrigin& origin);
 /// `original` is the connection id that the client chose first, if it answers a Retry. Fails: throws std::bad_alloc.
-QuicSetup make_quic_server(const QuicOrigin& origin, const ngtcp2_pkt_hd& header,
+QuicSetup make_quic_server(const QuicOrigin& origin, const StatelessReplies& replies, const ngtcp2_pkt_hd& header,
                            const std::optional<ngtcp2_cid>& original);
 
 }  // namespace peer::net

@@ -63,7 +63,7 @@ runtime::Task<void> RequestServer::run_handler(std::shared_ptr<Connection> conne
   const runtime::CancellationToken token = stream->stop->token();
   {
     ServerHandle handle(stream, connection->peer(), connection->remote(), connection->channel_binding(),
-                        connection->admitted);
+                        connection->standing.admitted);
     try {
       auto task = run->handler(handle, token);
       co_await task;

@@ -208,6 +208,7 @@ runtime::Task<void> accept_session(SessionContext context, net::ServerStream& st
     co_return;
   }
   if (!stream.respond(net::ResponseHead{}, true)) co_return;
+  stream.grow_window();
   co_await run_session(context, stream.reader(), stream.writer(), *stream.peer(), stream.remote_address(), 0, token);
 }
 

@@ -56,6 +56,7 @@ class FakeServerStream final : public net::ServerStream {
   const net::ChannelBinding& channel_binding() const override { return binding_; }
   bool admitted() const override { return admitted_; }
   void admit() override { admitted_ = true; }
+  void grow_window() override { window_grown_ = true; }
   net::BodyReader& reader() override { check_failed("a request without a body", __FILE__, __LINE__); }
   Result<void> respond(const net::ResponseHead& head, bool has_body) override {
     PEER_CHECK(!response_);
@@ -65,6 +66,7 @@ class FakeServerStream final : public net::ServerStream {
   }
   FakeBodyWriter& writer() override { return writer_; }
 
+  bool window_grown() const noexcept { return window_grown_; }
   /// Nothing if the handler returned without a response, which resets the stream.
   const std::optional<net::ResponseHead>& response() const noexcept { return response_; }
   bool has_body() const noexcept { return has_body_; }
@@ -87,6 +89,7 @@ class FakeServerStream final : public net::ServerStream {
   std::optional<net::ResponseHead> response_;
   net::ChannelBinding binding_;
   bool admitted_ = false;
+  bool window_grown_ = false;
   bool has_body_ = false;
   FakeBodyWriter writer_;
 };

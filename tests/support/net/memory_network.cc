@@ -42,6 +42,7 @@ class MemoryServerStream final : public net::ServerStream {
   const net::ChannelBinding& channel_binding() const override { return connection_.binding; }
   bool admitted() const override { return connection_.admitted; }
   void admit() override { connection_.admitted = true; }
+  void grow_window() override {}
   net::BodyReader& reader() override { return stream_.up; }
   Result<void> respond(const net::ResponseHead& head, bool has_body) override {
     if (stream_.down.error) return std::unexpected(*stream_.down.error);

@@ -208,6 +208,7 @@ inline runtime::Task<void> test_handler(net::ServerStream& stream, runtime::Canc
     auto writing = write_pattern(stream.writer(), size, 256 << 10, token);
     static_cast<void>(co_await writing);
   } else if (path.starts_with("/echo")) {
+    stream.grow_window();
     auto reading = read_pattern(stream.reader(), 256 << 10);
     const auto total = co_await reading;
     if (!total) co_return;
