@@ -190,7 +190,7 @@ Result<int> Daemon::run(api::PeerBuilder peer, net::SocketAddress address) {
 
 Result<int> run_daemon(const DaemonOptions& options) {
   host::raise_descriptor_limit(options.log);
-  auto state = host::StateDirectory::open(options.state);
+  auto state = host::StateDirectory::open(options.state, options.log);
   if (!state) return std::unexpected(state.error());
   auto identity = state->identity();
   if (!identity) return std::unexpected(identity.error());
