@@ -69,7 +69,7 @@ class Daemon {
         system_(std::move(store), options.log),
         hooks_(std::in_place, hook_settings(options.config), options.socket, options.log.named("hooks"),
                shutdown_timeout()),
-        signals_(std::make_unique<SignalThread>(options.log)) {}
+        signals_(std::make_unique<SignalThread>(options.log, options.flush_log)) {}
 
   /// Runs the peer until it ends. Blocks. Fails: the peer could not start.
   Result<int> run(api::PeerBuilder peer, net::SocketAddress address);
@@ -170,6 +170,7 @@ runtime::Task<void> Daemon::run_peer(api::PeerBuilder peer, net::SocketAddress a
   if (!end.overran.empty()) {
     for (const std::string& task : end.overran) log.error("task did not end in time and is abandoned: " + task);
     hooks_.reset();  // waits for a runtime_failed program, within the deadline
+    options_.flush_log();
     _exit(code_.value_or(2));
   }
   co_await stop_and_join(outside, log);
