@@ -134,6 +134,7 @@ void Daemon::start_heartbeat(runtime::Scope& scope) {
   heartbeat.limit = std::chrono::microseconds(microseconds);
   heartbeat.workers = &system_.workers();
   heartbeat.jobs_done = [this] { return system_.workers().done(); };
+  heartbeat.loops = {{"net", &system_.net_executor()}};
   heartbeat.beat = notify_heartbeat;
   heartbeat.log = options_.log;
   scope.spawn("heartbeat", run_heartbeat(system_.executor(), std::move(heartbeat), scope.token()));
