@@ -69,7 +69,7 @@ class Daemon {
         system_(std::move(store), options.log),
         hooks_(std::in_place, hook_settings(options.config), options.socket, options.log.named("hooks"),
                shutdown_timeout()),
-        signals_(std::make_unique<SignalThread>(options.log)) {}
+        signals_(std::make_unique<SignalThread>(options.log, options.flush_log)) {}
 
   /// Runs the peer until it ends. Blocks. Fails: the peer could not start.
   Result<int> run(api::PeerBuilder peer, net::SocketAddress address);
@@ -134,6 +134,7 @@ void Daemon::start_heartbeat(runtime::Scope& scope) {
   heartbeat.limit = std::chrono::microseconds(microseconds);
   heartbeat.workers = &system_.workers();
   heartbeat.jobs_done = [this] { return system_.workers().done(); };
+  heartbeat.loops = {{"net", &system_.net_executor()}};
   heartbeat.beat = notify_heartbeat;
   heartbeat.log = options_.log;
   scope.spawn("heartbeat", run_heartbeat(system_.executor(), std::move(heartbeat), scope.token()));
@@ -170,6 +171,7 @@ runtime::Task<void> Daemon::run_peer(api::PeerBuilder peer, net::SocketAddress a
   if (!end.overran.empty()) {
     for (const std::string& task : end.overran) log.error("task did not end in time and is abandoned: " + task);
     hooks_.reset();  // waits for a runtime_failed program, within the deadline
+    options_.flush_log();
     _exit(code_.value_or(2));
   }
   co_await stop_and_join(outside, log);
@@ -190,7 +192,7 @@ Result<int> Daemon::run(api::PeerBuilder peer, net::SocketAddress address) {
 
 Result<int> run_daemon(const DaemonOptions& options) {
   host::raise_descriptor_limit(options.log);
-  auto state = host::StateDirectory::open(options.state);
+  auto state = host::StateDirectory::open(options.state, options.log);
   if (!state) return std::unexpected(state.error());
   auto identity = state->identity();
   if (!identity) return std::unexpected(identity.error());

@@ -1,6 +1,7 @@
 // The daemon: one peer on this machine, with its control socket, signals and hooks.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "daemon/config/config.h"
@@ -18,6 +19,7 @@ struct DaemonOptions {
   int passed_socket = -1;  ///< the listening descriptor of `socket` from systemd; -1: the daemon creates the socket
   std::string version;
   Log log;
+  std::function<void()> flush_log;  ///< called before the program exits without returning from run_daemon()
 };
 
 /// Runs the daemon and returns its exit code: 0 after a clean stop, 1 after the failure of a required service. Blocks.

@@ -10,6 +10,7 @@
 #include "daemon/service/activation.h"
 #include "daemon/signals.h"
 #include "libpeer/protocol/path.h"
+#include "libpeer/runtime/defer.h"
 
 namespace {
 
@@ -50,7 +51,10 @@ int run(int argc, char** argv) {
     return 0;
   }
 
-  options.log = Log(make_log_sink(arguments->log_level), "peerd");
+  const ProgramLog program_log = start_log(arguments->log_level);
+  const runtime::Defer flush([&program_log] { program_log.flush(); });
+  options.log = Log(program_log.sink, "peerd");
+  options.flush_log = program_log.flush;
   auto passed = receive_passed_socket(arguments->socket, options.log);
   if (!passed) return complain(passed.error().message);
   if (*passed) {
@@ -59,6 +63,7 @@ int run(int argc, char** argv) {
   }
   block_signals();
   const auto code = run_daemon(options);
+  if (!code) program_log.flush();  // the error comes last
   return code ? *code : complain(code.error().message);
 }
 

@@ -34,7 +34,8 @@ void block_signals() {
   std::signal(SIGPIPE, SIG_IGN);
 }
 
-SignalThread::SignalThread(Log log) : log_(std::move(log)) {
+SignalThread::SignalThread(Log log, std::function<void()> flush_log)
+    : log_(std::move(log)), flush_log_(std::move(flush_log)) {
   const sigset_t set = handled();
   signals_ = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   wake_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -74,6 +75,7 @@ void SignalThread::run() {
     eventfd_read(wake_, &ignored);
     if (deadline_ != 0 && timeout() == 0 && !ending_) {
       log_.error("shutdown deadline passed: the program exits now");
+      flush_log_();
       _exit(exit_code_);
     }
     signalfd_siginfo info;

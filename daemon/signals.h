@@ -25,7 +25,8 @@ class SignalThread {
     std::function<void()> reload;
   };
 
-  explicit SignalThread(Log log);
+  /// `flush_log` is called before the program ends at the deadline. It must be bounded.
+  SignalThread(Log log, std::function<void()> flush_log);
   SignalThread(const SignalThread&) = delete;
   SignalThread& operator=(const SignalThread&) = delete;
   ~SignalThread();
@@ -43,6 +44,7 @@ class SignalThread {
 
   Callbacks callbacks_;
   Log log_;
+  std::function<void()> flush_log_;
   int signals_ = -1;
   int wake_ = -1;
   int stops_ = 0;

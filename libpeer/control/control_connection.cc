@@ -87,11 +87,14 @@ void ControlConnection::answer_line(const std::string& text) {
   const Line line = parse_line(text);
   auto pending = std::make_shared<PendingAnswers>(PendingAnswers{line.batch, line.calls.size()});
   outstanding_ += line.calls.size();
-  MethodContext context{context_.send, context_.version,
+  MethodContext context{context_.send,
+                        context_.version,
                         [this](std::optional<std::uint64_t> since, std::vector<std::string> only) {
                           return subscribe(since, std::move(only));
                         },
-                        [this] { return unsubscribe(); }, gone_.token()};
+                        [this] { return unsubscribe(); },
+                        [this](std::string_view method, const Json& params) { log_change(method, params); },
+                        gone_.token()};
   for (const Call& call : line.calls) {
     auto answer = [weak = weak_from_this(), pending, id = call.id,
                    silent = call.notification](const RpcResult& result) {
@@ -108,6 +111,13 @@ void ControlConnection::answer_line(const std::string& text) {
     dispatch(context, call, std::move(answer));
   }
   subscription_.replay();
+}
+
+void ControlConnection::log_change(std::string_view method, const Json& params) const {
+  const auto client = pipe_.client_process();
+  const std::string who =
+      client ? "uid " + std::to_string(client->user) + " (pid " + std::to_string(client->id) + ")" : "an unknown user";
+  context_.log.info(describe_call(method, params) + " by " + who);
 }
 
 Json ControlConnection::subscribe(std::optional<std::uint64_t> since, std::vector<std::string> only) {

@@ -27,6 +27,7 @@ struct ServerContext {
   const SendCommand& send;
   const std::string& version;
   const std::string& stop_reason;  ///< why the daemon stops, for people; empty: it does not
+  const Log& log;
 };
 
 class ControlConnection final : public std::enable_shared_from_this<ControlConnection> {
@@ -52,6 +53,7 @@ class ControlConnection final : public std::enable_shared_from_this<ControlConne
   bool answer_lines();
   bool is_busy() const { return outstanding_ >= kMaxOutstanding || pipe_.unsent_bytes() >= kMaxOutput; }
   void answer_line(const std::string& line);
+  void log_change(std::string_view method, const Json& params) const;
   void answer_fatally(int code, std::string message, ErrorCode word);
   RpcResult with_stop_reason(RpcResult result) const;
   Json subscribe(std::optional<std::uint64_t> since, std::vector<std::string> only);

@@ -19,6 +19,15 @@ bool ControlPipe::accept(uv_stream_t* listener) {
   return !broken_;
 }
 
+std::optional<ControlPipe::ClientProcess> ControlPipe::client_process() const {
+  uv_os_fd_t fd = -1;
+  ucred credentials{};
+  socklen_t size = sizeof credentials;
+  if (uv_fileno(reinterpret_cast<const uv_handle_t*>(&pipe_), &fd) != 0) return std::nullopt;
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return std::nullopt;
+  return ClientProcess{credentials.uid, credentials.pid};
+}
+
 void ControlPipe::read_more() {
   if (reading_) return;
   const auto allocate = [](uv_handle_t* handle, std::size_t, uv_buf_t* buffer) {

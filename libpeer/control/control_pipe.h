@@ -27,6 +27,12 @@ class ControlPipe {
   ControlPipe& operator=(const ControlPipe&) = delete;
   ~ControlPipe() = default;
 
+  /// The process at the other end, when it connected.
+  struct ClientProcess {
+    std::uint32_t user = 0;
+    std::int32_t id = 0;
+  };
+
   /// Accepts the next client of `listener`. After a failure the pipe counts as broken.
   bool accept(uv_stream_t* listener);
 
@@ -42,6 +48,8 @@ class ControlPipe {
   /// Removes the events whose writing has not begun. Returns the number of the first of them.
   std::optional<std::uint64_t> drop_unsent_events();
 
+  /// As the kernel knows it (SO_PEERCRED). Nothing if it cannot be determined.
+  std::optional<ClientProcess> client_process() const;
   bool ended() const noexcept { return ended_; }
   bool broken() const noexcept { return broken_; }
   /// The client has closed its end completely. libuv does not report this once the input has ended.

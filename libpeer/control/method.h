@@ -25,6 +25,8 @@ struct MethodContext {
   /// Both return the result of the method of that name.
   std::function<Json(std::optional<std::uint64_t> since, std::vector<std::string> only)> subscribe;
   std::function<Json()> unsubscribe;
+  /// Called before a method that changes something, with its checked parameters.
+  std::function<void(std::string_view method, const Json& params)> log_change;
   /// Requested when the client disconnects, because the answer is then not needed.
   runtime::CancellationToken gone;
 };

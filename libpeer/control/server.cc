@@ -56,8 +56,8 @@ void ControlServer::Impl::on_client() {
     waiting = true;
     return;
   }
-  auto connection =
-      std::make_shared<ControlConnection>(ServerContext{executor, hub, send, options.version, stop_reason});
+  auto connection = std::make_shared<ControlConnection>(
+      ServerContext{executor, hub, send, options.version, stop_reason, options.log});
   connection->accept(reinterpret_cast<uv_stream_t*>(&listener));
   if (clients < kMaxClients) {
     ++clients;

@@ -56,7 +56,7 @@ void run_thread(std::unique_ptr<HostThread> thread) {
 Result<std::unique_ptr<HostThread>> prepare(HostOptions options) {
   for (std::string& root : options.roots) root = std::filesystem::absolute(root).lexically_normal().string();
   options.state = std::filesystem::absolute(options.state).lexically_normal().string();
-  auto state = StateDirectory::open(options.state);
+  auto state = StateDirectory::open(options.state, options.log);
   if (!state) return std::unexpected(state.error());
   auto identity = state->identity();
   if (!identity) return std::unexpected(identity.error());

@@ -10,23 +10,26 @@
 
 namespace peer::host {
 
-/// The state directory. It is created with mode 0700, and locked, so that one daemon at a time uses it.
+/// The state directory. It is created with mode 0700, and locked, so that one daemon at a time uses it. If this user
+/// owns the directory, or the identity in it, and others have access, it is corrected (0700, 0600), and this is logged.
 /// Owns: the lock.
 class StateDirectory {
  public:
-  /// Fails: busy if another daemon uses the directory; disk_error.
-  static Result<StateDirectory> open(const std::string& path);
+  /// Fails: busy if another daemon uses the directory; refused if other users own it or can replace it; disk_error.
+  static Result<StateDirectory> open(const std::string& path, const Log& log);
   StateDirectory(StateDirectory&& other) noexcept;
   StateDirectory& operator=(StateDirectory&&) = delete;
   ~StateDirectory();
 
-  /// Reads the identity, or creates one if there is none. Fails: invalid for a damaged file, which stays as it is.
+  /// Reads the identity, or creates one if there is none. Fails: refused for a file of another user;
+  /// invalid for a damaged file, which stays as it is.
   Result<net::Identity> identity() const;
   std::string file(const char* name) const { return path_ + "/" + name; }
 
  private:
-  StateDirectory(std::string path, int lock) : path_(std::move(path)), lock_(lock) {}
+  StateDirectory(std::string path, Log log, int lock) : path_(std::move(path)), log_(std::move(log)), lock_(lock) {}
   std::string path_;
+  Log log_;
   int lock_ = -1;
 };
 

@@ -43,6 +43,7 @@ class System {
   void stop() { net_.stop(); }
 
   runtime::UvExecutor& executor() noexcept { return executor_; }
+  runtime::Executor& net_executor() noexcept { return net_.executor(); }
   runtime::Scope& control() noexcept { return control_; }
   runtime::ThreadWorkers& workers() noexcept { return workers_; }
   bool has_discovery() const noexcept { return discovery_ != nullptr; }

@@ -23,11 +23,21 @@ class Bounds {
          std::vector<std::string> files)
       : disk_(disk), roots_(std::move(roots)), trees_(std::move(trees)), files_(std::move(files)) {}
 
+  /// Decides by the owners of the symlinks whether `followed` may be a game. A symlink must belong to root, or to the
+  /// owner of the directory that it leads to. One of peerd's own user may come from a downloaded game, so it is only
+  /// followed where no other user can have moved it. Fails: refused, with the reason.
+  static Result<void> check_owners(const store::FollowedLink& followed);
+
   /// `game`: the open directory. `link`: it was reached through a symlink in `root`. Fails: refused, with the reason;
   /// disk errors.
   Result<void> check(store::Directory& game, const std::string& root, bool link) const;
 
  private:
+  using Ancestry = std::vector<store::DirectoryId>;
+  Result<void> check_own_places(const Ancestry& game, const Ancestry& above, bool link) const;
+  Result<void> check_roots(const Ancestry& game, const std::string& root) const;
+  Result<void> check_system(const Ancestry& game) const;
+
   store::Disk& disk_;
   const std::vector<std::string> roots_;
   const std::vector<std::string> trees_;
@@ -38,8 +48,8 @@ struct OpenedGame {
   std::unique_ptr<store::Directory> directory;
   bool link = false;  ///< the game is a symlink
 };
-/// Opens a game's directory. A symlink is followed if `bounds` allow it (null: always). Fails: refused, with the
-/// reason; disk errors.
+/// Opens a game's directory. A symlink is followed if `bounds` allow it (null: always). The checks use the handles that
+/// were opened, so a swapped symlink or directory does not escape them. Fails: refused, with the reason; disk errors.
 Result<OpenedGame> open_game(store::Directory& root, const std::string& game, const Bounds* bounds);
 
 }  // namespace peer::library

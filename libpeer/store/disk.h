@@ -82,6 +82,8 @@ struct DirectoryEntry {
   FileType type;
 };
 
+struct FollowedLink;
+
 class Directory {
  public:
   virtual ~Directory() = default;
@@ -95,6 +97,9 @@ class Directory {
   virtual Result<FileInfo> info(std::string_view name) = 0;
   /// `follow`: `name` may be a symlink to a directory, as a game may be.
   virtual Result<std::unique_ptr<Directory>> open_directory(std::string_view name, bool follow) = 0;
+  /// Opens the directory that the symlink `name` leads to, and describes every symlink on the way. It reads each
+  /// symlink through an open handle, so what it describes is what it follows. Fails: ENOTDIR, ELOOP.
+  virtual Result<FollowedLink> follow_link(std::string_view name) = 0;
   /// Succeeds if this user may remove every entry of this directory. Fails: EACCES, EPERM, EROFS.
   virtual Result<void> may_remove_entries() = 0;
   virtual Result<void> make_directory(std::string_view name) = 0;  ///< fails with EEXIST if it exists
@@ -109,6 +114,21 @@ class Directory {
   /// Makes everything on this file system durable (syncfs).
   virtual Result<void> sync_file_system() = 0;
   virtual Result<Space> space() = 0;
+};
+
+/// A symlink that was followed.
+struct LinkStep {
+  std::uint32_t owner = 0;  ///< user id
+  bool own = false;         ///< it belongs to this process's user
+  /// Set if `own`: other users may write to the directory that contains the symlink, or may replace a directory above
+  /// it. So they may have moved the symlink there.
+  bool movable = false;
+};
+
+struct FollowedLink {
+  std::unique_ptr<Directory> directory;
+  std::uint32_t owner = 0;  ///< user id of the directory's owner
+  std::vector<LinkStep> links;
 };
 
 class Disk {

@@ -135,6 +135,15 @@ class PosixDirectory final : public Directory {
     return std::make_unique<PosixDirectory>(std::move(fd), full(name));
   }
 
+  Result<FollowedLink> follow_link(std::string_view name) override {
+    const Component component(name);
+    if (component.error() != 0) return failed(component.error(), name);
+    auto opened = open_link(fd_.get(), component.c_str());
+    if (!opened) return failed(opened.error(), name);
+    return FollowedLink{std::make_unique<PosixDirectory>(std::move(opened->directory), full(name)), opened->owner,
+                        std::move(opened->links)};
+  }
+
   Result<void> make_directory(std::string_view name) override {
     const Component component(name);
     if (component.error() != 0) return failed(component.error(), name);

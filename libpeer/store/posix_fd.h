@@ -1,12 +1,15 @@
-// Shared by posix_disk.cc and posix_file.cc: file descriptors and file information.
+// What the POSIX disk's source files share: file descriptors, file information, and symlinks.
 #pragma once
 
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <cstdint>
+#include <expected>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "libpeer/store/disk.h"
 
@@ -35,6 +38,14 @@ class FileDescriptor {
 FileInfo file_info(const struct stat& status, bool stable_inodes) noexcept;
 
 std::unique_ptr<File> posix_file(FileDescriptor fd, std::string path, bool stable_inodes);
+
+struct OpenedLink {
+  FileDescriptor directory;
+  std::uint32_t owner = 0;
+  std::vector<LinkStep> links;
+};
+/// Directory::follow_link(), without the names of the error.
+std::expected<OpenedLink, int> open_link(int directory, const char* name);
 
 /// Repeats `call` while a signal interrupts it.
 template <class F>

@@ -86,6 +86,21 @@ class MemoryDirectory final : public Directory, private NodeHandle {
     return opened;
   }
 
+  Result<store::FollowedLink> follow_link(std::string_view name) override {
+    store::FollowedLink followed;
+    const Result<void> done = on("follow_link", name, [&](const NodePtr& entry) {
+      if (!entry) return ENOENT;
+      NodePtr found;
+      if (const int error = tree->resolve(node, std::string(name), followed.links, found); error != 0) return error;
+      if (found->type != FileType::directory) return ENOTDIR;
+      followed.owner = found->owner;
+      followed.directory = std::make_unique<MemoryDirectory>(tree, found, full(name));
+      return 0;
+    });
+    if (!done) return std::unexpected(done.error());
+    return followed;
+  }
+
   Result<void> may_remove_entries() override {
     return call("may_remove_entries", "", [] { return 0; });
   }

@@ -68,6 +68,10 @@ class MemoryDisk final : public store::Disk {
   void set_executable(const std::string& path, bool executable);
   /// Makes the directory a mount point, which cannot be renamed or removed.
   void set_mount(const std::string& path, bool mount);
+  /// Everything belongs to user 1000, who is this process's user, until this call. It does not follow a symlink.
+  void set_owner(const std::string& path, std::uint32_t user);
+  /// The mode of a directory, which decides who may move symlinks. Before this call it is 0755.
+  void set_mode(const std::string& path, std::uint32_t mode);
   bool exists(const std::string& path) const;
   std::string read(const std::string& path) const;
   /// Every path below `path`, relative to it, sorted: "dir/", "file", "link -> target".

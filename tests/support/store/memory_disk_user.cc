@@ -153,6 +153,14 @@ void MemoryDisk::set_executable(const std::string& path, bool executable) {
   file->executable = executable;
   file->ctime = tree_->now();
 }
+void MemoryDisk::set_owner(const std::string& path, std::uint32_t user) {
+  const std::lock_guard lock(tree_->mutex);
+  must_find(*tree_, path, false)->owner = user;
+}
+void MemoryDisk::set_mode(const std::string& path, std::uint32_t mode) {
+  const std::lock_guard lock(tree_->mutex);
+  must_find(*tree_, path, true)->mode = mode;
+}
 bool MemoryDisk::exists(const std::string& path) const {
   const std::lock_guard lock(tree_->mutex);
   NodePtr found;

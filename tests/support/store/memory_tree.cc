@@ -205,6 +205,38 @@ int Tree::follow_link(const NodePtr& directory, std::string_view target, int dep
   return walk(target.starts_with('/') ? root : directory, target, true, depth + 1, found);
 }
 
+bool Tree::others_may_write(const Node& directory) const {
+  constexpr std::uint32_t kSticky = 01000;
+  for (const Node* at = &directory; at != nullptr;) {
+    if (at->owner != 0 && at->owner != kUser) return true;
+    if ((at->mode & 022) != 0 && (at == &directory || (at->mode & kSticky) == 0)) return true;
+    const NodePtr* above = parent(*at);
+    at = above == nullptr ? nullptr : above->get();
+  }
+  return false;
+}
+
+int Tree::resolve(NodePtr from, std::string path, std::vector<store::LinkStep>& links, NodePtr& found) const {
+  while (!path.empty()) {
+    const std::size_t end = std::min(path.find('/'), path.size());
+    const std::string name = path.substr(0, end);
+    path.erase(0, end + 1);
+    NodePtr next;
+    if (const int error = walk(from, name, false, 0, next); error != 0) return error;
+    if (next->type != FileType::symlink) {
+      from = std::move(next);
+      continue;
+    }
+    if (links.size() == 40) return ELOOP;
+    const bool own = next->owner == kUser;
+    links.push_back({next->owner, own, own && others_may_write(*from)});
+    path = next->target + "/" + path;
+    if (path.starts_with('/')) from = root;
+  }
+  found = std::move(from);
+  return 0;
+}
+
 int Tree::walk(NodePtr from, std::string_view path, bool follow, int depth, NodePtr& found) const {
   while (!path.empty()) {
     const std::size_t end = std::min(path.find('/'), path.size());

@@ -24,6 +24,8 @@ struct Node;
 using NodePtr = std::shared_ptr<Node>;
 using Entries = std::map<std::string, NodePtr, std::less<>>;
 
+inline constexpr std::uint32_t kUser = 1000;
+
 struct Metadata {
   std::uint64_t size = 0;
   std::int64_t mtime = 0;
@@ -44,7 +46,9 @@ struct Node {
   bool executable = false;
   bool mount = false;   // a mount point
   bool linked = false;  // has a name
-  int open = 0;         // number of handles of a file
+  std::uint32_t owner = kUser;
+  std::uint32_t mode = 0755;  // of a directory; it decides only who may move symlinks
+  int open = 0;               // number of handles of a file
   HiddenName hidden;
   std::string target;  // of a symlink
 
@@ -109,8 +113,11 @@ struct Tree {
   int find(std::string_view path, bool follow, NodePtr& found) const;
   const NodePtr* parent(const Node& directory) const;
   int follow_link(const NodePtr& directory, std::string_view target, int depth, NodePtr& found) const;
+  /// As find() from `directory`, and adds every symlink on the way to `links`.
+  int resolve(NodePtr directory, std::string path, std::vector<store::LinkStep>& links, NodePtr& found) const;
 
  private:
+  bool others_may_write(const Node& directory) const;
   int walk(NodePtr from, std::string_view path, bool follow, int depth, NodePtr& found) const;
   void recover(const NodePtr& directory);
   std::map<const Node*, NodePtr> parents_;  // of directories, for ".."

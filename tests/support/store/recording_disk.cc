@@ -54,6 +54,11 @@ class RecordingDirectory final : public Directory {
     if (!opened) return opened;
     return std::make_unique<RecordingDirectory>(disk_, std::move(*opened));
   }
+  Result<store::FollowedLink> follow_link(std::string_view name) override {
+    auto followed = inner_->follow_link(name);
+    if (followed) followed->directory = std::make_unique<RecordingDirectory>(disk_, std::move(followed->directory));
+    return followed;
+  }
   Result<void> may_remove_entries() override { return inner_->may_remove_entries(); }
   Result<void> make_directory(std::string_view name) override { return inner_->make_directory(name); }
   Result<std::unique_ptr<File>> open_file(std::string_view name, OpenMode mode) override {

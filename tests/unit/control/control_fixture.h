@@ -120,7 +120,7 @@ struct ControlTest {
   template <class F>
   static runtime::Task<void> main(ControlTest& test, F body) {
     runtime::Scope scope(test.executor, "test", runtime::CancellationToken{});
-    ControlOptions options{test.path, "1.2.3", [] { return std::int64_t{0}; }, Log{}};
+    ControlOptions options{test.path, "1.2.3", [] { return std::int64_t{0}; }, test.log};
     ControlServer server(test.executor, scope, std::move(options));
     auto opened = server.open(test.peer());
     REQUIRE(opened);
@@ -131,6 +131,9 @@ struct ControlTest {
     test.kept.clear();
   }
 
+  std::vector<std::string> lines;  ///< what the server logged
+  const Log log{
+      [this](LogLevel, std::string_view, const std::string& line, const LogFields&) { lines.push_back(line); }, "test"};
   std::string directory;
   std::string path;
   runtime::UvExecutor executor;

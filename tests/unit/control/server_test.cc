@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "control_fixture.h"
+#include "libpeer/control/methods.h"
 
 namespace peer::control {
 namespace {
@@ -81,6 +82,28 @@ runtime::Task<void> checks_versions(ControlTest& test, ControlServer&) {
 }
 
 TEST_CASE("A version must be 8 to 64 hex digits") { ControlTest().run(checks_versions); }
+
+runtime::Task<void> logs_changes(ControlTest& test, ControlServer&) {
+  TestClient client(test.executor, test.path);
+  const std::string who = " by uid " + std::to_string(getuid()) + " (pid " + std::to_string(getpid()) + ")";
+  co_await client.call(R"({"jsonrpc":"2.0","id":1,"method":"status"})");
+  co_await client.call(R"({"jsonrpc":"2.0","id":2,"method":"games.list"})");
+  co_await client.call(R"({"jsonrpc":"2.0","id":3,"method":"events.unsubscribe"})");
+  co_await client.call(R"({"jsonrpc":"2.0","id":4,"method":"games.remove"})");  // the parameter is missing
+  CHECK(test.lines.empty());
+  co_await client.call(R"({"jsonrpc":"2.0","id":5,"method":"games.remove","params":{"game":"quake"}})");
+  co_await client.call(R"({"jsonrpc":"2.0","id":6,"method":"limits.set","params":{"up":5}})");
+  const std::string longest(kMaxDescription + 1, 'x');
+  co_await client.call(R"({"jsonrpc":"2.0","id":7,"method":"games.remove","params":{"game":")" + longest + "\"}}");
+  REQUIRE(test.lines.size() == 3);
+  CHECK(test.lines[0] == "games.remove quake" + who);
+  CHECK(test.lines[1] == "limits.set 5" + who);
+  CHECK(test.lines[2] == ("games.remove " + longest).substr(0, kMaxDescription) + "..." + who);
+}
+
+TEST_CASE("A call that changes something is logged with the user and process that made it") {
+  ControlTest().run(logs_changes);
+}
 
 runtime::Task<void> tells_why_it_stops(ControlTest& test, ControlServer& server) {
   TestClient client(test.executor, test.path);

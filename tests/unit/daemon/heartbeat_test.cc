@@ -42,6 +42,7 @@ struct HeartbeatTest {
     options.limit = 30s;
     options.workers = &workers;
     options.jobs_done = [this] { return workers.done; };
+    options.loops = {{"net", &net}, {"net 2", &net2}};
     options.beat = [this] { ++beats; };
     options.log =
         Log([this](LogLevel, std::string_view, const std::string& line, const LogFields&) { lines.push_back(line); },
@@ -58,12 +59,17 @@ struct HeartbeatTest {
     beats = 0;
     for (const runtime::TimePoint end = executor.now() + time; executor.now() < end;) {
       workers.run();
+      if (!net_hangs) net.run_ready();
+      net2.run_ready();
       executor.advance(500ms);
     }
     return beats;
   }
 
   runtime::ManualExecutor executor;
+  runtime::ManualExecutor net;
+  runtime::ManualExecutor net2;
+  bool net_hangs = false;
   runtime::Scope scope{executor, "test", runtime::CancellationToken{}};
   FakeWorkers workers;
   int beats = 0;
@@ -79,11 +85,26 @@ TEST_CASE("A healthy daemon sends four heartbeats for each limit") {
 TEST_CASE("A loop that hangs sends no heartbeat, and sends one when it runs again") {
   HeartbeatTest test;
   test.beats_in(30s);
+  test.net.run_ready();
+  test.net2.run_ready();
   test.beats = 0;
   REQUIRE(test.executor.advance_to_next_timer());  // the timer is due, but the loop does not run
   CHECK(test.beats == 0);
   test.executor.run_ready();
   CHECK(test.beats == 1);
+}
+
+TEST_CASE("When a net loop hangs, the heartbeat stops, and this is logged once") {
+  HeartbeatTest test;
+  test.beats_in(60s);
+  test.net_hangs = true;
+  CHECK(test.beats_in(600s) <= 1);  // the probe before may have been answered
+  REQUIRE(test.lines.size() == 1);
+  CHECK(test.lines[0].starts_with("the net loop does not run"));
+  test.net_hangs = false;
+  test.net.run_ready();  // one probe waits at most
+  CHECK(test.beats_in(60s) == 8);
+  CHECK(test.lines.size() == 1);
 }
 
 TEST_CASE("When all workers hang, the heartbeat stops after four limits, and this is logged once") {

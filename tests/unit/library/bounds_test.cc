@@ -1,6 +1,8 @@
 #include "libpeer/library/bounds.h"
 
 #include <catch2/catch_test_macros.hpp>
+#include <cerrno>
+#include <cstdint>
 
 #include "libpeer/library/scan.h"
 #include "support/store/memory_disk.h"
@@ -70,6 +72,100 @@ TEST_CASE("bounds: a link to a game elsewhere is followed") {
     REQUIRE(game.has_value());
     CHECK_FALSE(game->unshareable);
     CHECK(game->files.size() == 1);
+  }
+}
+
+namespace {
+
+constexpr std::uint32_t kRoot = 0;
+constexpr std::uint32_t kOwn = 1000;  // the user of MemoryDisk
+constexpr std::uint32_t kMember = 2000;
+constexpr std::uint32_t kVictim = 3000;
+
+/// A link of one user to a directory of another, in a root with the given mode and owner.
+struct OwnersCase {
+  std::uint32_t link;
+  std::uint32_t target;
+  std::uint32_t root_mode;
+  bool followed;
+  const char* reason = "";
+};
+
+}  // namespace
+
+TEST_CASE("bounds: a link is followed if it belongs to root or to the owner of the directory that it leads to") {
+  const OwnersCase cases[] = {
+      {kRoot, kVictim, 0777, true},
+      {kMember, kMember, 0777, true},
+      {kMember, kVictim, 0755, false, "a link of user 2000 to a directory of user 3000"},
+      {kMember, kOwn, 0755, false, "a link of user 2000 to a directory of user 1000"},
+      {kMember, kRoot, 0755, false, "a link of user 2000 to a directory of user 0"},
+      {kOwn, kVictim, 0755, true},
+      {kOwn, kOwn, 0755, true},
+      {kOwn, kVictim, 0775, false, "peerd's own user"},
+      // A member of the group may have moved a downloaded link into the root.
+      {kOwn, kOwn, 0775, false, "peerd's own user"},
+      {kOwn, kOwn, 0757, false, "peerd's own user"},
+      {kOwn, kOwn, 01777, false, "peerd's own user"},
+  };
+  for (const OwnersCase& each : cases) {
+    INFO(each.link << " to " << each.target << ", mode " << std::oct << each.root_mode);
+    Fixture place;
+    place.disk.make_symlink("/r/link", "/home/game");
+    place.disk.set_owner("/r/link", each.link);
+    place.disk.set_owner("/home/game", each.target);
+    place.disk.set_mode("/r", each.root_mode);
+    const auto game = place.scan("link");
+    REQUIRE(game.has_value());
+    CHECK(game->unshareable != each.followed);
+    if (each.followed) continue;
+    REQUIRE(game->problems.size() == 1);
+    INFO(game->problems[0].reason);
+    CHECK(game->problems[0].reason.contains(each.reason));
+  }
+}
+
+TEST_CASE("bounds: a link of peerd's user is refused if others may replace a directory above the root") {
+  test::MemoryDisk disk;
+  disk.write("/home/game/file", "content");
+  disk.make_symlink("/a/b/r/link", "/home/game");
+  const Bounds bounds(disk, {"/a/b/r"}, {}, {});
+  const auto refused = [&] {
+    return scan_game(**disk.open("/a/b/r", false, false), "link", 0, nullptr, &bounds, runtime::StopFlag())
+        ->unshareable;
+  };
+  CHECK_FALSE(refused());
+  disk.set_mode("/a", 0775);
+  CHECK(refused());
+  disk.set_mode("/a", 01777);  // as /tmp: only the owner of b may rename it
+  CHECK_FALSE(refused());
+  disk.set_owner("/a", kMember);
+  CHECK(refused());
+  disk.set_owner("/a", kRoot);
+  CHECK_FALSE(refused());
+}
+
+TEST_CASE("bounds: every link on the way obeys the rule") {
+  Fixture place;
+  place.disk.set_owner("/home/game", kVictim);
+  place.disk.make_symlink("/pub/current", "/home/game");
+  place.disk.make_symlink("/r/link", "/pub/current");
+  place.disk.set_owner("/r/link", kVictim);
+  place.disk.set_owner("/pub/current", kMember);
+  CHECK(place.scan("link")->unshareable);
+  place.disk.set_owner("/pub/current", kVictim);
+  CHECK_FALSE(place.scan("link")->unshareable);
+}
+
+TEST_CASE("bounds: a check that cannot open a directory refuses the game") {
+  Fixture place;
+  place.disk.make_symlink("/r/link", "/home/game");
+  for (const char* missing : {"/var/state", "/conf", "/s", "/r/.peerd", "/run/media", "/etc"}) {
+    INFO(missing);
+    place.disk.on_call([&](std::string_view operation, const std::string& path, std::uint64_t) {
+      return operation == "open" && path == missing ? EMFILE : 0;
+    });
+    CHECK_FALSE(place.scan("link").has_value());
   }
 }
 
