@@ -23,6 +23,16 @@ inline constexpr std::size_t kMaxFrameBytes = 1 << 20;  ///< payload of one sess
 inline constexpr std::size_t kMaxFrameBytesBeforeHello = 4096;
 inline constexpr std::size_t kMaxGamesPerPeer = 10'000;
 inline constexpr std::size_t kMaxGamesPerUpdate = 1'000;  ///< games and removals; they fit a frame with any ids
+/// Frames of one session, and their bytes. The largest legal library has 10 MiB.
+inline constexpr double kFramesBurst = 1'000;
+inline constexpr double kFramesPerSecond = 500;
+inline constexpr double kFrameBytesBurst = 16 << 20;
+inline constexpr double kFrameBytesPerSecond = 1 << 20;
+/// Checks of a whole library's digest against deltas: of one peer, and the games visited for all peers together.
+inline constexpr double kLibraryChecksBurst = 8;
+inline constexpr double kLibraryChecksPerSecond = 1;
+inline constexpr double kDigestBurst = 200'000;
+inline constexpr double kDigestsPerSecond = 200'000;
 inline constexpr std::size_t kMaxAddressesPerPeer = 32;
 inline constexpr std::size_t kMaxHintsPerMessage = 64;   ///< peers named by one message
 inline constexpr std::size_t kMaxHintsPerSession = 256;  ///< peers named in one session

@@ -81,15 +81,22 @@ constexpr std::uint8_t kDigestMagic[] = {'P', 'D', 'L', 'B', 1};
 std::string encode(const SessionMessage& message) { return dump(std::visit(MessageToJson{}, message)); }
 
 Digest library_digest(const std::vector<GameSummary>& sorted_by_id) {
+  std::vector<const GameSummary*> pointers;
+  pointers.reserve(sorted_by_id.size());
+  for (const GameSummary& game : sorted_by_id) pointers.push_back(&game);
+  return library_digest_of(pointers);
+}
+
+Digest library_digest_of(std::span<const GameSummary* const> sorted_by_id) {
   std::vector<std::uint8_t> bytes(std::begin(kDigestMagic), std::end(kDigestMagic));
   put_varint(bytes, sorted_by_id.size());
-  for (const GameSummary& game : sorted_by_id) {
-    put_varint(bytes, game.id.size());
-    bytes.insert(bytes.end(), game.id.begin(), game.id.end());
-    bytes.insert(bytes.end(), game.version.bytes.begin(), game.version.bytes.end());
-    put_varint(bytes, game.size);
-    put_varint(bytes, game.files);
-    put_int64(bytes, game.modified);
+  for (const GameSummary* game : sorted_by_id) {
+    put_varint(bytes, game->id.size());
+    bytes.insert(bytes.end(), game->id.begin(), game->id.end());
+    bytes.insert(bytes.end(), game->version.bytes.begin(), game->version.bytes.end());
+    put_varint(bytes, game->size);
+    put_varint(bytes, game->files);
+    put_int64(bytes, game->modified);
   }
   return hash(bytes);
 }

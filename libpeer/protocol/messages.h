@@ -112,6 +112,7 @@ Result<std::optional<SessionMessage>> decode(std::span<const std::uint8_t> paylo
 
 /// BLAKE3-256 of the summaries: equal libraries have equal digests. Source: docs/protocol.md, section 6.
 Digest library_digest(const std::vector<GameSummary>& sorted_by_id);
+Digest library_digest_of(std::span<const GameSummary* const> sorted_by_id);
 
 /// The JSON documents of GET /v1/peer and GET /v1/library.
 std::string peer_document(const Hello& hello);

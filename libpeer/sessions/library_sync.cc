@@ -37,7 +37,7 @@ void LibrarySync::on_request(SessionId id, Session& session, const protocol::Lib
 
 void LibrarySync::on_update(SessionId id, Session& session, PeerEntry& entry, const protocol::LibraryUpdate& update,
                             runtime::TimePoint now) {
-  const RemoteLibrary::Applied applied = entry.library.apply(update);
+  const RemoteLibrary::Applied applied = entry.library.apply(update, digests_, now);
   registry_.push(LibraryReceived{id});
   log_.peer(entry.id.hex())
       .debug("library of " + entry.name + ": " + (update.base == 0 ? "snapshot" : "delta") + " to revision " +
@@ -46,6 +46,16 @@ void LibrarySync::on_update(SessionId id, Session& session, PeerEntry& entry, co
   if (applied == RemoteLibrary::Applied::changed) registry_.push(CatalogueChanged{});
   if (applied == RemoteLibrary::Applied::gap && !session.requested_library_recently(now))
     registry_.send(id, session, session.request_library(0, now));
+}
+
+void LibrarySync::verify(runtime::TimePoint now) {
+  for (auto& [id, entry] : table_.all()) {
+    if (!entry.session || entry.library.verified()) continue;
+    const bool gap = entry.library.verify(digests_, now) == RemoteLibrary::Applied::gap;
+    Session* const session = gap ? registry_.find(*entry.session) : nullptr;
+    if (session != nullptr && !session->requested_library_recently(now))
+      registry_.send(*entry.session, *session, session->request_library(0, now));
+  }
 }
 
 }  // namespace peer::sessions

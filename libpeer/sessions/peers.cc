@@ -14,6 +14,16 @@ using namespace std::chrono_literals;
 
 namespace {
 constexpr runtime::Duration kCatalogueDebounce = 100ms;
+/// How many reports are handled, and for how long, before other tasks of the loop get a turn.
+constexpr int kReportsPerTurn = 64;
+constexpr runtime::Duration kTurn = 5ms;
+
+/// Lets the other tasks of the loop run.
+runtime::Task<void> yield_turn(runtime::Executor& executor, runtime::CancellationToken token) {
+  const auto turn = std::make_shared<runtime::Event>();
+  executor.post([turn] { turn->set(); });
+  co_await turn->wait(std::move(token));
+}
 
 SessionId session_of(const SessionReport& report) {
   return std::visit([](const auto& each) { return each.session; }, report);
@@ -74,9 +84,16 @@ runtime::Task<void> Peers::receive_reports(runtime::Scope& scope) {
   dialer_.start(scope);
   const runtime::Defer stop([this] { dialer_.stop(); });
   targets_.changed().set();
+  runtime::Executor& executor = control_.executor();
+  runtime::TimePoint began = executor.now();
+  int handled = 0;
   while (auto report = co_await inbox_.receive(scope.token())) {
     PEER_FAULT_POINT("inbox");
     on_report(std::move(*report));
+    if (++handled < kReportsPerTurn && executor.now() - began < kTurn) continue;
+    co_await yield_turn(executor, scope.token());
+    began = executor.now();
+    handled = 0;
   }
 }
 

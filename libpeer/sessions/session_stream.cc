@@ -8,6 +8,7 @@
 #include "libpeer/protocol/routes.h"
 #include "libpeer/runtime/defer.h"
 #include "libpeer/runtime/sleep.h"
+#include "libpeer/sessions/frame_meter.h"
 
 namespace peer::sessions {
 
@@ -73,6 +74,8 @@ runtime::Task<bool> report_message(SessionStream& stream, protocol::SessionMessa
 
 runtime::Task<void> read_loop(SessionStream& stream, runtime::CancellationToken token) {
   std::size_t most = protocol::kMaxFrameBytesBeforeHello;
+  runtime::Executor& executor = stream.context.net->executor();
+  FrameMeter meter;
   for (;;) {
     auto frame = co_await read_frame(stream.reader, most, token);
     if (!frame) {
@@ -83,6 +86,9 @@ runtime::Task<void> read_loop(SessionStream& stream, runtime::CancellationToken 
       stream.reason = Error{ErrorCode::unreachable, "the peer ended the session", 0};
       co_return;
     }
+    // A peer that sends too fast is not read meanwhile, so flow control holds it back.
+    const runtime::Duration wait = meter.charge((*frame)->size(), executor.now());
+    if (wait > runtime::Duration{}) co_await runtime::sleep_for(executor, wait, token);
     auto message = protocol::decode(**frame);
     if (!message) {
       stream.reason = message.error();

@@ -4,8 +4,8 @@
 // Either side may have dialed; both ends run the same code. A session ends when its stream ends, when its outgoing
 // channel is closed, or after a Goodbye in either direction.
 // Loop: net.
-// Limits: kMaxUnhandledFrames per session, kMaxUnhandledFramesInAll in all; beyond that a stream is not read, so flow
-// control stops the peer from sending.
+// Limits: kMaxUnhandledFrames per session, kMaxUnhandledFramesInAll in all, and the rates of FrameMeter; beyond that a
+// stream is not read, so flow control stops the peer from sending.
 #pragma once
 
 #include <atomic>

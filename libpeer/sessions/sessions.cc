@@ -32,7 +32,7 @@ Sessions::Sessions(SessionsOptions options, PeerTable& table, const AccessLists&
       table_(table),
       access_(access),
       registry_(table, options_.log),
-      library_(registry_, options_.log),
+      library_(registry_, table, options_.log),
       liveness_({options_.self, options_.ping, options_.lost, options_.random}, registry_, table) {}
 
 protocol::Hello Sessions::hello() const {

@@ -65,6 +65,7 @@ class Sessions {
   runtime::Duration liveness_interval() const { return liveness_.interval(); }
   void check_liveness(const std::function<bool(const PeerId&)>& is_kept, runtime::TimePoint now) {
     liveness_.check(is_kept, now);
+    library_.verify(now);
   }
   std::vector<std::pair<PeerId, SessionId>> probe(runtime::TimePoint now) { return liveness_.probe(now); }
   /// False if nothing has changed.
@@ -84,6 +85,8 @@ class Sessions {
   const Session* find(SessionId id) const { return registry_.find(id); }
   /// Revision of this peer's library, as announced to peers.
   std::uint64_t revision() const noexcept { return library_.own().revision(); }
+  /// The checks of other peers' libraries.
+  const DigestBudget& digests() const noexcept { return library_.digests(); }
   bool leaving() const noexcept { return registry_.leaving(); }
 
  private:

@@ -16,6 +16,12 @@ protocol::GameSummary game(const std::string& id, std::uint8_t version) {
   summary.size = version;
   return summary;
 }
+using Applied = RemoteLibrary::Applied;
+/// With a budget that is never used up.
+Applied apply(RemoteLibrary& library, const protocol::LibraryUpdate& update) {
+  DigestBudget budget;
+  return library.apply(update, budget, {});
+}
 }  // namespace
 
 TEST_CASE("The revision grows only when the offered games change") {
@@ -34,7 +40,7 @@ TEST_CASE("A peer that applies every update has the same library, from whichever
   sessions::RemoteLibrary current;
   const auto catch_up = [&](sessions::RemoteLibrary& entry) {
     for (const auto& update : log.updates_since(entry.revision)) {
-      CHECK(entry.apply(update) != sessions::RemoteLibrary::Applied::gap);
+      CHECK(apply(entry, update) != Applied::gap);
     }
     CHECK(entry.digest == log.digest());
     CHECK(entry.revision == log.revision());
@@ -55,11 +61,11 @@ TEST_CASE("An update that is applied twice changes nothing") {
   log.set({game("a", 1)});
   sessions::RemoteLibrary entry;
   const auto snapshot = log.updates_since(0);
-  CHECK(entry.apply(snapshot[0]) == sessions::RemoteLibrary::Applied::changed);
+  CHECK(apply(entry, snapshot[0]) == Applied::changed);
   log.set({game("a", 2)});
   const auto delta = log.updates_since(entry.revision);
-  CHECK(entry.apply(delta[0]) == sessions::RemoteLibrary::Applied::changed);
-  CHECK(entry.apply(delta[0]) == sessions::RemoteLibrary::Applied::unchanged);
+  CHECK(apply(entry, delta[0]) == Applied::changed);
+  CHECK(apply(entry, delta[0]) == Applied::unchanged);
 }
 
 TEST_CASE("A delta from a later revision than the known one is a gap") {
@@ -68,7 +74,7 @@ TEST_CASE("A delta from a later revision than the known one is a gap") {
   const std::uint64_t known = log.revision();
   log.set({game("a", 2)});
   sessions::RemoteLibrary entry;
-  CHECK(entry.apply(log.updates_since(known)[0]) == sessions::RemoteLibrary::Applied::gap);
+  CHECK(apply(entry, log.updates_since(known)[0]) == Applied::gap);
 }
 
 TEST_CASE("A large library is sent in parts, and none counts before the last one") {
@@ -83,10 +89,10 @@ TEST_CASE("A large library is sent in parts, and none counts before the last one
   CHECK_FALSE(parts[1].last);
   sessions::RemoteLibrary entry;
   entry.games["old"] = game("old", 1);
-  CHECK(entry.apply(parts[0]) == sessions::RemoteLibrary::Applied::unchanged);
-  CHECK(entry.apply(parts[1]) == sessions::RemoteLibrary::Applied::unchanged);
+  CHECK(apply(entry, parts[0]) == Applied::unchanged);
+  CHECK(apply(entry, parts[1]) == Applied::unchanged);
   CHECK(entry.games.contains("old"));
-  CHECK(entry.apply(parts[2]) == sessions::RemoteLibrary::Applied::changed);
+  CHECK(apply(entry, parts[2]) == Applied::changed);
   CHECK(entry.games.size() == games.size());
   CHECK(entry.digest == log.digest());
 }
@@ -95,18 +101,18 @@ TEST_CASE("A large delta is sent in parts too, and a missing part is a gap") {
   sessions::LibraryLog log;
   log.set({game("a", 1)});
   sessions::RemoteLibrary entry;
-  CHECK(entry.apply(log.updates_since(0)[0]) == sessions::RemoteLibrary::Applied::changed);
+  CHECK(apply(entry, log.updates_since(0)[0]) == Applied::changed);
   const std::uint64_t known = entry.revision;
   std::vector<protocol::GameSummary> games = {game("a", 2)};
   for (std::size_t i = 0; i < protocol::kMaxGamesPerUpdate + 5; ++i) games.push_back(game("b" + std::to_string(i), 1));
   log.set(games);
   const auto parts = log.updates_since(known);
   REQUIRE(parts.size() == 2);
-  CHECK(entry.apply(parts[1]) == sessions::RemoteLibrary::Applied::gap);
+  CHECK(apply(entry, parts[1]) == Applied::gap);
   CHECK(entry.games.size() == 1);
   CHECK(entry.revision == known);
-  CHECK(entry.apply(parts[0]) == sessions::RemoteLibrary::Applied::unchanged);
-  CHECK(entry.apply(parts[1]) == sessions::RemoteLibrary::Applied::changed);
+  CHECK(apply(entry, parts[0]) == Applied::unchanged);
+  CHECK(apply(entry, parts[1]) == Applied::changed);
   CHECK(entry.digest == log.digest());
 }
 
@@ -114,10 +120,10 @@ TEST_CASE("An update with a wrong digest is a gap, and the known library stays")
   sessions::LibraryLog log;
   log.set({game("a", 1)});
   sessions::RemoteLibrary entry;
-  entry.apply(log.updates_since(0)[0]);
+  apply(entry, log.updates_since(0)[0]);
   log.set({});
   auto update = log.updates_since(0)[0];
   update.digest.bytes[0] ^= 1;
-  CHECK(entry.apply(update) == sessions::RemoteLibrary::Applied::gap);
+  CHECK(apply(entry, update) == Applied::gap);
   CHECK(entry.games.size() == 1);
 }

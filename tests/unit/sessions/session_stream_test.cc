@@ -4,6 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <memory>
 
+#include "libpeer/sessions/frame_meter.h"
 #include "support/net/memory_network.h"
 #include "support/run_task.h"
 
@@ -123,4 +124,31 @@ TEST_CASE("A Goodbye ends the session on both sides, after everything that was s
   CHECK(pair.server.next<sessions::SessionClosed>().value().reason.message == "the peer said goodbye");
   CHECK(pair.client.next<sessions::SessionClosed>().has_value());
   CHECK(pair.end.has_value());
+}
+
+TEST_CASE("A session that floods is held back to a number of frames a second, and loses none") {
+  StreamPair pair;
+  std::uint64_t sent = 0;
+  std::uint64_t handled = 0;
+  const auto send_and_handle = [&] {
+    while (pair.client.out->try_send(protocol::Ping{sent})) ++sent;
+    pair.executor.advance(1ms);
+    while (auto received = pair.server.next<sessions::SessionReceived>()) {
+      REQUIRE(std::get<protocol::Ping>(received->message).nonce == handled++);
+      received.reset();
+      pair.executor.run_ready();
+    }
+  };
+  for (int i = 0; i < 1'000; ++i) send_and_handle();
+  const auto burst = static_cast<std::uint64_t>(protocol::kFramesBurst + protocol::kFramesPerSecond);
+  CHECK(handled > burst - 10);
+  CHECK(handled <= burst + 1);
+  CHECK_FALSE(pair.end.has_value());
+}
+
+TEST_CASE("The bytes of a session's frames are held back to a rate, one past the burst") {
+  sessions::FrameMeter meter;
+  const runtime::TimePoint now{1h};
+  for (int i = 0; i < 16; ++i) CHECK(meter.charge(1 << 20, now) == runtime::Duration{});
+  CHECK(meter.charge(1 << 20, now) == 1s);
 }
