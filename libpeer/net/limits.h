@@ -21,7 +21,7 @@ inline constexpr std::uint64_t kSessionWindow = 1152 * 1024;
 inline constexpr std::uint64_t kSessionConnectionWindow = 2048 * 1024;
 /// Memory for received packets, in addition to twice the window of the connection: 1 MiB in all before a session.
 inline constexpr std::uint64_t kReceiveOverhead = 512 * 1024;
-/// The most that is added to it for acknowledgements and losses of what this side has sent.
+/// The most memory that is added for the acknowledgements and losses of sent packets.
 inline constexpr std::uint64_t kSendOverhead = 8 * 1024 * 1024;
 inline constexpr std::size_t kHeaderBytes = 16 * 1024;  ///< bytes of one header section; every field counts 32 extra
 inline constexpr std::size_t kReason = 128;             ///< bytes of a close reason, sent or displayed

@@ -20,7 +20,7 @@ namespace peer::store {
 
 namespace {
 
-/// Whether an access control list grants more than the mode shows. In doubt: yes.
+/// Whether an access control list grants more than the mode shows. True if this cannot be determined.
 bool has_access_list(int directory) noexcept {
   const FileDescriptor readable(::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!readable) return true;
