@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "libpeer/node/judgements.h"
+#include "libpeer/node/doctor_checks.h"
 #include "libpeer/node/speed_probe.h"
 
 namespace peer::node {

@@ -123,10 +123,10 @@ downloads::DownloadsOptions NodeParts::downloads_options() {
   return options;
 }
 
-PeerListKeeper<sessions::Ban> NodeParts::make_bans() {
+AccessListStore<sessions::Ban> NodeParts::make_bans() {
   store::Store& store = *base_.options.environment.store;
   runtime::Workers& store_thread = *base_.options.environment.store_thread;
-  PeerListKeeper<sessions::Ban>::ListBinding list;
+  AccessListStore<sessions::Ban>::ListBinding list;
   list.read = [&store] {
     return to_list<sessions::Ban>(store.bans(), [](const auto& ban) { return sessions::Ban{ban.name, ban.reason}; });
   };
@@ -142,10 +142,10 @@ PeerListKeeper<sessions::Ban> NodeParts::make_bans() {
   return {"bans", std::move(list), std::move(stored), store_thread, base_.options.log.named("runtime")};
 }
 
-PeerListKeeper<std::string> NodeParts::make_pairings() {
+AccessListStore<std::string> NodeParts::make_pairings() {
   store::Store& store = *base_.options.environment.store;
   runtime::Workers& store_thread = *base_.options.environment.store_thread;
-  PeerListKeeper<std::string>::ListBinding list;
+  AccessListStore<std::string>::ListBinding list;
   list.read = [&store] {
     return to_list<std::string>(store.pairings(), [](const auto& pairing) { return pairing.name; });
   };

@@ -9,6 +9,7 @@
 #include "libpeer/api/peer_options.h"
 #include "libpeer/downloads/downloads.h"
 #include "libpeer/library/library.h"
+#include "libpeer/node/access_list_store.h"
 #include "libpeer/node/command_router.h"
 #include "libpeer/node/discovery_service.h"
 #include "libpeer/node/event_emitter.h"
@@ -19,7 +20,6 @@
 #include "libpeer/node/listener.h"
 #include "libpeer/node/net_loop.h"
 #include "libpeer/node/node_status.h"
-#include "libpeer/node/peer_list_keeper.h"
 #include "libpeer/node/quic_service.h"
 #include "libpeer/node/services.h"
 #include "libpeer/sessions/peers.h"
@@ -56,8 +56,8 @@ class NodeParts {
   GameVerifier verifier;
   GameOverview games;
   LibraryReadiness readiness;
-  PeerListKeeper<sessions::Ban> bans;
-  PeerListKeeper<std::string> pairings;
+  AccessListStore<sessions::Ban> bans;
+  AccessListStore<std::string> pairings;
   Services services;
   QuicService quic;
   LibraryAnnouncer announcer;
@@ -69,8 +69,8 @@ class NodeParts {
   sessions::PeersOptions peers_options();
   downloads::DownloadsOptions downloads_options();
   transfer::DownloadContext download_context();
-  PeerListKeeper<sessions::Ban> make_bans();
-  PeerListKeeper<std::string> make_pairings();
+  AccessListStore<sessions::Ban> make_bans();
+  AccessListStore<std::string> make_pairings();
   void on_peer_event(const api::Event& event);
   void on_download_event(const api::Event& event);
   void on_library_change(bool offered);

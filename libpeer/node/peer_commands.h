@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "libpeer/api/commands.h"
-#include "libpeer/node/peer_list_keeper.h"
+#include "libpeer/node/access_list_store.h"
 #include "libpeer/sessions/peers.h"
 
 namespace peer::node {
@@ -13,8 +13,8 @@ namespace peer::node {
 class PeerCommands {
  public:
   /// Everything must outlive it.
-  PeerCommands(const PeerId& self, sessions::Peers& peers, PeerListKeeper<sessions::Ban>& bans,
-               PeerListKeeper<std::string>& pairings)
+  PeerCommands(const PeerId& self, sessions::Peers& peers, AccessListStore<sessions::Ban>& bans,
+               AccessListStore<std::string>& pairings)
       : self_(self), peers_(peers), bans_(bans), pairings_(pairings) {}
 
   Result<std::vector<api::PeerInfo>> handle(const api::ListPeers&) { return peers_.list(); }
@@ -30,8 +30,8 @@ class PeerCommands {
  private:
   const PeerId self_;
   sessions::Peers& peers_;
-  PeerListKeeper<sessions::Ban>& bans_;
-  PeerListKeeper<std::string>& pairings_;
+  AccessListStore<sessions::Ban>& bans_;
+  AccessListStore<std::string>& pairings_;
 };
 
 }  // namespace peer::node

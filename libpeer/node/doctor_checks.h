@@ -1,4 +1,4 @@
-// Judgements of the doctor: measurements and states as findings with a verdict and a fix. Pure functions.
+// The checks of `doctor`: each turns measurements or states into a finding with a verdict and a fix. Pure functions.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
-// PeerListKeeper: keeps a list of peers (bans, pairings) in the store, and a copy of its ids on the net loop.
+// AccessListStore: keeps a list of peers (bans, pairings) in the store, and a copy of its ids on the net loop.
 //
-// The list itself belongs to the sessions, which change it; the keeper follows. Loop: control.
+// The list itself belongs to the sessions, which change it; this class saves the changes. Loop: control.
 #pragma once
 
 #include <functional>
@@ -16,7 +16,7 @@
 namespace peer::node {
 
 template <class Value>
-class PeerListKeeper {
+class AccessListStore {
  public:
   using List = std::map<PeerId, Value>;
   /// How the keeper reaches the list and its copies.
@@ -27,7 +27,7 @@ class PeerListKeeper {
     std::function<runtime::Task<void>(std::set<PeerId>)> tell_net;
   };
   /// `name`: "bans", for messages.
-  PeerListKeeper(std::string name, ListBinding list, access::KeptList<Value> stored, runtime::Workers& store_thread,
+  AccessListStore(std::string name, ListBinding list, access::KeptList<Value> stored, runtime::Workers& store_thread,
                  Log log)
       : name_(std::move(name)),
         list_(std::move(list)),

@@ -1,4 +1,4 @@
-#include "libpeer/node/judgements.h"
+#include "libpeer/node/doctor_checks.h"
 
 #include <algorithm>
 #include <cerrno>
