@@ -147,6 +147,20 @@ TEST_CASE("what throws while a source is read is that source's trouble: the down
   trio.check_rest();
 }
 
+TEST_CASE(
+    "what throws while a peer starts, after its first tasks run, is a failure of the runtime and stops it cleanly") {
+  SimWorld world(5);
+  SimPeer peer(world, "peer", "10.0.0.1");
+  REQUIRE(fault::arm("start"));
+  peer.start({});
+  REQUIRE(world.run_until([&] { return peer.stopped(); }, 3s));
+  CHECK(fault::armed("start") == 0);
+  CHECK(peer.count("RuntimeFailed") == 1);
+  CHECK(peer.count("RuntimeReady") == 0);
+  CHECK(peer.exit().failed);
+  CHECK(peer.exit().overran.empty());
+}
+
 TEST_CASE("what throws inside a command is that command's failure") {
   Trio trio(4);
   REQUIRE(fault::arm("command"));
