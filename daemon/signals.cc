@@ -85,7 +85,10 @@ void SignalThread::run() {
         callbacks_.reload();
         continue;
       }
-      if (++stops_ == 3) _exit(128 + number);
+      if (++stops_ == 3) {
+        flush_log_();
+        _exit(128 + number);
+      }
       callbacks_.stop(number == SIGTERM ? "SIGTERM" : "SIGINT");
     }
   }

@@ -25,7 +25,7 @@ class SignalThread {
     std::function<void()> reload;
   };
 
-  /// `flush_log` is called before the program ends at the deadline. It must be bounded.
+  /// `flush_log` is called before the program ends at the deadline or at the third signal. It must be bounded.
   SignalThread(Log log, std::function<void()> flush_log);
   SignalThread(const SignalThread&) = delete;
   SignalThread& operator=(const SignalThread&) = delete;

@@ -14,8 +14,8 @@ struct Point {
   std::atomic<unsigned> armed = 0;
 };
 
-std::array<Point, 13>& points() {
-  static std::array<Point, 13> all{{{"accepted session"},
+std::array<Point, 14>& points() {
+  static std::array<Point, 14> all{{{"accepted session"},
                                     {"command"},
                                     {"commands"},
                                     {"dialled session"},
@@ -27,7 +27,8 @@ std::array<Point, 13>& points() {
                                     {"inbox"},
                                     {"lane"},
                                     {"request"},
-                                    {"session message"}}};
+                                    {"session message"},
+                                    {"start"}}};
   return all;
 }
 

@@ -1,8 +1,11 @@
 #include "libpeer/node/node_runtime.h"
 
+#include <exception>
+#include <optional>
 #include <utility>
 
 #include "libpeer/api/test_hooks.h"
+#include "libpeer/base/fault.h"
 #include "libpeer/node/endpoint_network.h"
 #include "libpeer/runtime/sleep.h"
 #include "libpeer/staging/recovery.h"
@@ -145,26 +148,39 @@ runtime::Task<void> NodeRuntime::run() {
 
 runtime::Task<void> NodeRuntime::run_parts() {
   Scopes scopes(*root_, stop_);
+  std::optional<CommandRouter> router;
+  std::exception_ptr failure;
+  try {
+    co_await start_parts(scopes, router);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  // Tasks may already run, so a failed start takes the steps of a stop.
+  if (failure) fail("runtime", runtime::describe(failure));
+  co_await stopping_.wait(runtime::CancellationToken());
+  co_await stop_tasks(scopes);
+  refuse_commands(commands_);  // if the router was never started
+  parts_.reset();
+}
+
+runtime::Task<void> NodeRuntime::start_parts(Scopes& scopes, std::optional<CommandRouter>& router) {
   NodeBase base{options_,  *root_,
                 listener_, net_,
                 events_,   [this](const std::string& component, const std::string& error) { fail(component, error); },
                 started_};
   parts_ = std::make_unique<NodeParts>(std::move(base), scopes.work);
-  CommandRouter router(
+  router.emplace(
       commands_, parts_->make_handlers(), parts_->readiness,
       [this](const std::string& component, const std::string& error) { fail(component, error); },
       [this] { request_shutdown(); });
   co_await parts_->bans.load();
   co_await parts_->pairings.load();
   start_tasks(scopes);
-  scopes.work.spawn("commands", router.run(scopes.work, scopes.work.token()));
+  PEER_FAULT_POINT("start");
+  scopes.work.spawn("commands", router->run(scopes.work, scopes.work.token()));
   scopes.work.spawn("restore downloads", restore_downloads(scopes.work.token()));
   scopes.work.spawn("automatic downloads", parts_->downloads.run_automatic(scopes.work.token()));
   if (!stopping_.is_set()) events_.emit(api::RuntimeReady{});
-
-  co_await stopping_.wait(runtime::CancellationToken());
-  co_await stop_tasks(scopes);
-  parts_.reset();
 }
 
 /// All tasks except those of `work`.
@@ -179,10 +195,12 @@ void NodeRuntime::start_tasks(Scopes& scopes) {
 
 /// Stops the levels from the inside out.
 runtime::Task<void> NodeRuntime::stop_tasks(Scopes& scopes) {
-  parts_->downloads.mute_events();
-  scopes.farewell.spawn("goodbye", say_goodbye());
+  if (parts_) {
+    parts_->downloads.mute_events();
+    scopes.farewell.spawn("goodbye", say_goodbye());
+  }
   co_await join_logging(scopes.work);
-  co_await parts_->downloads.stop();
+  if (parts_) co_await parts_->downloads.stop();
   work_ended_.set();
   co_await join_logging(scopes.farewell);
   stop_.services.request();

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,8 @@ class NodeRuntime {
   runtime::Task<void> open_network();
   std::unique_ptr<NetLoopState> make_net_state();
   runtime::Task<void> run_parts();
+  /// Fails: throws; tasks may already run then.
+  runtime::Task<void> start_parts(Scopes& scopes, std::optional<CommandRouter>& router);
   void start_tasks(Scopes& scopes);
   runtime::Task<void> stop_tasks(Scopes& scopes);
   void stop_without_network(const std::string& error);

@@ -67,7 +67,9 @@ std::vector<net::SocketAddress> Reprobe::addresses_of(const PeerEntry& entry) co
 runtime::Task<void> Reprobe::redial(PeerId peer, SessionId session, runtime::TimePoint since,
                                     runtime::CancellationToken token) {
   const runtime::Defer over([&] { redialed_.erase(peer); });
-  log_.peer(peer.hex()).info("no answer from " + table_.find(peer)->name + " after a network change: dialing it again");
+  const PeerEntry* const silent = table_.find(peer);
+  if (silent == nullptr) co_return;  // a Goodbye came since the check
+  log_.peer(peer.hex()).info("no answer from " + silent->name + " after a network change: dialing it again");
   struct RedialAttempt {
     std::uint64_t network = 0;
     std::shared_ptr<Dial> dial;

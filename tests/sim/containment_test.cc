@@ -147,6 +147,19 @@ TEST_CASE("an exception while a source is read ends only that source, which the 
   trio.check_rest();
 }
 
+TEST_CASE("an exception during the start, after the first tasks run, fails the runtime, which stops cleanly") {
+  SimWorld world(5);
+  SimPeer peer(world, "peer", "10.0.0.1");
+  REQUIRE(fault::arm("start"));
+  peer.start({});
+  REQUIRE(world.run_until([&] { return peer.stopped(); }, 3s));
+  CHECK(fault::armed("start") == 0);
+  CHECK(peer.count("RuntimeFailed") == 1);
+  CHECK(peer.count("RuntimeReady") == 0);
+  CHECK(peer.exit().failed);
+  CHECK(peer.exit().overran.empty());
+}
+
 TEST_CASE("an exception in a command fails only that command") {
   Trio trio(4);
   REQUIRE(fault::arm("command"));

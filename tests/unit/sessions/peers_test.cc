@@ -248,6 +248,28 @@ TEST_CASE("A dial that throws, or throws a stray cancellation, fails alone and e
   }
 }
 
+TEST_CASE("A Goodbye may arrive at any step between the check of a silent peer and its dial") {
+  // Negative: steps that the Goodbye has been on its way when the timer of the check fires.
+  for (int steps = -4; steps <= 8; ++steps) {
+    INFO(steps);
+    Desk desk;
+    Desk::Session& session = desk.greet(id_of(9));
+    desk.executor.advance(1ms);
+    desk.peers.network_changed({"10.0.0.2:24747"});
+    desk.executor.advance(1s - 1ns);
+    const auto leave = [&] {
+      desk.context.reports.send_urgent(sessions::SessionReceived{session.id, protocol::Goodbye{"stopping"}});
+    };
+    if (steps < 0) leave();
+    for (int i = steps; i < -1; ++i) desk.executor.step();
+    REQUIRE(desk.executor.advance_to_next_timer());
+    for (int i = 0; i < steps; ++i) desk.executor.step();
+    if (steps >= 0) leave();
+    desk.executor.advance(1s);
+    CHECK(desk.peers.list().empty());
+  }
+}
+
 #if PEERD_TEST_HOOKS
 
 TEST_CASE("A message whose handling fails ends its session, and no other peer's") {
