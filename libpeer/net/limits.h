@@ -11,8 +11,11 @@ namespace peer::net::limits {
 
 inline constexpr std::size_t kConnections = 1024;  ///< live connections, in both roles
 inline constexpr std::size_t kInbound = 896;       ///< connections from clients; the rest is kept for dialing
-inline constexpr std::size_t kClosed = 1024;       ///< closed connections that still repeat their last packet
-inline constexpr std::uint64_t kStreams = 64;      ///< requests in progress in a connection, from its client
+inline constexpr std::size_t kUnaccepted = 512;    ///< of kInbound: without a session, proof or known peer
+/// How long a connection without a session may be idle: before its first request, and always without a certificate.
+inline constexpr runtime::Duration kIdleUnaccepted = std::chrono::seconds(5);
+inline constexpr std::size_t kClosed = 1024;   ///< closed connections that still repeat their last packet
+inline constexpr std::uint64_t kStreams = 64;  ///< requests in progress in a connection, from its client
 /// What a client may send ahead of BodyReader::release(). A request and a frame before Hello fit into it.
 inline constexpr std::uint64_t kRequestWindow = 64 * 1024;             ///< bytes of one stream
 inline constexpr std::uint64_t kRequestConnectionWindow = 256 * 1024;  ///< bytes of all streams of a connection
