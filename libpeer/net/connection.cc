@@ -245,6 +245,10 @@ bool Connection::request_arrived(const std::shared_ptr<Http3Stream>& stream) {
   return !ending_.close && !ending_.when_idle && core_->server().begin_request(*this, stream);
 }
 
+void Connection::request_cancelled() {
+  if (!ending_.close) core_->server().request_cancelled(*this);
+}
+
 void Connection::run_deferred() {
   if (http3_) http3_->run_deferred(quic_);
 }

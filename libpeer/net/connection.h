@@ -28,6 +28,7 @@
 #include "libpeer/net/tls.h"
 #include "libpeer/runtime/event.h"
 #include "libpeer/runtime/scope.h"
+#include "libpeer/runtime/token_bucket.h"
 
 namespace peer::net {
 
@@ -37,6 +38,7 @@ struct ConnectionStanding {
   bool window_grown = false;     ///< see ServerStream::grow_window()
   bool requested = false;        ///< a request has arrived
   runtime::TimePoint busy_at{};  ///< when it last had a request in progress, or began
+  runtime::TokenBucket cancels;  ///< requests that the client cancelled
   ConnectionSlot slot;           ///< of a client
   QuicMemory memory;
 };
@@ -91,6 +93,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void resume(Http3Stream& stream);
   Result<void> respond(Http3Stream& stream, const ResponseHead& head);
   void abandoned(Http3Stream& stream);
+
+  /// The client cancelled a request.
+  void request_cancelled();
 
   // For HTTP/3, inside callbacks.
   void discard(std::int64_t id, std::size_t bytes);

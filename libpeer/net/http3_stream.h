@@ -58,6 +58,7 @@ class Http3Stream final : public BodyReader, public BodyWriter {
   std::size_t header_bytes = 0;
   bool has_body = false;                              ///< this side sends a body
   bool answering = false;                             ///< server: respond() was called
+  bool settled = false;                               ///< server: reset by this side, or counted as cancelled
   bool window_grown = false;                          ///< server: grow_window() was called
   std::unique_ptr<runtime::CancellationSource> stop;  ///< server: stops the handler
 

@@ -33,6 +33,17 @@ inline constexpr double kStatelessBurst = 128;
 inline constexpr double kStatelessPerSecond = 512;
 inline constexpr int kCloseAnswers = 8;  ///< how often a closed connection repeats its last packet
 
+/// Requests that clients cancel: token buckets of a connection, and of the remote's share (net/accounts.h). A client
+/// that has used both is disconnected. A download that ends cancels at most kStreams requests.
+inline constexpr double kCancelsOfConnection = 64;
+inline constexpr double kCancelsOfConnectionPerSecond = 16;
+inline constexpr double kCancelsOfRemote = 512;
+inline constexpr double kCancelsOfRemotePerSecond = 128;
+/// Requests that begin: of a remote's share, and those that all may use beyond it.
+inline constexpr double kRequestsOfRemote = 8192;
+inline constexpr double kRequestsOfRemotePerSecond = 4096;
+inline constexpr double kRequestsShared = 32768;
+inline constexpr double kRequestsSharedPerSecond = 16384;
 inline constexpr runtime::Duration kRetryTokenLife = std::chrono::seconds(10);
 inline constexpr runtime::Duration kDrain =
     std::chrono::milliseconds(200);                ///< how long a close waits for the last bytes to be sent
