@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "libpeer/net/connection.h"
 #include "libpeer/net/endpoint_core.h"
@@ -16,7 +17,7 @@ Acceptor::Acceptor(EndpointCore& core, const Identity& identity)
 
 void Acceptor::accept(const ngtcp2_pkt_hd& header, const SocketAddress& local, const SocketAddress& remote, Ecn ecn,
                       std::span<const std::uint8_t> data) {
-  if (!core_.server().serving() || core_.connections().size() >= limits::kInbound) {
+  if (!core_.server().serving()) {
     return replies_.refuse(header, NGTCP2_CONNECTION_REFUSED, local, remote);
   }
   Connection::ClientInitial initial{header, std::nullopt, local, remote};
@@ -27,7 +28,10 @@ void Acceptor::accept(const ngtcp2_pkt_hd& header, const SocketAddress& local, c
     return replies_.retry(header, local, remote);
   }
   if (!initial.original && header.dcid.datalen < NGTCP2_MIN_INITIAL_DCIDLEN) return;
+  std::optional<ConnectionSlot> slot = core_.slots().acquire(remote);
+  if (!slot) return replies_.refuse(header, NGTCP2_CONNECTION_REFUSED, local, remote);
   const auto connection = std::make_shared<Connection>(core_, initial);
+  connection->standing.slot = std::move(*slot);
   ++half_open_;
   core_.add(connection);
   if (connection->receive(local, remote, ecn, data) == NGTCP2_ERR_RETRY) replies_.retry(header, local, remote);

@@ -1,6 +1,6 @@
 // Acceptor: decides what happens to a client's first packet: accept it, answer with Retry, or refuse it.
 //
-// Loop: the endpoint's. Limits: limits::kInbound connections from clients; EndpointOptions::half_open handshakes, above
+// Loop: the endpoint's. Limits: ConnectionSlots; EndpointOptions::half_open handshakes, above
 // which clients must prove their address.
 #pragma once
 

@@ -42,6 +42,7 @@ Connection::Connection(EndpointCore& core, const ClientInitial& initial)
 Connection::~Connection() { PEER_CHECK(is_over() && !scope); }
 
 void Connection::set_up(const ClientInitial* initial) {
+  standing.busy_at = core_->executor().now();
   scope.emplace(core_->scope(), (server_ ? "connection from " : "connection to ") + remote().to_string());
   tls_.emplace(server_ ? core_->tls().server() : core_->tls().client(), server_, this, &QuicCallbacks::get);
   const ngtcp2_callbacks callbacks = QuicCallbacks::table(server_);
@@ -69,6 +70,9 @@ void Connection::handshake_completed() {
   if (!binding) return close(CloseReason::transport(NGTCP2_INTERNAL_ERROR, std::move(binding.error())));
   identity_.binding = *binding;
   if (server_) core_->acceptor().handshake_ended();
+  const auto& is_known = core_->options().is_known;
+  if (server_ && identity_.proven && is_known && is_known(*identity_.proven)) core_->slots().accept(*this, true);
+  standing.busy_at = core_->executor().now();
   settled.set();
 }
 
@@ -142,6 +146,7 @@ void Connection::finish(Error error, std::vector<std::uint8_t> last_packet, bool
   ngtcp2_conn_del(std::exchange(quic_, nullptr));
   tls_.reset();
   if (server_ && !settled.is_set()) core_->acceptor().handshake_ended();
+  standing.slot = {};
   LastPacket last{std::move(last_packet), server_ ? path_.local() : SocketAddress{}, path_.remote()};
   core_->ids().retire(*this, std::move(last), linger ? 3 * pto : runtime::Duration::zero());
   core_ = nullptr;
@@ -174,7 +179,7 @@ Result<std::shared_ptr<Http3Stream>> Connection::request(const RequestHead& head
   return http3_->request(quic_, head, has_body, remote().to_string());
 }
 
-// The next five functions do nothing while the connection closes: after a failure, ngtcp2 and nghttp3 may only write
+// The next six functions do nothing while the connection closes: after a failure, ngtcp2 and nghttp3 may only write
 // the last packet, which the next flush sends.
 
 void Connection::credit(Http3Stream& stream, std::size_t bytes) {
@@ -184,12 +189,19 @@ void Connection::credit(Http3Stream& stream, std::size_t bytes) {
   core_->schedule(*this);
 }
 
+void Connection::admit() {
+  standing.admitted = true;
+  if (!ending_.close) core_->slots().accept(*this, false);
+}
+
 void Connection::grow_window(Http3Stream& stream) {
   if (ending_.close) return;
   if (stream.open())
     ngtcp2_conn_extend_max_stream_offset(quic_, stream.id(), limits::kSessionWindow - limits::kRequestWindow);
-  if (!std::exchange(standing.window_grown, true))
+  if (!std::exchange(standing.window_grown, true)) {
     ngtcp2_conn_extend_max_offset(quic_, limits::kSessionConnectionWindow - limits::kRequestConnectionWindow);
+    core_->slots().accept(*this, false);
+  }
   core_->schedule(*this);
 }
 
@@ -229,7 +241,12 @@ void Connection::discard(std::int64_t id, std::size_t bytes) {
 }
 
 bool Connection::request_arrived(const std::shared_ptr<Http3Stream>& stream) {
+  standing.requested = true;
   return !ending_.close && !ending_.when_idle && core_->server().begin_request(*this, stream);
+}
+
+void Connection::request_cancelled() {
+  if (!ending_.close) core_->server().request_cancelled(*this);
 }
 
 void Connection::run_deferred() {
@@ -256,7 +273,21 @@ void Connection::flush() {
     close_http(NGHTTP3_H3_NO_ERROR, {ErrorCode::unreachable, "no longer serving"});
     return send_close();
   }
+  check_idle(core_->executor().now());
+  if (ending_.close) return send_close();
   arm(more);
+}
+
+runtime::TimePoint Connection::idle_deadline() const {
+  const bool exempt = standing.slot.unaccepted.amount() == 0 || !settled.is_set() || (standing.requested && peer()) ||
+                      !is_idle() || (peer() && core_->slots().has_session(*peer()));
+  return exempt ? runtime::TimePoint::max() : standing.busy_at + limits::kIdleUnaccepted;
+}
+
+void Connection::check_idle(runtime::TimePoint now) {
+  if (!is_idle()) standing.busy_at = now;
+  if (now < idle_deadline()) return;
+  close_http(NGHTTP3_H3_NO_ERROR, {ErrorCode::unreachable, "no request for 5 s"});
 }
 
 // Runs ngtcp2's timers. False if the connection is over.
@@ -302,6 +333,7 @@ void Connection::arm(bool more) {
   if (expiry != UINT64_MAX) at = now + from_quic(expiry > quic_now ? expiry - quic_now : 0);
   if (more && at > now + kSoon) at = now;
   if (core_->out().blocked()) at = std::max(at, now + kBlockedRecheck);
+  at = std::min(at, idle_deadline());
   // An early timer is harmless (it checks the expiry again), and re-arming it for every packet would cost more.
   if (timer_ && timer_->at <= at) return;
   if (timer_) core_->executor().disarm(*timer_);

@@ -19,6 +19,7 @@
 
 #include "libpeer/net/close_reason.h"
 #include "libpeer/net/connection_path.h"
+#include "libpeer/net/connection_slots.h"
 #include "libpeer/net/endpoint_core.h"
 #include "libpeer/net/http3_session.h"
 #include "libpeer/net/link.h"
@@ -27,13 +28,18 @@
 #include "libpeer/net/tls.h"
 #include "libpeer/runtime/event.h"
 #include "libpeer/runtime/scope.h"
+#include "libpeer/runtime/token_bucket.h"
 
 namespace peer::net {
 
 /// What a connection has been granted, and what it uses.
 struct ConnectionStanding {
-  bool admitted = false;      ///< see ServerStream::admit()
-  bool window_grown = false;  ///< see ServerStream::grow_window()
+  bool admitted = false;         ///< see ServerStream::admit()
+  bool window_grown = false;     ///< see ServerStream::grow_window()
+  bool requested = false;        ///< a request has arrived
+  runtime::TimePoint busy_at{};  ///< when it last had a request in progress, or began
+  runtime::TokenBucket cancels;  ///< requests that the client cancelled
+  ConnectionSlot slot;           ///< of a client
   QuicMemory memory;
 };
 
@@ -66,6 +72,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   bool is_server() const noexcept { return server_; }
   bool is_over() const noexcept { return quic_ == nullptr; }
+  /// No request is in progress.
+  bool is_idle() const noexcept { return !http3_ || http3_->streams().empty(); }
+  /// This side dialed it, or has accepted a session on it.
+  bool carries_session() const noexcept {
+    return !is_over() && (server_ ? standing.window_grown || standing.admitted : settled.is_set());
+  }
   const std::optional<PeerId>& peer() const noexcept { return identity_.proven; }
   const ChannelBinding& channel_binding() const noexcept { return identity_.binding; }
   const SocketAddress& remote() const noexcept { return path_.remote(); }
@@ -76,9 +88,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // For streams, outside callbacks.
   void credit(Http3Stream& stream, std::size_t bytes);
   void grow_window(Http3Stream& stream);
+  /// See ServerStream::admit().
+  void admit();
   void resume(Http3Stream& stream);
   Result<void> respond(Http3Stream& stream, const ResponseHead& head);
   void abandoned(Http3Stream& stream);
+
+  /// The client cancelled a request.
+  void request_cancelled();
 
   // For HTTP/3, inside callbacks.
   void discard(std::int64_t id, std::size_t bytes);
@@ -110,6 +127,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void close_library(int code);
   /// Closes the connection if its reassembly needs too much memory.
   void check_memory();
+  /// When it must be closed if it stays idle.
+  runtime::TimePoint idle_deadline() const;
+  /// Closes the connection at its deadline.
+  void check_idle(runtime::TimePoint now);
   void run_deferred();
   bool handle_expiry(ngtcp2_tstamp now);
   bool write();

@@ -33,6 +33,9 @@ struct EndpointOptions {
   /// Decides whether an address may connect; other addresses get no answer. Empty: every address may. Called on the
   /// endpoint's loop.
   std::function<bool(const SocketAddress& remote)> admit;
+  /// Whether a peer that has proven this id has a share of the connections of its own: it is paired, trusted or of the
+  /// party, or was seen on an earlier day. Empty: no peer has. Called on the endpoint's loop.
+  std::function<bool(const PeerId& peer)> is_known;
   bool present_certificate = true;  ///< false: dials without a certificate, like an ordinary HTTP/3 client
   explicit EndpointOptions(Identity i, Random* r) : identity(std::move(i)), random(r) {}
 };

@@ -21,7 +21,8 @@ EndpointCore::EndpointCore(runtime::Scope& parent, std::unique_ptr<DatagramSocke
       out_(*socket_),
       ids_(scope_.executor()),
       acceptor_(*this, options_.identity),
-      server_(*this) {}
+      server_(*this),
+      slots_(*this) {}
 
 EndpointCore::~EndpointCore() { PEER_CHECK(connections_.empty()); }
 

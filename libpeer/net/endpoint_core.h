@@ -14,6 +14,7 @@
 
 #include "libpeer/net/acceptor.h"
 #include "libpeer/net/connection_ids.h"
+#include "libpeer/net/connection_slots.h"
 #include "libpeer/net/endpoint.h"
 #include "libpeer/net/quic_time.h"
 #include "libpeer/net/request_server.h"
@@ -48,6 +49,7 @@ class EndpointCore final : public DatagramReceiver {
   SendQueue& out() noexcept { return out_; }
   Acceptor& acceptor() noexcept { return acceptor_; }
   RequestServer& server() noexcept { return server_; }
+  ConnectionSlots& slots() noexcept { return slots_; }
   ngtcp2_tstamp now() const { return quic_time(executor().now()); }
   /// When the current burst of datagrams arrived. The clock is read once for all of them.
   runtime::TimePoint arrival();
@@ -91,6 +93,7 @@ class EndpointCore final : public DatagramReceiver {
   ConnectionIds ids_;
   Acceptor acceptor_;
   RequestServer server_;
+  ConnectionSlots slots_;
 
   std::map<std::uint64_t, std::shared_ptr<Connection>> connections_;  // by serial number: a repeatable order
   std::uint64_t next_serial_ = 1;

@@ -184,6 +184,7 @@ int Http3Session::closed(ngtcp2_conn* quic, std::int64_t id, bool has_code, std:
   }
   stream->closed(has_code ? stream_error(code)
                           : Error{ErrorCode::unreachable, "the stream ended before it was complete"});
+  if (has_code) note_cancel(stream);
   if (has_code && stream->stop) stop_handler_later(streams_.at(id));
   if (!stream->held()) forget(quic, *stream);
   return 0;
@@ -192,6 +193,7 @@ int Http3Session::closed(ngtcp2_conn* quic, std::int64_t id, bool has_code, std:
 int Http3Session::reset(std::int64_t id, std::uint64_t code) {
   const int result = nghttp3_conn_shutdown_stream_read(h3_, id);
   if (result != 0) return fail(result);
+  if (ngtcp2_is_bidi_stream(id) != 0) note_cancel(find(id));
   if (Http3Stream* stream = find(id)) {
     stream->fail_reading(stream_error(code));
     if (stream->stop) stop_handler_later(streams_.at(id));
@@ -248,6 +250,7 @@ Result<void> Http3Session::respond(Http3Stream& stream, const ResponseHead& head
 void Http3Session::resume(Http3Stream& stream) { nghttp3_conn_resume_stream(h3_, stream.id()); }
 
 void Http3Session::shut(ngtcp2_conn* quic, std::int64_t id, bool reading, bool writing, std::uint64_t code) {
+  if (Http3Stream* stream = find(id)) stream->settled = true;
   if (writing) {
     nghttp3_conn_shutdown_stream_write(h3_, id);
     ngtcp2_conn_shutdown_stream_write(quic, 0, id, code);
@@ -269,6 +272,11 @@ void Http3Session::refuse_more() { nghttp3_conn_shutdown(h3_); }
 void Http3Session::reset_later(std::int64_t id, bool reading, bool writing, std::uint64_t code) {
   deferred_.push_back(
       [this, id, reading, writing, code](ngtcp2_conn* quic) { shut(quic, id, reading, writing, code); });
+}
+
+void Http3Session::note_cancel(Http3Stream* stream) {
+  if (!server_ || (stream != nullptr && std::exchange(stream->settled, true))) return;
+  deferred_.push_back([this](ngtcp2_conn*) { connection_.request_cancelled(); });
 }
 
 void Http3Session::stop_handler_later(const std::shared_ptr<Http3Stream>& stream) {

@@ -68,6 +68,8 @@ class Http3Session {
   struct Http3Callbacks;
   Http3Stream* find(std::int64_t id) const;
   void reset_later(std::int64_t id, bool reading, bool writing, std::uint64_t code);
+  /// Counts a request that the client cancelled. `stream` is null if its head has not arrived.
+  void note_cancel(Http3Stream* stream);
   void stop_handler_later(const std::shared_ptr<Http3Stream>& stream);
 
   Connection& connection_;

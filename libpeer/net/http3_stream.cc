@@ -48,6 +48,11 @@ Result<void> Http3Stream::respond(const ResponseHead& head, bool body) {
   return connection_->respond(*this, head);
 }
 
+void Http3Stream::admit(bool& admitted) {
+  admitted = true;
+  if (connection_ != nullptr) connection_->admit();
+}
+
 void Http3Stream::grow_window() {
   if (connection_ != nullptr && !std::exchange(window_grown, true)) connection_->grow_window(*this);
 }

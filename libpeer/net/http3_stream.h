@@ -32,6 +32,7 @@ class Http3Stream final : public BodyReader, public BodyWriter {
   runtime::Task<Result<ResponseHead>> response(runtime::CancellationToken token);
   Result<void> respond(const ResponseHead& head, bool has_body);
   void grow_window();
+  void admit(bool& admitted);
   /// The handle is destroyed: resets what is not complete.
   void abandon();
 
@@ -57,6 +58,7 @@ class Http3Stream final : public BodyReader, public BodyWriter {
   std::size_t header_bytes = 0;
   bool has_body = false;                              ///< this side sends a body
   bool answering = false;                             ///< server: respond() was called
+  bool settled = false;                               ///< server: reset by this side, or counted as cancelled
   bool window_grown = false;                          ///< server: grow_window() was called
   std::unique_ptr<runtime::CancellationSource> stop;  ///< server: stops the handler
 
@@ -98,7 +100,7 @@ class ServerHandle final : public ServerStream {
   SocketAddress remote_address() const override { return remote_; }
   const ChannelBinding& channel_binding() const override { return binding_; }
   bool admitted() const override { return admitted_; }
-  void admit() override { admitted_ = true; }
+  void admit() override { stream_->admit(admitted_); }
   void grow_window() override { stream_->grow_window(); }
   BodyReader& reader() override { return *stream_; }
   Result<void> respond(const ResponseHead& head, bool has_body) override { return stream_->respond(head, has_body); }

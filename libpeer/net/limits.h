@@ -11,8 +11,11 @@ namespace peer::net::limits {
 
 inline constexpr std::size_t kConnections = 1024;  ///< live connections, in both roles
 inline constexpr std::size_t kInbound = 896;       ///< connections from clients; the rest is kept for dialing
-inline constexpr std::size_t kClosed = 1024;       ///< closed connections that still repeat their last packet
-inline constexpr std::uint64_t kStreams = 64;      ///< requests in progress in a connection, from its client
+inline constexpr std::size_t kUnaccepted = 512;    ///< of kInbound: without a session, proof or known peer
+/// How long a connection without a session may be idle: before its first request, and always without a certificate.
+inline constexpr runtime::Duration kIdleUnaccepted = std::chrono::seconds(5);
+inline constexpr std::size_t kClosed = 1024;   ///< closed connections that still repeat their last packet
+inline constexpr std::uint64_t kStreams = 64;  ///< requests in progress in a connection, from its client
 /// What a client may send ahead of BodyReader::release(). A request and a frame before Hello fit into it.
 inline constexpr std::uint64_t kRequestWindow = 64 * 1024;             ///< bytes of one stream
 inline constexpr std::uint64_t kRequestConnectionWindow = 256 * 1024;  ///< bytes of all streams of a connection
@@ -30,6 +33,17 @@ inline constexpr double kStatelessBurst = 128;
 inline constexpr double kStatelessPerSecond = 512;
 inline constexpr int kCloseAnswers = 8;  ///< how often a closed connection repeats its last packet
 
+/// Requests that clients cancel: token buckets of a connection, and of the remote's share (net/accounts.h). A client
+/// that has used both is disconnected. A download that ends cancels at most kStreams requests.
+inline constexpr double kCancelsOfConnection = 64;
+inline constexpr double kCancelsOfConnectionPerSecond = 16;
+inline constexpr double kCancelsOfRemote = 512;
+inline constexpr double kCancelsOfRemotePerSecond = 128;
+/// Requests that begin: of a remote's share, and those that all may use beyond it.
+inline constexpr double kRequestsOfRemote = 8192;
+inline constexpr double kRequestsOfRemotePerSecond = 4096;
+inline constexpr double kRequestsShared = 32768;
+inline constexpr double kRequestsSharedPerSecond = 16384;
 inline constexpr runtime::Duration kRetryTokenLife = std::chrono::seconds(10);
 inline constexpr runtime::Duration kDrain =
     std::chrono::milliseconds(200);                ///< how long a close waits for the last bytes to be sent

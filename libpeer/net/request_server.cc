@@ -48,12 +48,26 @@ runtime::Task<void> RequestServer::serve(RequestHandler handler, runtime::Cancel
 
 bool RequestServer::begin_request(Connection& connection, std::shared_ptr<Http3Stream> stream) {
   if (!run_) return false;
+  if (!requests_.try_consume(connection.standing.slot.inbound.remote().group, core_.executor().now())) {
+    connection.close_http(NGHTTP3_H3_EXCESSIVE_LOAD,
+                          {ErrorCode::refused, connection.remote().to_string() + ": too many requests"});
+    return false;
+  }
   stream->hold();
   stream->stop = std::make_unique<runtime::CancellationSource>(connection.scope->token());
   ++run_->active;
   auto task = run_handler(connection.shared_from_this(), std::move(stream), run_, core_.options().log);
   connection.scope->spawn("request", std::move(task));
   return true;
+}
+
+void RequestServer::request_cancelled(Connection& connection) {
+  const runtime::TimePoint now = core_.executor().now();
+  ConnectionStanding& standing = connection.standing;
+  if (standing.cancels.try_consume(now, limits::kCancelsOfConnection, limits::kCancelsOfConnectionPerSecond)) return;
+  if (cancels_.try_consume(standing.slot.inbound.remote().group, now)) return;
+  connection.close_http(NGHTTP3_H3_EXCESSIVE_LOAD,
+                        {ErrorCode::refused, connection.remote().to_string() + ": too many cancelled requests"});
 }
 
 runtime::Task<void> RequestServer::run_handler(std::shared_ptr<Connection> connection,

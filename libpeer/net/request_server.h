@@ -7,6 +7,8 @@
 #include <memory>
 
 #include "libpeer/base/log.h"
+#include "libpeer/net/accounts.h"
+#include "libpeer/net/limits.h"
 #include "libpeer/net/link.h"
 #include "libpeer/runtime/event.h"
 
@@ -29,6 +31,8 @@ class RequestServer {
   bool serving() const noexcept { return run_ != nullptr; }
   /// Starts the handler of a request. False if nothing serves now.
   bool begin_request(Connection& connection, std::shared_ptr<Http3Stream> stream);
+  /// Closes the connection if its client cancels too many requests (limits::kCancelsOfRemote).
+  void request_cancelled(Connection& connection);
 
  private:
   /// One call of serve().
@@ -43,6 +47,9 @@ class RequestServer {
 
   EndpointCore& core_;
   std::shared_ptr<ServingRun> run_;
+  FairRate requests_{{limits::kRequestsOfRemote, limits::kRequestsOfRemotePerSecond},
+                     {limits::kRequestsShared, limits::kRequestsSharedPerSecond}};
+  FairRate cancels_{{limits::kCancelsOfRemote, limits::kCancelsOfRemotePerSecond}, {}};
 };
 
 }  // namespace peer::net
