@@ -69,6 +69,7 @@ sessions::PeersOptions NodeParts::peers_options() {
   options.lost = own.settings.lost;
   options.access = own.settings.access.mode;
   options.gate = &base_.net.state().gate();
+  options.workers = own.environment.workers;
   options.transport = &base_.net.state().endpoint();
   options.resolver = own.environment.resolver;
   options.random = own.environment.random;

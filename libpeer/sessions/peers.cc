@@ -42,6 +42,13 @@ DialerOptions dialer_options(const PeersOptions& options, std::function<void(con
   return result;
 }
 
+SessionContext make_session_context(runtime::Scope& net, runtime::Channel<SessionReport>::Sender reports,
+                                    const PeersOptions& options) {
+  SessionContext context(&net, std::move(reports), options.gate);
+  context.workers = options.workers;
+  return context;
+}
+
 TargetDialerOptions target_dialer_options(const PeersOptions& options) {
   TargetDialerOptions result;
   result.resolver = options.resolver;
@@ -59,7 +66,7 @@ Peers::Peers(runtime::Scope& control, runtime::Scope& net, PeersOptions options)
       access_(options_.self, options_.access),
       sessions_(options_, table_, access_),
       links_([this](SessionId id) { sessions_.on_stalled(id); }),
-      dialer_(net, SessionContext(&net, inbox_.sender(), options_.gate), access_,
+      dialer_(net, make_session_context(net, inbox_.sender(), options_), access_,
               dialer_options(options_, [this](const PeerDenial& denial) { on_denied(denial); })),
       targets_(options_.self, table_),
       target_dialer_(control.executor(), access_, table_, dialer_, targets_, target_dialer_options(options_)),

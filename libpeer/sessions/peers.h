@@ -24,7 +24,8 @@ namespace peer::sessions {
 
 struct PeersOptions : SessionsOptions {
   access::AccessMode access = access::AccessMode::open;
-  access::Gate* gate = nullptr;  ///< for the session streams; null: every peer is admitted
+  access::Gate* gate = nullptr;         ///< for the session streams; null: every peer is admitted
+  runtime::Workers* workers = nullptr;  ///< decode large session frames; null: the net loop does
   net::Transport* transport = nullptr;
   net::Resolver* resolver = nullptr;
   api::EventSink on_event;
