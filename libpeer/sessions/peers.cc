@@ -6,6 +6,7 @@
 #include "libpeer/runtime/defer.h"
 #include "libpeer/runtime/sleep.h"
 #include "libpeer/runtime/with_scope.h"
+#include "libpeer/sessions/log_limit.h"
 #include "libpeer/sessions/peer_list.h"
 
 namespace peer::sessions {
@@ -29,8 +30,8 @@ SessionId session_of(const SessionReport& report) {
   return std::visit([](const auto& each) { return each.session; }, report);
 }
 
-PeersOptions with_named_log(PeersOptions options) {
-  options.log = options.log.named("peers");
+PeersOptions with_limited_log(PeersOptions options, const runtime::Executor& executor) {
+  options.log = limit_peer_lines(std::move(options.log), [&executor] { return executor.now(); });
   return options;
 }
 
@@ -61,7 +62,7 @@ TargetDialerOptions target_dialer_options(const PeersOptions& options) {
 
 Peers::Peers(runtime::Scope& control, runtime::Scope& net, PeersOptions options)
     : control_(control),
-      options_(with_named_log(std::move(options))),
+      options_(with_limited_log(std::move(options), control.executor())),
       inbox_(control.executor(), kMaxUnhandledFramesInAll),
       access_(options_.self, options_.access),
       sessions_(options_, table_, access_),

@@ -28,6 +28,8 @@ struct SessionsOptions {
   runtime::Duration ping = std::chrono::seconds(10);
   runtime::Duration lost = std::chrono::seconds(25);
   Random* random = nullptr;
+  /// The address is in the network of one of this machine's interfaces; empty: only private addresses count.
+  std::function<bool(const net::SocketAddress& address, runtime::TimePoint now)> is_on_link;
   Log log;
   SessionsOptions() = default;
 };
