@@ -36,7 +36,8 @@ class NetLoop {
   runtime::Task<void> set_banned(std::set<PeerId> peers);
   runtime::Task<void> set_paired(std::set<PeerId> peers);
   /// What the seeder serves from now on.
-  runtime::Task<void> set_offer(std::shared_ptr<const library::Snapshot> snapshot, std::string peer_document);
+  runtime::Task<void> set_offer(std::shared_ptr<const library::Snapshot> snapshot, std::uint64_t revision,
+                                std::string peer_document);
   runtime::Task<NetStats> stats();
 
   /// For wiring: to hand out pointers whose owners use them on the net loop.

@@ -69,6 +69,10 @@ class Peers final {
   void set_library(const std::vector<protocol::GameSummary>& games);
   /// Revision of this peer's library, as announced to peers.
   std::uint64_t revision() const noexcept { return sessions_.revision(); }
+  /// The revision that set_library() with these games leads to.
+  std::uint64_t revision_of(const std::vector<protocol::GameSummary>& games) const {
+    return sessions_.revision_of(games);
+  }
 
   /// Dials now; returns the connected peer. Fails as TargetDialer::connect().
   runtime::Task<Result<api::PeerInfo>> connect(std::string address, runtime::CancellationToken token);

@@ -87,6 +87,9 @@ class Sessions {
   const Session* find(SessionId id) const { return registry_.find(id); }
   /// Revision of this peer's library, as announced to peers.
   std::uint64_t revision() const noexcept { return library_.own().revision(); }
+  std::uint64_t revision_of(const std::vector<protocol::GameSummary>& games) const {
+    return library_.own().revision_of(games);
+  }
   /// The checks of other peers' libraries.
   const DigestBudget& digests() const noexcept { return library_.digests(); }
   bool leaving() const noexcept { return registry_.leaving(); }
