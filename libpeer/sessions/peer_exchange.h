@@ -23,7 +23,7 @@ namespace peer::sessions {
 inline constexpr std::size_t kMaxHints = 1024;
 inline constexpr double kHintsBurst = 256;
 inline constexpr double kHintsPerSecond = 1;
-inline constexpr std::uint64_t kMaxDialsPerHinter = 2;
+inline constexpr std::uint64_t kMaxDialsPerHinter = 6;
 inline constexpr std::uint64_t kMaxHintDials = kMaxContacts / 2;  ///< the others are for peers that mDNS finds
 inline constexpr std::size_t kMaxHinters = 1024;                  ///< accounts that are remembered
 
