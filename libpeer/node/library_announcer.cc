@@ -10,7 +10,7 @@ runtime::Task<void> LibraryAnnouncer::run(runtime::CancellationToken token) {
     changed_.reset();
     const auto snapshot = library_.snapshot();
     const bool offered = std::exchange(offered_changed_, false);  // another snapshot may arrive while this waits
-    co_await tell_seeder(snapshot);  // even without a new offer: other files may contain the same versions
+    co_await tell_seeder(snapshot, offered);  // even without a new offer: other files may contain the same versions
     if (offered) {
       peers_.set_library(snapshot->summaries());
       discovery::Discovery* const discovery = options_.environment.discovery;
@@ -24,16 +24,17 @@ runtime::Task<void> LibraryAnnouncer::run(runtime::CancellationToken token) {
   }
 }
 
-runtime::Task<void> LibraryAnnouncer::tell_seeder(std::shared_ptr<const library::Snapshot> snapshot) {
+runtime::Task<void> LibraryAnnouncer::tell_seeder(std::shared_ptr<const library::Snapshot> snapshot, bool offered) {
   protocol::Hello self;
   self.id = options_.identity.id();
   self.name = options_.settings.name;
   self.instance = options_.instance;
   self.addresses = listener_.advertised();
-  self.revision = snapshot->revision;
+  // The one that set_library() is about to announce.
+  self.revision = offered ? peers_.revision_of(snapshot->summaries()) : peers_.revision();
   self.digest = snapshot->digest;
   std::string document = protocol::peer_document(self);
-  return net_.set_offer(std::move(snapshot), std::move(document));
+  return net_.set_offer(std::move(snapshot), self.revision, std::move(document));
 }
 
 }  // namespace peer::node

@@ -29,7 +29,7 @@ class LibraryAnnouncer {
   void announce_again() noexcept { offered_changed_ = true; }
 
  private:
-  runtime::Task<void> tell_seeder(std::shared_ptr<const library::Snapshot> snapshot);
+  runtime::Task<void> tell_seeder(std::shared_ptr<const library::Snapshot> snapshot, bool offered);
 
   const api::PeerOptions& options_;
   const Listener& listener_;

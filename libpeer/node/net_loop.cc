@@ -44,9 +44,11 @@ runtime::Task<void> NetLoop::set_paired(std::set<PeerId> peers) {
   return runtime::run_on(net_.executor(), std::move(set));
 }
 
-runtime::Task<void> NetLoop::set_offer(std::shared_ptr<const library::Snapshot> snapshot, std::string peer_document) {
-  auto set = [this, snapshot = std::move(snapshot), document = std::move(peer_document)] {
+runtime::Task<void> NetLoop::set_offer(std::shared_ptr<const library::Snapshot> snapshot, std::uint64_t revision,
+                                       std::string peer_document) {
+  auto set = [this, revision, snapshot = std::move(snapshot), document = std::move(peer_document)] {
     state_->seeder().set_snapshot(snapshot);
+    state_->seeder().set_revision(revision);
     state_->seeder().set_peer_document(document);
   };
   return runtime::run_on(net_.executor(), std::move(set));

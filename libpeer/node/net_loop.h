@@ -36,7 +36,8 @@ class NetLoop {
   runtime::Task<void> set_banned(std::set<PeerId> peers);
   runtime::Task<void> set_paired(std::set<PeerId> peers);
   /// Sets what the seeder serves.
-  runtime::Task<void> set_offer(std::shared_ptr<const library::Snapshot> snapshot, std::string peer_document);
+  runtime::Task<void> set_offer(std::shared_ptr<const library::Snapshot> snapshot, std::uint64_t revision,
+                                std::string peer_document);
   runtime::Task<NetStats> stats();
 
   /// Only for passing pointers to parts that use them on the net loop.

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "libpeer/net/local_network.h"
+
 namespace peer::node {
 
 using namespace std::chrono_literals;
@@ -69,6 +71,7 @@ sessions::PeersOptions NodeParts::peers_options() {
   options.lost = own.settings.lost;
   options.access = own.settings.access.mode;
   options.gate = &base_.net.state().gate();
+  options.workers = own.environment.workers;
   options.transport = &base_.net.state().endpoint();
   options.resolver = own.environment.resolver;
   options.random = own.environment.random;
@@ -76,6 +79,19 @@ sessions::PeersOptions NodeParts::peers_options() {
   if (own.environment.discovery != nullptr) {
     options.refresh_addresses = [discovery = own.environment.discovery](const PeerId& id) {
       discovery->resolve_again(id);
+    };
+  }
+  if (own.network.list_interfaces) {
+    auto list = [lister = own.network.list_interfaces]() -> Result<std::vector<net::InterfaceAddress>> {
+      std::vector<net::InterfaceAddress> used;
+      for (const api::LocalInterface& each : lister()) {
+        if (each.used) used.push_back(each.address);
+      }
+      return used;
+    };
+    const auto network = std::make_shared<net::LocalNetwork>(std::move(list));
+    options.is_on_link = [network](const net::SocketAddress& address, runtime::TimePoint now) {
+      return network->contains(address, now);
     };
   }
   options.on_sources_changed = [this] { downloads.sources_changed(); };

@@ -21,6 +21,8 @@ inline constexpr std::size_t kMaxFrameBytes = 1 << 20;  ///< payload of one sess
 /// One session message before the sender's Hello. The largest legal Hello has less than 3,500 bytes: 32 addresses of
 /// 80 bytes, a fully escaped name of 64 bytes, and 400 bytes for everything else.
 inline constexpr std::size_t kMaxFrameBytesBeforeHello = 4096;
+/// A longer message is not decoded on the net loop.
+inline constexpr std::size_t kMaxFrameBytesOnLoop = 64 << 10;
 inline constexpr std::size_t kMaxGamesPerPeer = 10'000;
 inline constexpr std::size_t kMaxGamesPerUpdate = 1'000;  ///< games and removals; they fit a frame with any ids
 /// Frames of one session, and their bytes. The largest legal library has 10 MiB.

@@ -44,6 +44,13 @@ bool is_control(char32_t code) { return code < 0x20 || (code >= 0x7f && code < 0
 bool is_bidi_override(char32_t code) {
   return (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
 }
+/// Characters that are not visible or that break a line: legal in names and paths, but not displayed as they are.
+bool is_invisible(char32_t code) {
+  return code == 0xad || code == 0x34f || code == 0x61c || code == 0x115f || code == 0x1160 || code == 0x17b4 ||
+         code == 0x17b5 || (code >= 0x180b && code <= 0x180f) || (code >= 0x200b && code <= 0x200f) || code == 0x2028 ||
+         code == 0x2029 || (code >= 0x2060 && code <= 0x2065) || (code >= 0x206a && code <= 0x206f) || code == 0x3164 ||
+         code == 0xfeff || code == 0xffa0 || (code >= 0xfff0 && code <= 0xfffb) || (code >= 0xe0000 && code <= 0xe0fff);
+}
 
 }  // namespace
 
@@ -133,7 +140,8 @@ std::string printable(std::string_view text) {
   while (!text.empty()) {
     const Utf8Sequence sequence = first_sequence(text);
     const std::size_t length = sequence.length == 0 ? 1 : sequence.length;
-    if (sequence.length == 0 || sequence.code == '\\' || is_control(sequence.code) || is_bidi_override(sequence.code)) {
+    if (sequence.length == 0 || sequence.code == '\\' || is_control(sequence.code) || is_bidi_override(sequence.code) ||
+        is_invisible(sequence.code)) {
       for (const char c : text.substr(0, length)) {
         const auto byte = static_cast<std::uint8_t>(c);
         out += "\\x";

@@ -27,7 +27,8 @@ std::optional<std::string> game_id_problem(std::string_view id);
 /// A symlink at `path` (relative to the game) to `target`, which must be relative and stay inside the game. ".." is
 /// allowed only before the first name: after a name that is itself a symlink, it would lead somewhere else.
 std::optional<std::string> symlink_problem(std::string_view path, std::string_view target);
-/// Makes text safe for logs and terminals: escapes illegal bytes, unsafe characters and backslashes as \xNN.
+/// Makes text safe for logs and terminals: escapes illegal bytes, unsafe or invisible characters, line separators and
+/// backslashes as \xNN.
 std::string printable(std::string_view text);
 /// The longest prefix of at most `bytes` bytes that does not split a character.
 std::string_view clip(std::string_view text, std::size_t bytes);

@@ -47,7 +47,8 @@ Result<PeerId> AccessCommands::find_to_ban(const std::string& peer) const {
 
 /// Whether `text` names a peer of one of the lists: by the name in the list, by a static address, or by an id prefix.
 bool AccessCommands::is_called(const PeerId& peer, const std::string& name, const std::string& text) const {
-  return name == text || targets_.static_id(text) == peer || (text.size() >= 4 && peer.hex().starts_with(text));
+  return (!looks_like_id(text) && name == text) || targets_.static_id(text) == peer ||
+         (text.size() >= 4 && peer.hex().starts_with(text));
 }
 
 Result<void> AccessCommands::unban(const std::string& peer) {

@@ -13,15 +13,20 @@ namespace peer::sessions {
 
 class FrameMeter {
  public:
+  /// `scale`: how many times as much as one session may send.
+  explicit FrameMeter(double scale = 1) : scale_(scale) {}
+
   /// Counts a frame that has arrived. Returns how long to wait before it is decoded. Call it after the wait for the
   /// frame before.
   runtime::Duration charge(std::size_t bytes, runtime::TimePoint now) {
+    using namespace protocol;
     return std::max(
-        frames_.owe(1, now, protocol::kFramesBurst, protocol::kFramesPerSecond),
-        bytes_.owe(static_cast<double>(bytes), now, protocol::kFrameBytesBurst, protocol::kFrameBytesPerSecond));
+        frames_.owe(1, now, scale_ * kFramesBurst, scale_ * kFramesPerSecond),
+        bytes_.owe(static_cast<double>(bytes), now, scale_ * kFrameBytesBurst, scale_ * kFrameBytesPerSecond));
   }
 
  private:
+  double scale_;
   runtime::TokenBucket frames_;
   runtime::TokenBucket bytes_;
 };

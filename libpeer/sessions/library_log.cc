@@ -42,6 +42,11 @@ bool LibraryLog::set(const std::vector<protocol::GameSummary>& games) {
   return true;
 }
 
+std::uint64_t LibraryLog::revision_of(const std::vector<protocol::GameSummary>& games) const {
+  const bool same = std::ranges::equal(games, games_, {}, {}, [](const auto& held) { return held.second.summary; });
+  return same ? revision_ : revision_ + 1;
+}
+
 std::vector<protocol::GameSummary> LibraryLog::games() const {
   std::vector<protocol::GameSummary> all;
   all.reserve(games_.size());

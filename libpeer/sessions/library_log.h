@@ -18,6 +18,8 @@ class LibraryLog {
   bool set(const std::vector<protocol::GameSummary>& games);
 
   std::uint64_t revision() const noexcept { return revision_; }
+  /// The revision after set(games).
+  std::uint64_t revision_of(const std::vector<protocol::GameSummary>& games) const;
   const Digest& digest() const noexcept { return digest_; }
   std::vector<protocol::GameSummary> games() const;
 

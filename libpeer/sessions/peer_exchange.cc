@@ -5,6 +5,7 @@
 #include "libpeer/protocol/limits.h"
 #include "libpeer/runtime/defer.h"
 #include "libpeer/runtime/sleep.h"
+#include "libpeer/sessions/dial_rules.h"
 #include "libpeer/sessions/target_dialer.h"
 
 namespace peer::sessions {
@@ -103,6 +104,8 @@ bool PeerExchange::is_settled(const PeerId& peer) const {
 
 void PeerExchange::on_hints(SessionId id, const Session& session, const protocol::PeerHints& hints) {
   NamedPeers& named = exchanged_[id];
+  const net::SocketAddress account = account_of(session.remote);
+  const std::shared_ptr<Hinter> hinter = hinter_of(account);
   for (const protocol::PeerHint& hint : hints.peers) {
     if (named.received.size() >= protocol::kMaxHintsPerSession) return;
     if (hint.id == access_.self() || hint.id == session.peer || !named.received.insert(hint.id).second) continue;
@@ -113,16 +116,26 @@ void PeerExchange::on_hints(SessionId id, const Session& session, const protocol
       if (const auto address = net::SocketAddress::parse(text)) addresses.push_back(*address);
     }
     addresses = shareable(addresses, session.remote);
-    if (addresses.empty()) continue;
+    std::erase_if(addresses, [&](const auto& address) { return !may_dial(address, session.remote, false); });
+    if (addresses.empty() || !hinter->hints.try_consume(executor_.now(), kHintsBurst, kHintsPerSecond)) continue;
+    if (!shares_.try_acquire(account, 1)) continue;
     hinted_.insert(hint.id);
-    hints_.push_back({hint.id, std::move(addresses), false});
+    hints_.push_back({hint.id, std::move(addresses), account, hinter});
     hints_changed_.set();
   }
 }
 
+std::shared_ptr<PeerExchange::Hinter> PeerExchange::hinter_of(const net::SocketAddress& account) {
+  if (hinters_.size() >= kMaxHinters && !hinters_.contains(account))
+    std::erase_if(hinters_, [](const auto& each) { return each.second.use_count() == 1; });
+  std::shared_ptr<Hinter>& hinter = hinters_[account];
+  if (hinter == nullptr) hinter = std::make_shared<Hinter>();
+  return hinter;
+}
+
 void PeerExchange::dial_once(const PeerEntry& entry) {
   if (entry.addresses.empty() || hinted_.size() >= kMaxHints || !hinted_.insert(entry.id).second) return;
-  hints_.push_back({entry.id, entry.addresses, true});
+  hints_.push_back({entry.id, entry.addresses});
   hints_changed_.set();
 }
 
@@ -140,10 +153,20 @@ runtime::Task<void> PeerExchange::run_hints(runtime::Scope& scope) {
 }
 
 runtime::Task<void> PeerExchange::dial_hint(PeerHintToDial hint, runtime::CancellationToken token) {
-  const runtime::Defer over([&] { hinted_.erase(hint.id); });
-  const std::string found_by = hint.asked ? "inbound" : "exchange";
+  const bool asked = hint.hinter == nullptr;
+  const runtime::Defer over([&] {
+    hinted_.erase(hint.id);
+    if (!asked) shares_.release(hint.account, 1);
+  });
+  const std::string found_by = asked ? "inbound" : "exchange";
+  runtime::SemaphoreUnits own;
+  runtime::SemaphoreUnits all;
+  if (!asked) {
+    own = co_await hint.hinter->dials.acquire(1, token);
+    all = co_await hint_dials_.acquire(1, token);
+  }
   // Both peers get the hint at about the same time.
-  if (hint.id < access_.self() && !hint.asked) co_await runtime::sleep_for(executor_, kDialYield, token);
+  if (hint.id < access_.self() && !asked) co_await runtime::sleep_for(executor_, kDialYield, token);
   for (const net::SocketAddress& address : hint.addresses) {
     if (table_.is_connected(hint.id)) co_return;
     runtime::SemaphoreUnits contact = co_await dialer_.wait_contact(token);

@@ -3,7 +3,9 @@
 //
 // Such a message is a hint: peerd dials it once, and trusts it only after the handshake.
 // Loop: control.
-// Limits: protocol::kMaxHintsPerSession per session and direction; kMaxHints waiting or being dialed.
+// Limits: protocol::kMaxHintsPerSession per session and direction; kMaxHints waiting or being dialed, shared fairly
+// among the accounts that sent them; of one account, kHintsBurst at once and kHintsPerSecond, and kMaxDialsPerHinter
+// dials at a time; kMaxHintDials dials at a time in all.
 #pragma once
 
 #include <deque>
@@ -19,6 +21,11 @@
 namespace peer::sessions {
 
 inline constexpr std::size_t kMaxHints = 1024;
+inline constexpr double kHintsBurst = 256;
+inline constexpr double kHintsPerSecond = 1;
+inline constexpr std::uint64_t kMaxDialsPerHinter = 6;
+inline constexpr std::uint64_t kMaxHintDials = kMaxContacts / 2;  ///< the others are for peers that mDNS finds
+inline constexpr std::size_t kMaxHinters = 1024;                  ///< accounts that are remembered
 
 class PeerExchange {
  public:
@@ -37,10 +44,16 @@ class PeerExchange {
   void dial_once(const PeerEntry& entry);
 
  private:
+  /// What the hints of one account may cause.
+  struct Hinter {
+    runtime::TokenBucket hints;
+    runtime::Semaphore dials{kMaxDialsPerHinter};
+  };
   struct PeerHintToDial {
     PeerId id;
     std::vector<net::SocketAddress> addresses;
-    bool asked = false;  ///< by the user here: the other side does not dial by itself
+    net::SocketAddress account = {};           ///< that the hint is charged to
+    std::shared_ptr<Hinter> hinter = nullptr;  ///< null: the user here asked for it; the other side does not dial
   };
   /// The peers that one session has named.
   struct NamedPeers {
@@ -51,6 +64,7 @@ class PeerExchange {
   void share();
   void share_with(SessionId id, const Session& session, const PeerEntry& to);
   bool is_settled(const PeerId& peer) const;
+  std::shared_ptr<Hinter> hinter_of(const net::SocketAddress& account);
   runtime::Task<void> dial_hint(PeerHintToDial hint, runtime::CancellationToken token);
 
   runtime::Executor& executor_;
@@ -64,6 +78,9 @@ class PeerExchange {
   runtime::Event peers_changed_;
   std::deque<PeerHintToDial> hints_;
   std::set<PeerId> hinted_;  ///< peers whose hints wait or are being dialed
+  FairShares<net::SocketAddress> shares_{kMaxHints};
+  std::map<net::SocketAddress, std::shared_ptr<Hinter>> hinters_;
+  runtime::Semaphore hint_dials_{kMaxHintDials};
   runtime::Event hints_changed_;
 };
 

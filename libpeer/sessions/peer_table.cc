@@ -7,6 +7,14 @@
 
 namespace peer::sessions {
 
+namespace {
+constexpr std::size_t kLeastIdDigits = 8;
+}
+
+bool looks_like_id(std::string_view text) {
+  return text.size() >= kLeastIdDigits && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
 void PeerEntry::add_addresses(const std::vector<net::SocketAddress>& more) {
   for (const net::SocketAddress& address : more) {
     if (addresses.size() >= protocol::kMaxAddressesPerPeer) return;
@@ -16,13 +24,15 @@ void PeerEntry::add_addresses(const std::vector<net::SocketAddress>& more) {
 
 /// Each listener's address as the peer names it, then the same port at the address that the session comes from: a peer
 /// behind NAT or in a container does not know its own address.
-void PeerEntry::learn_addresses(const protocol::Hello& hello, const net::SocketAddress& remote, bool inbound) {
+void PeerEntry::learn_addresses(const protocol::Hello& hello, const net::SocketAddress& remote, bool inbound,
+                                const std::function<bool(const net::SocketAddress&)>& may_dial) {
   addresses.clear();
   if (!inbound) addresses.push_back(remote);
   for (const std::string& text : hello.addresses) {
     const auto address = net::SocketAddress::parse(text);
     if (!address || address->is_unspecified()) continue;
     for (const net::SocketAddress& candidate : {*address, remote.with_port(address->port())}) {
+      if (addresses.size() >= protocol::kMaxAddressesPerPeer || !may_dial(candidate)) continue;
       if (std::ranges::find(addresses, candidate) == addresses.end()) addresses.push_back(candidate);
     }
   }
@@ -68,8 +78,9 @@ std::size_t PeerTable::connected() const {
 
 Result<PeerId> PeerTable::resolve(const std::string& text) const {
   std::set<PeerId> matches;
+  const bool id_only = looks_like_id(text);
   for (const auto& [id, entry] : peers_) {
-    if (entry.name == text || (text.size() >= 4 && id.hex().starts_with(text))) matches.insert(id);
+    if ((!id_only && entry.name == text) || (text.size() >= 4 && id.hex().starts_with(text))) matches.insert(id);
   }
   const std::optional<DialedName> named = find_dialed_ ? find_dialed_(text) : std::nullopt;
   if (named && named->id) matches.insert(*named->id);

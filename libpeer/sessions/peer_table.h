@@ -25,6 +25,9 @@ inline constexpr runtime::Duration kForgetAfter = std::chrono::minutes(10);
 /// Maximum number of listed peers. Beyond it, the unconnected peer that has been silent for longest is dropped.
 inline constexpr std::size_t kMaxListedPeers = 4096;
 
+/// 8 to 64 hex digits in lower case.
+bool looks_like_id(std::string_view text);
+
 /// The chunks that a peer has of a version that both it and this peer are downloading.
 struct PartialHolding {
   Digest version;
@@ -48,8 +51,9 @@ struct PeerEntry {
   std::optional<double> rtt_ms;
   runtime::TimePoint last_seen{};
 
-  /// Replaces the addresses by those that `hello` names.
-  void learn_addresses(const protocol::Hello& hello, const net::SocketAddress& remote, bool inbound);
+  /// Replaces the addresses by those that `hello` names and `may_dial` accepts, up to protocol::kMaxAddressesPerPeer.
+  void learn_addresses(const protocol::Hello& hello, const net::SocketAddress& remote, bool inbound,
+                       const std::function<bool(const net::SocketAddress&)>& may_dial);
   /// Adds those that are not known yet, up to protocol::kMaxAddressesPerPeer.
   void add_addresses(const std::vector<net::SocketAddress>& more);
 };
@@ -75,6 +79,7 @@ class PeerTable final : public transfer::SourceList {
   void set_find_dialed(FindDialed find) { find_dialed_ = std::move(find); }
 
   /// Finds a peer by a unique id prefix of at least 4 digits, by a unique name, or by a static peer's HOST[:PORT].
+  /// Text that looks like an id is never taken for a name, because a peer may call itself by another peer's digits.
   /// Fails: invalid if no peer or several peers match; unreachable if a static peer's id is not known yet.
   Result<PeerId> resolve(const std::string& text) const;
 

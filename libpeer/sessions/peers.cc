@@ -6,6 +6,7 @@
 #include "libpeer/runtime/defer.h"
 #include "libpeer/runtime/sleep.h"
 #include "libpeer/runtime/with_scope.h"
+#include "libpeer/sessions/log_limit.h"
 #include "libpeer/sessions/peer_list.h"
 
 namespace peer::sessions {
@@ -29,8 +30,8 @@ SessionId session_of(const SessionReport& report) {
   return std::visit([](const auto& each) { return each.session; }, report);
 }
 
-PeersOptions with_named_log(PeersOptions options) {
-  options.log = options.log.named("peers");
+PeersOptions with_limited_log(PeersOptions options, const runtime::Executor& executor) {
+  options.log = limit_peer_lines(std::move(options.log), [&executor] { return executor.now(); });
   return options;
 }
 
@@ -40,6 +41,13 @@ DialerOptions dialer_options(const PeersOptions& options, std::function<void(con
   result.on_denied = std::move(on_denied);
   result.log = options.log;
   return result;
+}
+
+SessionContext make_session_context(runtime::Scope& net, runtime::Channel<SessionReport>::Sender reports,
+                                    const PeersOptions& options) {
+  SessionContext context(&net, std::move(reports), options.gate);
+  context.workers = options.workers;
+  return context;
 }
 
 TargetDialerOptions target_dialer_options(const PeersOptions& options) {
@@ -54,12 +62,12 @@ TargetDialerOptions target_dialer_options(const PeersOptions& options) {
 
 Peers::Peers(runtime::Scope& control, runtime::Scope& net, PeersOptions options)
     : control_(control),
-      options_(with_named_log(std::move(options))),
+      options_(with_limited_log(std::move(options), control.executor())),
       inbox_(control.executor(), kMaxUnhandledFramesInAll),
       access_(options_.self, options_.access),
       sessions_(options_, table_, access_),
       links_([this](SessionId id) { sessions_.on_stalled(id); }),
-      dialer_(net, SessionContext(&net, inbox_.sender(), options_.gate), access_,
+      dialer_(net, make_session_context(net, inbox_.sender(), options_), access_,
               dialer_options(options_, [this](const PeerDenial& denial) { on_denied(denial); })),
       targets_(options_.self, table_),
       target_dialer_(control.executor(), access_, table_, dialer_, targets_, target_dialer_options(options_)),

@@ -24,7 +24,8 @@ namespace peer::sessions {
 
 struct PeersOptions : SessionsOptions {
   access::AccessMode access = access::AccessMode::open;
-  access::Gate* gate = nullptr;  ///< for the session streams; null: every peer is admitted
+  access::Gate* gate = nullptr;         ///< for the session streams; null: every peer is admitted
+  runtime::Workers* workers = nullptr;  ///< decode large session frames; null: the net loop does
   net::Transport* transport = nullptr;
   net::Resolver* resolver = nullptr;
   api::EventSink on_event;
@@ -68,6 +69,10 @@ class Peers final {
   void set_library(const std::vector<protocol::GameSummary>& games);
   /// Revision of this peer's library, as announced to peers.
   std::uint64_t revision() const noexcept { return sessions_.revision(); }
+  /// The revision that set_library() with these games leads to.
+  std::uint64_t revision_of(const std::vector<protocol::GameSummary>& games) const {
+    return sessions_.revision_of(games);
+  }
 
   /// Dials now; returns the connected peer. Fails as TargetDialer::connect().
   runtime::Task<Result<api::PeerInfo>> connect(std::string address, runtime::CancellationToken token);

@@ -1,5 +1,6 @@
 #include "libpeer/sessions/session_stream.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -8,7 +9,7 @@
 #include "libpeer/protocol/routes.h"
 #include "libpeer/runtime/defer.h"
 #include "libpeer/runtime/sleep.h"
-#include "libpeer/sessions/frame_meter.h"
+#include "libpeer/sessions/frame_reader.h"
 
 namespace peer::sessions {
 
@@ -19,89 +20,106 @@ using Outgoing = runtime::Channel<protocol::SessionMessage>;
 struct SessionStream {
   const SessionContext& context;
   SessionId id;
-  net::BodyReader& reader;
+  FrameReader frames;
   net::BodyWriter& writer;
   bool inbound;
+  FrameMeter meter;
+  FrameMeter* account_meter;  ///< null: a session that this peer dialed
   Outgoing outgoing;
   CreditPool unhandled;
   runtime::Event reader_ended;
   Error reason{ErrorCode::unreachable, "the session ended", 0};
 
-  SessionStream(const SessionContext& c, net::BodyReader& r, net::BodyWriter& w, bool i)
+  SessionStream(const SessionContext& c, net::BodyReader& r, net::BodyWriter& w, const net::SocketAddress& remote,
+                FrameMeter* account)
       : context(c),
         id(c.next_id->fetch_add(1)),
-        reader(r),
+        frames(c.net->executor(), r, *c.memory, account_of(remote)),
         writer(w),
-        inbound(i),
+        inbound(account != nullptr),
+        account_meter(account),
         outgoing(c.net->executor(), kOutgoingFrames),
         unhandled(c.net->executor(), kMaxUnhandledFrames) {}
 };
 
-/// Reads the next frame's payload, of at most `most` bytes. Nothing at the end of the stream.
-runtime::Task<Result<std::optional<std::vector<std::uint8_t>>>> read_frame(net::BodyReader& reader, std::size_t most,
-                                                                           runtime::CancellationToken token) {
-  std::uint8_t head[4];
-  const auto got = co_await reader.read(head, token);
-  if (!got) co_return std::unexpected(got.error());
-  reader.release(*got);
-  if (*got == 0) co_return std::optional<std::vector<std::uint8_t>>();
-  const std::size_t length =
-      std::size_t{head[0]} << 24 | std::size_t{head[1]} << 16 | std::size_t{head[2]} << 8 | head[3];
-  if (*got < sizeof head || length == 0)
-    co_return fail(ErrorCode::invalid, "the peer sent a session frame without a payload");
-  if (length > most) {
-    co_return fail(ErrorCode::invalid, "the peer sent a session frame of " + std::to_string(length) +
-                                           " bytes; the limit is " + std::to_string(most) +
-                                           (most < protocol::kMaxFrameBytes ? " before Hello" : ""));
-  }
-  std::vector<std::uint8_t> payload(length);
-  const auto body = co_await reader.read(payload, token);
-  if (!body) co_return std::unexpected(body.error());
-  reader.release(*body);
-  if (*body < length) co_return fail(ErrorCode::invalid, "the session's stream ended inside a frame");
-  co_return std::optional(std::move(payload));
-}
-
 /// Passes a message to the control loop. Waits while too many messages are unhandled there. False: that loop has ended.
-runtime::Task<bool> report_message(SessionStream& stream, protocol::SessionMessage message,
+runtime::Task<bool> report_message(SessionStream& stream, protocol::SessionMessage message, FrameBytes charged,
                                    runtime::CancellationToken token) {
   SessionReceived received{stream.id, std::move(message)};
+  received.charged = std::move(charged);
   received.credit = co_await stream.unhandled.acquire(token);
   received.total = co_await stream.context.unhandled->acquire(token);
   // The credits bound the number of frames in the inbox, so the channel's own limit does not apply to them.
   co_return stream.context.reports.send_urgent(std::move(received));
 }
 
-runtime::Task<void> read_loop(SessionStream& stream, runtime::CancellationToken token) {
-  std::size_t most = protocol::kMaxFrameBytesBeforeHello;
-  runtime::Executor& executor = stream.context.net->executor();
-  FrameMeter meter;
-  for (;;) {
-    auto frame = co_await read_frame(stream.reader, most, token);
-    if (!frame) {
-      stream.reason = frame.error();
-      co_return;
-    }
-    if (!*frame) {
-      stream.reason = Error{ErrorCode::unreachable, "the peer ended the session", 0};
-      co_return;
-    }
-    // A peer that sends too fast is not read meanwhile, so flow control holds it back.
-    const runtime::Duration wait = meter.charge((*frame)->size(), executor.now());
-    if (wait > runtime::Duration{}) co_await runtime::sleep_for(executor, wait, token);
-    auto message = protocol::decode(**frame);
-    if (!message) {
-      stream.reason = message.error();
-      co_return;
-    }
-    if (!*message) continue;
-    if (std::holds_alternative<protocol::Hello>(**message)) most = protocol::kMaxFrameBytes;
-    PEER_FAULT_POINT(stream.inbound ? "accepted session" : "dialled session");
-    const bool goodbye = std::holds_alternative<protocol::Goodbye>(**message);
-    const bool reported = co_await report_message(stream, std::move(**message), token);
-    if (goodbye) stream.reason = Error{ErrorCode::unreachable, "the peer said goodbye", 0};
-    if (goodbye || !reported) co_return;
+/// Large frames are decoded on a worker, so that no peer can occupy the network loop. Their order stays, because the
+/// next frame is read only afterwards.
+runtime::Task<Result<std::optional<protocol::SessionMessage>>> decode_frame(SessionStream& stream,
+                                                                            std::vector<std::uint8_t> payload,
+                                                                            runtime::CancellationToken token) {
+  runtime::Workers* const workers = stream.context.workers;
+  if (workers == nullptr || payload.size() <= protocol::kMaxFrameBytesOnLoop) co_return protocol::decode(payload);
+  auto job = [payload = std::move(payload)](const runtime::StopFlag&) { return protocol::decode(payload); };
+  co_return co_await runtime::offload(*workers, std::move(job), std::move(token));
+}
+
+/// A peer that sends too fast is not read meanwhile, so flow control holds it back.
+runtime::Duration metered_wait(SessionStream& stream, std::size_t bytes) {
+  const runtime::TimePoint now = stream.context.net->executor().now();
+  const runtime::Duration own = stream.meter.charge(bytes, now);
+  return stream.account_meter == nullptr ? own : std::max(own, stream.account_meter->charge(bytes, now));
+}
+
+enum class FrameRead { hello, other, end };
+
+/// Reads one frame and reports its message. Only the wait for the frame ends with `arrival`.
+runtime::Task<FrameRead> receive_frame(SessionStream& stream, std::size_t most, runtime::CancellationToken arrival,
+                                       runtime::CancellationToken token) {
+  auto frame = co_await stream.frames.read(most, std::move(arrival));
+  if (!frame) {
+    stream.reason = frame.error();
+    co_return FrameRead::end;
   }
+  if (!*frame) {
+    stream.reason = Error{ErrorCode::unreachable, "the peer ended the session", 0};
+    co_return FrameRead::end;
+  }
+  const runtime::Duration wait = metered_wait(stream, (*frame)->payload.size());
+  if (wait > runtime::Duration{}) co_await runtime::sleep_for(stream.context.net->executor(), wait, token);
+  auto message = co_await decode_frame(stream, std::move((*frame)->payload), token);
+  if (!message) {
+    stream.reason = message.error();
+    co_return FrameRead::end;
+  }
+  if (!*message) co_return FrameRead::other;
+  PEER_FAULT_POINT(stream.inbound ? "accepted session" : "dialled session");
+  const bool hello = std::holds_alternative<protocol::Hello>(**message);
+  const bool goodbye = std::holds_alternative<protocol::Goodbye>(**message);
+  const bool reported = co_await report_message(stream, std::move(**message), std::move((*frame)->charged), token);
+  if (goodbye) stream.reason = Error{ErrorCode::unreachable, "the peer said goodbye", 0};
+  if (goodbye || !reported) co_return FrameRead::end;
+  co_return hello ? FrameRead::hello : FrameRead::other;
+}
+
+/// False: the session is over.
+runtime::Task<bool> read_until_hello(SessionStream& stream, runtime::CancellationToken token) {
+  runtime::Deadline hello(stream.context.net->executor(), kHelloWait, token);
+  auto last = FrameRead::other;
+  try {
+    while (last == FrameRead::other)
+      last = co_await receive_frame(stream, protocol::kMaxFrameBytesBeforeHello, hello.token(), token);
+  } catch (const runtime::Cancelled&) {
+    if (token.requested() || !hello.expired()) throw;
+    stream.reason = Error{ErrorCode::unreachable, "the peer sent no Hello within 5 s", 0};
+    co_return false;
+  }
+  co_return last == FrameRead::hello;
+}
+
+runtime::Task<void> read_loop(SessionStream& stream, runtime::CancellationToken token) {
+  auto more = co_await read_until_hello(stream, token);
+  while (more) more = co_await receive_frame(stream, protocol::kMaxFrameBytes, token, token) != FrameRead::end;
 }
 
 runtime::Task<void> read_until_end(SessionStream& stream, runtime::Scope& scope) {
@@ -140,11 +158,11 @@ runtime::Task<void> write_until_end(SessionStream& stream, runtime::Scope& scope
   scope.request_stop();
 }
 
-/// `dial` is 0 for an inbound session.
+/// For an inbound session, `dial` is 0 and `account` is the meter of the peer's account.
 runtime::Task<Error> run_session(const SessionContext& context, net::BodyReader& reader, net::BodyWriter& writer,
-                                 PeerId peer, net::SocketAddress remote, std::uint64_t dial,
+                                 PeerId peer, net::SocketAddress remote, std::uint64_t dial, FrameMeter* account,
                                  runtime::CancellationToken token) {
-  SessionStream stream(context, reader, writer, dial == 0);
+  SessionStream stream(context, reader, writer, remote, account);
   SessionOpened opened{stream.id, peer, stream.inbound, remote, stream.outgoing.sender(), dial};
   context.reports.send_urgent(std::move(opened));
   const runtime::Defer closed([&] { context.reports.send_urgent(SessionClosed{stream.id, stream.reason}); });
@@ -197,7 +215,8 @@ runtime::Task<DialEnd> dial_session(SessionContext context, net::Transport* tran
         code, address.to_string() + " answered the request for a session with HTTP status " + std::to_string(status),
         0}};
   }
-  Error reason = co_await run_session(context, stream->reader(), stream->writer(), *link->peer(), address, dial, token);
+  Error reason =
+      co_await run_session(context, stream->reader(), stream->writer(), *link->peer(), address, dial, nullptr, token);
   // A peer that refuses sends a Refusal. A cancelled request is not a refusal: a session may also end in this way on
   // the other side.
   if (reason.code == ErrorCode::refused) reason.code = ErrorCode::unreachable;
@@ -213,9 +232,17 @@ runtime::Task<void> accept_session(SessionContext context, net::ServerStream& st
     static_cast<void>(stream.respond(refused, false));
     co_return;
   }
+  const Result<SessionSlot> slot = context.slots->open(*stream.peer(), stream.remote_address());
+  if (!slot) {
+    net::ResponseHead busy;
+    busy.status = to_int(protocol::HttpStatus::unavailable);
+    static_cast<void>(stream.respond(busy, false));
+    co_return;
+  }
   if (!stream.respond(net::ResponseHead{}, true)) co_return;
   stream.grow_window();
-  co_await run_session(context, stream.reader(), stream.writer(), *stream.peer(), stream.remote_address(), 0, token);
+  co_await run_session(context, stream.reader(), stream.writer(), *stream.peer(), stream.remote_address(), 0,
+                       slot->meter(), token);
 }
 
 }  // namespace peer::sessions

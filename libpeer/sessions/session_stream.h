@@ -18,7 +18,10 @@
 #include "libpeer/protocol/messages.h"
 #include "libpeer/runtime/channel.h"
 #include "libpeer/runtime/scope.h"
+#include "libpeer/runtime/workers.h"
 #include "libpeer/sessions/credits.h"
+#include "libpeer/sessions/frame_memory.h"
+#include "libpeer/sessions/session_slots.h"
 
 namespace peer::sessions {
 
@@ -37,6 +40,7 @@ struct SessionReceived {
   protocol::SessionMessage message;
   Credit credit = {};  ///< of the session; returned once the message is handled
   Credit total = {};   ///< of all sessions together
+  FrameBytes charged = {};
 };
 struct SessionClosed {
   SessionId session;
@@ -64,6 +68,10 @@ inline constexpr std::size_t kOutgoingFrames = 256;
 inline constexpr runtime::Duration kWriteWait = std::chrono::seconds(10);
 /// Time for the answer to the session's request.
 inline constexpr runtime::Duration kAnswerWait = std::chrono::seconds(5);
+/// Time for the peer's Hello.
+inline constexpr runtime::Duration kHelloWait = std::chrono::seconds(5);
+/// Memory for frames of more than kFirstFrameBytes, of all sessions. One account has at most half of it.
+inline constexpr std::size_t kFrameMemory = 64 << 20;
 /// Frames of one session that the control loop has not handled yet. A frame has up to protocol::kMaxFrameBytes.
 inline constexpr std::size_t kMaxUnhandledFrames = 8;
 /// Frames of all sessions that the control loop has not handled yet.
@@ -76,12 +84,16 @@ struct SessionContext {
   access::Gate* gate;                               ///< used on the net loop; null: every peer is admitted
   std::shared_ptr<std::atomic<SessionId>> next_id = std::make_shared<std::atomic<SessionId>>(1);
   std::shared_ptr<CreditPool> unhandled;  ///< frames of all sessions
+  std::shared_ptr<FrameMemory> memory;
+  std::shared_ptr<SessionSlots> slots = std::make_shared<SessionSlots>();
+  runtime::Workers* workers = nullptr;  ///< decode large frames; null: the net loop decodes all
 
   SessionContext(runtime::Scope* n, runtime::Channel<SessionReport>::Sender r, access::Gate* g = nullptr)
       : net(n),
         reports(std::move(r)),
         gate(g),
-        unhandled(std::make_shared<CreditPool>(n->executor(), kMaxUnhandledFramesInAll)) {}
+        unhandled(std::make_shared<CreditPool>(n->executor(), kMaxUnhandledFramesInAll)),
+        memory(std::make_shared<FrameMemory>(n->executor(), kFrameMemory)) {}
 };
 
 /// Dials, passes the gate, opens the session and runs it to its end. SessionOpened repeats `dial`. Fails: refused if

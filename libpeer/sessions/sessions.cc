@@ -4,6 +4,7 @@
 
 #include "libpeer/protocol/limits.h"
 #include "libpeer/protocol/path.h"
+#include "libpeer/sessions/dial_rules.h"
 
 namespace peer::sessions {
 
@@ -170,7 +171,11 @@ void Sessions::greet(SessionId id, Session& session, const protocol::Hello& hell
   entry.library.drop_partial_update();
   entry.holdings.clear();
   entry.found_by.insert(session.found_by);
-  entry.learn_addresses(hello, session.remote, session.inbound());
+  const auto dialable = [&](const net::SocketAddress& address) {
+    const bool on_link = !address.is_local() && options_.is_on_link && options_.is_on_link(address, now);
+    return may_dial(address, session.remote, on_link);
+  };
+  entry.learn_addresses(hello, session.remote, session.inbound(), dialable);
   registry_.push(PeerGreeted{session.peer});
   if (!was_connected) {
     options_.log.peer(entry.id.hex()).info(entry.name + " (" + entry.id.brief() + ") is connected");

@@ -28,6 +28,8 @@ struct SessionsOptions {
   runtime::Duration ping = std::chrono::seconds(10);
   runtime::Duration lost = std::chrono::seconds(25);
   Random* random = nullptr;
+  /// The address is in the network of one of this machine's interfaces; empty: only private addresses count.
+  std::function<bool(const net::SocketAddress& address, runtime::TimePoint now)> is_on_link;
   Log log;
   SessionsOptions() = default;
 };
@@ -85,6 +87,9 @@ class Sessions {
   const Session* find(SessionId id) const { return registry_.find(id); }
   /// Revision of this peer's library, as announced to peers.
   std::uint64_t revision() const noexcept { return library_.own().revision(); }
+  std::uint64_t revision_of(const std::vector<protocol::GameSummary>& games) const {
+    return library_.own().revision_of(games);
+  }
   /// The checks of other peers' libraries.
   const DigestBudget& digests() const noexcept { return library_.digests(); }
   bool leaving() const noexcept { return registry_.leaving(); }

@@ -57,10 +57,9 @@ runtime::Task<void> Seeder::serve(net::ServerStream& stream, protocol::Route rou
   } else if (std::holds_alternative<protocol::PeerRoute>(route)) {
     co_await send_json(stream, peer_document_, token);
   } else if (std::holds_alternative<protocol::LibraryRoute>(route)) {
-    const std::uint64_t revision = snapshot_ ? snapshot_->revision : 0;
     std::vector<protocol::GameSummary> games;
     if (snapshot_) games = snapshot_->summaries();
-    co_await send_json(stream, protocol::library_document(revision, games), token);
+    co_await send_json(stream, protocol::library_document(revision_, games), token);
   } else if (auto* manifest = std::get_if<protocol::ManifestRoute>(&route)) {
     co_await send_manifest(stream, std::move(*manifest), token);
   } else if (auto* file = std::get_if<protocol::FileRoute>(&route)) {

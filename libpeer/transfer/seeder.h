@@ -41,6 +41,8 @@ class Seeder {
   void set_snapshot(std::shared_ptr<const library::Snapshot> snapshot);
   /// The JSON of GET /v1/peer.
   void set_peer_document(std::string json);
+  /// The library's revision as sessions announce it.
+  void set_revision(std::uint64_t revision) noexcept { revision_ = revision; }
   /// Limits the rate of sending. It must outlive the seeder.
   void set_limit(RateLimit* limit) noexcept { sender_.set_limit(limit); }
   /// `ask` is called before each part of a body and returns whether the stream's peer may still receive. If not, the
@@ -82,6 +84,7 @@ class Seeder {
   std::shared_ptr<const library::Snapshot> snapshot_;
   PartialGames partial_;
   std::string peer_document_ = "{}";
+  std::uint64_t revision_ = 0;
   ContentSender sender_;
   EncodedManifests manifests_;
   std::uint64_t requests_ = 0;

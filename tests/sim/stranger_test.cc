@@ -10,6 +10,7 @@
 #include "libpeer/runtime/sleep.h"
 #include "scenario.h"
 #include "support/discovery/fake_discovery.h"
+#include "support/node/raw_peer.h"
 
 using namespace peer;
 using namespace peer::test;
@@ -331,4 +332,23 @@ TEST_CASE("stranger: a stop after any step of connecting, being refused, pairing
     world.executor.run_ready();
     CHECK(world.executor.timers() == 0);
   }
+}
+
+TEST_CASE("open mode: Hello, /v1/peer and /v1/library name the same revision") {
+  SimWorld world(318);
+  SimPeer peer(world, "peer", "10.0.0.1");
+  for (int i = 0; i < 5; ++i) make_small_game(peer.disk, "/library/game" + std::to_string(i), 1'000'000);
+  peer.start({});
+  world.executor.advance(20s);
+  make_small_game(peer.disk, "/library/late", 1000);
+  world.executor.advance(10min);
+  RawPeer raw(world, "10.0.0.7", peer.address);
+  REQUIRE(raw.open());
+  REQUIRE(world.run_until([&] { return raw.count<protocol::Hello>() == 1; }, 5s));
+  const std::uint64_t revision = std::get<protocol::Hello>(raw.received.front()).revision;
+  Stranger stranger(world, "10.0.0.9", false);
+  net::Link& link = stranger.dial(peer.address);
+  const std::string named = "\"revision\": " + std::to_string(revision);
+  CHECK(stranger.ask(link, "GET", "/v1/peer").body.contains(named));
+  CHECK(stranger.ask(link, "GET", "/v1/library").body.contains(named));
 }

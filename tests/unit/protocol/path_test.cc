@@ -92,6 +92,18 @@ TEST_CASE("printable() escapes unsafe characters without ambiguity") {
   CHECK(printable("a ü") == "a ü");
   CHECK(printable("a\nb\xff") == "a\\x0ab\\xff");
   CHECK(printable("\xe2\x80\xae") == "\\xe2\\x80\\xae");
+  CHECK(printable("a\xe2\x80\xa8"
+                  "b") ==
+        "a\\xe2\\x80\\xa8"
+        "b");  // U+2028
+  CHECK(printable("a\xe2\x80\x8b"
+                  "b") ==
+        "a\\xe2\\x80\\x8b"
+        "b");                                             // U+200B
+  CHECK(printable("\xef\xbb\xbf") == "\\xef\\xbb\\xbf");  // U+FEFF
+  CHECK_FALSE(
+      name_problem("a\xe2\x80\x8b"
+                   "b"));  // legal on the wire
   CHECK(printable("\\x0a") == "\\x5cx0a");
 }
 

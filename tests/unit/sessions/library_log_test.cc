@@ -127,3 +127,14 @@ TEST_CASE("An update with a wrong digest is a gap, and the known library stays")
   CHECK(apply(entry, update) == Applied::gap);
   CHECK(entry.games.size() == 1);
 }
+
+TEST_CASE("The revision of the next offer is known before it is set") {
+  sessions::LibraryLog log;
+  log.set({game("a", 1)});
+  for (const auto& games :
+       {std::vector{game("a", 1)}, std::vector{game("a", 2)}, std::vector<protocol::GameSummary>{}}) {
+    const std::uint64_t expected = log.revision_of(games);
+    log.set(games);
+    CHECK(log.revision() == expected);
+  }
+}

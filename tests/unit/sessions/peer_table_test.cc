@@ -45,6 +45,17 @@ TEST_CASE("A peer is found by a unique id prefix or a unique name") {
   CHECK_FALSE(table.resolve("1").has_value());
 }
 
+TEST_CASE("A peer that calls itself by another peer's id does not make the id ambiguous") {
+  sessions::PeerTable table;
+  connected(table, 0x11, "anna");
+  connected(table, 0x12, id(0x11).brief());
+  connected(table, 0x13, id(0x11).hex());
+  connected(table, 0x14, id(0x15).hex());
+  CHECK(*table.resolve(id(0x11).brief()) == id(0x11));
+  CHECK(*table.resolve(id(0x11).hex()) == id(0x11));
+  CHECK_FALSE(table.resolve(id(0x15).hex()).has_value());  // of a peer that is not listed
+}
+
 TEST_CASE("Versions of a game are listed side by side with the peers that offer them") {
   sessions::PeerTable table;
   connected(table, 1, "a").library.games["quake"] = {"quake", version(1), 10, 1, 100};

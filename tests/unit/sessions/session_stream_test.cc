@@ -42,8 +42,19 @@ struct StreamSide {
   }
 };
 
+struct CountingWorkers final : runtime::Workers {
+  explicit CountingWorkers(runtime::ManualExecutor& executor) : workers(executor, 1, 50ms) {}
+  void submit(Job job) override {
+    ++submitted;
+    workers.submit(std::move(job));
+  }
+  runtime::ManualWorkers workers;
+  int submitted = 0;
+};
+
 struct StreamPair {
   runtime::ManualExecutor executor;
+  CountingWorkers workers{executor};
   runtime::CancellationSource stop;
   runtime::Scope scope{executor, "test", stop.token()};
   MemoryNetwork network{executor};
@@ -52,6 +63,7 @@ struct StreamPair {
   std::optional<sessions::DialEnd> end;
 
   StreamPair() {
+    server.context.workers = &workers;
     net::RequestHandler accept = [this](net::ServerStream& stream, runtime::CancellationToken token) {
       return sessions::accept_session(server.context, stream, std::move(token));
     };
@@ -151,4 +163,42 @@ TEST_CASE("The bytes of a session's frames are held back to a rate, one past the
   const runtime::TimePoint now{1h};
   for (int i = 0; i < 16; ++i) CHECK(meter.charge(1 << 20, now) == runtime::Duration{});
   CHECK(meter.charge(1 << 20, now) == 1s);
+}
+
+TEST_CASE("A peer that sends no Hello within 5 s loses its session") {
+  StreamPair pair;
+  REQUIRE(pair.client.out->try_send(protocol::Ping{1}));
+  pair.executor.advance(sessions::kHelloWait - 1s);
+  REQUIRE(pair.server.next<sessions::SessionReceived>().has_value());
+  CHECK_FALSE(pair.server.next<sessions::SessionClosed>().has_value());
+  pair.executor.advance(1s);
+  const auto closed = pair.server.next<sessions::SessionClosed>();
+  REQUIRE(closed.has_value());
+  CHECK(closed->reason.message == "the peer sent no Hello within 5 s");
+}
+
+TEST_CASE("A large frame is decoded on a worker, and the order of messages stays") {
+  StreamPair pair;
+  protocol::LibraryUpdate large;
+  large.revision = 1;
+  for (std::size_t i = 0; i < protocol::kMaxGamesPerUpdate; ++i) {
+    protocol::GameSummary game;
+    game.id = "game " + std::to_string(i);
+    large.games.push_back(game);
+  }
+  REQUIRE(protocol::encode(large).size() > protocol::kMaxFrameBytesOnLoop);
+  protocol::Hello hello;
+  hello.id = id_of(2);
+  hello.name = "there";
+  hello.instance = "1";
+  REQUIRE(pair.client.out->try_send(hello));
+  REQUIRE(pair.client.out->try_send(large));
+  REQUIRE(pair.client.out->try_send(protocol::Ping{7}));
+  pair.settle();
+  pair.settle();
+  const auto next = [&] { return pair.server.next<sessions::SessionReceived>().value(); };
+  CHECK(std::holds_alternative<protocol::Hello>(next().message));
+  CHECK(std::holds_alternative<protocol::LibraryUpdate>(next().message));
+  CHECK(std::holds_alternative<protocol::Ping>(next().message));
+  CHECK(pair.workers.submitted == 1);
 }

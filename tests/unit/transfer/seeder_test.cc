@@ -52,6 +52,7 @@ struct Fixture {
     snapshot->revision = 7;
     snapshot->games.push_back(local);
     seeder.set_snapshot(snapshot);
+    seeder.set_revision(7);
   }
   void serve(FakeServerStream& stream) {
     auto route = protocol::parse_route(stream.request().method, stream.request().path);
