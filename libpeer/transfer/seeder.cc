@@ -141,8 +141,8 @@ runtime::Task<void> Seeder::send_file(net::ServerStream& stream, protocol::FileR
       head.status = to_int(HttpStatus::range_not_satisfiable);
       head.fields.front().value = "application/json";
       head.fields.push_back({"content-range", "bytes */" + size});
-      co_await send_body(stream, std::move(head), error_body(Error{ErrorCode::invalid, parsed.error().message, 0}),
-                         token);
+      const Error error(ErrorCode::invalid, parsed.error().message, 0);
+      co_await send_body(stream, std::move(head), error_body(error), token);
       co_return;
     }
     if (*parsed) {
