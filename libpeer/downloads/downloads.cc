@@ -121,7 +121,7 @@ runtime::Task<void> Downloads::save(std::string game, runtime::CancellationToken
 
 runtime::Task<Result<api::DownloadInfo>> Downloads::plan(api::StartDownload command, runtime::CancellationToken token) {
   const double rate = expected_rate(table_, options_.context.down);
-  return dry_run(options_, chooser_, rate, std::move(command), std::move(token));
+  return dry_run(scope_, options_, chooser_, rate, std::move(command), std::move(token));
 }
 
 void Downloads::removed(const std::string& game) {

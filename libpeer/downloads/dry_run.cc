@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "libpeer/protocol/path.h"
-#include "libpeer/runtime/call_on.h"
 #include "libpeer/staging/estimate.h"
+#include "libpeer/transfer/fetch_manifest.h"
 
 namespace peer::downloads {
 
@@ -15,25 +15,21 @@ constexpr double kAssumedRate = 100e6;
 /// A smaller download is too short to measure a rate.
 constexpr std::uint64_t kMinMeasuredBytes = 10'000'000;
 
-runtime::Task<Result<std::shared_ptr<const protocol::ManifestDocument>>> manifest_of(const DownloadsOptions& options,
-                                                                                     std::string game, Digest version,
-                                                                                     std::set<PeerId> from,
-                                                                                     runtime::CancellationToken token) {
-  Error last{ErrorCode::unavailable, "no peer has " + game, 0};
-  for (const transfer::SourcePeer& source : options.table->sources(game, version)) {
-    if (!from.empty() && !from.contains(source.id)) continue;
-    transfer::ManifestJob job;
-    job.transport = options.context.transport;
-    job.workers = options.context.workers;
-    job.peer = source;
-    job.game = game;
-    job.version = version;
-    auto start = [job](runtime::CancellationToken t) { return transfer::fetch_manifest(job, t); };
-    auto got = co_await runtime::call_on(*options.context.net, "manifest of " + game, std::move(start), token);
-    if (got) co_return std::move(*got);
-    last = got.error();
-  }
-  co_return std::unexpected(last);
+runtime::Task<Result<transfer::ManifestPtr>> manifest_of(runtime::Scope& parent, const DownloadsOptions& options,
+                                                         std::string game, Digest version, std::set<PeerId> from,
+                                                         runtime::CancellationToken token) {
+  transfer::ManifestSearch search;
+  search.net = options.context.net;
+  search.transport = options.context.transport;
+  search.workers = options.context.workers;
+  search.random = options.context.random;
+  search.game = game;
+  search.version = version;
+  search.sources = [&options, game, version, from] {
+    const transfer::DownloadTerms terms{game, version, from};
+    return transfer::eligible_sources(options.context, terms);
+  };
+  co_return co_await transfer::find_manifest(parent, std::move(search), token);
 }
 
 /// Sets the figures of an estimate, and the error if the game does not fit.
@@ -66,8 +62,8 @@ double expected_rate(const DownloadTable& table, const transfer::RateLimit* limi
   return rate;
 }
 
-runtime::Task<Result<api::DownloadInfo>> dry_run(const DownloadsOptions& options, const VersionChooser& chooser,
-                                                 double rate, api::StartDownload command,
+runtime::Task<Result<api::DownloadInfo>> dry_run(runtime::Scope& parent, const DownloadsOptions& options,
+                                                 const VersionChooser& chooser, double rate, api::StartDownload command,
                                                  runtime::CancellationToken token) {
   if (const auto problem = protocol::game_id_problem(command.game)) {
     co_return fail(ErrorCode::invalid, "\"" + protocol::printable(command.game) + "\" is not a game id: " + *problem);
@@ -86,7 +82,7 @@ runtime::Task<Result<api::DownloadInfo>> dry_run(const DownloadsOptions& options
     info.bytes_done = info.bytes_reused = choice->size;
     co_return info;
   }
-  const auto document = co_await manifest_of(options, command.game, choice->version, *from, token);
+  const auto document = co_await manifest_of(parent, options, command.game, choice->version, *from, token);
   if (!document) co_return std::unexpected(document.error());
   auto estimate_job = [disk = options.context.disk, root = options.context.root, game = command.game,
                        version = choice->version, document = *document,

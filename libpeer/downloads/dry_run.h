@@ -12,9 +12,9 @@ namespace peer::downloads {
 double expected_rate(const DownloadTable& table, const transfer::RateLimit* limit);
 
 /// Fetches the manifest and counts what must be received and written. `options` and `chooser` must outlive the task.
-/// Cancel: throws Cancelled. Fails: as VersionChooser::choose() and transfer::fetch_manifest().
-runtime::Task<Result<api::DownloadInfo>> dry_run(const DownloadsOptions& options, const VersionChooser& chooser,
-                                                 double rate, api::StartDownload command,
+/// Cancel: throws Cancelled. Fails: as VersionChooser::choose() and transfer::find_manifest().
+runtime::Task<Result<api::DownloadInfo>> dry_run(runtime::Scope& parent, const DownloadsOptions& options,
+                                                 const VersionChooser& chooser, double rate, api::StartDownload command,
                                                  runtime::CancellationToken token);
 
 }  // namespace peer::downloads

@@ -8,8 +8,6 @@
 namespace peer::downloads {
 
 namespace {
-constexpr std::size_t kMaxPast = 200;
-
 bool ended_early(const api::DownloadInfo& past) {
   return past.state == api::DownloadState::failed || past.state == api::DownloadState::peers_gone;
 }
@@ -109,8 +107,11 @@ void DownloadTable::inherit_figures(DownloadEntry& entry) const {
 }
 
 void DownloadTable::add_past(PastDownload past) {
-  if (past_.size() >= kMaxPast) past_.erase(past_.begin());
+  past.sequence = ++ended_;
   std::string game = past.game;
+  if (!past_.contains(game) && past_.size() >= kMaxPast) {
+    past_.erase(std::ranges::min_element(past_, {}, [](const auto& entry) { return entry.second.sequence; }));
+  }
   past_.insert_or_assign(std::move(game), std::move(past));
 }
 

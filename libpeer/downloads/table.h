@@ -17,11 +17,13 @@ struct PastDownload : api::DownloadInfo {
   std::optional<std::string> version_prefix;
   bool repair = false;
   bool automatic = false;
+  std::uint64_t sequence = 0;  ///< grows with each download that ends
 };
 
 class DownloadTable {
  public:
   using EntryPtr = std::shared_ptr<DownloadEntry>;
+  static constexpr std::size_t kMaxPast = 200;
 
   /// Adds a download at the end of the queue.
   void add(EntryPtr entry);
@@ -44,7 +46,7 @@ class DownloadTable {
   /// Gives a new download the figures of an earlier one that ended early, whose staging it continues.
   void inherit_figures(DownloadEntry& entry) const;
 
-  /// Keeps the outcome of a download. Limits: 200 outcomes.
+  /// Keeps the outcome of a download. Limits: the last kMaxPast outcomes.
   void add_past(PastDownload past);
   void remove_past(const std::string& game) { past_.erase(game); }
   /// Null if there is none.
@@ -55,6 +57,7 @@ class DownloadTable {
   std::map<std::string, EntryPtr> active_;
   std::map<std::string, PastDownload> past_;  ///< the last outcome of each game
   std::uint64_t next_position_ = 1;
+  std::uint64_t ended_ = 0;  ///< downloads that ended so far
 };
 
 }  // namespace peer::downloads

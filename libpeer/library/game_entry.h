@@ -28,6 +28,7 @@ struct GameEntry {
   bool removed = false;                            ///< no longer in the library; a running scan must show nothing
   bool cache_distrusted = false;                   ///< the cached hashes may be wrong: hash every file again
   bool mismatch_reported = false;                  ///< a reader found content that does not match what is shown
+  runtime::TimePoint next_mismatch_scan{};         ///< reports of mismatches cause no scan before
   std::shared_ptr<const InstalledRecord> record;   ///< null: the game is an own game
   store::FileStamp ignored_record{};               ///< stamp of an installed record without an intact chunk
   runtime::Semaphore turn{1};                      ///< held by a scan or an adoption: one at a time

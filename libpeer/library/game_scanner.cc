@@ -61,6 +61,7 @@ runtime::Task<void> GameScanner::scan(std::shared_ptr<GameEntry> entry, bool pat
         entry->schedule.clear_request();
         if (again) entry->schedule.request(executor.now() + *again);
         if (again) games_.schedule_changed().set();
+        if (entry->mismatch_reported) games_.request_mismatch_scan(*entry);  // reported after this scan's reads
       } else if (!patient) {
         co_return;
       } else {

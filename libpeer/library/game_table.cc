@@ -78,4 +78,11 @@ void GameTable::request_scan(GameEntry& entry) {
   schedule_changed_.set();
 }
 
+void GameTable::request_mismatch_scan(GameEntry& entry) {
+  const runtime::TimePoint now = executor_.now();
+  entry.schedule.request_by(std::max(now, entry.next_mismatch_scan));
+  entry.next_mismatch_scan = std::max(now, entry.next_mismatch_scan) + kMismatchScanInterval;
+  schedule_changed_.set();
+}
+
 }  // namespace peer::library

@@ -43,6 +43,9 @@ class GameTable {
 
   /// Requests a scan of the game now.
   void request_scan(GameEntry& entry);
+  /// The same for a mismatch that a reader found: at most one scan in kMismatchScanInterval, since remotes cause reads.
+  void request_mismatch_scan(GameEntry& entry);
+  static constexpr runtime::Duration kMismatchScanInterval = std::chrono::seconds(10);
   /// Set when a scan or a listing may have become due earlier.
   runtime::Event& schedule_changed() noexcept { return schedule_changed_; }
 

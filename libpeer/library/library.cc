@@ -190,8 +190,7 @@ void Library::report_mismatch(const std::string& game) {
   const std::shared_ptr<GameEntry> entry = impl_->games.find(game);
   if (!entry) return;
   if (!entry->record) return withdraw(game);
-  entry->mismatch_reported = true;
-  impl_->games.request_scan(*entry);
+  if (!std::exchange(entry->mismatch_reported, true)) impl_->games.request_mismatch_scan(*entry);
 }
 
 void Library::withdraw(const std::string& game) {

@@ -35,6 +35,8 @@ class ScanSchedule {
  public:
   /// Requests a scan at `at`, in place of the previous request.
   void request(runtime::TimePoint at) noexcept { requested_ = at; }
+  /// Requests a scan at `at`, unless an earlier one is requested.
+  void request_by(runtime::TimePoint at) noexcept { requested_ = std::min(at, requested_.value_or(at)); }
   void clear_request() noexcept { requested_.reset(); }
   /// Something in the game has changed.
   void note_change(runtime::TimePoint now) noexcept { changes_.note(now); }

@@ -223,7 +223,7 @@ void Connection::abandoned(Http3Stream& stream) {
   ngtcp2_conn_extend_max_offset(quic_, stream.incoming().unreleased());
   if (!stream.open()) return http3_->forget(quic_, stream);
   const bool read_done = stream.incoming().ended();
-  const bool write_done = stream.outgoing().finished();
+  const bool write_done = stream.outgoing().finished() && !stream.broken_off;
   if (stream.local()) {
     if (!read_done || !write_done) http3_->shut(quic_, stream.id(), !read_done, true, NGHTTP3_H3_REQUEST_CANCELLED);
     return;

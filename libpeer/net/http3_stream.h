@@ -60,6 +60,7 @@ class Http3Stream final : public BodyReader, public BodyWriter {
   bool answering = false;                             ///< server: respond() was called
   bool settled = false;                               ///< server: reset by this side, or counted as cancelled
   bool window_grown = false;                          ///< server: grow_window() was called
+  bool broken_off = false;                            ///< server: reset() was called
   std::unique_ptr<runtime::CancellationSource> stop;  ///< server: stops the handler
 
  private:
@@ -105,6 +106,7 @@ class ServerHandle final : public ServerStream {
   BodyReader& reader() override { return *stream_; }
   Result<void> respond(const ResponseHead& head, bool has_body) override { return stream_->respond(head, has_body); }
   BodyWriter& writer() override { return *stream_; }
+  void reset() override { stream_->broken_off = true; }
 
  private:
   std::shared_ptr<Http3Stream> stream_;

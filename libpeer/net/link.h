@@ -109,6 +109,8 @@ class ServerStream {
   /// BodyWriter::write().
   virtual Result<void> respond(const ResponseHead& head, bool has_body) = 0;
   virtual BodyWriter& writer() = 0;
+  /// Makes the end of the handler reset the stream, even if the response is finished but not acknowledged yet.
+  virtual void reset() = 0;
 };
 
 struct LinkStats {

@@ -5,8 +5,7 @@
 #include <utility>
 
 #include "libpeer/protocol/path.h"
-#include "libpeer/runtime/call_on.h"
-#include "libpeer/transfer/fetch.h"
+#include "libpeer/transfer/fetch_manifest.h"
 
 namespace peer::node {
 
@@ -66,24 +65,17 @@ std::optional<api::GameInfo> GameOverview::find(const std::string& game) const {
   return std::nullopt;
 }
 
-/// From the first source that answers.
 runtime::Task<Result<GameOverview::ManifestPtr>> GameOverview::fetch_manifest(std::string game, Digest version,
                                                                               runtime::CancellationToken token) const {
-  Error last{ErrorCode::unavailable, "no connected peer has " + game, 0};
-  for (const transfer::SourcePeer& source : peers_.sources(game, version)) {
-    transfer::ManifestJob job;
-    job.transport = &transport_;
-    job.workers = options_.environment.workers;
-    job.peer = source;
-    job.game = game;
-    job.version = version;
-    auto start = [job](runtime::CancellationToken t) { return transfer::fetch_manifest(job, t); };
-    Result<ManifestPtr> got =
-        co_await runtime::call_on(*options_.environment.net, "manifest of " + game, std::move(start), token);
-    if (got) co_return got;
-    last = got.error();
-  }
-  co_return std::unexpected(last);
+  transfer::ManifestSearch search;
+  search.net = options_.environment.net;
+  search.transport = &transport_;
+  search.workers = options_.environment.workers;
+  search.random = options_.environment.random;
+  search.game = game;
+  search.version = version;
+  search.sources = [this, game, version] { return peers_.sources(game, version); };
+  co_return co_await transfer::find_manifest(*options_.environment.control, std::move(search), token);
 }
 
 runtime::Task<Result<api::GameDetails>> GameOverview::details(api::ShowGame command,

@@ -21,7 +21,7 @@ NetLoopState::NetLoopState(runtime::Executor& executor, std::unique_ptr<api::Net
       transport_(network_->transport(), gate_),
       up_(executor),
       down_(executor),
-      seeder_(disk, workers, log.named("seeder")) {
+      seeder_(executor, disk, workers, log.named("seeder")) {
   seeder_.set_limit(&up_);
   seeder_.set_still_served(
       [this](const net::ServerStream& stream) { return gate_.admits(stream) && !is_banned(stream); });

@@ -3,6 +3,7 @@
 // Source: docs/protocol.md, section 8.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
@@ -49,5 +50,21 @@ inline constexpr std::uint64_t kMaxSpanBytes = 16 << 20;  ///< payload of one re
 inline constexpr std::size_t kMaxSpanChunks = 4096;
 inline constexpr std::uint64_t kMaxGameChunks = kMaxManifestBytes / 32;  ///< more hashes do not fit a manifest
 inline constexpr std::size_t kMaxHoldingRuns = 4096;                     ///< runs in one message
+
+/// Payload of responses that is not acknowledged yet, of all remotes together. transfer/fair_budget.h divides it.
+inline constexpr std::uint64_t kSendMemory = 64 << 20;
+inline constexpr std::size_t kFirstSendBytes = 64
+                                               << 10;  ///< read for a response before its reader has proved its speed
+/// A response of which nothing was read for so long is reset if others wait for memory.
+inline constexpr std::chrono::seconds kSendProgressDeadline{10};
+/// Encoded documents (the library, manifests) in use. Above it the next one is encoded when others have been sent.
+inline constexpr std::uint64_t kDocumentMemory = 64 << 20;
+inline constexpr std::size_t kKeptDocumentBytes = 16 << 20;  ///< encoded documents kept for the next requests
+
+inline constexpr std::size_t kManifestSources = 2;  ///< sources asked at once for a manifest
+inline constexpr std::chrono::seconds kManifestSilence{
+    5};  ///< a source that sends nothing of it for so long is dropped
+/// What a source must send of a manifest on average from then on, or it is dropped. Units: bytes per second.
+inline constexpr std::uint64_t kManifestRate = 4096;
 
 }  // namespace peer::protocol

@@ -30,7 +30,8 @@ struct LocalCopies {
   std::uint64_t bytes = 0;
 };
 
-/// Finds copies of the chunks that `have` lacks, in all games that the snapshot offers.
+/// Finds copies of the chunks that `have` lacks, in all games that the snapshot offers. Takes n log n steps for n
+/// chunks with any hashes. Cancel: ends soon after `stop` is requested, with what it has found.
 LocalCopies find_local_copies(const library::Snapshot& snapshot, const protocol::Manifest& wanted,
                               const std::vector<bool>& have, const runtime::StopFlag& stop);
 

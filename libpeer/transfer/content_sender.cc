@@ -12,13 +12,13 @@ namespace {
 constexpr runtime::Duration kMeasurable = std::chrono::milliseconds(500);
 }  // namespace
 
-ContentSender::ContentSender(runtime::Workers& workers, Log log)
-    : workers_(workers), log_(std::move(log)), buffers_(kSendMemory) {}
+ContentSender::ContentSender(runtime::Executor& executor, runtime::Workers& workers, Log log)
+    : executor_(executor), workers_(workers), log_(std::move(log)), buffers_(executor, protocol::kSendMemory) {}
 
 bool ContentSender::holds_back() const {
   // After a pause it is unknown what will hold back the sending. Assume the limit; the next span corrects it.
-  const bool rested = clock_now() - last_sent_ > kMeasurable;
-  if (limit_ != nullptr && limit_->rate() != 0 && (rested || limit_->binding(clock_now()))) return true;
+  const bool rested = executor_.now() - last_sent_ > kMeasurable;
+  if (limit_ != nullptr && limit_->rate() != 0 && (rested || limit_->binding(executor_.now()))) return true;
   return reading_ > 2 * waiting_ && reading_ > kMeasurable;
 }
 
@@ -34,9 +34,9 @@ runtime::Task<Result<void>> ContentSender::read_batch(GameBytes& bytes, std::spa
     if (!bytes.hash || protocol::hash(into) == *bytes.hash) return {};
     return fail(ErrorCode::invalid, "a chunk no longer has the hash that the manifest gives");
   };
-  const runtime::TimePoint begun = clock_now();
+  const runtime::TimePoint begun = executor_.now();
   Result<void> filled = co_await runtime::offload(workers_, std::move(read), token);
-  reading_ += clock_now() - begun;
+  reading_ += executor_.now() - begun;
   co_return filled;
 }
 
@@ -49,6 +49,28 @@ protocol::HttpStatus ContentSender::note_failure(const GameBytes& bytes, const E
   return protocol::HttpStatus::gone;
 }
 
+runtime::Task<SendBuffers::Buffer> ContentSender::next_buffer(const Flow& flow, const GameBytes& bytes,
+                                                              std::uint64_t length, runtime::CancellationToken token) {
+  if (bytes.hash) {  // a chunk to verify is read whole
+    const auto whole = static_cast<std::size_t>(length);
+    co_return co_await buffers_.acquire(flow, whole, whole, token);
+  }
+  std::uint64_t most = std::min<std::uint64_t>(length, SendBuffers::batch(*flow));
+  if (limit_ != nullptr) most = limit_->piece(most);
+  const auto count = static_cast<std::size_t>(most);
+  const runtime::TimePoint begun = executor_.now();
+  SendBuffers::Buffer buffer =
+      co_await buffers_.acquire(flow, std::min(count, protocol::kFirstSendBytes), count, token);
+  waiting_ += executor_.now() - begun;
+  co_return buffer;
+}
+
+runtime::Task<void> ContentSender::finish(net::ServerStream& stream, const Flow& flow,
+                                          runtime::CancellationToken token) {
+  stream.writer().finish();
+  if (!co_await buffers_.drain(flow, token)) stream.reset();
+}
+
 runtime::Task<void> ContentSender::send(net::ServerStream& stream, net::ResponseHead head, GameBytes bytes,
                                         runtime::CancellationToken token) {
   std::uint64_t length = bytes.length;
@@ -59,12 +81,12 @@ runtime::Task<void> ContentSender::send(net::ServerStream& stream, net::Response
     static_cast<void>(stream.respond(head, false));  // fails only if the stream is gone
     co_return;
   }
+  const Flow flow = buffers_.begin(stream);
   bool responded = false;
   while (length > 0) {
-    std::uint64_t most = std::min<std::uint64_t>(length, SendBuffers::kBatchBytes);
-    if (limit_ != nullptr && !bytes.hash) most = limit_->piece(most);  // a chunk to verify is read whole
-    const auto count = static_cast<std::size_t>(most);
-    std::shared_ptr<std::vector<std::uint8_t>> buffer = co_await buffers_.acquire(count, token);
+    SendBuffers::Buffer buffer = co_await next_buffer(flow, bytes, length, token);
+    if (!buffer) co_return;
+    const std::size_t count = buffer->size();
     const Result<void> filled = co_await read_batch(bytes, *buffer, token);
     if (!filled) {
       const protocol::HttpStatus status = note_failure(bytes, filled.error());
@@ -79,15 +101,38 @@ runtime::Task<void> ContentSender::send(net::ServerStream& stream, net::Response
     if (tamper_) tamper_(*buffer);
     if (limit_ != nullptr) co_await limit_->pass(count, token);
     if (still_served_ && !still_served_(stream)) co_return;
-    const runtime::TimePoint ready = clock_now();
+    const runtime::TimePoint ready = executor_.now();
     const Result<void> written = co_await stream.writer().write(std::move(buffer), token);
-    waiting_ += clock_now() - ready;
+    waiting_ += executor_.now() - ready;
     if (!written) co_return;
     count_sent(stream.peer(), count);
-    last_sent_ = clock_now();
+    last_sent_ = executor_.now();
     length -= count;
   }
-  stream.writer().finish();
+  co_await finish(stream, flow, token);
+}
+
+runtime::Task<void> ContentSender::send(net::ServerStream& stream, net::ResponseHead head, net::SharedBytes document,
+                                        runtime::CancellationToken token) {
+  if (document->size() <= protocol::kFirstSendBytes / 4 || stream.request().method == "HEAD") {
+    co_await send_body(stream, std::move(head), std::move(document), token);
+    co_return;
+  }
+  head.content_length = document->size();
+  if (const Result<void> sent = stream.respond(head, true); !sent) co_return;
+  const Flow flow = buffers_.begin(stream);
+  for (std::size_t done = 0; done < document->size();) {
+    const std::size_t most = std::min(document->size() - done, SendBuffers::batch(*flow));
+    SendBuffers::Buffer buffer =
+        co_await buffers_.acquire(flow, std::min(most, protocol::kFirstSendBytes), most, token);
+    if (!buffer) co_return;
+    std::ranges::copy(std::span(*document).subspan(done, buffer->size()), buffer->begin());
+    done += buffer->size();
+    const Result<void> written = co_await stream.writer().write(std::move(buffer), token);
+    if (!written) co_return;
+  }
+  document.reset();
+  co_await finish(stream, flow, token);
 }
 
 }  // namespace peer::transfer

@@ -8,6 +8,7 @@
 #include "libpeer/runtime/call_on.h"
 #include "libpeer/runtime/with_scope.h"
 #include "libpeer/staging/local_chunks.h"
+#include "libpeer/transfer/fetch_manifest.h"
 
 namespace peer::transfer {
 
@@ -107,37 +108,34 @@ runtime::Task<Download::Early> Download::obtain_document(std::optional<Error>& l
   auto stored = co_await runtime::offload(*context_.workers, std::move(load), token);
   if (stored && *stored) target_.document = *stored;
 
-  std::set<PeerId> tried;
   while (!target_.document) {
-    const std::vector<SourcePeer> peers = eligible_sources(context_, terms_);
-    const auto next =
-        std::ranges::find_if(peers, [&tried](const SourcePeer& peer) { return !tried.contains(peer.id); });
-    if (next == peers.end()) {
-      if (peers.empty() && control().now() >= terms_.wait_until) co_return DownloadOutcome::gone();
-      if (!peers.empty() && last_error && last_error->code != ErrorCode::unreachable) {
-        co_return DownloadOutcome::failure(*last_error);
-      }
-      // No peer is reachable: try all of them again, until they answer or are gone.
-      tried.clear();
-      co_await runtime::sleep_for(control(), kRetryDelay, token);
-      continue;
-    }
-    tried.insert(next->id);
-    ManifestJob job;
-    job.transport = context_.transport;
-    job.workers = context_.workers;
-    job.peer = *next;
-    job.game = terms_.game;
-    job.version = terms_.version;
-    auto start = [job](runtime::CancellationToken t) { return fetch_manifest(job, t); };
-    auto got = co_await runtime::call_on(*context_.net, "manifest of " + terms_.game, std::move(start), token);
+    bool unreachable = false;
+    ManifestSearch search;
+    search.net = context_.net;
+    search.transport = context_.transport;
+    search.workers = context_.workers;
+    search.random = context_.random;
+    search.game = terms_.game;
+    search.version = terms_.version;
+    search.sources = [this] { return eligible_sources(context_, terms_); };
+    search.on_failure = [this, &last_error, &unreachable](const SourcePeer& peer, const Error& error) {
+      unreachable = unreachable || error.code == ErrorCode::unreachable;
+      last_error = error;
+      context_.log.game(terms_.game)
+          .warn("no manifest of " + terms_.game + " from " + peer.name + ": " + error.message);
+    };
+    Result<ManifestPtr> got = co_await find_manifest(parent_, std::move(search), token);
     if (got) {
       target_.document = std::move(*got);
-    } else {
-      last_error = got.error();
-      context_.log.game(terms_.game)
-          .warn("no manifest of " + terms_.game + " from " + next->name + ": " + got.error().message);
+      break;
     }
+    const bool peers = !eligible_sources(context_, terms_).empty();
+    if (!peers && control().now() >= terms_.wait_until) co_return DownloadOutcome::gone();
+    if (peers && last_error && !unreachable && last_error->code != ErrorCode::unreachable) {
+      co_return DownloadOutcome::failure(*last_error);
+    }
+    // No peer is reachable: try all of them again, until they answer or are gone.
+    co_await runtime::sleep_for(control(), kRetryDelay, token);
   }
   co_return std::nullopt;
 }

@@ -119,20 +119,6 @@ struct SourceJob {
 /// everything but its own end, and returns why it ended.
 runtime::Task<SourceEnded> run_source(SourceJob job, runtime::CancellationToken token);
 
-struct ManifestJob {
-  net::Transport* transport = nullptr;
-  runtime::Workers* workers = nullptr;
-  SourcePeer peer;
-  std::string game;
-  Digest version;
-  ManifestJob() = default;
-};
-
-/// Connects, fetches the manifest and checks it against the version. Fails: unreachable, refused, unavailable,
-/// invalid.
-runtime::Task<Result<std::shared_ptr<const protocol::ManifestDocument>>> fetch_manifest(
-    ManifestJob job, runtime::CancellationToken token);
-
 /// Dials the peer's addresses in order until one answers.
 runtime::Task<Result<std::unique_ptr<net::Link>>> dial_any(net::Transport& transport, SourcePeer peer,
                                                            runtime::CancellationToken token);

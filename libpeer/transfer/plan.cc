@@ -174,13 +174,16 @@ std::optional<Span> Planner::next(const PeerId& source, std::uint64_t most) {
   return span;
 }
 
-std::optional<Span> Planner::duplicate(const PeerId& source, const Span& span, std::uint64_t most) {
+std::optional<Span> Planner::duplicate(const PeerId& source, const Span& span, std::uint64_t most,
+                                       const std::function<bool(std::uint64_t chunk)>& stuck) {
   const auto known = holders_.find(source);
   if (known == holders_.end()) return std::nullopt;
   Span copy;
   for (std::uint64_t chunk = span.first + span.count; chunk > span.first; --chunk) {
     const std::uint64_t last = chunk - 1;
-    if (have_[last] || assigned_[last] != 1 || !holds(known->second, last)) {
+    const bool free =
+        assigned_[last] == 1 || (assigned_[last] > 1 && assigned_[last] < UINT8_MAX && stuck && stuck(last));
+    if (have_[last] || !free || !holds(known->second, last)) {
       if (copy.count > 0) break;
       continue;
     }

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -55,8 +56,10 @@ class Planner {
   /// could deliver is assigned. The span stays assigned until release().
   std::optional<Span> next(const PeerId& source, std::uint64_t most);
   /// Assigns to a second source the end of a span that another source was assigned: missing chunks that this source
-  /// holds and that no second source is assigned, at most `most` bytes.
-  std::optional<Span> duplicate(const PeerId& source, const Span& span, std::uint64_t most);
+  /// holds and that no second source is assigned, at most `most` bytes. A chunk for which `stuck` returns true may be
+  /// assigned to more sources.
+  std::optional<Span> duplicate(const PeerId& source, const Span& span, std::uint64_t most,
+                                const std::function<bool(std::uint64_t chunk)>& stuck = nullptr);
   /// Records that a chunk is verified and written.
   void mark_have(std::uint64_t chunk);
   /// Ends an assignment: the source has delivered the span or given it up. Its missing chunks may be assigned again.

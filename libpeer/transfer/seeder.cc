@@ -11,8 +11,10 @@ namespace peer::transfer {
 
 using protocol::HttpStatus;
 
-Seeder::Seeder(store::Disk& disk, runtime::Workers& workers, Log log)
-    : disk_(disk), sender_(workers, std::move(log)), manifests_(workers) {}
+Seeder::Seeder(runtime::Executor& executor, store::Disk& disk, runtime::Workers& workers, Log log)
+    : disk_(disk), sender_(executor, workers, std::move(log)), documents_(workers) {
+  sender_.set_others_wait([this] { return documents_.contended(); });
+}
 
 void Seeder::set_snapshot(std::shared_ptr<const library::Snapshot> snapshot) { snapshot_ = std::move(snapshot); }
 void Seeder::set_peer_document(std::string json) { peer_document_ = std::move(json); }
@@ -57,9 +59,7 @@ runtime::Task<void> Seeder::serve(net::ServerStream& stream, protocol::Route rou
   } else if (std::holds_alternative<protocol::PeerRoute>(route)) {
     co_await send_json(stream, peer_document_, token);
   } else if (std::holds_alternative<protocol::LibraryRoute>(route)) {
-    std::vector<protocol::GameSummary> games;
-    if (snapshot_) games = snapshot_->summaries();
-    co_await send_json(stream, protocol::library_document(revision_, games), token);
+    co_await send_library(stream, token);
   } else if (auto* manifest = std::get_if<protocol::ManifestRoute>(&route)) {
     co_await send_manifest(stream, std::move(*manifest), token);
   } else if (auto* file = std::get_if<protocol::FileRoute>(&route)) {
@@ -80,6 +80,13 @@ runtime::Task<void> Seeder::forbid(net::ServerStream& stream, Error error, runti
   co_await send_error(stream, HttpStatus::forbidden, std::move(error), token);
 }
 
+runtime::Task<void> Seeder::send_library(net::ServerStream& stream, runtime::CancellationToken token) {
+  net::SharedBytes bytes = co_await documents_.library(stream, snapshot_, token);
+  net::ResponseHead head;
+  head.fields.push_back({"content-type", "application/json"});
+  co_await sender_.send(stream, std::move(head), std::move(bytes), token);
+}
+
 runtime::Task<void> Seeder::send_manifest(net::ServerStream& stream, protocol::ManifestRoute route,
                                           runtime::CancellationToken token) {
   const auto game = find_game(route.game);
@@ -96,9 +103,9 @@ runtime::Task<void> Seeder::send_manifest(net::ServerStream& stream, protocol::M
   net::ResponseHead head;
   head.fields.push_back({"content-type", binary ? std::string(protocol::kManifestMediaType) : "application/json"});
   head.fields.push_back({"vary", "accept"});
-  const auto format = binary ? EncodedManifests::Format::binary : EncodedManifests::Format::json;
-  net::SharedBytes bytes = co_await manifests_.get(version, format, token);
-  co_await send_body(stream, std::move(head), std::move(bytes), token);
+  const auto format = binary ? Documents::Format::binary : Documents::Format::json;
+  net::SharedBytes bytes = co_await documents_.manifest(stream, std::move(version), format, token);
+  co_await sender_.send(stream, std::move(head), std::move(bytes), token);
 }
 
 runtime::Task<void> Seeder::send_file(net::ServerStream& stream, protocol::FileRoute route,

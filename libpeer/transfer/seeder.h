@@ -5,7 +5,7 @@
 // in the manifest is not sent: the answer is 410, or a reset stream if the response has begun, and on_changed is
 // called. A client without a certificate gets documents and files but no chunks.
 // Loop: net.
-// Limits: kSendMemory bytes of payload, and 16 MiB of encoded manifests.
+// Limits: protocol::kSendMemory bytes of payload, and protocol::kDocumentMemory of documents.
 #pragma once
 
 #include <functional>
@@ -22,7 +22,7 @@
 #include "libpeer/runtime/workers.h"
 #include "libpeer/store/disk.h"
 #include "libpeer/transfer/content_sender.h"
-#include "libpeer/transfer/encoded_manifests.h"
+#include "libpeer/transfer/documents.h"
 #include "libpeer/transfer/partial_games.h"
 #include "libpeer/transfer/rate_limit.h"
 
@@ -36,7 +36,7 @@ struct SeederStats {
 
 class Seeder {
  public:
-  Seeder(store::Disk& disk, runtime::Workers& workers, Log log);
+  Seeder(runtime::Executor& executor, store::Disk& disk, runtime::Workers& workers, Log log);
 
   void set_snapshot(std::shared_ptr<const library::Snapshot> snapshot);
   /// The JSON of GET /v1/peer.
@@ -63,9 +63,13 @@ class Seeder {
   runtime::Task<void> refuse(net::ServerStream& stream, protocol::HttpRefusal refusal,
                              runtime::CancellationToken token);
 
+  /// Bytes of responses in memory.
+  std::uint64_t send_memory() const noexcept { return sender_.memory(); }
+  const Documents& documents() const noexcept { return documents_; }
   SeederStats stats() const { return {sender_.sent().bytes, requests_, sender_.sent().by_peer}; }
 
  private:
+  runtime::Task<void> send_library(net::ServerStream& stream, runtime::CancellationToken token);
   runtime::Task<void> send_manifest(net::ServerStream& stream, protocol::ManifestRoute route,
                                     runtime::CancellationToken token);
   runtime::Task<void> send_file(net::ServerStream& stream, protocol::FileRoute route, runtime::CancellationToken token);
@@ -86,7 +90,7 @@ class Seeder {
   std::string peer_document_ = "{}";
   std::uint64_t revision_ = 0;
   ContentSender sender_;
-  EncodedManifests manifests_;
+  Documents documents_;
   std::uint64_t requests_ = 0;
 };
 

@@ -9,6 +9,8 @@ namespace peer::transfer {
 namespace {
 /// Minimum time saved before a chunk is fetched twice. Units: seconds.
 constexpr double kMinTimeSaved = 0.25;
+/// A source that needs longer for what it holds is stuck. Others may fetch the same chunks. Units: seconds.
+constexpr double kStuck = 10;
 
 /// How long a source needs for that many bytes.
 double seconds_for(std::uint64_t bytes, const SourceState& source) {
@@ -68,7 +70,19 @@ std::optional<PeerId> SpanDispatcher::least_loaded(const std::set<PeerId>& satur
   return found;
 }
 
-/// The end of a span that is assigned to the slowest source, if this source would deliver it much sooner.
+/// Whether a chunk is assigned only to sources that are stuck.
+bool SpanDispatcher::is_stuck(const PeerId& id, std::uint64_t chunk) const {
+  for (const auto& [other, each] : sources_) {
+    if (other != id && seconds_for(each.outstanding_bytes, each) > kStuck) continue;
+    for (const Assignment& assignment : each.outstanding) {
+      if (chunk >= assignment.span.first && chunk - assignment.span.first < assignment.span.count) return false;
+    }
+  }
+  return true;
+}
+
+/// The end of a span that the slowest source holds, if this source would bring it much sooner. Chunks that two sources
+/// fetch already are left to them, unless both are stuck: sources that send nothing must not keep a chunk.
 std::optional<Span> SpanDispatcher::take_over(const PeerId& id, const SourceState& source) {
   const std::uint64_t most = source.pace.span();
   const double here = seconds_for(source.outstanding_bytes + most, source);
@@ -78,10 +92,11 @@ std::optional<Span> SpanDispatcher::take_over(const PeerId& id, const SourceStat
     const double there = seconds_for(each.outstanding_bytes, each);
     if (there > 2 * here + kMinTimeSaved) slower.emplace_back(there, &each);
   }
+  const auto stuck = [this, &id](std::uint64_t chunk) { return is_stuck(id, chunk); };
   std::ranges::sort(slower, std::greater<>(), &std::pair<double, const SourceState*>::first);
   for (const auto& [there, each] : slower) {
     for (auto assignment = each->outstanding.rbegin(); assignment != each->outstanding.rend(); ++assignment) {
-      if (const auto span = planner_.duplicate(id, assignment->span, most)) {
+      if (const auto span = planner_.duplicate(id, assignment->span, most, stuck)) {
         ++taken_over_;
         return span;
       }

@@ -38,6 +38,7 @@ class SpanDispatcher {
 
  private:
   std::optional<PeerId> least_loaded(const std::set<PeerId>& saturated) const;
+  bool is_stuck(const PeerId& id, std::uint64_t chunk) const;
   std::optional<Span> take_over(const PeerId& id, const SourceState& source);
 
   Planner& planner_;

@@ -49,10 +49,15 @@ class FakeBodyWriter final : public net::BodyWriter {
 class FakeServerStream final : public net::ServerStream {
  public:
   FakeServerStream(net::RequestHead head, std::optional<PeerId> peer) : head_(std::move(head)), peer_(peer) {}
+  /// A stream of the connection with this number, from this host.
+  FakeServerStream(net::RequestHead head, std::optional<PeerId> peer, net::SocketAddress host, std::uint8_t connection)
+      : head_(std::move(head)), peer_(peer), host_(host) {
+    binding_.bytes[0] = connection;
+  }
 
   const net::RequestHead& request() const override { return head_; }
   const std::optional<PeerId>& peer() const override { return peer_; }
-  net::SocketAddress remote_address() const override { return {}; }
+  net::SocketAddress remote_address() const override { return host_; }
   const net::ChannelBinding& channel_binding() const override { return binding_; }
   bool admitted() const override { return admitted_; }
   void admit() override { admitted_ = true; }
@@ -65,6 +70,8 @@ class FakeServerStream final : public net::ServerStream {
     return {};
   }
   FakeBodyWriter& writer() override { return writer_; }
+  void reset() override { reset_ = true; }
+  bool was_reset() const noexcept { return reset_; }
 
   bool window_grown() const noexcept { return window_grown_; }
   /// Nothing if the handler returned without a response, which resets the stream.
@@ -86,11 +93,13 @@ class FakeServerStream final : public net::ServerStream {
  private:
   net::RequestHead head_;
   std::optional<PeerId> peer_;
+  net::SocketAddress host_;
   std::optional<net::ResponseHead> response_;
   net::ChannelBinding binding_;
   bool admitted_ = false;
   bool window_grown_ = false;
   bool has_body_ = false;
+  bool reset_ = false;
   FakeBodyWriter writer_;
 };
 

@@ -53,6 +53,7 @@ class MemoryServerStream final : public net::ServerStream {
     return {};
   }
   net::BodyWriter& writer() override { return stream_.down; }
+  void reset() override { stream_.down.finished = false; }
 
  private:
   MemoryStream& stream_;

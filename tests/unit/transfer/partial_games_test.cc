@@ -22,7 +22,7 @@ struct Fixture {
   runtime::ManualExecutor executor;
   runtime::ManualWorkers workers{executor, 1, runtime::Duration(0)};
   test::SampleGame game = test::make_game({{"a/small", 100}, {"big", 4 * kChunkSize + 77}, {"z", 5}}, 3);
-  transfer::Seeder seeder{disk, workers, Log()};
+  transfer::Seeder seeder{executor, disk, workers, Log()};
   std::shared_ptr<staging::Staging> staging;
   std::vector<std::string> changed;
 

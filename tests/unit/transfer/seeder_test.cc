@@ -1,5 +1,6 @@
 #include "libpeer/transfer/seeder.h"
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <cerrno>
 
@@ -24,7 +25,7 @@ struct Fixture {
   runtime::ManualWorkers workers{executor, 1, runtime::Duration(0)};
   test::SampleGame game = test::make_game({{"a/small", 100}, {"big", kBig}, {"empty", 0}, {"z/y/last \"x\"", 5}}, 3);
   std::shared_ptr<library::LocalGame> local = std::make_shared<library::LocalGame>();
-  transfer::Seeder seeder{disk, workers, Log()};
+  transfer::Seeder seeder{executor, disk, workers, Log()};
   std::vector<std::string> changed;
 
   explicit Fixture(const std::string& where = "/lib/game") {
@@ -249,7 +250,7 @@ TEST_CASE("A changed file is not sent, and the change is reported", "[seeder]") 
     f.serve(stream);
     CHECK(stream.response()->status == 200);
     CHECK_FALSE(stream.writer().finished());
-    CHECK(stream.writer().content() == f.text(1, 1));
+    CHECK(stream.writer().content() == f.text(1, 1).substr(0, protocol::kFirstSendBytes));
   }
   CHECK(f.changed == std::vector<std::string>{"game"});
 }
@@ -275,7 +276,7 @@ TEST_CASE("A cancelled request reads nothing more", "[seeder]") {
   f.executor.run_ready();
   CHECK(stream->response().has_value());
   const std::uint64_t read = f.disk.bytes_read();
-  CHECK(read == kChunkSize);
+  CHECK(read == protocol::kFirstSendBytes);
   request.request_stop();
   f.executor.run_ready();
   CHECK(f.disk.bytes_read() == read);
@@ -295,12 +296,65 @@ TEST_CASE("Unacknowledged payload stays within the memory budget", "[seeder]") {
     scope.spawn("serve", f.seeder.serve(*streams.back(), route, scope.token()));
   }
   f.executor.run_ready();
-  CHECK(f.seeder.stats().bytes_sent == transfer::kSendMemory);
+  CHECK(f.seeder.stats().bytes_sent == 40 * protocol::kFirstSendBytes);
+  CHECK(f.seeder.send_memory() == 40 * protocol::kFirstSendBytes);
   // Acknowledgements free memory until every request is served.
   for (int round = 0; round < 40; ++round) {
     for (const auto& stream : streams) stream->writer().acknowledge();
     f.executor.run_ready();
+    CHECK(f.seeder.send_memory() <= protocol::kSendMemory);
   }
   for (const auto& stream : streams) CHECK(stream->complete());
+  test::run_task(f.executor, scope.join());
+}
+
+TEST_CASE("Requests that are not read do not stop those of others", "[seeder]") {
+  Fixture f;
+  std::vector<std::unique_ptr<FakeServerStream>> stuck;
+  runtime::Scope scope(f.executor, "test", runtime::CancellationToken());
+  const net::RequestHead head{"GET", "/v1/games/game/files/big", {}};
+  const auto route = *protocol::parse_route("GET", head.path);
+  const auto attacker = *net::SocketAddress::parse("10.0.0.66:1");
+  for (int i = 0; i < 64 * 20; ++i) {
+    stuck.push_back(
+        std::make_unique<FakeServerStream>(head, std::nullopt, attacker, static_cast<std::uint8_t>(i / 64)));
+    stuck.back()->writer().hold();
+    scope.spawn("stuck", f.seeder.serve(*stuck.back(), route, scope.token()));
+  }
+  f.executor.run_ready();
+  CHECK(f.seeder.send_memory() <= protocol::kSendMemory * 2 / 3 + 20 * protocol::kFirstSendBytes);
+  // No timer passes: the honest requests wait for nobody.
+  const runtime::TimePoint begin = f.executor.now();
+  for (int i = 0; i < 100; ++i) {
+    FakeServerStream honest{head, std::nullopt, *net::SocketAddress::parse("10.0.0.7:1"), 200};
+    scope.spawn("honest", f.seeder.serve(honest, route, scope.token()));
+    f.executor.run_ready();
+    REQUIRE(honest.complete());
+  }
+  CHECK(f.executor.now() == begin);
+  scope.request_stop();
+  f.executor.run_ready();
+  test::run_task(f.executor, scope.join());
+}
+
+TEST_CASE("A finished response of which the end is not read is reset while others wait", "[seeder]") {
+  Fixture f;
+  std::vector<std::unique_ptr<FakeServerStream>> stuck;
+  runtime::Scope scope(f.executor, "test", runtime::CancellationToken());
+  const net::RequestHead head{"GET", "/v1/games/game/files/big", {{"range", "bytes=0-65535"}}};
+  const auto route = *protocol::parse_route("GET", head.path);
+  for (int i = 0; i < 64 * 25; ++i) {
+    stuck.push_back(std::make_unique<FakeServerStream>(
+        head, std::nullopt, *net::SocketAddress::parse("10.0." + std::to_string(i / 64) + ".1:1"),
+        static_cast<std::uint8_t>(i / 64)));
+    stuck.back()->writer().hold();
+    scope.spawn("stuck", f.seeder.serve(*stuck.back(), route, scope.token()));
+  }
+  f.executor.run_ready();
+  CHECK(std::ranges::none_of(stuck, [](const auto& stream) { return stream->was_reset(); }));
+  f.executor.advance(protocol::kSendProgressDeadline + std::chrono::seconds(1));
+  CHECK(std::ranges::any_of(stuck, [](const auto& stream) { return stream->was_reset(); }));
+  scope.request_stop();
+  f.executor.run_ready();
   test::run_task(f.executor, scope.join());
 }
