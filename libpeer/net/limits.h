@@ -33,6 +33,9 @@ inline constexpr double kStatelessBurst = 128;
 inline constexpr double kStatelessPerSecond = 512;
 inline constexpr int kCloseAnswers = 8;  ///< how often a closed connection repeats its last packet
 
+/// Log lines that one remote can cause.
+inline constexpr double kLogLines = 8;
+inline constexpr double kLogLinesPerSecond = 0.1;
 /// Requests that clients cancel: token buckets of a connection, and of the remote's share (net/accounts.h). A client
 /// that has used both is disconnected. A download that ends cancels at most kStreams requests.
 inline constexpr double kCancelsOfConnection = 64;

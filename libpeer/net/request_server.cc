@@ -56,7 +56,7 @@ bool RequestServer::begin_request(Connection& connection, std::shared_ptr<Http3S
   stream->hold();
   stream->stop = std::make_unique<runtime::CancellationSource>(connection.scope->token());
   ++run_->active;
-  auto task = run_handler(connection.shared_from_this(), std::move(stream), run_, core_.options().log);
+  auto task = run_handler(connection.shared_from_this(), std::move(stream), run_, *this);
   connection.scope->spawn("request", std::move(task));
   return true;
 }
@@ -70,9 +70,18 @@ void RequestServer::request_cancelled(Connection& connection) {
                         {ErrorCode::refused, connection.remote().to_string() + ": too many cancelled requests"});
 }
 
+void RequestServer::warn(const Connection& connection, const std::string& line) {
+  if (!log_lines_.try_consume(ShareKey::network(connection.remote()), core_.executor().now())) {
+    ++suppressed_;
+    return;
+  }
+  const std::uint64_t suppressed = std::exchange(suppressed_, 0);
+  core_.options().log.warn(line + (suppressed == 0 ? "" : " (" + std::to_string(suppressed) + " lines suppressed)"));
+}
+
 runtime::Task<void> RequestServer::run_handler(std::shared_ptr<Connection> connection,
                                                std::shared_ptr<Http3Stream> stream, std::shared_ptr<ServingRun> run,
-                                               Log log) {
+                                               RequestServer& server) {
   std::exception_ptr error;
   const runtime::CancellationToken token = stream->stop->token();
   {
@@ -89,7 +98,7 @@ runtime::Task<void> RequestServer::run_handler(std::shared_ptr<Connection> conne
   }
   if (error) {
     const std::string what = runtime::describe(error);
-    log.warn("closed a connection because its request handler failed: " + what);
+    server.warn(*connection, "closed a connection because its request handler failed: " + what);
     connection->close_http(NGHTTP3_H3_INTERNAL_ERROR, {ErrorCode::internal, "a request handler failed: " + what},
                            "internal error");
   }

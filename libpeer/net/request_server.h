@@ -43,10 +43,15 @@ class RequestServer {
     runtime::Event idle;
   };
   static runtime::Task<void> run_handler(std::shared_ptr<Connection> connection, std::shared_ptr<Http3Stream> stream,
-                                         std::shared_ptr<ServingRun> run, Log log);
+                                         std::shared_ptr<ServingRun> run, RequestServer& server);
+
+  /// Logs a line that this remote caused, or counts it as suppressed.
+  void warn(const Connection& connection, const std::string& line);
 
   EndpointCore& core_;
   std::shared_ptr<ServingRun> run_;
+  FairRate log_lines_{{limits::kLogLines, limits::kLogLinesPerSecond}, {}};
+  std::uint64_t suppressed_ = 0;  // lines, since the last one
   FairRate requests_{{limits::kRequestsOfRemote, limits::kRequestsOfRemotePerSecond},
                      {limits::kRequestsShared, limits::kRequestsSharedPerSecond}};
   FairRate cancels_{{limits::kCancelsOfRemote, limits::kCancelsOfRemotePerSecond}, {}};

@@ -107,6 +107,15 @@ runtime::Task<void> ask_often(QuicPair& pair) {
   }
 }
 
+runtime::Task<void> throw_often(QuicPair& pair) {
+  for (int i = 0; i < 50; ++i) {
+    auto dialing = pair.link();
+    auto link = co_await dialing;
+    auto getting = get(*link, "/throw");
+    CHECK(!(co_await getting).has_value());
+  }
+}
+
 void run_resets(bool with_head) {
   SimPair sim;
   CancelCount count;
@@ -125,6 +134,19 @@ TEST_CASE("A client that resets requests before their heads gets no further stre
 TEST_CASE("A client that cancels 64 requests at once, eight times, stays connected") {
   SimPair sim;
   sim.run({&cancel_honestly, &test_handler});
+}
+
+TEST_CASE("A client causes at most eight log lines at once") {
+  SimPair sim;
+  int lines = 0;
+  QuicTest test{&throw_often, &test_handler};
+  test.tune_server = [&](net::EndpointOptions& options) {
+    options.log = Log([&](LogLevel level, std::string_view, const std::string&,
+                          const LogFields&) { lines += level == LogLevel::warn ? 1 : 0; },
+                      "quic");
+  };
+  sim.run(test);
+  CHECK(lines == 8);
 }
 
 TEST_CASE("A client that asks 3,000 times stays connected") {
