@@ -73,9 +73,10 @@ runtime::Duration metered_wait(SessionStream& stream, std::size_t bytes) {
 
 enum class FrameRead { hello, other, end };
 
-/// Reads one frame and reports its message. Only the wait for the frame ends with `arrival`.
-runtime::Task<FrameRead> receive_frame(SessionStream& stream, std::size_t most, runtime::CancellationToken arrival,
+/// Reads one frame and reports its message. `hello` ends only the wait for the frame; null: no deadline.
+runtime::Task<FrameRead> receive_frame(SessionStream& stream, std::size_t most, const runtime::Deadline* hello,
                                        runtime::CancellationToken token) {
+  runtime::CancellationToken arrival = hello != nullptr ? hello->token() : token;
   auto frame = co_await stream.frames.read(most, std::move(arrival));
   if (!frame) {
     stream.reason = frame.error();
@@ -94,12 +95,12 @@ runtime::Task<FrameRead> receive_frame(SessionStream& stream, std::size_t most, 
   }
   if (!*message) co_return FrameRead::other;
   PEER_FAULT_POINT(stream.inbound ? "accepted session" : "dialled session");
-  const bool hello = std::holds_alternative<protocol::Hello>(**message);
+  const bool is_hello = std::holds_alternative<protocol::Hello>(**message);
   const bool goodbye = std::holds_alternative<protocol::Goodbye>(**message);
   const bool reported = co_await report_message(stream, std::move(**message), std::move((*frame)->charged), token);
   if (goodbye) stream.reason = Error{ErrorCode::unreachable, "the peer said goodbye", 0};
   if (goodbye || !reported) co_return FrameRead::end;
-  co_return hello ? FrameRead::hello : FrameRead::other;
+  co_return is_hello ? FrameRead::hello : FrameRead::other;
 }
 
 /// False: the session is over.
@@ -108,7 +109,7 @@ runtime::Task<bool> read_until_hello(SessionStream& stream, runtime::Cancellatio
   auto last = FrameRead::other;
   try {
     while (last == FrameRead::other)
-      last = co_await receive_frame(stream, protocol::kMaxFrameBytesBeforeHello, hello.token(), token);
+      last = co_await receive_frame(stream, protocol::kMaxFrameBytesBeforeHello, &hello, token);
   } catch (const runtime::Cancelled&) {
     if (token.requested() || !hello.expired()) throw;
     stream.reason = Error{ErrorCode::unreachable, "the peer sent no Hello within 5 s", 0};
@@ -119,7 +120,7 @@ runtime::Task<bool> read_until_hello(SessionStream& stream, runtime::Cancellatio
 
 runtime::Task<void> read_loop(SessionStream& stream, runtime::CancellationToken token) {
   auto more = co_await read_until_hello(stream, token);
-  while (more) more = co_await receive_frame(stream, protocol::kMaxFrameBytes, token, token) != FrameRead::end;
+  while (more) more = co_await receive_frame(stream, protocol::kMaxFrameBytes, nullptr, token) != FrameRead::end;
 }
 
 runtime::Task<void> read_until_end(SessionStream& stream, runtime::Scope& scope) {
