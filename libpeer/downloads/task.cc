@@ -226,7 +226,7 @@ bool DownloadTask::note_trouble(const Error& error) {
   const bool is_new = entry.trouble.record(error, now(), entry.download->progress().bytes_done);
   entry.patient = true;  // peers may come and go meanwhile
   if (is_new) {
-    log().warn("download of " + game() + " pauses until this is over: " + error.message);
+    log().warn("download of " + game() + " is paused until this error is resolved: " + error.message);
     emit(api::DownloadEvent::Kind::progress);
   }
   return true;
