@@ -128,7 +128,7 @@ Result<std::shared_ptr<const OfferedGame>> assemble(const ScannedGame& scan, Kno
 
 Result<std::shared_ptr<const OfferedGame>> adopt_installed(store::Disk& disk, const std::string& root,
                                                            const std::string& game, protocol::ManifestDocument document,
-                                                           const Bounds* bounds) {
+                                                           const LinkPolicy* bounds) {
   auto top = open_game(disk, root, game, bounds);
   if (!top) return std::unexpected(top.error());
   DirectoryCursor cursor(std::move(*top));

@@ -52,7 +52,7 @@ Result<std::shared_ptr<const OfferedGame>> assemble(const ScannedGame& scan, Kno
 /// that is missing or has a wrong size.
 Result<std::shared_ptr<const OfferedGame>> adopt_installed(store::Disk& disk, const std::string& root,
                                                            const std::string& game, protocol::ManifestDocument document,
-                                                           const Bounds* bounds);
+                                                           const LinkPolicy* bounds);
 
 /// The cache rows of all files of an offered version.
 std::vector<store::CachedFile> rows_of(const OfferedGame& offered);

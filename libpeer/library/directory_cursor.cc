@@ -19,7 +19,7 @@ Result<store::Directory*> DirectoryCursor::parent_of(std::string_view path) {
 }
 
 Result<std::unique_ptr<store::Directory>> open_game(store::Disk& disk, const std::string& root, const std::string& game,
-                                                    const Bounds* bounds) {
+                                                    const LinkPolicy* bounds) {
   const auto directory = disk.open(root, false, false);
   if (!directory) return std::unexpected(directory.error());
   auto opened = open_game(**directory, game, bounds);

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "libpeer/base/result.h"
-#include "libpeer/library/bounds.h"
+#include "libpeer/library/link_policy.h"
 #include "libpeer/store/disk.h"
 
 namespace peer::library {
@@ -36,6 +36,6 @@ inline std::string_view name_of(std::string_view path) { return path.substr(path
 /// Opens a game's directory. A symlink is followed if `bounds` allow it (null: always). Fails: refused, with the
 /// reason; disk errors.
 Result<std::unique_ptr<store::Directory>> open_game(store::Disk& disk, const std::string& root, const std::string& game,
-                                                    const Bounds* bounds);
+                                                    const LinkPolicy* bounds);
 
 }  // namespace peer::library

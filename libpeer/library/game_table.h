@@ -21,7 +21,7 @@ class GameTable {
   using Entries = std::map<std::string, std::shared_ptr<GameEntry>>;
 
   /// References must outlive it.
-  GameTable(runtime::Executor& executor, const LibraryOptions& options, std::shared_ptr<const Bounds> bounds,
+  GameTable(runtime::Executor& executor, const LibraryOptions& options, std::shared_ptr<const LinkPolicy> bounds,
             Catalogue& catalogue)
       : executor_(executor), options_(options), bounds_(std::move(bounds)), catalogue_(catalogue) {}
 
@@ -54,7 +54,7 @@ class GameTable {
 
   runtime::Executor& executor_;
   const LibraryOptions& options_;
-  const std::shared_ptr<const Bounds> bounds_;
+  const std::shared_ptr<const LinkPolicy> bounds_;
   Catalogue& catalogue_;
   Entries entries_;
   std::uint64_t listings_ = 0;

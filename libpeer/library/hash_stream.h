@@ -23,7 +23,7 @@ inline constexpr std::size_t kHashSliceFiles = 256;         ///< limit per slice
 struct HashWork {
   std::string root;
   std::string game;
-  std::shared_ptr<const Bounds> bounds;
+  std::shared_ptr<const LinkPolicy> bounds;
   std::shared_ptr<const ScannedGame> scan;
   std::vector<std::size_t> files;     ///< indices into scan->files
   std::atomic<std::size_t> next = 0;  ///< index into `files`

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "libpeer/library/bounds.h"
 #include "libpeer/library/game_scanner.h"
+#include "libpeer/library/link_policy.h"
 #include "libpeer/library/root_monitor.h"
 #include "libpeer/library/watcher.h"
 #include "libpeer/protocol/path.h"
@@ -29,8 +29,8 @@ struct Library::Impl {
   const LibraryOptions options;
   const Log log;
   HashCache cache;
-  std::shared_ptr<const Bounds> bounds =
-      std::make_shared<const Bounds>(disk, options.roots, options.protected_trees, options.protected_files);
+  std::shared_ptr<const LinkPolicy> bounds =
+      std::make_shared<const LinkPolicy>(disk, options.roots, options.protected_trees, options.protected_files);
   Catalogue catalogue{scope.executor()};
   GameTable games{scope.executor(), options, bounds, catalogue};
   RootMonitor roots{scope.executor(), disk, workers, options, log, catalogue, games};

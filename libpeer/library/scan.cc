@@ -184,7 +184,7 @@ class GameScan {
 store::FileStamp stamp_of(const FileInfo& info) noexcept { return {info.size, info.mtime, info.ctime, info.inode}; }
 
 Result<ScannedGame> scan_game(Directory& root, const std::string& game, std::int64_t now, WatchWalk* watch,
-                              const Bounds* bounds, const runtime::StopFlag& stop) {
+                              const LinkPolicy* bounds, const runtime::StopFlag& stop) {
   const auto entry = root.info(game);
   if (!entry) return std::unexpected(entry.error());
   const auto opened = open_game(root, game, bounds);

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "libpeer/base/result.h"
-#include "libpeer/library/bounds.h"
+#include "libpeer/library/link_policy.h"
 #include "libpeer/library/snapshot.h"
 #include "libpeer/library/watcher.h"
 #include "libpeer/protocol/manifest.h"
@@ -46,7 +46,7 @@ struct ScannedGame {
 /// null.
 /// Cancel: `stop` makes it return early with a `cancelled` error. Fails: when the game's directory cannot be opened.
 Result<ScannedGame> scan_game(store::Directory& root, const std::string& game, std::int64_t now, WatchWalk* watch,
-                              const Bounds* bounds, const runtime::StopFlag& stop);
+                              const LinkPolicy* bounds, const runtime::StopFlag& stop);
 
 bool same_contents(const ScannedGame& a, const ScannedGame& b);
 

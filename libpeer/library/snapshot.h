@@ -16,7 +16,7 @@
 
 namespace peer::library {
 
-class Bounds;
+class LinkPolicy;
 
 enum class GameState { ready, hashing, downloading, modified, damaged, unshareable };
 std::string_view to_string(GameState state) noexcept;
@@ -53,8 +53,9 @@ struct LocalGame {
   std::uint64_t files = 0;
   std::uint64_t bytes_hashed = 0;  ///< progress while hashing
   std::vector<Problem> problems;
-  bool downloaded = false;               ///< a download installed it; false until the first scan has ended
-  std::shared_ptr<const Bounds> bounds;  ///< checks where a symlink may lead when the game is opened; null: no check
+  bool downloaded = false;  ///< a download installed it; false until the first scan has ended
+  std::shared_ptr<const LinkPolicy>
+      bounds;  ///< checks where a symlink may lead when the game is opened; null: no check
 };
 
 /// Games are sorted by id.

@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t kLeastIdDigits = 8;
 }
 
-AccessCommands::AccessCommands(AccessLists& access, Sessions& sessions, PeerTable& table, DialTargets& targets,
+AccessCommands::AccessCommands(AccessLists& access, SessionProtocol& sessions, PeerTable& table, DialTargets& targets,
                                PeerExchange& exchange, Log log)
     : access_(access),
       sessions_(sessions),

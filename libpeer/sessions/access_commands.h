@@ -12,7 +12,7 @@ namespace peer::sessions {
 
 class AccessCommands {
  public:
-  AccessCommands(AccessLists& access, Sessions& sessions, PeerTable& table, DialTargets& targets,
+  AccessCommands(AccessLists& access, SessionProtocol& sessions, PeerTable& table, DialTargets& targets,
                  PeerExchange& exchange, Log log);
 
   /// Ends the peer's session and refuses it from now on. False if it is already banned, or is this peer itself.
@@ -34,7 +34,7 @@ class AccessCommands {
   bool is_called(const PeerId& peer, const std::string& name, const std::string& text) const;
 
   AccessLists& access_;
-  Sessions& sessions_;
+  SessionProtocol& sessions_;
   PeerTable& table_;
   DialTargets& targets_;
   PeerExchange& exchange_;

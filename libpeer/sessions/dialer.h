@@ -18,8 +18,8 @@
 #include "libpeer/runtime/scope.h"
 #include "libpeer/runtime/semaphore.h"
 #include "libpeer/sessions/access_lists.h"
+#include "libpeer/sessions/session_protocol.h"
 #include "libpeer/sessions/session_stream.h"
-#include "libpeer/sessions/sessions.h"
 
 namespace peer::sessions {
 

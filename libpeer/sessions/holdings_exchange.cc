@@ -46,7 +46,7 @@ std::vector<protocol::HeldRun> merged(std::vector<protocol::HeldRun> runs) {
 }
 }  // namespace
 
-HoldingsExchange::HoldingsExchange(runtime::Executor& executor, const Sessions& sessions, SessionLinks& links,
+HoldingsExchange::HoldingsExchange(runtime::Executor& executor, const SessionProtocol& sessions, SessionLinks& links,
                                    PeerTable& table, std::function<void()> on_sources_changed)
     : executor_(executor),
       sessions_(sessions),

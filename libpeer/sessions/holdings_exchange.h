@@ -16,14 +16,14 @@
 
 #include "libpeer/runtime/token_bucket.h"
 #include "libpeer/sessions/session_links.h"
-#include "libpeer/sessions/sessions.h"
+#include "libpeer/sessions/session_protocol.h"
 
 namespace peer::sessions {
 
 class HoldingsExchange final : public transfer::HoldingsSink {
  public:
   /// Calls `on_sources_changed` when another peer's holdings of a version that is downloaded here have changed.
-  HoldingsExchange(runtime::Executor& executor, const Sessions& sessions, SessionLinks& links, PeerTable& table,
+  HoldingsExchange(runtime::Executor& executor, const SessionProtocol& sessions, SessionLinks& links, PeerTable& table,
                    std::function<void()> on_sources_changed);
 
   void holdings_begin(const std::string& game, const Digest& version, const std::vector<bool>& have) override;
@@ -60,7 +60,7 @@ class HoldingsExchange final : public transfer::HoldingsSink {
   void unfollow(SessionId id, const std::string& game);
 
   runtime::Executor& executor_;
-  const Sessions& sessions_;
+  const SessionProtocol& sessions_;
   SessionLinks& links_;
   PeerTable& table_;
   std::function<void()> on_sources_changed_;

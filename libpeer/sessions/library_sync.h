@@ -1,4 +1,4 @@
-// LibrarySync: exchanges libraries with other peers in as few messages as possible. Pure: a part of Sessions.
+// LibrarySync: exchanges libraries with other peers in as few messages as possible. Pure: a part of SessionProtocol.
 // Loop: control.
 #pragma once
 

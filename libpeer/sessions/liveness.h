@@ -1,5 +1,5 @@
 // Liveness: pings idle peers, drops silent ones and removes those that have been unreachable for long. Pure: a part of
-// Sessions.
+// SessionProtocol.
 // Loop: control.
 #pragma once
 

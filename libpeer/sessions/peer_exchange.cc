@@ -48,7 +48,7 @@ std::optional<protocol::PeerHint> hint_about(const PeerEntry& entry, const net::
 }
 }  // namespace
 
-PeerExchange::PeerExchange(runtime::Executor& executor, const Sessions& sessions, SessionLinks& links,
+PeerExchange::PeerExchange(runtime::Executor& executor, const SessionProtocol& sessions, SessionLinks& links,
                            const PeerTable& table, const AccessLists& access, Dialer& dialer, Log log)
     : executor_(executor),
       sessions_(sessions),

@@ -16,7 +16,7 @@
 
 #include "libpeer/sessions/dialer.h"
 #include "libpeer/sessions/session_links.h"
-#include "libpeer/sessions/sessions.h"
+#include "libpeer/sessions/session_protocol.h"
 
 namespace peer::sessions {
 
@@ -29,8 +29,8 @@ inline constexpr std::size_t kMaxHinters = 1024;                  ///< accounts 
 
 class PeerExchange {
  public:
-  PeerExchange(runtime::Executor& executor, const Sessions& sessions, SessionLinks& links, const PeerTable& table,
-               const AccessLists& access, Dialer& dialer, Log log);
+  PeerExchange(runtime::Executor& executor, const SessionProtocol& sessions, SessionLinks& links,
+               const PeerTable& table, const AccessLists& access, Dialer& dialer, Log log);
 
   /// Sends every peer the addresses of the others, a moment after each change, until cancelled.
   runtime::Task<void> run_sharing(runtime::CancellationToken token);
@@ -68,7 +68,7 @@ class PeerExchange {
   runtime::Task<void> dial_hint(PeerHintToDial hint, runtime::CancellationToken token);
 
   runtime::Executor& executor_;
-  const Sessions& sessions_;
+  const SessionProtocol& sessions_;
   SessionLinks& links_;
   const PeerTable& table_;
   const AccessLists& access_;

@@ -1,10 +1,9 @@
 // Peers: the sessions with other peers, for node/ and downloads/. It owns the parts and connects them.
 //
-// Sessions decides which messages are sent; Peers feeds it the reports of the session streams and carries out its
-// actions. Dialer, TargetDialer, PeerExchange and Reprobe open sessions. Events report every change that others need; a
-// burst of library changes is one event.
-// Loop: control.
-// Cancel: cancel run_inbox() only after every session has ended; it handles the last messages.
+// SessionProtocol decides which messages are sent; Peers feeds it the reports of the session streams and carries out
+// its actions. Dialer, TargetDialer, PeerExchange and Reprobe open sessions. Events report every change that others
+// need; a burst of library changes is one event. Loop: control. Cancel: cancel run_inbox() only after every session has
+// ended; it handles the last messages.
 #pragma once
 
 #include <functional>
@@ -17,12 +16,12 @@
 #include "libpeer/sessions/peer_exchange.h"
 #include "libpeer/sessions/reprobe.h"
 #include "libpeer/sessions/session_links.h"
-#include "libpeer/sessions/sessions.h"
+#include "libpeer/sessions/session_protocol.h"
 #include "libpeer/sessions/target_dialer.h"
 
 namespace peer::sessions {
 
-struct PeersOptions : SessionsOptions {
+struct PeersOptions : SessionProtocolOptions {
   access::AccessMode access = access::AccessMode::open;
   access::Gate* gate = nullptr;         ///< for the session streams; null: every peer is admitted
   runtime::Workers* workers = nullptr;  ///< decode large session frames; null: the net loop does
@@ -122,7 +121,7 @@ class Peers final {
   runtime::Channel<SessionReport> inbox_;
   PeerTable table_;
   AccessLists access_;
-  Sessions sessions_;
+  SessionProtocol sessions_;
   SessionLinks links_;
   Dialer dialer_;
   DialTargets targets_;

@@ -17,7 +17,7 @@ constexpr runtime::Duration kProbeTime = 1s;
 constexpr runtime::Duration kDialTime = 700ms;
 }  // namespace
 
-Reprobe::Reprobe(runtime::Executor& executor, const Sessions& sessions, const PeerTable& table,
+Reprobe::Reprobe(runtime::Executor& executor, const SessionProtocol& sessions, const PeerTable& table,
                  const DialTargets& targets, Dialer& dialer, std::function<void(const PeerId&)> refresh_addresses,
                  Log log)
     : executor_(executor),

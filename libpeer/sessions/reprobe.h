@@ -19,8 +19,8 @@ class Reprobe {
  public:
   using Probe = std::function<std::vector<std::pair<PeerId, SessionId>>()>;
   /// Asks mDNS for a peer's current addresses through `refresh_addresses`; empty: there is no mDNS.
-  Reprobe(runtime::Executor& executor, const Sessions& sessions, const PeerTable& table, const DialTargets& targets,
-          Dialer& dialer, std::function<void(const PeerId&)> refresh_addresses, Log log);
+  Reprobe(runtime::Executor& executor, const SessionProtocol& sessions, const PeerTable& table,
+          const DialTargets& targets, Dialer& dialer, std::function<void(const PeerId&)> refresh_addresses, Log log);
 
   /// The machine's addresses have changed: `probe` pings every peer. Those that do not answer are dialed.
   void on_network_changed(Probe probe);
@@ -33,7 +33,7 @@ class Reprobe {
   std::vector<net::SocketAddress> addresses_of(const PeerEntry& entry) const;
 
   runtime::Executor& executor_;
-  const Sessions& sessions_;
+  const SessionProtocol& sessions_;
   const PeerTable& table_;
   const DialTargets& targets_;
   Dialer& dialer_;

@@ -1,6 +1,6 @@
 // Session: what the control loop knows about one session with a peer.
 //
-// Pure state: time and randomness are arguments. Sessions uses it for its decisions; SessionLinks sends.
+// Pure state: time and randomness are arguments. SessionProtocol uses it for its decisions; SessionLinks sends.
 // Loop: control.
 #pragma once
 

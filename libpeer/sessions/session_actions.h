@@ -1,4 +1,4 @@
-// The actions that Sessions returns. Peers carries them out in their order.
+// The actions that SessionProtocol returns. Peers carries them out in their order.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// SessionRegistry: the open sessions and the pending actions. The parts of Sessions share it.
+// SessionRegistry: the open sessions and the pending actions. The parts of SessionProtocol share it.
 //
 // It sends nothing itself: send(), close() and similar functions append actions, and poll() returns them in order.
 // Loop: control.

@@ -7,7 +7,7 @@ namespace peer::staging {
 
 Verifier::Verifier(store::Disk& disk, std::string root, std::string game,
                    std::shared_ptr<const protocol::ManifestDocument> document,
-                   std::shared_ptr<const library::Bounds> bounds)
+                   std::shared_ptr<const library::LinkPolicy> bounds)
     : disk_(disk),
       root_(std::move(root)),
       game_(std::move(game)),

@@ -21,7 +21,8 @@ namespace peer::staging {
 class Verifier {
  public:
   Verifier(store::Disk& disk, std::string root, std::string game,
-           std::shared_ptr<const protocol::ManifestDocument> document, std::shared_ptr<const library::Bounds> bounds);
+           std::shared_ptr<const protocol::ManifestDocument> document,
+           std::shared_ptr<const library::LinkPolicy> bounds);
 
   /// Reads about that many bytes. Returns how many it read. Fails: the game's directory cannot be opened.
   Result<std::uint64_t> read(std::uint64_t bytes, const runtime::StopFlag& stop);
@@ -43,7 +44,7 @@ class Verifier {
   const std::string root_;
   const std::string game_;
   const std::shared_ptr<const protocol::ManifestDocument> document_;
-  const std::shared_ptr<const library::Bounds> bounds_;
+  const std::shared_ptr<const library::LinkPolicy> bounds_;
   std::optional<library::DirectoryCursor> cursor_;
   std::size_t file_ = 0;  ///< index of the current file
   std::unique_ptr<store::File> handle_;

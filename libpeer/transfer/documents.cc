@@ -42,8 +42,7 @@ Documents::Documents(runtime::Workers& workers)
 
 runtime::Task<net::SharedBytes> Documents::library(const net::ServerStream& stream,
                                                    std::shared_ptr<const library::Snapshot> snapshot,
-                                                   runtime::CancellationToken token) {
-  const std::uint64_t revision = snapshot ? snapshot->revision : 0;
+                                                   std::uint64_t revision, runtime::CancellationToken token) {
   const std::uint64_t estimate = (snapshot ? snapshot->games.size() : 0) * kLibraryEntryBytes;
   Encoder encode = [snapshot = std::move(snapshot), revision] {
     std::vector<protocol::GameSummary> games;

@@ -26,9 +26,9 @@ class Documents {
 
   explicit Documents(runtime::Workers& workers);
 
-  /// The library as JSON. Cancel: throws Cancelled.
+  /// The library as JSON, under the revision that sessions announce. Cancel: throws Cancelled.
   runtime::Task<net::SharedBytes> library(const net::ServerStream& stream,
-                                          std::shared_ptr<const library::Snapshot> snapshot,
+                                          std::shared_ptr<const library::Snapshot> snapshot, std::uint64_t revision,
                                           runtime::CancellationToken token);
   /// Cancel: throws Cancelled.
   runtime::Task<net::SharedBytes> manifest(const net::ServerStream& stream,

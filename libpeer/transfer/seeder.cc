@@ -81,7 +81,7 @@ runtime::Task<void> Seeder::forbid(net::ServerStream& stream, Error error, runti
 }
 
 runtime::Task<void> Seeder::send_library(net::ServerStream& stream, runtime::CancellationToken token) {
-  net::SharedBytes bytes = co_await documents_.library(stream, snapshot_, token);
+  net::SharedBytes bytes = co_await documents_.library(stream, snapshot_, revision_, token);
   net::ResponseHead head;
   head.fields.push_back({"content-type", "application/json"});
   co_await sender_.send(stream, std::move(head), std::move(bytes), token);

@@ -2,7 +2,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-#include "libpeer/library/bounds.h"
+#include "libpeer/library/link_policy.h"
 #include "libpeer/library/scan.h"
 #include "support/store/memory_disk.h"
 
@@ -15,7 +15,7 @@ TEST_CASE("game reader: a link to secrets is not followed, even if it was hashed
   auto game = std::make_shared<library::LocalGame>();
   game->id = "link";
   game->root = "/r";
-  game->bounds = std::make_shared<const library::Bounds>(
+  game->bounds = std::make_shared<const library::LinkPolicy>(
       disk, std::vector<std::string>{"/r"}, std::vector<std::string>{"/var/state"}, std::vector<std::string>{});
   const auto read = [&](const std::string& target) {
     disk.make_directories("/r");

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "libpeer/sessions/sessions.h"
+#include "libpeer/sessions/session_protocol.h"
 
 namespace peer::test {
 
@@ -38,7 +38,7 @@ struct SessionMachine {
   std::unique_ptr<Random> random = seeded_random(1);
   sessions::PeerTable table;
   sessions::AccessLists access;
-  sessions::Sessions sessions;
+  sessions::SessionProtocol sessions;
   runtime::TimePoint now{std::chrono::hours(1)};
   sessions::SessionId last = 0;
   std::vector<sessions::SessionAction> actions;
@@ -46,8 +46,8 @@ struct SessionMachine {
   explicit SessionMachine(access::AccessMode mode = access::AccessMode::open)
       : access(id_of(kSelf), mode), sessions(options(), table, access) {}
 
-  sessions::SessionsOptions options() const {
-    sessions::SessionsOptions options;
+  sessions::SessionProtocolOptions options() const {
+    sessions::SessionProtocolOptions options;
     options.self = id_of(kSelf);
     options.name = "here";
     options.instance = "1";

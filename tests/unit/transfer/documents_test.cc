@@ -86,16 +86,17 @@ struct DocumentRequests {
 TEST_CASE("Requests for the same document share one encoding", "[documents]") {
   DocumentRequests f;
   const auto snapshot = library_with(2000, 7);
-  for (int i = 0; i < 64; ++i) f.ask(f.documents.library(f.stream(i % 3), snapshot, f.scope.token()));
+  for (int i = 0; i < 64; ++i)
+    f.ask(f.documents.library(f.stream(i % 3), snapshot, snapshot->revision, f.scope.token()));
   f.executor.advance(1s);
   REQUIRE(f.answers.size() == 64);
   CHECK(std::ranges::all_of(f.answers, [&f](const auto& bytes) { return bytes == f.answers[0]; }));
   CHECK(f.workers.jobs == 1);
   // Another snapshot with the same offer has the same document; one with another offer has not.
-  f.ask(f.documents.library(f.stream(1), library_with(2000, 7), f.scope.token()));
+  f.ask(f.documents.library(f.stream(1), library_with(2000, 7), 7, f.scope.token()));
   f.executor.advance(1s);
   CHECK(f.workers.jobs == 1);
-  f.ask(f.documents.library(f.stream(1), library_with(1999, 8), f.scope.token()));
+  f.ask(f.documents.library(f.stream(1), library_with(1999, 8), 8, f.scope.token()));
   f.executor.advance(1s);
   CHECK(f.workers.jobs == 2);
   CHECK(f.answers.back() != f.answers.front());
@@ -181,8 +182,9 @@ TEST_CASE("The time to get a document on the network's loop", "[.][benchmark]") 
                 std::chrono::duration<double, std::micro>(took).count() / kRounds, f.answers.front()->size());
   };
   const auto snapshot = library_with(10'000, 1);
-  measure("library of 10,000 games",
-          [&](DocumentRequests& f) { f.ask(f.documents.library(f.stream(1), snapshot, f.scope.token())); });
+  measure("library of 10,000 games", [&](DocumentRequests& f) {
+    f.ask(f.documents.library(f.stream(1), snapshot, snapshot->revision, f.scope.token()));
+  });
   const auto game = game_with(200'000);
   measure("manifest of 200,000 files", [&](DocumentRequests& f) {
     f.ask(f.documents.manifest(f.stream(1), game, Documents::Format::json, f.scope.token()));

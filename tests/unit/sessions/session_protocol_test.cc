@@ -1,5 +1,5 @@
 // The session state machine alone: messages, time and randomness in, actions out.
-#include "libpeer/sessions/sessions.h"
+#include "libpeer/sessions/session_protocol.h"
 
 #include <catch2/catch_test_macros.hpp>
 

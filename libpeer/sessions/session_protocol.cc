@@ -1,4 +1,4 @@
-#include "libpeer/sessions/sessions.h"
+#include "libpeer/sessions/session_protocol.h"
 
 #include <algorithm>
 
@@ -28,7 +28,7 @@ void set_refused(PeerEntry& entry, const std::string& reason, runtime::TimePoint
 }
 }  // namespace
 
-Sessions::Sessions(SessionsOptions options, PeerTable& table, const AccessLists& access)
+SessionProtocol::SessionProtocol(SessionProtocolOptions options, PeerTable& table, const AccessLists& access)
     : options_(std::move(options)),
       table_(table),
       access_(access),
@@ -36,7 +36,7 @@ Sessions::Sessions(SessionsOptions options, PeerTable& table, const AccessLists&
       library_(registry_, table, options_.log),
       liveness_({options_.self, options_.ping, options_.lost, options_.random}, registry_, table) {}
 
-protocol::Hello Sessions::hello() const {
+protocol::Hello SessionProtocol::hello() const {
   protocol::Hello hello;
   hello.id = options_.self;
   hello.name = options_.name;
@@ -47,7 +47,7 @@ protocol::Hello Sessions::hello() const {
   return hello;
 }
 
-void Sessions::on_opened(SessionId id, Session opened, bool wanted, runtime::TimePoint now) {
+void SessionProtocol::on_opened(SessionId id, Session opened, bool wanted, runtime::TimePoint now) {
   Session& session = registry_.add(id, std::move(opened));
   session.opened = now;
   if (registry_.leaving()) {
@@ -69,11 +69,11 @@ void Sessions::on_opened(SessionId id, Session opened, bool wanted, runtime::Tim
   }
 }
 
-void Sessions::on_stalled(SessionId id) {
+void SessionProtocol::on_stalled(SessionId id) {
   if (Session* session = registry_.find(id)) session->closed = true;
 }
 
-void Sessions::on_message(SessionId id, protocol::SessionMessage message, runtime::TimePoint now) {
+void SessionProtocol::on_message(SessionId id, protocol::SessionMessage message, runtime::TimePoint now) {
   Session* const session = registry_.find(id);
   if (session == nullptr) return;
   // Accept a Goodbye even in a closed session: it may be closed only because the answer to an earlier message found the
@@ -110,7 +110,7 @@ void Sessions::on_message(SessionId id, protocol::SessionMessage message, runtim
   }
 }
 
-void Sessions::on_hello(SessionId id, Session& session, const protocol::Hello& hello, runtime::TimePoint now) {
+void SessionProtocol::on_hello(SessionId id, Session& session, const protocol::Hello& hello, runtime::TimePoint now) {
   if (!session.inbound()) registry_.push(DialAnswered{session.dial, session.peer});
   if (const auto reason = reason_to_refuse(session, hello, now)) {
     if (!session.inbound()) registry_.push(DialRefused{session.dial, Error{ErrorCode::refused, *reason, 0}});
@@ -128,8 +128,8 @@ void Sessions::on_hello(SessionId id, Session& session, const protocol::Hello& h
   }
 }
 
-std::optional<std::string> Sessions::reason_to_refuse(const Session& session, const protocol::Hello& hello,
-                                                      runtime::TimePoint now) {
+std::optional<std::string> SessionProtocol::reason_to_refuse(const Session& session, const protocol::Hello& hello,
+                                                             runtime::TimePoint now) {
   if (session.peer == options_.self) return "this address leads to the daemon itself";
   if (access_.is_banned(session.peer)) return "this peer is banned here";
   if (hello.id != session.peer) return "the hello names another peer than the certificate";
@@ -147,7 +147,7 @@ std::optional<std::string> Sessions::reason_to_refuse(const Session& session, co
 /// If both peers dialed at once, the session dialed by the lower id stays; of two sessions dialed by the same peer, the
 /// newer one. If the older session has been silent for a moment, the newer one stays in any case: a peer that dials
 /// again has lost the older one.
-bool Sessions::keeps_other(const PeerEntry& entry, const Session& session, runtime::TimePoint now) const {
+bool SessionProtocol::keeps_other(const PeerEntry& entry, const Session& session, runtime::TimePoint now) const {
   const Session* const held = entry.session ? registry_.find(*entry.session) : nullptr;
   if (held == nullptr || held->closed || !just_heard(entry, now)) return false;
   const bool ours_win = options_.self < session.peer;
@@ -155,8 +155,8 @@ bool Sessions::keeps_other(const PeerEntry& entry, const Session& session, runti
 }
 
 /// Makes `session` the peer's session, and sends the first messages after Hello.
-void Sessions::greet(SessionId id, Session& session, const protocol::Hello& hello, bool restarted,
-                     runtime::TimePoint now) {
+void SessionProtocol::greet(SessionId id, Session& session, const protocol::Hello& hello, bool restarted,
+                            runtime::TimePoint now) {
   const bool is_new = table_.find(session.peer) == nullptr;
   PeerEntry& entry = table_.obtain(session.peer);
   const std::optional<SessionId> replaced = entry.session;
@@ -192,8 +192,8 @@ void Sessions::greet(SessionId id, Session& session, const protocol::Hello& hell
   liveness_.ping(id, session, now);  // measures the round trip
 }
 
-void Sessions::on_refusal(SessionId id, const Session& session, const protocol::Refusal& refusal,
-                          runtime::TimePoint now) {
+void SessionProtocol::on_refusal(SessionId id, const Session& session, const protocol::Refusal& refusal,
+                                 runtime::TimePoint now) {
   const std::string reason = protocol::printable(refusal.reason);
   options_.log.peer(session.peer.hex()).warn(session.remote.to_string() + " refused this peer: " + reason);
   refuse_dial(session, reason);
@@ -207,13 +207,13 @@ void Sessions::on_refusal(SessionId id, const Session& session, const protocol::
   close(id);
 }
 
-void Sessions::refuse_dial(const Session& session, const std::string& reason) {
+void SessionProtocol::refuse_dial(const Session& session, const std::string& reason) {
   if (session.inbound()) return;
   registry_.push(DialAnswered{session.dial, session.peer});
   registry_.push(DialRefused{session.dial, Error{ErrorCode::refused, reason, 0}});
 }
 
-void Sessions::on_denied(const PeerDenial& denial, runtime::TimePoint now) {
+void SessionProtocol::on_denied(const PeerDenial& denial, runtime::TimePoint now) {
   const bool inbound = denial.dial == 0;
   Error reason = denial.reason;
   if (!inbound && access_.paired_mode() && access_.is_paired(denial.peer)) {
@@ -240,19 +240,19 @@ void Sessions::on_denied(const PeerDenial& denial, runtime::TimePoint now) {
   registry_.push(PeerStateChanged{});
 }
 
-bool Sessions::too_many_strangers() const {
+bool SessionProtocol::too_many_strangers() const {
   const auto is_refused = [](const auto& each) { return each.second.state == api::PeerState::refused; };
   return std::ranges::count_if(table_.all(), is_refused) >= kMaxStrangers;
 }
 
-void Sessions::on_turned_away(const SessionDenied& denied, runtime::TimePoint now) {
+void SessionProtocol::on_turned_away(const SessionDenied& denied, runtime::TimePoint now) {
   const bool party = access_.mode() == access::AccessMode::party;
   const std::string reason = party ? "it does not prove that it knows the party's key"
                                    : std::string(kNotPaired) + ": 'peerctl pair " + denied.peer.brief() + "' admits it";
   on_denied({denied.peer, denied.remote, "inbound", 0, Error{ErrorCode::refused, reason, 0}}, now);
 }
 
-void Sessions::on_banned(const PeerId& peer, const Ban& ban) {
+void SessionProtocol::on_banned(const PeerId& peer, const Ban& ban) {
   registry_.refuse(peer, "this peer is banned here");
   if (PeerEntry* entry = table_.find(peer)) {
     if (entry->state == api::PeerState::connected) registry_.lose(*entry, api::PeerEvent::Kind::lost);
@@ -263,7 +263,7 @@ void Sessions::on_banned(const PeerId& peer, const Ban& ban) {
   registry_.push(PeerStateChanged{});
 }
 
-void Sessions::on_unpaired(const PeerId& peer) {
+void SessionProtocol::on_unpaired(const PeerId& peer) {
   registry_.refuse(peer, "this peer is no longer paired here");
   if (PeerEntry* entry = table_.find(peer); entry != nullptr && entry->state != api::PeerState::banned) {
     if (entry->state == api::PeerState::connected) registry_.lose(*entry, api::PeerEvent::Kind::lost);
@@ -273,7 +273,7 @@ void Sessions::on_unpaired(const PeerId& peer) {
   registry_.push(PeerStateChanged{});
 }
 
-bool Sessions::disconnect(const PeerId& peer) {
+bool SessionProtocol::disconnect(const PeerId& peer) {
   PeerEntry* const entry = table_.find(peer);
   if (entry == nullptr || !entry->session) return false;
   if (registry_.find(*entry->session) != nullptr) {

@@ -1,5 +1,5 @@
-// Bounds: decides which directories may be games, so that a symlink in a library root exposes neither peerd's secrets
-// nor system files.
+// LinkPolicy: decides which directories may be games, so that a symlink in a library root exposes neither peerd's
+// secrets nor system files.
 //
 // Directories are compared by device and inode, for the open directory and every directory above it. A path comparison
 // could be deceived by a replaced link or a bind mount. Loop: none; workers.
@@ -14,13 +14,13 @@
 
 namespace peer::library {
 
-class Bounds {
+class LinkPolicy {
  public:
   /// A game must not be, contain or be inside one of `trees`, and must not contain one of `files`. A symlink must also
   /// not lead to another root, a .peerd directory, a directory above a root, or a system directory. Missing paths are
   /// skipped. `disk` must outlive it.
-  Bounds(store::Disk& disk, std::vector<std::string> roots, std::vector<std::string> trees,
-         std::vector<std::string> files)
+  LinkPolicy(store::Disk& disk, std::vector<std::string> roots, std::vector<std::string> trees,
+             std::vector<std::string> files)
       : disk_(disk), roots_(std::move(roots)), trees_(std::move(trees)), files_(std::move(files)) {}
 
   /// Decides by the owners of the symlinks whether `followed` may be a game. A symlink must belong to root, or to the
@@ -50,6 +50,6 @@ struct OpenedGame {
 };
 /// Opens a game's directory. A symlink is followed if `bounds` allow it (null: always). The checks use the handles that
 /// were opened, so a swapped symlink or directory does not escape them. Fails: refused, with the reason; disk errors.
-Result<OpenedGame> open_game(store::Directory& root, const std::string& game, const Bounds* bounds);
+Result<OpenedGame> open_game(store::Directory& root, const std::string& game, const LinkPolicy* bounds);
 
 }  // namespace peer::library

@@ -1,4 +1,4 @@
-// Sessions: the messages in the sessions with other peers, as a state machine without I/O.
+// SessionProtocol: the messages in the sessions with other peers, as a state machine without I/O.
 //
 // The inputs are reports, time and randomness. poll() returns the resulting actions in the order in which they must be
 // carried out. The machine accepts or refuses peers, exchanges libraries (LibrarySync), detects peers that are
@@ -20,7 +20,7 @@
 
 namespace peer::sessions {
 
-struct SessionsOptions {
+struct SessionProtocolOptions {
   PeerId self;
   std::string name;
   std::string instance;
@@ -31,7 +31,7 @@ struct SessionsOptions {
   /// The address is in the network of one of this machine's interfaces; empty: only private addresses count.
   std::function<bool(const net::SocketAddress& address, runtime::TimePoint now)> is_on_link;
   Log log;
-  SessionsOptions() = default;
+  SessionProtocolOptions() = default;
 };
 
 /// A peer that one side does not admit.
@@ -43,9 +43,9 @@ struct PeerDenial {
   Error reason;
 };
 
-class Sessions {
+class SessionProtocol {
  public:
-  Sessions(SessionsOptions options, PeerTable& table, const AccessLists& access);
+  SessionProtocol(SessionProtocolOptions options, PeerTable& table, const AccessLists& access);
 
   // What has happened.
 
@@ -105,7 +105,7 @@ class Sessions {
   void refuse_dial(const Session& session, const std::string& reason);
   bool too_many_strangers() const;
 
-  SessionsOptions options_;
+  SessionProtocolOptions options_;
   PeerTable& table_;
   const AccessLists& access_;
   SessionRegistry registry_;

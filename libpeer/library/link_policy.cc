@@ -1,4 +1,4 @@
-#include "libpeer/library/bounds.h"
+#include "libpeer/library/link_policy.h"
 
 #include <algorithm>
 #include <array>
@@ -35,7 +35,7 @@ std::unexpected<Error> refuse(const std::string& why) {
 
 }  // namespace
 
-Result<void> Bounds::check_owners(const store::FollowedLink& followed) {
+Result<void> LinkPolicy::check_owners(const store::FollowedLink& followed) {
   for (const store::LinkStep& link : followed.links) {
     if (link.own) {
       if (!link.movable) continue;
@@ -51,7 +51,7 @@ Result<void> Bounds::check_owners(const store::FollowedLink& followed) {
   return {};
 }
 
-Result<void> Bounds::check(store::Directory& game, const std::string& root, bool link) const {
+Result<void> LinkPolicy::check(store::Directory& game, const std::string& root, bool link) const {
   const auto ancestry = game.ancestry();
   if (!ancestry) return std::unexpected(ancestry.error());
   if (link && ancestry->size() == 1) return refuse("leads to the top of the file system");
@@ -64,7 +64,7 @@ Result<void> Bounds::check(store::Directory& game, const std::string& root, bool
   return check_system(*ancestry);
 }
 
-Result<void> Bounds::check_own_places(const Ancestry& game, const Ancestry& above, bool link) const {
+Result<void> LinkPolicy::check_own_places(const Ancestry& game, const Ancestry& above, bool link) const {
   const DirectoryId& self = game.front();
   const std::string verb = link ? "leads" : "belongs";
   const std::string holder = link ? "leads to a directory that holds " : "holds ";
@@ -85,7 +85,7 @@ Result<void> Bounds::check_own_places(const Ancestry& game, const Ancestry& abov
   return {};
 }
 
-Result<void> Bounds::check_roots(const Ancestry& game, const std::string& root) const {
+Result<void> LinkPolicy::check_roots(const Ancestry& game, const std::string& root) const {
   for (const std::string& each : roots_) {
     const auto other = ancestry_of(disk_, each);
     if (!other) return std::unexpected(other.error());
@@ -99,7 +99,7 @@ Result<void> Bounds::check_roots(const Ancestry& game, const std::string& root) 
   return {};
 }
 
-Result<void> Bounds::check_system(const Ancestry& game) const {
+Result<void> LinkPolicy::check_system(const Ancestry& game) const {
   const auto media = ancestry_of(disk_, kMedia);
   if (!media) return std::unexpected(media.error());
   if (!media->empty() && game.front() != media->front() && holds(game, media->front())) return {};
@@ -112,7 +112,7 @@ Result<void> Bounds::check_system(const Ancestry& game) const {
   return {};
 }
 
-Result<OpenedGame> open_game(store::Directory& root, const std::string& game, const Bounds* bounds) {
+Result<OpenedGame> open_game(store::Directory& root, const std::string& game, const LinkPolicy* bounds) {
   auto directory = root.open_directory(game, false);
   if (directory) return OpenedGame{std::move(*directory), false};
   if (directory.error().system != ELOOP && directory.error().system != ENOTDIR)
@@ -121,7 +121,7 @@ Result<OpenedGame> open_game(store::Directory& root, const std::string& game, co
   if (!followed) return std::unexpected(followed.error());
   if (bounds != nullptr) {
     Result<void> allowed = bounds->check(*followed->directory, root.path(), true);
-    if (allowed) allowed = Bounds::check_owners(*followed);
+    if (allowed) allowed = LinkPolicy::check_owners(*followed);
     if (!allowed) return std::unexpected(allowed.error());
   }
   return OpenedGame{std::move(followed->directory), true};

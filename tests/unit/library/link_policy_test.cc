@@ -1,4 +1,4 @@
-#include "libpeer/library/bounds.h"
+#include "libpeer/library/link_policy.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <cerrno>
@@ -19,7 +19,7 @@ struct Fixture {
     }
   }
   Result<ScannedGame> scan(const std::string& name) {
-    const Bounds bounds(disk, {"/r", "/s", "/not/there"}, {"/var/state"}, {"/conf/peerd.toml", "/gone/key"});
+    const LinkPolicy bounds(disk, {"/r", "/s", "/not/there"}, {"/var/state"}, {"/conf/peerd.toml", "/gone/key"});
     const auto root = disk.open("/r", false, false);
     return scan_game(**root, name, 0, nullptr, &bounds, runtime::StopFlag());
   }
@@ -129,7 +129,7 @@ TEST_CASE("bounds: a link of peerd's user is refused if others may replace a dir
   test::MemoryDisk disk;
   disk.write("/home/game/file", "content");
   disk.make_symlink("/a/b/r/link", "/home/game");
-  const Bounds bounds(disk, {"/a/b/r"}, {}, {});
+  const LinkPolicy bounds(disk, {"/a/b/r"}, {}, {});
   const auto refused = [&] {
     return scan_game(**disk.open("/a/b/r", false, false), "link", 0, nullptr, &bounds, runtime::StopFlag())
         ->unshareable;
@@ -174,7 +174,7 @@ TEST_CASE("bounds: a directory that contains secrets is refused") {
   place.disk.write("/r/mine/state/identity.pem", "key");
   const auto root = place.disk.open("/r", false, false);
   for (const char* tree : {"/r/mine", "/r/mine/state"}) {
-    const Bounds bounds(place.disk, {"/r"}, {tree}, {});
+    const LinkPolicy bounds(place.disk, {"/r"}, {tree}, {});
     const auto game = scan_game(**root, "mine", 0, nullptr, &bounds, runtime::StopFlag());
     REQUIRE(game.has_value());
     CHECK(game->unshareable);
@@ -189,14 +189,14 @@ TEST_CASE("bounds: a root below a protected directory shares its games") {
   const auto root = place.disk.open("/r", false, false);
   for (const char* tree : {"/", "/r"}) {
     INFO(tree);
-    const Bounds bounds(place.disk, {"/r"}, {tree}, {});
+    const LinkPolicy bounds(place.disk, {"/r"}, {tree}, {});
     const auto game = scan_game(**root, "game", 0, nullptr, &bounds, runtime::StopFlag());
     REQUIRE(game.has_value());
     CHECK_FALSE(game->unshareable);
   }
   // A protected directory in that root is refused.
   place.disk.write("/r/state/identity.pem", "key");
-  const Bounds both(place.disk, {"/r"}, {"/", "/r/state"}, {});
+  const LinkPolicy both(place.disk, {"/r"}, {"/", "/r/state"}, {});
   CHECK(scan_game(**root, "state", 0, nullptr, &both, runtime::StopFlag())->unshareable);
 }
 
