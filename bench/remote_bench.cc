@@ -1,5 +1,5 @@
-// Prints the CPU time of what other peers can make this one decode: per byte for each kind of session message at its
-// largest legal size, for manifests, and per library update of a peer with many games.
+// Prints the CPU time of decoding what other peers send: per byte for each kind of session message at its largest legal
+// size, for manifests, and per library update of a peer with many games.
 //
 //   remote_bench
 #include <time.h>

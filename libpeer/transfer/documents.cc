@@ -11,7 +11,7 @@ namespace peer::transfer {
 namespace {
 std::vector<std::uint8_t> to_bytes(const std::string& text) { return {text.begin(), text.end()}; }
 
-// Estimates of what an entry takes, its path included.
+// Estimated bytes of an entry, including its path.
 constexpr std::uint64_t kBinaryEntryBytes = 96;
 constexpr std::uint64_t kJsonEntryBytes = 192;
 constexpr std::uint64_t kLibraryEntryBytes = 256;

@@ -1,11 +1,10 @@
 // FairBudget: units that remotes share, for example bytes of memory, so that none can take what the others need.
 //
-// Units are charged to a connection and to its host. A host gets at most two thirds of what the other hosts leave, and
-// at most twice its equal part; so does a connection of its host's share. So an idle system gives one remote almost
-// half of the units and always keeps some for a newcomer, and each further remote reduces the shares of all. A few
-// units are granted to every connection whatever its host holds. Hosts take turns when they wait, and so do the
-// connections of a host.
-// Loop: one; also for its units.
+// Units are charged to a connection and to its host. A host gets at most two thirds of the units that the other hosts
+// leave, and at most twice its equal part; the same holds for a connection within its host's share. So an idle system
+// gives one remote almost half of the units and always keeps some for a newcomer, and each further remote reduces the
+// shares of all. A few units are granted to every connection whatever its host holds. Hosts take turns when they wait,
+// and so do the connections of a host. Loop: one; also for its units.
 #pragma once
 
 #include <array>

@@ -43,7 +43,7 @@ class Attack {
 /// A new state machine of the attack that `options.name` names. Null if there is none of this name.
 std::unique_ptr<Attack> make_attack(const AttackOptions& options);
 
-/// Attacks without connections of RawClient. They return the number of what they did.
+/// Attacks without connections of RawClient. They return the number of their attempts.
 std::size_t flood_handshakes(const AttackOptions& options, Random& random);
 std::size_t lure_downloads(const AttackOptions& options, Random& random);
 

@@ -44,7 +44,7 @@ class RawClient {
   std::uint64_t streams_left() const;
   const ngtcp2_transport_params* server_params() const;
 
-  /// Opens a bidirectional stream. Returns nothing if the server allows no more.
+  /// Opens a bidirectional stream. Returns nothing if the server's stream limit is reached.
   std::optional<std::int64_t> open();
   void send(std::int64_t stream, const Bytes& bytes, bool end = false);
   /// Resets the stream in both directions. What still waits is dropped.

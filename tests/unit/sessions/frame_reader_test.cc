@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Delivers `bytes`, then waits for ever. Records the largest read.
+/// Delivers `bytes`, then waits indefinitely. Records the largest read.
 class StallingBody final : public net::BodyReader {
  public:
   explicit StallingBody(std::vector<std::uint8_t> bytes) : bytes_(std::move(bytes)) {}
