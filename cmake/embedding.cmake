@@ -34,7 +34,7 @@ add_custom_command(OUTPUT ${archive}
   COMMAND ${CMAKE_COMMAND} -E rm -f ${archive}
   COMMAND sh -c "${CMAKE_AR} -M <${CMAKE_BINARY_DIR}/embedding/merge.mri"
   DEPENDS ${archive_targets} ${CMAKE_BINARY_DIR}/embedding/merge.mri VERBATIM)
-add_custom_target(embedding DEPENDS ${archive})
+add_custom_target(embedding ALL DEPENDS ${archive})
 
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/peerd)
 configure_package_config_file(${CMAKE_SOURCE_DIR}/cmake/peerd-config.cmake.in ${CMAKE_BINARY_DIR}/embedding/peerd-config.cmake
