@@ -1,26 +1,15 @@
 #include "libpeer/transfer/fair_budget.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "libpeer/base/check.h"
+#include "libpeer/net/accounts.h"
 #include "libpeer/runtime/defer.h"
 
 namespace peer::transfer {
 
 namespace {
 /// An IPv4 address, or the /64 of an IPv6 address: one machine can have all addresses of a /64.
-using HostKey = std::array<std::uint8_t, 16>;
-
-HostKey host_of(const net::SocketAddress& address) {
-  sockaddr_storage native{};
-  address.to_native(AF_INET6, native);
-  HostKey key{};
-  std::memcpy(key.data(), &reinterpret_cast<const sockaddr_in6&>(native).sin6_addr, key.size());
-  if (!address.is_v4()) std::fill(key.begin() + 8, key.end(), std::uint8_t{0});
-  return key;
-}
-
 std::uint64_t difference(std::uint64_t a, std::uint64_t b) { return a > b ? a - b : 0; }
 }  // namespace
 
@@ -32,12 +21,12 @@ struct FairBudget::FairRequest {
 };
 
 struct FairBudget::HostAccount {
-  HostAccount(std::shared_ptr<Ledger> l, const HostKey& k) : ledger(std::move(l)), key(k) {}
+  HostAccount(std::shared_ptr<Ledger> l, const net::ShareKey& k) : ledger(std::move(l)), key(k) {}
   HostAccount(const HostAccount&) = delete;
   HostAccount& operator=(const HostAccount&) = delete;
   ~HostAccount();
   std::shared_ptr<Ledger> ledger;
-  HostKey key;
+  net::ShareKey key;
   std::uint64_t held = 0;
   std::map<net::ChannelBinding, std::weak_ptr<Account>> accounts;
   std::list<Account*> waiting;  // in turn
@@ -121,7 +110,7 @@ struct FairBudget::Ledger {
   const std::uint64_t units;
   const std::uint64_t floor;
   std::uint64_t used = 0;
-  std::map<HostKey, std::weak_ptr<HostAccount>> hosts;
+  std::map<net::ShareKey, std::weak_ptr<HostAccount>> hosts;
   std::list<HostAccount*> waiting;  // in turn
 };
 
@@ -149,7 +138,7 @@ void FairBudget::FairUnits::release() noexcept {
 FairBudget::FairBudget(std::uint64_t units, std::uint64_t floor) : ledger_(std::make_shared<Ledger>(units, floor)) {}
 
 std::shared_ptr<FairBudget::Account> FairBudget::account_of(const net::ServerStream& stream) {
-  const HostKey key = host_of(stream.remote_address());
+  const net::ShareKey key = net::ShareKey::network(stream.remote_address());
   std::weak_ptr<HostAccount>& known = ledger_->hosts[key];
   std::shared_ptr<HostAccount> host = known.lock();
   if (!host) known = host = std::make_shared<HostAccount>(ledger_, key);
