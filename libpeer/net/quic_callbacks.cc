@@ -2,22 +2,12 @@
 
 #include <utility>
 
+#include "libpeer/net/quic_setup.h"
+
 namespace peer::net {
 
 ngtcp2_callbacks Connection::QuicCallbacks::table(bool server) {
-  ngtcp2_callbacks callbacks{};
-  callbacks.client_initial = &ngtcp2_crypto_client_initial_cb;
-  callbacks.recv_client_initial = &ngtcp2_crypto_recv_client_initial_cb;
-  callbacks.recv_crypto_data = &ngtcp2_crypto_recv_crypto_data_cb;
-  callbacks.encrypt = &ngtcp2_crypto_encrypt_cb;
-  callbacks.decrypt = &ngtcp2_crypto_decrypt_cb;
-  callbacks.hp_mask = &ngtcp2_crypto_hp_mask_cb;
-  callbacks.recv_retry = &ngtcp2_crypto_recv_retry_cb;
-  callbacks.update_key = &ngtcp2_crypto_update_key_cb;
-  callbacks.delete_crypto_aead_ctx = &ngtcp2_crypto_delete_crypto_aead_ctx_cb;
-  callbacks.delete_crypto_cipher_ctx = &ngtcp2_crypto_delete_crypto_cipher_ctx_cb;
-  callbacks.get_path_challenge_data2 = &ngtcp2_crypto_get_path_challenge_data2_cb;
-  callbacks.version_negotiation = &ngtcp2_crypto_version_negotiation_cb;
+  ngtcp2_callbacks callbacks = crypto_callbacks();
   callbacks.rand = &QuicCallbacks::random;
   callbacks.get_new_connection_id2 = &QuicCallbacks::new_cid;
   callbacks.remove_connection_id = &QuicCallbacks::remove_cid;

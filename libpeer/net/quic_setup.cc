@@ -1,5 +1,7 @@
 #include "libpeer/net/quic_setup.h"
 
+#include <ngtcp2/ngtcp2_crypto.h>
+
 #include <algorithm>
 #include <array>
 #include <new>
@@ -69,6 +71,23 @@ ngtcp2_cid random_cid(Random& random, std::size_t length) {
 }
 
 }  // namespace
+
+ngtcp2_callbacks crypto_callbacks() noexcept {
+  ngtcp2_callbacks callbacks{};
+  callbacks.client_initial = &ngtcp2_crypto_client_initial_cb;
+  callbacks.recv_client_initial = &ngtcp2_crypto_recv_client_initial_cb;
+  callbacks.recv_crypto_data = &ngtcp2_crypto_recv_crypto_data_cb;
+  callbacks.encrypt = &ngtcp2_crypto_encrypt_cb;
+  callbacks.decrypt = &ngtcp2_crypto_decrypt_cb;
+  callbacks.hp_mask = &ngtcp2_crypto_hp_mask_cb;
+  callbacks.recv_retry = &ngtcp2_crypto_recv_retry_cb;
+  callbacks.update_key = &ngtcp2_crypto_update_key_cb;
+  callbacks.delete_crypto_aead_ctx = &ngtcp2_crypto_delete_crypto_aead_ctx_cb;
+  callbacks.delete_crypto_cipher_ctx = &ngtcp2_crypto_delete_crypto_cipher_ctx_cb;
+  callbacks.get_path_challenge_data2 = &ngtcp2_crypto_get_path_challenge_data2_cb;
+  callbacks.version_negotiation = &ngtcp2_crypto_version_negotiation_cb;
+  return callbacks;
+}
 
 QuicSetup make_quic_client(const QuicOrigin& origin) {
   const std::vector<std::uint16_t> probes = probes_up_to(origin.options.largest_datagram);

@@ -12,6 +12,9 @@
 
 namespace peer::net {
 
+/// A table with the callbacks that ngtcp2's crypto helper implements, for both roles. The caller adds its own.
+ngtcp2_callbacks crypto_callbacks() noexcept;
+
 /// A new ngtcp2_conn. Owns: nothing; the caller deletes `quic`.
 struct QuicSetup {
   ngtcp2_conn* quic = nullptr;

@@ -11,6 +11,8 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "libpeer/net/quic_setup.h"
+
 namespace peer::hostile {
 
 ngtcp2_tstamp now() {
@@ -91,18 +93,8 @@ struct RawClient::Callbacks {
     return 0;
   }
   static ngtcp2_callbacks table() {
-    ngtcp2_callbacks callbacks{};
-    callbacks.client_initial = &ngtcp2_crypto_client_initial_cb;
-    callbacks.recv_crypto_data = &ngtcp2_crypto_recv_crypto_data_cb;
+    ngtcp2_callbacks callbacks = net::crypto_callbacks();
     callbacks.encrypt = &encrypt;
-    callbacks.decrypt = &ngtcp2_crypto_decrypt_cb;
-    callbacks.hp_mask = &ngtcp2_crypto_hp_mask_cb;
-    callbacks.recv_retry = &ngtcp2_crypto_recv_retry_cb;
-    callbacks.update_key = &ngtcp2_crypto_update_key_cb;
-    callbacks.delete_crypto_aead_ctx = &ngtcp2_crypto_delete_crypto_aead_ctx_cb;
-    callbacks.delete_crypto_cipher_ctx = &ngtcp2_crypto_delete_crypto_cipher_ctx_cb;
-    callbacks.get_path_challenge_data2 = &ngtcp2_crypto_get_path_challenge_data2_cb;
-    callbacks.version_negotiation = &ngtcp2_crypto_version_negotiation_cb;
     callbacks.rand = &Callbacks::random;
     callbacks.get_new_connection_id2 = &Callbacks::new_cid;
     callbacks.handshake_completed = &Callbacks::completed;
